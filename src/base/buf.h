@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+// buf.h - a growing byte buffer with a limit. Overrunning the limit sets `failed`; later appends are no-ops.
+#ifndef BASE_BUF_H
+#define BASE_BUF_H
+
+#include "base/bytes.h"
+
+struct buf {
+    uint8_t *ptr;
+    size_t len;
+    size_t cap;
+    size_t limit;
+    bool failed;
+};
+
+// buf_init sets an empty buffer that may grow to `limit` bytes. A zeroed buf is a valid empty one with limit 0.
+void buf_init(struct buf *b, size_t limit);
+void buf_fini(struct buf *b);
+// buf_reset keeps the memory.
+void buf_reset(struct buf *b);
+// buf_reserve returns room for n more bytes at the end without advancing, or NULL past the limit.
+uint8_t *buf_reserve(struct buf *b, size_t n);
+void buf_append(struct buf *b, const void *data, size_t n);
+void buf_append_str(struct buf *b, struct str s);
+void buf_printf(struct buf *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void buf_u8(struct buf *b, uint8_t v);
+void buf_be16(struct buf *b, uint16_t v);
+void buf_be32(struct buf *b, uint32_t v);
+void buf_be64(struct buf *b, uint64_t v);
+void buf_uuid(struct buf *b, struct uuid u);
+// buf_uvarint appends unsigned LEB128; buf_varint and buf_varlong zigzag-coded.
+void buf_uvarint(struct buf *b, uint64_t v);
+void buf_varint(struct buf *b, int32_t v);
+void buf_varlong(struct buf *b, int64_t v);
+
+static inline struct bytes buf_bytes(const struct buf *b)
+{
+    return (struct bytes){b->ptr, b->len};
+}
+static inline struct str buf_str(const struct buf *b)
+{
+    return (struct str){(const char *)b->ptr, b->len};
+}
+
+#endif
