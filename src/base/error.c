@@ -38,16 +38,21 @@ void error_wrap(struct error *e, const char *format, ...)
     if (e == NULL) {
         return;
     }
-    char text[ERROR_TEXT_SIZE];
+    char inner[ERROR_TEXT_SIZE];
+    memcpy(inner, e->text, sizeof inner);
     va_list args;
     va_start(args, format);
-    int length = vsnprintf(text, sizeof text, format, args);
+    int length = vsnprintf(e->text, sizeof e->text, format, args);
     va_end(args);
     ASSERT(length >= 0);
-    if ((size_t)length < sizeof text) {
-        snprintf(text + length, sizeof text - (size_t)length, ": %s", e->text);
+    size_t used = (size_t)length < sizeof e->text ? (size_t)length : sizeof e->text - 1;
+    for (const char *p = ": "; *p != '\0' && used + 1 < sizeof e->text; p++) {
+        e->text[used++] = *p;
     }
-    memcpy(e->text, text, sizeof text);
+    for (const char *p = inner; *p != '\0' && used + 1 < sizeof e->text; p++) {
+        e->text[used++] = *p;
+    }
+    e->text[used] = '\0';
 }
 
 const char *err_name(enum err code)

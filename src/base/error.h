@@ -8,12 +8,19 @@
 
 #include "base/error_codes.h"
 
-enum err {
+// An ignored enum err is a warning wherever the compiler can say so (clang).
+#ifdef __clang__
+#define ERR_CHECKED __attribute__((warn_unused_result))
+#else
+#define ERR_CHECKED
+#endif
+
+enum ERR_CHECKED err {
 #define X(name, retriable, kafka, http, mqtt5, text) name,
     ERROR_TABLE(X)
 #undef X
         ERR_COUNT
-} __attribute__((warn_unused_result));
+};
 
 enum { ERROR_TEXT_SIZE = 256 };
 
