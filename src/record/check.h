@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+// check.h - what a broker verifies of a batch before it may be appended, and what it learns on the way.
+// Uncompressed batches are walked in place; compressed ones as they decompress. Nothing is allocated per record.
+#ifndef RECORD_CHECK_H
+#define RECORD_CHECK_H
+
+#include "record/batch.h"
+
+struct batch_rules {
+    size_t batch_bytes_max;                 // max.message.bytes: of the batch as it came, compressed
+    int64_t now_ms;                         // wall clock
+    int64_t timestamp_before_max_ms;        // message.timestamp.before.max.ms; INT64_MAX = any
+    int64_t timestamp_after_max_ms;         // message.timestamp.after.max.ms; INT64_MAX = any
+    bool is_log_append_time;                // the topic's timestamp type: the client's timestamps do not count
+    bool is_compacted;                      // null keys are refused
+    bool is_zstd_allowed;                   // Produce version 7 on
+    const struct codec_limits *codec_limits; // NULL = default
+};
+
+enum { BAD_RECORDS_MAX = 16, BAD_RECORD_TEXT_SIZE = 120 };
+
+struct bad_record {
+    int32_t index; // within the batch, from 0
+    enum err err;
+    char text[BAD_RECORD_TEXT_SIZE];
+};
+
+struct batch_facts {
+    struct batch_header header;
+    int64_t max_timestamp;              // recomputed from the records
+    int32_t max_timestamp_offset_delta; // of the first record that has it
+    int32_t null_key_count;
+    bool is_max_timestamp_wrong; // the header said another: call batch_fix_max_timestamp before storing
+    int32_t bad_count;           // all of them; bad_records holds the first BAD_RECORDS_MAX
+    struct bad_record bad_records[BAD_RECORDS_MAX];
+};
+
+// batch_check verifies that `batch` is exactly one batch that a client may produce. ret's header is set on any error
+// that comes after the header was read, bad_records on those that name records; use the rest on ERR_OK only.
+//   ERR_INVALID_RECORD           no batch or more than one, magic 0 or 1, control batch, empty, counts or offset
+//                                deltas that do not fit, a producer id without sequence, malformed records,
+//                                a null key on a compacted topic
+//   ERR_CORRUPT                  checksum, impossible lengths, damaged compression
+//   ERR_BATCH_TOO_LARGE          over batch_bytes_max, or more output than codec_limits allow
+//   ERR_INVALID_TIMESTAMP        LogAppendTime set by the client, or timestamps out of range
+//   ERR_UNSUPPORTED_COMPRESSION  unknown codec, or zstd not allowed
+enum err batch_check(struct codec_context *ctx, struct bytes batch, const struct batch_rules *rules,
+                     struct batch_facts *ret, struct error *e);
+
+#endif
