@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+// setting.h - every topic and broker setting: name, type, default, range, prose. One table makes the parser, the
+// defaults, DescribeConfigs and the reference page. Names are Kafka's own where Kafka has one, else strom.*.
+#ifndef CORE_SETTING_H
+#define CORE_SETTING_H
+
+#include "base/bytes.h"
+#include "base/error.h"
+
+enum setting_type { // numbers as in Kafka's DescribeConfigs ConfigType
+    SETTING_BOOLEAN = 1,
+    SETTING_STRING = 2,
+    SETTING_INT = 3,
+    SETTING_LONG = 5,
+    SETTING_DOUBLE = 6,
+    SETTING_LIST = 7,
+    SETTING_PASSWORD = 9,
+};
+enum setting_scope {
+    SETTING_TOPIC,          // a topic config; `broker_name` is its broker-wide default's name
+    SETTING_BROKER_DYNAMIC, // a broker config that AlterConfigs may change
+    SETTING_BROKER_STATIC,  // a broker config read at start (file, flag, environment)
+};
+
+struct setting {
+    const char *name;
+    const char *broker_name; // topic scope: the broker setting it falls back to, or NULL
+    enum setting_scope scope;
+    enum setting_type type;
+    const char *default_text; // NULL = none
+    int64_t min;              // of numbers
+    int64_t max;
+    const char *choices; // comma-separated allowed values of strings and lists, or NULL
+    const char *unit;    // "ms", "bytes" or ""
+    const char *text;    // one sentence
+};
+
+const struct setting *setting_find(struct str name, enum setting_scope scope); // broker scopes find each other
+uint32_t setting_count(void);
+const struct setting *setting_at(uint32_t index); // in table order
+// setting_check validates a value with a message in Kafka's manner ("Invalid value x for configuration y: ...").
+enum err setting_check(const struct setting *setting, struct str value, struct error *e);
+
+enum timestamp_type { TIMESTAMP_CREATE = 0, TIMESTAMP_LOG_APPEND = 1 };
+
+// Effective values of one topic, parsed.
+struct topic_settings {
+    int64_t retention_ms;    // -1 = for ever
+    int64_t retention_bytes; // -1 = no limit
+    int64_t segment_bytes;
+    int64_t segment_ms;
+    int32_t max_message_bytes;
+    int64_t timestamp_before_max_ms;
+    int64_t timestamp_after_max_ms;
+    enum timestamp_type timestamp_type;
+    bool is_compacted; // cleanup.policy has compact
+    bool is_deleted;   // cleanup.policy has delete
+    bool is_durability_os; // strom.durability=os: acknowledged once the kernel has it
+};
+
+#endif

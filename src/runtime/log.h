@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+// log.h - what happened, for people: one line per event on the sink the program chose. Only broker and above log.
+#ifndef RUNTIME_LOG_H
+#define RUNTIME_LOG_H
+
+#include "base/error.h"
+#include "platform/env.h"
+
+enum trace_level { TRACE_ERROR, TRACE_WARN, TRACE_INFO, TRACE_DEBUG };
+
+struct tracer; // thread-safe; NULL is silent
+// tracer_create: `write` gets whole lines without newline; level filters; rate-limited per call site text (1,000/s).
+struct tracer *tracer_create(struct env *env, enum trace_level level,
+                             void (*write)(void *arg, enum trace_level level, struct str line), void *arg);
+void tracer_destroy(struct tracer *take_tracer);
+void trace(struct tracer *t, enum trace_level level, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+#endif
