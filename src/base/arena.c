@@ -16,10 +16,10 @@
 #endif
 #ifdef ARENA_POISONS
 #include <sanitizer/asan_interface.h>
-#define arena_poison(p, n) ASAN_POISON_MEMORY_REGION((p), (n))
+#define arena_poison(p, n)   ASAN_POISON_MEMORY_REGION((p), (n))
 #define arena_unpoison(p, n) ASAN_UNPOISON_MEMORY_REGION((p), (n))
 #else
-#define arena_poison(p, n) ((void)(p), (void)(n))
+#define arena_poison(p, n)   ((void)(p), (void)(n))
 #define arena_unpoison(p, n) ((void)(p), (void)(n))
 #endif
 

@@ -25,7 +25,7 @@ void assert_hook_set(void (*hook)(void));
 #define UNREACHABLE(why) assert_fail("unreachable: " why, __FILE__, __LINE__)
 
 // OBJ_CAST converts a callback context after checking its magic (first field, uint32_t magic).
-#define OBJ_CAST(type, object_magic, ptr)                                                          \
+#define OBJ_CAST(type, object_magic, ptr)                                                                    \
     ((struct type *)obj_check((ptr), (object_magic), #type, __FILE__, __LINE__))
 void *obj_check(void *ptr, uint32_t magic, const char *type, const char *file, int line);
 

@@ -13,7 +13,8 @@ struct buf {
     bool failed;
 };
 
-// buf_init sets an empty buffer that may grow to `limit` bytes. A zeroed buf is a valid empty one with limit 0.
+// buf_init sets an empty buffer that may grow to `limit` bytes. A zeroed buf is a valid empty one with limit
+// 0.
 void buf_init(struct buf *b, size_t limit);
 void buf_fini(struct buf *b);
 // buf_reset keeps the memory.

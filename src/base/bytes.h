@@ -21,8 +21,8 @@ struct uuid {
     uint8_t b[16]; // topic ids; all zero = none
 };
 
-#define STR(lit) ((struct str){(lit), sizeof(lit) - 1})
-#define STR_FMT "%.*s"
+#define STR(lit)   ((struct str){(lit), sizeof(lit) - 1})
+#define STR_FMT    "%.*s"
 #define STR_ARG(s) (int)(s).len, (s).ptr
 
 static inline struct str str_from_c(const char *c)

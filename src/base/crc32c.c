@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// crc32c.c - two ways to the same sum: eight tables (portable), and SSE4.2 over three interleaved streams that are
-// joined by shifting with precomputed tables. The sum is kept in its reflected form throughout.
+// crc32c.c - two ways to the same sum: eight tables (portable), and SSE4.2 over three interleaved streams
+// that are joined by shifting with precomputed tables. The sum is kept in its reflected form throughout.
 #include "base/crc32c.h"
 
 #include <pthread.h>
@@ -14,7 +14,8 @@
 enum { STREAM_LONG = 4096, STREAM_SHORT = 256 };
 
 static uint32_t slice_table[8][256];
-// shift_table[k][n][b]: the effect of byte n of a sum followed by STREAM_LONG (k=0) or STREAM_SHORT (k=1) zero bytes
+// shift_table[k][n][b]: the effect of byte n of a sum followed by STREAM_LONG (k=0) or STREAM_SHORT (k=1)
+// zero bytes
 static uint32_t shift_table[2][4][256];
 static bool has_sse42;
 
@@ -82,9 +83,9 @@ uint32_t crc32c_portable(uint32_t crc, const void *data, size_t len)
         memcpy(&high, p + 4, 4);
         low ^= sum;
         sum = slice_table[7][low & 0xff] ^ slice_table[6][low >> 8 & 0xff] ^
-              slice_table[5][low >> 16 & 0xff] ^ slice_table[4][low >> 24] ^
-              slice_table[3][high & 0xff] ^ slice_table[2][high >> 8 & 0xff] ^
-              slice_table[1][high >> 16 & 0xff] ^ slice_table[0][high >> 24];
+              slice_table[5][low >> 16 & 0xff] ^ slice_table[4][low >> 24] ^ slice_table[3][high & 0xff] ^
+              slice_table[2][high >> 8 & 0xff] ^ slice_table[1][high >> 16 & 0xff] ^
+              slice_table[0][high >> 24];
     }
     for (; len > 0; p++, len--) {
         sum = slice_table[0][(sum ^ *p) & 0xff] ^ sum >> 8;
@@ -100,7 +101,8 @@ static uint32_t shifted(int k, uint32_t sum)
 }
 
 // three_streams sums 3 * stream bytes at p, where one crc32 instruction would wait for the one before.
-__attribute__((target("sse4.2"))) static uint64_t three_streams(uint64_t sum, const uint8_t *p, size_t stream, int k)
+__attribute__((target("sse4.2"))) static uint64_t three_streams(uint64_t sum, const uint8_t *p, size_t stream,
+                                                                int k)
 {
     uint64_t second = 0;
     uint64_t third = 0;

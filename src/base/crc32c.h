@@ -5,7 +5,8 @@
 
 #include "base/bytes.h"
 
-// crc32c continues from `crc` (0 to start). Chosen at first use: SSE4.2 with three streams, else slicing by 8.
+// crc32c continues from `crc` (0 to start). Chosen at first use: SSE4.2 with three streams, else slicing
+// by 8.
 uint32_t crc32c(uint32_t crc, const void *data, size_t len);
 // crc32c_portable is the table version: the oracle of the tests.
 uint32_t crc32c_portable(uint32_t crc, const void *data, size_t len);

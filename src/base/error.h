@@ -39,10 +39,10 @@ void error_wrap(struct error *e, const char *format, ...) __attribute__((format(
 
 #define FAIL(e, code, ...) error_set((e), (code), __FILE__, __LINE__, __VA_ARGS__)
 
-const char *err_name(enum err code);    // "ERR_CORRUPT"
-const char *err_text(enum err code);    // one line for people
-int16_t err_kafka(enum err code);       // Kafka protocol error code
-int err_http(enum err code);            // HTTP status
+const char *err_name(enum err code); // "ERR_CORRUPT"
+const char *err_text(enum err code); // one line for people
+int16_t err_kafka(enum err code);    // Kafka protocol error code
+int err_http(enum err code);         // HTTP status
 bool err_is_retriable(enum err code);
 // err_from_kafka finds the first of our codes with this Kafka code; ERR_UNKNOWN where none has.
 enum err err_from_kafka(int16_t kafka_code);

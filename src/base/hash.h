@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// hash.h - a fast non-cryptographic 64-bit hash (wyhash family construction), stable across machines and releases:
-// state hashes in snapshots depend on it. Not for untrusted keys without a seed.
+// hash.h - a fast non-cryptographic 64-bit hash (wyhash family construction), stable across machines and
+// releases: state hashes in snapshots depend on it. Not for untrusted keys without a seed.
 #ifndef BASE_HASH_H
 #define BASE_HASH_H
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// plant.h - planted bugs: wrong on purpose, compiled in only with -Dplanted_bugs=true, and switched on one at a
-// time by the simulator. A checker that finds nothing proves nothing.
+// plant.h - planted bugs: wrong on purpose, compiled in only with -Dplanted_bugs=true, and switched on one at
+// a time by the simulator. A checker that finds nothing proves nothing.
 #ifndef BASE_PLANT_H
 #define BASE_PLANT_H
 
@@ -9,27 +9,27 @@
 #include "base/bytes.h"
 
 // X(name, what it breaks)
-#define PLANT_TABLE(X)                                                                             \
-    X(PLANT_NONE, "no bug")                                                                        \
-    X(PLANT_ACK_BEFORE_SYNC, "acknowledge before the bundle is synced")                            \
-    X(PLANT_SKIP_CRC, "accept a bundle at recovery without checking its CRC")                      \
-    X(PLANT_REUSE_OFFSET, "after a restart assign the last offset of a partition again")           \
-    X(PLANT_RECYCLE_PINNED_WAL, "recycle a WAL file that is queued in a socket")                   \
-    X(PLANT_NO_TAIL_REWRITE, "serve the tail above the durable mark without rewriting it")         \
-    X(PLANT_REWRITE_ACKED_BLOCK, "start a bundle in the last block of the one before")             \
-    X(PLANT_REPLACE_RACES_TRIM, "REPLACE does not check which extents it names")                   \
-    X(PLANT_SNAPSHOT_AHEAD, "a snapshot claims one bundle more than it holds")                     \
-    X(PLANT_RETRY_SYNC, "retry a failed sync and believe the second answer")                       \
-    X(PLANT_SKIP_DIR_SYNC, "rename a snapshot without syncing its directory")                      \
-    X(PLANT_TRUNCATE_ROT, "cut the log at rotten metadata as if it were torn")                     \
-    X(PLANT_FORGET_PRODUCERS, "leave producer windows out of snapshots")                           \
-    X(PLANT_WINDOW_OF_ONE, "remember one batch per producer instead of five")                      \
-    X(PLANT_DUPLICATE_NEW_OFFSET, "answer a duplicate with the current log end")                   \
-    X(PLANT_FETCH_PAST_HW, "serve bytes of a bundle that is not applied yet")                      \
-    X(PLANT_LOST_COMMIT_RETRY, "order a bundle again after a lost reply instead of asking")        \
-    X(PLANT_RESPONSE_ORDER, "answer produce requests in completion order")                         \
-    X(PLANT_MERGE_DROPS_BATCH, "merge leaves out the last batch of a run")                         \
-    X(PLANT_TRIM_MOVES_BACK, "log start may go back")                                              \
+#define PLANT_TABLE(X)                                                                                       \
+    X(PLANT_NONE, "no bug")                                                                                  \
+    X(PLANT_ACK_BEFORE_SYNC, "acknowledge before the bundle is synced")                                      \
+    X(PLANT_SKIP_CRC, "accept a bundle at recovery without checking its CRC")                                \
+    X(PLANT_REUSE_OFFSET, "after a restart assign the last offset of a partition again")                     \
+    X(PLANT_RECYCLE_PINNED_WAL, "recycle a WAL file that is queued in a socket")                             \
+    X(PLANT_NO_TAIL_REWRITE, "serve the tail above the durable mark without rewriting it")                   \
+    X(PLANT_REWRITE_ACKED_BLOCK, "start a bundle in the last block of the one before")                       \
+    X(PLANT_REPLACE_RACES_TRIM, "REPLACE does not check which extents it names")                             \
+    X(PLANT_SNAPSHOT_AHEAD, "a snapshot claims one bundle more than it holds")                               \
+    X(PLANT_RETRY_SYNC, "retry a failed sync and believe the second answer")                                 \
+    X(PLANT_SKIP_DIR_SYNC, "rename a snapshot without syncing its directory")                                \
+    X(PLANT_TRUNCATE_ROT, "cut the log at rotten metadata as if it were torn")                               \
+    X(PLANT_FORGET_PRODUCERS, "leave producer windows out of snapshots")                                     \
+    X(PLANT_WINDOW_OF_ONE, "remember one batch per producer instead of five")                                \
+    X(PLANT_DUPLICATE_NEW_OFFSET, "answer a duplicate with the current log end")                             \
+    X(PLANT_FETCH_PAST_HW, "serve bytes of a bundle that is not applied yet")                                \
+    X(PLANT_LOST_COMMIT_RETRY, "order a bundle again after a lost reply instead of asking")                  \
+    X(PLANT_RESPONSE_ORDER, "answer produce requests in completion order")                                   \
+    X(PLANT_MERGE_DROPS_BATCH, "merge leaves out the last batch of a run")                                   \
+    X(PLANT_TRIM_MOVES_BACK, "log start may go back")                                                        \
     X(PLANT_NO_EPOCH_FENCE, "append batches of a fenced producer epoch")
 
 enum plant {

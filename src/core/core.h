@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// core.h - the state machine: apply(state, bundle) -> outcomes, facts. Topics, partitions, offsets, idempotent
-// producers, configs. Pure: no I/O, clock, threads or globals; two runs over the same bundles give the same state
-// hash. The owner serialises all calls (the broker's one lock); every call is short and bounded.
+// core.h - the state machine: apply(state, bundle) -> outcomes, facts. Topics, partitions, offsets,
+// idempotent producers, configs. Pure: no I/O, clock, threads or globals; two runs over the same bundles give
+// the same state hash. The owner serialises all calls (the broker's one lock); every call is short and
+// bounded.
 #ifndef CORE_CORE_H
 #define CORE_CORE_H
 
@@ -20,10 +21,10 @@ void core_destroy(struct core *take_core);
 
 // A bundle as the engine ordered it.
 struct core_bundle {
-    uint64_t lsn;      // dense: each bundle is one more than the one before
-    int64_t stamp_ms;  // wall clock at seal, never going backwards (LogAppendTime)
-    int64_t time_ms;   // time for expiry: never faster than the monotonic clock
-    uint64_t object;   // where its payload lies
+    uint64_t lsn;     // dense: each bundle is one more than the one before
+    int64_t stamp_ms; // wall clock at seal, never going backwards (LogAppendTime)
+    int64_t time_ms;  // time for expiry: never faster than the monotonic clock
+    uint64_t object;  // where its payload lies
     int64_t payload_position;
     struct bytes meta; // item frames
     uint32_t item_count;
@@ -40,11 +41,12 @@ struct outcome {
 
 // What changed, level-triggered: act on the state as it is when the lock is released.
 struct core_facts {
-    uint32_t *slots; // partitions whose high watermark or log start moved, each once
+    uint32_t *slots;          // partitions whose high watermark or log start moved, each once
     uint64_t *appended_bytes; // per slot entry: payload bytes appended
     uint32_t slot_count;
     uint32_t slot_cap;
-    uint64_t *dead_objects; // objects that no longer hold a live extent (WAL files not included while current)
+    uint64_t
+        *dead_objects; // objects that no longer hold a live extent (WAL files not included while current)
     uint32_t dead_count;
     uint32_t dead_cap;
     bool catalogue_changed; // topics, partitions or configs
@@ -53,25 +55,27 @@ void core_facts_init(struct core_facts *facts);
 void core_facts_reset(struct core_facts *facts);
 void core_facts_fini(struct core_facts *facts);
 
-// core_apply applies the items in order. ret_outcomes has item_count entries. A frame that does not decode here is
-// a broken invariant of the caller, which checked the bundle's CRC: ERR_CORRUPT, state unchanged from that item on.
-// lsn must be core_lsn() + 1.
+// core_apply applies the items in order. ret_outcomes has item_count entries. A frame that does not decode
+// here is a broken invariant of the caller, which checked the bundle's CRC: ERR_CORRUPT, state unchanged from
+// that item on. lsn must be core_lsn() + 1.
 enum err core_apply(struct core *core, const struct core_bundle *bundle, struct outcome *ret_outcomes,
                     struct core_facts *facts, struct error *e);
 
-uint64_t core_lsn(const struct core *core);      // last applied
-int64_t core_stamp_ms(const struct core *core);  // of the last applied bundle
+uint64_t core_lsn(const struct core *core);     // last applied
+int64_t core_stamp_ms(const struct core *core); // of the last applied bundle
 int64_t core_time_ms(const struct core *core);
 // core_next_deadline_ms: when a TICK has something to do, in bundle time_ms; INT64_MAX = never.
 int64_t core_next_deadline_ms(const struct core *core);
 
 // ---- reading: topics
 
-struct topic *core_topic_find(const struct core *core, struct str name);       // NULL if unknown
-struct topic *core_topic_find_id(const struct core *core, struct uuid id);     // NULL if unknown
-// core_topic_collides finds another topic whose name differs only by '.' and '_' (KIP-4 metrics names), or NULL.
+struct topic *core_topic_find(const struct core *core, struct str name);   // NULL if unknown
+struct topic *core_topic_find_id(const struct core *core, struct uuid id); // NULL if unknown
+// core_topic_collides finds another topic whose name differs only by '.' and '_' (KIP-4 metrics names), or
+// NULL.
 struct topic *core_topic_collides(const struct core *core, struct str name);
-// Topics in name order: index from 0 to core_topic_count; core_topic_lower_bound finds the first name >= from.
+// Topics in name order: index from 0 to core_topic_count; core_topic_lower_bound finds the first name >=
+// from.
 uint32_t core_topic_count(const struct core *core);
 struct topic *core_topic_at(const struct core *core, uint32_t index);
 uint32_t core_topic_lower_bound(const struct core *core, struct str from);
@@ -81,7 +85,8 @@ struct str topic_name(const struct topic *topic);
 struct uuid topic_id(const struct topic *topic);
 int32_t topic_partition_count(const struct topic *topic);
 struct partition *topic_partition(const struct topic *topic, int32_t index); // NULL outside the range
-// Configs as set (sorted by key), their revision, and the effective values (topic, else broker, else default).
+// Configs as set (sorted by key), their revision, and the effective values (topic, else broker, else
+// default).
 const struct item_config *topic_configs(const struct topic *topic, uint32_t *ret_count);
 uint64_t topic_config_revision(const struct topic *topic);
 const struct topic_settings *topic_settings(const struct core *core, const struct topic *topic);
@@ -90,7 +95,7 @@ uint64_t core_broker_config_revision(const struct core *core);
 
 // ---- reading: partitions
 
-uint32_t core_slot_count(const struct core *core);                         // slots are dense and reused
+uint32_t core_slot_count(const struct core *core);                           // slots are dense and reused
 struct partition *core_partition_at(const struct core *core, uint32_t slot); // NULL if the slot is free
 struct topic *partition_topic(const struct partition *p);
 int32_t partition_index(const struct partition *p);
@@ -104,9 +109,10 @@ uint64_t partition_unmerged_bytes(const struct partition *p); // in extents with
 const struct extent *partition_extent(const struct partition *p, uint32_t index); // in offset order
 // partition_extent_search: index of the first extent whose end_offset > offset; extent_count if none.
 uint32_t partition_extent_search(const struct partition *p, int64_t offset);
-// partition_epoch_end answers OffsetForLeaderEpoch (KIP-101, KIP-279): the largest epoch <= `epoch` that the log has,
-// and the offset where it ends; both -1 if there is none.
-void partition_epoch_end(const struct partition *p, int32_t epoch, int32_t *ret_epoch, int64_t *ret_end_offset);
+// partition_epoch_end answers OffsetForLeaderEpoch (KIP-101, KIP-279): the largest epoch <= `epoch` that the
+// log has, and the offset where it ends; both -1 if there is none.
+void partition_epoch_end(const struct partition *p, int32_t epoch, int32_t *ret_epoch,
+                         int64_t *ret_end_offset);
 // partition_epoch_at: the leader epoch of the record at `offset` (the current one at or past the end).
 int32_t partition_epoch_at(const struct partition *p, int64_t offset);
 
@@ -123,8 +129,8 @@ uint32_t partition_producers(const struct partition *p, struct producer_view *re
 uint64_t core_object_extents(const struct core *core, uint64_t object);
 uint64_t core_object_max(const struct core *core); // highest object number ever seen in an item
 
-// ---- admission: refusals that can never become untrue, and duplicates of applied batches. ERR_OK = submit it;
-// *ret_is_settled = the outcome is final now (stale epoch, unknown topic id, applied duplicate).
+// ---- admission: refusals that can never become untrue, and duplicates of applied batches. ERR_OK = submit
+// it; *ret_is_settled = the outcome is final now (stale epoch, unknown topic id, applied duplicate).
 enum err core_admit(const struct core *core, const struct item_data *data, bool *ret_is_settled,
                     struct outcome *ret_outcome);
 
@@ -132,13 +138,14 @@ enum err core_admit(const struct core *core, const struct item_data *data, bool 
 
 // core_snapshot_begin marks the cut at core_lsn(). One at a time.
 void core_snapshot_begin(struct core *core);
-// core_snapshot_step serialises at most max_objects more topics or partitions (plus what apply had to save before
-// changing it) onto out; true when the cut is complete.
+// core_snapshot_step serialises at most max_objects more topics or partitions (plus what apply had to save
+// before changing it) onto out; true when the cut is complete.
 bool core_snapshot_step(struct core *core, uint32_t max_objects, struct buf *out);
 void core_snapshot_abort(struct core *core);
 // core_load fills a fresh core from a whole snapshot. ERR_CORRUPT: unknown section, count or hash mismatch.
 enum err core_load(struct core *core, struct bytes snapshot, struct error *e);
-// core_state_hash covers everything a snapshot holds, whatever the order it was written in. Walks the whole state.
+// core_state_hash covers everything a snapshot holds, whatever the order it was written in. Walks the whole
+// state.
 uint64_t core_state_hash(const struct core *core);
 uint64_t core_state_bytes(const struct core *core); // rough heap use, for the memory cap
 

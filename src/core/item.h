@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// item.h - every change to the state is an item; items travel in bundles, which the engine orders and makes durable.
-// Each (kind, version) has a frozen meaning: golden logs of every release must replay to the same state.
-// Byte tables: docs/formats/item.md.
+// item.h - every change to the state is an item; items travel in bundles, which the engine orders and makes
+// durable. Each (kind, version) has a frozen meaning: golden logs of every release must replay to the same
+// state. Byte tables: docs/formats/item.md.
 #ifndef CORE_ITEM_H
 #define CORE_ITEM_H
 
@@ -94,11 +94,13 @@ struct extent {
     uint32_t flags; // EXTENT_*
 };
 enum extent_flags {
-    EXTENT_FINAL = 1, // bytes carry final base offsets and leader epochs (merged objects): file format = wire format
+    EXTENT_FINAL =
+        1, // bytes carry final base offsets and leader epochs (merged objects): file format = wire format
 };
 
-// REPLACE of one partition: `old` names exactly the extents to go, by (object, position, base_offset), in offset
-// order and contiguous. `fresh` covers the same offsets. Atomic: any mismatch but trimming makes it a no-op.
+// REPLACE of one partition: `old` names exactly the extents to go, by (object, position, base_offset), in
+// offset order and contiguous. `fresh` covers the same offsets. Atomic: any mismatch but trimming makes it a
+// no-op.
 struct item_replace {
     struct uuid topic_id;
     int32_t partition;
@@ -110,8 +112,9 @@ struct item_replace {
 
 struct item {
     enum item_kind kind;
-    uint8_t version;     // 1 for every kind today
-    uint32_t depends_on; // 1-based index of an earlier item in the bundle that must have newly appended; 0 = none
+    uint8_t version; // 1 for every kind today
+    uint32_t
+        depends_on; // 1-based index of an earlier item in the bundle that must have newly appended; 0 = none
     union {
         struct item_data data;
         struct item_topic_create topic_create;
@@ -125,8 +128,8 @@ struct item {
 
 // item_encode appends the frame. Fails only through out->failed.
 void item_encode(const struct item *item, struct buf *out);
-// item_decode reads one frame; strings borrow the input, arrays live in the arena. ERR_CORRUPT on anything it does
-// not understand, unknown kinds and versions included.
+// item_decode reads one frame; strings borrow the input, arrays live in the arena. ERR_CORRUPT on anything it
+// does not understand, unknown kinds and versions included.
 enum err item_decode(struct reader *r, struct arena *arena, struct item *ret, struct error *e);
 const char *item_kind_name(enum item_kind kind);
 // item_print writes one line for people (strom dump).

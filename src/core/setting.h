@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// setting.h - every topic and broker setting: name, type, default, range, prose. One table makes the parser, the
-// defaults, DescribeConfigs and the reference page. Names are Kafka's own where Kafka has one, else strom.*.
+// setting.h - every topic and broker setting: name, type, default, range, prose. One table makes the parser,
+// the defaults, DescribeConfigs and the reference page. Names are Kafka's own where Kafka has one, else
+// strom.*.
 #ifndef CORE_SETTING_H
 #define CORE_SETTING_H
 
@@ -35,10 +36,12 @@ struct setting {
     const char *text;    // one sentence
 };
 
-const struct setting *setting_find(struct str name, enum setting_scope scope); // broker scopes find each other
+const struct setting *setting_find(struct str name,
+                                   enum setting_scope scope); // broker scopes find each other
 uint32_t setting_count(void);
 const struct setting *setting_at(uint32_t index); // in table order
-// setting_check validates a value with a message in Kafka's manner ("Invalid value x for configuration y: ...").
+// setting_check validates a value with a message in Kafka's manner ("Invalid value x for configuration y:
+// ...").
 enum err setting_check(const struct setting *setting, struct str value, struct error *e);
 
 enum timestamp_type { TIMESTAMP_CREATE = 0, TIMESTAMP_LOG_APPEND = 1 };
@@ -53,8 +56,8 @@ struct topic_settings {
     int64_t timestamp_before_max_ms;
     int64_t timestamp_after_max_ms;
     enum timestamp_type timestamp_type;
-    bool is_compacted; // cleanup.policy has compact
-    bool is_deleted;   // cleanup.policy has delete
+    bool is_compacted;     // cleanup.policy has compact
+    bool is_deleted;       // cleanup.policy has delete
     bool is_durability_os; // strom.durability=os: acknowledged once the kernel has it
 };
 

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// env.h - the only door to the world: clock, disk, network, randomness, threads. Real (real/real.h) or simulated
-// (sim/sim.h); nothing outside platform/ may reach any of these another way.
+// env.h - the only door to the world: clock, disk, network, randomness, threads. Real (real/real.h) or
+// simulated (sim/sim.h); nothing outside platform/ may reach any of these another way.
 //
-// All verbs are plain blocking calls. In the real world a caller that may not block uses a thread; in the simulator
-// every thread is a fiber and every verb that could block, fail or be observed is a point where the seeded scheduler
-// may run another fiber, inject a fault, or crash the process. Code written as straight lines is thereby tested at
-// every interleaving of its I/O (docs/decisions/0001).
+// All verbs are plain blocking calls. In the real world a caller that may not block uses a thread; in the
+// simulator every thread is a fiber and every verb that could block, fail or be observed is a point where the
+// seeded scheduler may run another fiber, inject a fault, or crash the process. Code written as straight
+// lines is thereby tested at every interleaving of its I/O (docs/decisions/0001).
 #ifndef PLATFORM_ENV_H
 #define PLATFORM_ENV_H
 
@@ -119,7 +119,8 @@ struct file {
 };
 struct file_ops {
     // read_at and write_at may move fewer bytes than asked (short); reading at the end moves 0.
-    enum err (*read_at)(struct file *, int64_t position, void *out, size_t len, size_t *ret_len, struct error *);
+    enum err (*read_at)(struct file *, int64_t position, void *out, size_t len, size_t *ret_len,
+                        struct error *);
     enum err (*write_at)(struct file *, int64_t position, const struct io_slice *slices, size_t count,
                          size_t *ret_len, struct error *);
     enum err (*sync)(struct file *, struct error *); // fdatasync
@@ -144,29 +145,33 @@ struct disk_ops {
     enum err (*lock)(struct disk *, struct error *);
 };
 
-// Paths are relative to the data directory ("wal/0000.wal"), no "..", at most 255 bytes. "" is the directory itself.
-// Errors: ERR_NOT_FOUND, ERR_EXISTS, ERR_NO_SPACE, ERR_IO (everything else, with the reason in the text).
+// Paths are relative to the data directory ("wal/0000.wal"), no "..", at most 255 bytes. "" is the directory
+// itself. Errors: ERR_NOT_FOUND, ERR_EXISTS, ERR_NO_SPACE, ERR_IO (everything else, with the reason in the
+// text).
 enum err disk_open(struct disk *d, struct str path, unsigned flags, struct file **ret_file, struct error *e);
 enum err disk_rename(struct disk *d, struct str from, struct str to, struct error *e);
 enum err disk_unlink(struct disk *d, struct str path, struct error *e);
 enum err disk_mkdir(struct disk *d, struct str path, struct error *e); // existing is fine
 enum err disk_sync_dir(struct disk *d, struct str path, struct error *e);
 // disk_list calls each for every regular file, in name order.
-enum err disk_list(struct disk *d, struct str path, void (*each)(void *arg, struct str name, int64_t size), void *arg,
-                   struct error *e);
+enum err disk_list(struct disk *d, struct str path, void (*each)(void *arg, struct str name, int64_t size),
+                   void *arg, struct error *e);
 enum err disk_space(struct disk *d, int64_t *ret_free, int64_t *ret_total, struct error *e);
 // disk_lock takes the directory for this process until it ends; ERR_EXISTS if another process has it.
 enum err disk_lock(struct disk *d, struct error *e);
 
 // file_read_full loops over short reads; *ret_len < len only at the end of the file.
-enum err file_read_full(struct file *f, int64_t position, void *out, size_t len, size_t *ret_len, struct error *e);
+enum err file_read_full(struct file *f, int64_t position, void *out, size_t len, size_t *ret_len,
+                        struct error *e);
 // file_read_exact fails with ERR_CORRUPT where the file ends early.
 enum err file_read_exact(struct file *f, int64_t position, void *out, size_t len, struct error *e);
 // file_write_full loops over short writes; count <= IO_SLICES_MAX; the slices are consumed (modified).
 enum { IO_SLICES_MAX = 1024 };
-enum err file_write_full(struct file *f, int64_t position, struct io_slice *slices, size_t count, struct error *e);
+enum err file_write_full(struct file *f, int64_t position, struct io_slice *slices, size_t count,
+                         struct error *e);
 enum err file_write_bytes(struct file *f, int64_t position, struct bytes data, struct error *e);
-enum err file_sync(struct file *f, struct error *e); // an error is final: never retry, never trust the file again
+enum err file_sync(struct file *f,
+                   struct error *e); // an error is final: never retry, never trust the file again
 enum err file_size(struct file *f, int64_t *ret_size, struct error *e);
 enum err file_truncate(struct file *f, int64_t size, struct error *e);
 // file_advise_cold tells the kernel that a range will not be read again soon. Best effort.
@@ -178,14 +183,15 @@ void file_close(struct file *take_file); // NULL is a no-op
 struct sock {
     const struct sock_ops *ops;
 };
-// Every socket is non-blocking. ERR_WOULD_BLOCK: try again after the poller says so. ERR_CLOSED: end of stream,
-// reset, or refused; the caller closes.
+// Every socket is non-blocking. ERR_WOULD_BLOCK: try again after the poller says so. ERR_CLOSED: end of
+// stream, reset, or refused; the caller closes.
 struct sock_ops {
     enum err (*accept)(struct sock *listener, struct sock **ret_sock, struct error *);
     enum err (*recv)(struct sock *, void *out, size_t len, size_t *ret_len, struct error *);
-    enum err (*send)(struct sock *, const struct io_slice *slices, size_t count, bool has_more, size_t *ret_len,
-                     struct error *);
-    enum err (*send_file)(struct sock *, struct file *, int64_t position, size_t len, size_t *ret_len, struct error *);
+    enum err (*send)(struct sock *, const struct io_slice *slices, size_t count, bool has_more,
+                     size_t *ret_len, struct error *);
+    enum err (*send_file)(struct sock *, struct file *, int64_t position, size_t len, size_t *ret_len,
+                          struct error *);
     enum err (*connect_done)(struct sock *, struct error *);
     struct str (*name)(struct sock *, bool is_peer, char *text, size_t size);
     void (*close)(struct sock *);
@@ -218,17 +224,19 @@ struct net_ops {
     struct poller *(*poller_open)(struct net *);
 };
 
-// net_listen binds host ("" = all addresses) and port (0 = any; *ret_port says which). Address in use: ERR_EXISTS.
+// net_listen binds host ("" = all addresses) and port (0 = any; *ret_port says which). Address in use:
+// ERR_EXISTS.
 enum err net_listen(struct net *n, struct str host, int port, struct sock **ret_listener, int *ret_port,
                     struct error *e);
 // net_connect starts connecting; POLL_WRITE then sock_connect_done tells how it went.
 enum err net_connect(struct net *n, struct str host, int port, struct sock **ret_sock, struct error *e);
 enum err sock_connect_done(struct sock *s, struct error *e);
-enum err sock_accept(struct sock *listener, struct sock **ret_sock, struct error *e); // ERR_NO_MEMORY: out of fds
+enum err sock_accept(struct sock *listener, struct sock **ret_sock,
+                     struct error *e); // ERR_NO_MEMORY: out of fds
 enum err sock_recv(struct sock *s, void *out, size_t len, size_t *ret_len, struct error *e);
 // sock_send may send less than asked; has_more: another send follows at once (MSG_MORE).
-enum err sock_send(struct sock *s, const struct io_slice *slices, size_t count, bool has_more, size_t *ret_len,
-                   struct error *e);
+enum err sock_send(struct sock *s, const struct io_slice *slices, size_t count, bool has_more,
+                   size_t *ret_len, struct error *e);
 // sock_send_file queues file bytes without copying: what the peer sees is what the file holds when the kernel
 // transmits, so only immutable files may be sent.
 enum err sock_send_file(struct sock *s, struct file *f, int64_t position, size_t len, size_t *ret_len,
@@ -236,7 +244,7 @@ enum err sock_send_file(struct sock *s, struct file *f, int64_t position, size_t
 enum { SOCK_NAME_SIZE = 80 };
 struct str sock_peer_name(struct sock *s, char text[SOCK_NAME_SIZE]);  // "127.0.0.1:50123"
 struct str sock_local_name(struct sock *s, char text[SOCK_NAME_SIZE]); // the address the peer used
-void sock_close(struct sock *take_sock);                              // NULL is a no-op
+void sock_close(struct sock *take_sock);                               // NULL is a no-op
 
 struct poller *poller_open(struct net *n);
 void poller_add(struct poller *p, struct sock *s, unsigned interest, void *user); // level-triggered

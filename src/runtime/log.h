@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// log.h - what happened, for people: one line per event on the sink the program chose. Only broker and above log.
+// log.h - what happened, for people: one line per event on the sink the program chose. Only broker and above
+// log.
 #ifndef RUNTIME_LOG_H
 #define RUNTIME_LOG_H
 
@@ -9,10 +10,12 @@
 enum trace_level { TRACE_ERROR, TRACE_WARN, TRACE_INFO, TRACE_DEBUG };
 
 struct tracer; // thread-safe; NULL is silent
-// tracer_create: `write` gets whole lines without newline; level filters; rate-limited per call site text (1,000/s).
+// tracer_create: `write` gets whole lines without newline; level filters; rate-limited per call site text
+// (1,000/s).
 struct tracer *tracer_create(struct env *env, enum trace_level level,
                              void (*write)(void *arg, enum trace_level level, struct str line), void *arg);
 void tracer_destroy(struct tracer *take_tracer);
-void trace(struct tracer *t, enum trace_level level, const char *format, ...) __attribute__((format(printf, 3, 4)));
+void trace(struct tracer *t, enum trace_level level, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
 #endif

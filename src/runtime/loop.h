@@ -9,7 +9,8 @@
 
 struct loop;
 
-// A task runs once per post, on the loop's thread. The struct belongs to the caller and may be reused once run.
+// A task runs once per post, on the loop's thread. The struct belongs to the caller and may be reused once
+// run.
 struct task {
     struct task *next; // private
     void (*run)(struct task *task);
@@ -31,7 +32,8 @@ struct loop_io {
 struct loop *loop_create(struct env *env);
 void loop_destroy(struct loop *take_loop);
 struct env *loop_env(struct loop *loop);
-// loop_run returns after loop_stop. It runs, in each round: ready sockets, due timers, posted tasks, deferred tasks.
+// loop_run returns after loop_stop. It runs, in each round: ready sockets, due timers, posted tasks, deferred
+// tasks.
 void loop_run(struct loop *loop);
 void loop_stop(struct loop *loop);
 // loop_now_ns is the monotonic time at the start of the round.
@@ -46,7 +48,7 @@ void loop_post_chain(struct loop *loop, struct task *first);
 void loop_defer(struct loop *loop, struct task *task);
 
 void loop_timer_set(struct loop *loop, struct timer *timer, int64_t deadline_ns); // moves it if set
-void loop_timer_cancel(struct loop *loop, struct timer *timer);                  // no-op if idle
+void loop_timer_cancel(struct loop *loop, struct timer *timer);                   // no-op if idle
 
 void loop_io_add(struct loop *loop, struct loop_io *io, struct sock *sock, unsigned interest);
 void loop_io_set(struct loop *loop, struct loop_io *io, unsigned interest); // cheap when unchanged

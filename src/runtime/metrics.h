@@ -19,13 +19,15 @@ struct metric *metrics_gauge(struct metrics *m, const char *name, const char *la
 void metrics_gauge_fn(struct metrics *m, const char *name, const char *labels, const char *help,
                       int64_t (*read)(void *arg), void *arg);
 // Histogram of nanoseconds, shown in seconds; bounds are powers of two from 1 us to 64 s.
-struct metric_histogram *metrics_histogram(struct metrics *m, const char *name, const char *labels, const char *help);
+struct metric_histogram *metrics_histogram(struct metrics *m, const char *name, const char *labels,
+                                           const char *help);
 
 void metric_add(struct metric *metric, int64_t delta);
 void metric_set(struct metric *metric, int64_t value);
 int64_t metric_value(const struct metric *metric);
 void metric_observe_ns(struct metric_histogram *h, int64_t ns);
-// metrics_render writes the Prometheus text format 0.0.4, one HELP and TYPE per name, names in registration order.
+// metrics_render writes the Prometheus text format 0.0.4, one HELP and TYPE per name, names in registration
+// order.
 void metrics_render(struct metrics *m, struct buf *out);
 
 #endif

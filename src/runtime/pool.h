@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// pool.h - refcounted chunks of bytes for everything that travels between socket, log and socket, from size classes
-// reused last-in first-out (first touch of fresh memory costs more than copying it: storage.md 4.1). Thread-safe.
+// pool.h - refcounted chunks of bytes for everything that travels between socket, log and socket, from size
+// classes reused last-in first-out (first touch of fresh memory costs more than copying it: storage.md 4.1).
+// Thread-safe.
 #ifndef RUNTIME_POOL_H
 #define RUNTIME_POOL_H
 
