@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// codec.h - the compressions that a record batch may carry, behind one face. The libraries do the work; this module
-// bounds it: sizes that a header declares are never trusted, and output stops at a limit tied to the input.
-// Owner: the caller's thread; no globals. A zeroed struct codec_context is a valid empty one.
+// codec.h - the compressions that a record batch may carry, behind one face. The libraries do the work; this
+// module bounds it: sizes that a header declares are never trusted, and output stops at a limit tied to the
+// input. Owner: the caller's thread; no globals. A zeroed struct codec_context is a valid empty one.
 #ifndef CODEC_CODEC_H
 #define CODEC_CODEC_H
 
@@ -17,8 +17,8 @@ const char *codec_name(enum codec codec);
 // codec_parse reads those words and "uncompressed"; false for any other.
 bool codec_parse(struct str name, enum codec *ret);
 
-// What one decompression may produce: at most bytes_max, and at most ratio_max times the input, but always up to
-// bytes_free, since a few identical records legitimately shrink more than a thousandfold under zstd.
+// What one decompression may produce: at most bytes_max, and at most ratio_max times the input, but always up
+// to bytes_free, since a few identical records legitimately shrink more than a thousandfold under zstd.
 struct codec_limits {
     size_t bytes_max;
     size_t ratio_max;
@@ -28,8 +28,9 @@ extern const struct codec_limits codec_limits_default; // 64 MiB, 1000, 4 MiB
 // codec_limit is the bound for an input of this size. limits NULL = default, here and below.
 size_t codec_limit(const struct codec_limits *limits, size_t input_size);
 
-// struct codec_context keeps library contexts and scratch memory between batches. One stream at a time uses it,
-// from codec_stream_init to codec_stream_fini. A context that grew large is cut back when the stream ends.
+// struct codec_context keeps library contexts and scratch memory between batches. One stream at a time uses
+// it, from codec_stream_init to codec_stream_fini. A context that grew large is cut back when the stream
+// ends.
 struct codec_context {
     void *gzip;
     void *lz4;
@@ -42,7 +43,8 @@ void codec_context_fini(struct codec_context *ctx);
 
 // codec_compress appends the compressed form of `in`: gzip one member, snappy in xerial framing (as Java and
 // librdkafka write it), lz4 one frame of independent blocks, zstd one frame, none a copy.
-// ERR_BATCH_TOO_LARGE when it does not fit under out's limit; ERR_UNSUPPORTED_COMPRESSION for an unknown codec.
+// ERR_BATCH_TOO_LARGE when it does not fit under out's limit; ERR_UNSUPPORTED_COMPRESSION for an unknown
+// codec.
 enum err codec_compress(enum codec codec, struct bytes in, struct buf *out, struct error *e);
 
 // struct codec_stream decompresses `in`, which it borrows until fini. Fields are private.
@@ -62,9 +64,9 @@ struct codec_stream {
 // codec_stream_init fails with ERR_UNSUPPORTED_COMPRESSION for an unknown codec; fini is then not needed.
 enum err codec_stream_init(struct codec_stream *stream, struct codec_context *ctx, enum codec codec,
                            struct bytes in, const struct codec_limits *limits, struct error *e);
-// codec_stream_read fills out with up to cap (> 0) bytes. *ret_len 0 is the end: the input was consumed in full and
-// its checksums held. ERR_CORRUPT for damaged, truncated or trailing bytes, ERR_BATCH_TOO_LARGE past the limit;
-// errors stay. Fewer than cap bytes do not yet mean the end.
+// codec_stream_read fills out with up to cap (> 0) bytes. *ret_len 0 is the end: the input was consumed in
+// full and its checksums held. ERR_CORRUPT for damaged, truncated or trailing bytes, ERR_BATCH_TOO_LARGE past
+// the limit; errors stay. Fewer than cap bytes do not yet mean the end.
 enum err codec_stream_read(struct codec_stream *stream, uint8_t *out, size_t cap, size_t *ret_len,
                            struct error *e);
 void codec_stream_fini(struct codec_stream *stream);

@@ -70,12 +70,12 @@ static inline bool batch_has_delete_horizon(const struct batch_header *h)
 // batch_last_sequence wraps from 2147483647 to 0, as producers do; -1 without a base sequence.
 int32_t batch_last_sequence(const struct batch_header *h);
 
-// batch_size_peek reads how many bytes the batch at the start of `in` takes in all; needs BATCH_PREFIX_SIZE bytes.
-// ERR_CORRUPT when there are fewer, or when the length is too small for a header.
+// batch_size_peek reads how many bytes the batch at the start of `in` takes in all; needs BATCH_PREFIX_SIZE
+// bytes. ERR_CORRUPT when there are fewer, or when the length is too small for a header.
 enum err batch_size_peek(struct bytes in, size_t *ret_size, struct error *e);
 
-// batch_header_read decodes the first BATCH_HEADER_SIZE bytes of `in`; the rest of the batch need not be there:
-// compare ret->size. ERR_CORRUPT: too short, a length or count that cannot be, an unknown magic.
+// batch_header_read decodes the first BATCH_HEADER_SIZE bytes of `in`; the rest of the batch need not be
+// there: compare ret->size. ERR_CORRUPT: too short, a length or count that cannot be, an unknown magic.
 // ERR_INVALID_RECORD: the old magic 0 or 1. The checksum is not looked at.
 enum err batch_header_read(struct bytes in, struct batch_header *ret, struct error *e);
 
@@ -86,8 +86,8 @@ bool batch_crc_check(struct bytes batch);
 void batch_patch(uint8_t *batch, int64_t base_offset, int32_t leader_epoch);
 // batch_set_log_append_time marks a whole, checked batch as LogAppendTime `ms` and sums it again.
 void batch_set_log_append_time(uint8_t *batch, int64_t ms);
-// batch_fix_max_timestamp replaces max_timestamp in a whole, checked batch and sums it again. Produce needs it
-// where batch_check found is_max_timestamp_wrong: Kafka recomputes this field and never trusts a client's.
+// batch_fix_max_timestamp replaces max_timestamp in a whole, checked batch and sums it again. Produce needs
+// it where batch_check found is_max_timestamp_wrong: Kafka recomputes this field and never trusts a client's.
 void batch_fix_max_timestamp(uint8_t *batch, int64_t ms);
 
 #endif

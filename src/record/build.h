@@ -35,11 +35,11 @@ void batch_builder_reset(struct batch_builder *b, const struct batch_options *op
 // batch_builder_append adds a record at the next offset. Failures show in finish.
 void batch_builder_append(struct batch_builder *b, int64_t timestamp, struct bytes key, struct bytes value,
                           const struct record_header *headers, int32_t header_count);
-// batch_builder_append_record copies a record with its own offset (above the last one) and raw headers: what a
-// merge does that leaves records out.
+// batch_builder_append_record copies a record with its own offset (above the last one) and raw headers: what
+// a merge does that leaves records out.
 void batch_builder_append_record(struct batch_builder *b, const struct record *record);
-// batch_builder_extend raises the last offset delta to that of `last_offset`: the batch covers it without a record
-// for it. A batch of no records but a covered range is valid in a log.
+// batch_builder_extend raises the last offset delta to that of `last_offset`: the batch covers it without a
+// record for it. A batch of no records but a covered range is valid in a log.
 void batch_builder_extend(struct batch_builder *b, int64_t last_offset);
 // batch_builder_finish appends the whole batch with its checksum to out and leaves the builder as it is.
 // ERR_BATCH_TOO_LARGE past bytes_max or out's limit, ERR_INVALID_RECORD for what the format cannot say.
@@ -52,8 +52,8 @@ enum control_type { CONTROL_ABORT = 0, CONTROL_COMMIT = 1 };
 enum err batch_marker_build(struct buf *out, int64_t offset, int64_t timestamp, int64_t producer_id,
                             int16_t producer_epoch, enum control_type type, int32_t coordinator_epoch,
                             struct error *e);
-// batch_gap_build appends a control batch at `last_offset` that belongs to no producer. Every client skips it and
-// asks for last_offset + 1 next: it closes a gap whose records are gone.
+// batch_gap_build appends a control batch at `last_offset` that belongs to no producer. Every client skips it
+// and asks for last_offset + 1 next: it closes a gap whose records are gone.
 enum err batch_gap_build(struct buf *out, int64_t last_offset, int64_t timestamp, struct error *e);
 // control_type_read reads a control record's key {int16 version, int16 type}; false if malformed.
 bool control_type_read(struct bytes key, int16_t *ret_type);

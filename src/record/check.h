@@ -1,19 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 // check.h - what a broker verifies of a batch before it may be appended, and what it learns on the way.
-// Uncompressed batches are walked in place; compressed ones as they decompress. Nothing is allocated per record.
+// Uncompressed batches are walked in place; compressed ones as they decompress. Nothing is allocated per
+// record.
 #ifndef RECORD_CHECK_H
 #define RECORD_CHECK_H
 
 #include "record/batch.h"
 
 struct batch_rules {
-    size_t batch_bytes_max;                 // max.message.bytes: of the batch as it came, compressed
-    int64_t now_ms;                         // wall clock
-    int64_t timestamp_before_max_ms;        // message.timestamp.before.max.ms; INT64_MAX = any
-    int64_t timestamp_after_max_ms;         // message.timestamp.after.max.ms; INT64_MAX = any
-    bool is_log_append_time;                // the topic's timestamp type: the client's timestamps do not count
-    bool is_compacted;                      // null keys are refused
-    bool is_zstd_allowed;                   // Produce version 7 on
+    size_t batch_bytes_max;          // max.message.bytes: of the batch as it came, compressed
+    int64_t now_ms;                  // wall clock
+    int64_t timestamp_before_max_ms; // message.timestamp.before.max.ms; INT64_MAX = any
+    int64_t timestamp_after_max_ms;  // message.timestamp.after.max.ms; INT64_MAX = any
+    bool is_log_append_time;         // the topic's timestamp type: the client's timestamps do not count
+    bool is_compacted;               // null keys are refused
+    bool is_zstd_allowed;            // Produce version 7 on
     const struct codec_limits *codec_limits; // NULL = default
 };
 
@@ -35,9 +36,11 @@ struct batch_facts {
     struct bad_record bad_records[BAD_RECORDS_MAX];
 };
 
-// batch_check verifies that `batch` is exactly one batch that a client may produce. ret's header is set on any error
-// that comes after the header was read, bad_records on those that name records; use the rest on ERR_OK only.
-//   ERR_INVALID_RECORD           no batch or more than one, magic 0 or 1, control batch, empty, counts or offset
+// batch_check verifies that `batch` is exactly one batch that a client may produce. ret's header is set on
+// any error that comes after the header was read, bad_records on those that name records; use the rest on
+// ERR_OK only.
+//   ERR_INVALID_RECORD           no batch or more than one, magic 0 or 1, control batch, empty, counts or
+//   offset
 //                                deltas that do not fit, a producer id without sequence, malformed records,
 //                                a null key on a compacted topic
 //   ERR_CORRUPT                  checksum, impossible lengths, damaged compression

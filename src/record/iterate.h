@@ -40,15 +40,15 @@ struct record_iterator {
     struct error error; // sticky
 };
 
-// record_iterator_init reads the header and expects the whole batch, exactly; it does not verify the checksum.
-// ctx is used for compressed batches only. limits NULL = default. On failure fini is not needed.
+// record_iterator_init reads the header and expects the whole batch, exactly; it does not verify the
+// checksum. ctx is used for compressed batches only. limits NULL = default. On failure fini is not needed.
 enum err record_iterator_init(struct record_iterator *it, struct codec_context *ctx, struct bytes batch,
                               const struct codec_limits *limits, struct error *e);
-// record_iterator_next fills *ret and answers true; false after the last record or at an error, which fini tells.
-// Views in *ret live until the next call. Offsets ascend but, after compaction, need not be dense.
+// record_iterator_next fills *ret and answers true; false after the last record or at an error, which fini
+// tells. Views in *ret live until the next call. Offsets ascend but, after compaction, need not be dense.
 bool record_iterator_next(struct record_iterator *it, struct record *ret);
-// record_iterator_fini releases the context and returns what stopped the iterator: ERR_OK, ERR_INVALID_RECORD,
-// ERR_CORRUPT or ERR_BATCH_TOO_LARGE. Leaving early is no error.
+// record_iterator_fini releases the context and returns what stopped the iterator: ERR_OK,
+// ERR_INVALID_RECORD, ERR_CORRUPT or ERR_BATCH_TOO_LARGE. Leaving early is no error.
 enum err record_iterator_fini(struct record_iterator *it, struct error *e);
 
 // record_headers_init starts a walk over r's headers; record_headers_next answers false after the last.
@@ -59,11 +59,12 @@ struct record_headers {
 struct record_headers record_headers_init(const struct record *r);
 bool record_headers_next(struct record_headers *headers, struct record_header *ret);
 
-// batch_find_timestamp finds the first record whose timestamp is at least target_ms; *ret_offset and *ret_timestamp
-// are -1 if there is none. Errors as the iterator's.
+// batch_find_timestamp finds the first record whose timestamp is at least target_ms; *ret_offset and
+// *ret_timestamp are -1 if there is none. Errors as the iterator's.
 enum err batch_find_timestamp(struct codec_context *ctx, struct bytes batch, int64_t target_ms,
                               int64_t *ret_offset, int64_t *ret_timestamp, struct error *e);
-// batch_find_max_timestamp finds the first record that has the batch's largest timestamp (-1, -1 without records).
+// batch_find_max_timestamp finds the first record that has the batch's largest timestamp (-1, -1 without
+// records).
 enum err batch_find_max_timestamp(struct codec_context *ctx, struct bytes batch, int64_t *ret_offset,
                                   int64_t *ret_timestamp, struct error *e);
 
