@@ -1,0 +1,301 @@
+// SPDX-License-Identifier: Apache-2.0
+// broker.h - what every front calls, and nothing lower: append, read, look up, change. Services never see
+// wire structs, so other fronts call the same verbs.
+//
+// Threads: a front runs on one loop and holds one port per loop. Ops complete exactly once, on the loop of
+// their port, never inside the call that started them. The state machine sits behind one lock with short
+// sections.
+#ifndef BROKER_BROKER_H
+#define BROKER_BROKER_H
+
+#include "codec/codec.h"
+#include "core/core.h"
+#include "engine/engine.h"
+#include "record/check.h"
+#include "runtime/log.h"
+#include "runtime/loop.h"
+#include "runtime/metrics.h"
+#include "runtime/pool.h"
+
+struct broker;
+struct broker_port;
+
+struct broker_options {
+    const struct item_config *static_configs; // every broker setting given at start, sorted by key
+    uint32_t static_config_count;
+    int32_t node_id;
+    struct uuid cluster_id;
+    size_t frame_bytes_max; // of all half-received and queued requests: the pool's limit
+    size_t tail_cache_bytes;
+    size_t segment_cache_bytes;
+    struct tracer *tracer;   // may be NULL
+    struct metrics *metrics; // required
+    struct pool *pool;       // chunks that carry batches
+};
+
+// broker_open loads the newest snapshot, replays the log, and brings broker settings in line with
+// static_configs. ERR_CORRUPT with a hint where it cannot. An engine that turned read-only still opens: see
+// broker_is_read_only.
+enum err broker_open(struct env *env, struct engine *engine, const struct broker_options *options,
+                     struct broker **ret_broker, struct error *e);
+// broker_start starts the WAL thread and the keeper. broker_stop refuses new work, finishes what is queued,
+// stops them.
+void broker_start(struct broker *b);
+void broker_stop(struct broker *b);
+void broker_destroy(struct broker *take_broker); // after every port is gone; does not close the engine
+bool broker_is_read_only(struct broker *b);
+
+struct broker_port *broker_port_create(struct broker *b, struct loop *loop);
+void broker_port_destroy(struct broker_port *take_port); // its ops must have completed
+struct loop *broker_port_loop(struct broker_port *port);
+// broker_port_codec: this loop's decompression contexts.
+struct codec_context *broker_port_codec(struct broker_port *port);
+
+int32_t broker_node_id(const struct broker *b);
+struct str broker_cluster_id(const struct broker *b); // text form
+struct metrics *broker_metrics(const struct broker *b);
+struct tracer *broker_tracer(const struct broker *b);
+struct env *broker_env(const struct broker *b);
+
+// broker_view_begin takes the lock for reading the core; keep it for microseconds, call nothing else of the
+// broker, do no I/O. broker_view_end releases it.
+const struct core *broker_view_begin(struct broker *b);
+void broker_view_end(struct broker *b);
+// broker_setting gives a broker setting's effective value (as set, else default); text lives in the arena.
+struct str broker_setting(struct broker *b, struct str name, struct arena *arena);
+int64_t broker_setting_i64(struct broker *b, struct str name);
+
+// ---- produce
+
+struct submission { // private to broker/
+    struct submission *next;
+    const struct item *item;
+    struct outcome *outcome;
+    struct bytes payload;
+    struct chunk *chunk;
+    struct change_op *change;
+    struct produce_op *produce;
+    uint32_t payload_position;
+    bool is_control;
+    bool needs_sync;
+};
+
+struct produce_part { // one batch for one partition
+    // in
+    struct uuid topic_id;  // zero: by name
+    struct str topic_name; // not needed with an id
+    int32_t partition;
+    struct bytes batch;  // inside chunk; header and max timestamp may be rewritten in place
+    struct chunk *chunk; // borrowed: the broker takes its own reference
+    // out
+    enum err err;
+    int64_t base_offset; // -1 on error
+    int64_t log_append_time_ms;
+    int64_t log_start_offset;
+    char text[ERROR_TEXT_SIZE];     // "" or the reason
+    struct bad_record *bad_records; // in the op's arena
+    int32_t bad_record_count;
+    // private
+    struct item item;
+    struct outcome outcome;
+    struct submission submission;
+};
+struct produce_op {
+    // in
+    struct broker_port *port;
+    struct arena *arena; // lives until done
+    struct produce_part *parts;
+    uint32_t part_count;
+    bool is_zstd_allowed;
+    void (*done)(struct produce_op *op); // on the port's loop
+    // private
+    struct task task;
+    uint32_t pending;
+};
+// broker_produce checks, judges and appends each part on its own; done when every part has its outcome and
+// the appended ones are durable as their topic asks.
+void broker_produce(struct broker *b, struct produce_op *op);
+
+// ---- fetch
+
+// A run of stored batches to be sent: whole batches from `position` on, `length` bytes. Pins its object.
+struct fetch_slice {
+    struct object *pin;
+    uint64_t object;
+    int64_t position;
+    uint32_t length;
+    int32_t leader_epoch;
+    int64_t base_offset; // of the batch at `position`; not used when is_final
+    bool is_final;
+};
+struct fetch_part {
+    // in
+    struct uuid topic_id;  // zero: by name
+    struct str topic_name; // not needed with an id
+    int32_t partition;
+    int32_t current_leader_epoch; // -1 = do not check
+    int32_t last_fetched_epoch;   // -1 = do not check (KIP-595)
+    int64_t offset;
+    int32_t bytes_max;
+    // out
+    enum err err;
+    int64_t high_watermark; // -1 on error
+    int64_t last_stable_offset;
+    int64_t log_start_offset;
+    int32_t diverging_epoch; // -1, or the epoch and where it ends
+    int64_t diverging_end_offset;
+    struct fetch_slice *slices;
+    uint32_t slice_count;
+    uint32_t slice_bytes;
+    // private
+    uint32_t slice_cap;
+    uint32_t slot;
+    struct list waiter; // in the partition's list while parked
+    struct fetch_op *op;
+};
+struct fetch_op {
+    // in
+    struct broker_port *port;
+    struct fetch_part *parts;
+    uint32_t part_count;
+    int32_t wait_ms_max;
+    int32_t bytes_min;
+    int32_t bytes_max;
+    bool is_read_committed;
+    void (*done)(struct fetch_op *op);
+    // private
+    struct broker *broker;
+    struct task task;
+    struct timer timer;
+    int64_t deadline_ns;
+    uint64_t parked_bytes;
+    bool is_parked;
+    bool is_woken;
+    bool is_cancelled;
+};
+// broker_fetch answers at once if there are bytes_min bytes, an error, or no time to wait; else it parks on
+// the partitions' waiter lists until appends or the deadline complete it. Parts are served in order; the
+// first partition with data may exceed the limits by its first batch (KIP-74).
+void broker_fetch(struct broker *b, struct fetch_op *op);
+// broker_fetch_cancel: the client is gone. done is still called once, soon.
+void broker_fetch_cancel(struct broker *b, struct fetch_op *op);
+// broker_fetch_release unpins whatever slices were not sent. Call it after done when the response is out.
+void broker_fetch_release(struct broker *b, struct fetch_op *op);
+void broker_slice_release(struct broker *b, struct fetch_slice *slice);
+
+enum { FETCH_PIECE_BYTES = 256 * 1024 };
+// The next bytes of a slice, ready to be sent: either memory (holding one reference on chunk) or a file
+// range.
+struct fetch_piece {
+    struct chunk *chunk; // release with chunk_unref when sent
+    const uint8_t *ptr;
+    struct file *file; // not NULL: send_file from here
+    int64_t position;
+    uint32_t length;
+};
+// broker_slice_next advances the slice by at most FETCH_PIECE_BYTES, patching offsets and epochs where the
+// stored bytes lack them. On an error the connection must be closed: the response cannot be completed.
+enum err broker_slice_next(struct broker *b, struct fetch_slice *slice, struct fetch_piece *ret,
+                           struct error *e);
+
+// ---- look-ups in the log (these read records; they block on the disk where memory does not hold them)
+
+enum { // ListOffsets specials
+    OFFSET_LATEST = -1,
+    OFFSET_EARLIEST = -2,
+    OFFSET_MAX_TIMESTAMP = -3,
+    OFFSET_EARLIEST_LOCAL = -4,
+    OFFSET_LATEST_TIERED = -5,
+    OFFSET_EARLIEST_PENDING_UPLOAD = -6,
+};
+struct offset_query {
+    struct str topic_name;
+    int32_t partition;
+    int32_t current_leader_epoch;
+    int64_t timestamp; // >= 0 or a special
+    bool is_read_committed;
+    // out
+    enum err err;
+    int64_t offset; // -1 = none
+    int64_t found_timestamp;
+    int32_t leader_epoch;
+};
+void broker_list_offset(struct broker_port *port, struct offset_query *query);
+
+struct epoch_query {
+    struct str topic_name;
+    int32_t partition;
+    int32_t current_leader_epoch;
+    int32_t leader_epoch;
+    enum err err; // out
+    int32_t found_epoch;
+    int64_t end_offset;
+};
+void broker_epoch_end(struct broker *b, struct epoch_query *query);
+
+// ---- changes: plan (pure, under the lock), submit, done
+
+// A set of control items ordered together with nothing in between; each has its own outcome.
+struct change_op {
+    // in
+    struct broker_port *port; // NULL: done is called on the thread that applied it, without the lock
+    struct item *items;       // with all they point to: live until done
+    uint32_t item_count;
+    void (*done)(struct change_op *op);
+    // out
+    struct outcome *outcomes; // caller's memory, item_count entries
+    // private
+    struct task task;
+    struct submission *submissions; // caller's memory, item_count entries
+    uint32_t pending;
+};
+void broker_change(struct broker *b, struct change_op *op);
+// broker_change_wait submits and waits (not on a loop's thread: start-up, keeper, tests).
+enum err broker_change_wait(struct broker *b, const struct item *item, struct outcome *ret_outcome,
+                            struct error *e);
+
+struct topic_spec {
+    struct str name;
+    int32_t partition_count;    // -1 = num.partitions
+    int32_t replication_factor; // -1 = default; more than one is accepted: one machine holds it all
+    const struct item_config *configs;
+    uint32_t config_count;
+    const int32_t *assigned_partitions; // manual assignment's partition ids, or NULL
+    uint32_t assigned_count;
+};
+// The planners refuse with the code and words Kafka uses; *ret_item lives in the arena. An outcome ERR_STALE
+// means that the state changed in between: plan again, at most BROKER_PLAN_TRIES times.
+enum { BROKER_PLAN_TRIES = 3 };
+enum err broker_plan_topic(struct broker *b, const struct topic_spec *spec, struct arena *arena,
+                           struct item *ret_item, struct error *e);
+enum err broker_plan_topic_delete(struct broker *b, struct str name, struct uuid id, struct item *ret_item,
+                                  struct error *e);
+enum err broker_plan_partitions(struct broker *b, struct str name, int32_t count, struct item *ret_item,
+                                struct error *e);
+
+enum config_op { CONFIG_SET = 0, CONFIG_DELETE = 1, CONFIG_APPEND = 2, CONFIG_SUBTRACT = 3 }; // as in KIP-339
+struct config_change {
+    struct str key;
+    struct str value; // NULL ptr = none
+    enum config_op op;
+};
+// topic_name NULL ptr = the broker. is_whole: replace the whole set (AlterConfigs), ops ignored.
+enum err broker_plan_configs(struct broker *b, struct str topic_name, const struct config_change *changes,
+                             uint32_t change_count, bool is_whole, struct arena *arena, struct item *ret_item,
+                             struct error *e);
+// offset -1 = high watermark. ERR_OFFSET_OUT_OF_RANGE past it.
+enum err broker_plan_trim(struct broker *b, struct str topic_name, int32_t partition, int64_t offset,
+                          struct item *ret_item, struct error *e);
+
+// The health of the whole, for /health and `strom` alike.
+struct broker_status {
+    struct engine_status engine;
+    uint64_t lsn;
+    uint32_t topic_count;
+    uint64_t partition_count;
+    uint64_t state_bytes;
+    bool is_stopping;
+};
+void broker_status(struct broker *b, struct broker_status *ret);
+
+#endif
