@@ -23,7 +23,7 @@
 #define arena_unpoison(p, n) ((void)(p), (void)(n))
 #endif
 
-enum { ARENA_BLOCK_SIZE = 8192, ARENA_KEEP_SIZE = 65536 };
+enum { ARENA_BLOCK_SIZE = 8192, ARENA_KEEP_SIZE = 65536, ARENA_OVERHEAD_MAX = 256 };
 
 struct arena_block {
     struct arena_block *next;
@@ -87,7 +87,7 @@ static void arena_grow(struct arena *a, size_t size)
 
 void *arena_alloc(struct arena *a, size_t size)
 {
-    if (a->failed || size > a->limit - a->total) {
+    if (a->failed || size > a->limit - a->total || size > SIZE_MAX - ARENA_OVERHEAD_MAX) {
         a->failed = true;
         return NULL;
     }
@@ -98,7 +98,8 @@ void *arena_alloc(struct arena *a, size_t size)
     uint8_t *at = a->blocks->data + a->used;
     arena_unpoison(at, size);
     a->used += rounded;
-    a->total += size;
+    // Padding counts too: otherwise a million one-byte strings would take sixteen times the cap.
+    a->total = rounded > a->limit - a->total ? a->limit : a->total + rounded;
     memset(at, 0, size);
     return at;
 }

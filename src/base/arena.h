@@ -12,7 +12,7 @@ struct arena_block;
 struct arena {
     struct arena_block *blocks; // newest first
     size_t used;                // in the newest block
-    size_t total;               // bytes handed out since the last reset
+    size_t total;               // bytes handed out since the last reset, padding included
     size_t limit;
     bool failed; // the cap was hit since the last reset
 };

@@ -34,9 +34,10 @@ uint8_t *buf_reserve(struct buf *b, size_t n)
     }
     if (b->cap - b->len < n) {
         size_t cap = b->cap < BUF_FIRST_SIZE ? BUF_FIRST_SIZE : b->cap;
-        while (cap - b->len < n) {
-            cap *= 2;
+        while (cap < b->len + n) {
+            cap = cap > b->limit / 2 ? b->limit : cap * 2;
         }
+        cap = cap > b->limit ? b->limit : cap;
         b->ptr = mem_realloc(b->ptr, cap);
         b->cap = cap;
     }

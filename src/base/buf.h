@@ -23,6 +23,7 @@ void buf_reset(struct buf *b);
 uint8_t *buf_reserve(struct buf *b, size_t n);
 void buf_append(struct buf *b, const void *data, size_t n);
 void buf_append_str(struct buf *b, struct str s);
+// buf_printf needs room for one byte more than the text while it works.
 void buf_printf(struct buf *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void buf_u8(struct buf *b, uint8_t v);
 void buf_be16(struct buf *b, uint16_t v);

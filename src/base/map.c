@@ -42,6 +42,7 @@ void map_insert(struct map *m, struct map_node *node, uint64_t hash)
         map_grow(m);
     }
     node->hash = hash;
+    m->pop_from = 0;
     struct map_node **slot = &m->slots[hash & (m->slot_count - 1)];
     node->next = *slot;
     *slot = node;
@@ -83,9 +84,10 @@ void map_remove(struct map *m, struct map_node *node)
 
 struct map_node *map_pop(struct map *m)
 {
-    for (size_t i = 0; m->count > 0 && i < m->slot_count; i++) {
-        if (m->slots[i] != NULL) {
-            struct map_node *node = m->slots[i];
+    // Emptying a map of n entries looks at each slot once, not n times.
+    for (; m->count > 0 && m->pop_from < m->slot_count; m->pop_from++) {
+        struct map_node *node = m->slots[m->pop_from];
+        if (node != NULL) {
             map_remove(m, node);
             return node;
         }

@@ -14,6 +14,7 @@ struct map {
     struct map_node **slots; // power of two; NULL while empty
     size_t slot_count;
     size_t count;
+    size_t pop_from; // map_pop: the slots below are empty
 };
 
 #define MAP_ENTRY(node, type, member) ((type *)(void *)((char *)(node)-offsetof(type, member)))
