@@ -10,7 +10,7 @@
 
 // The values are the codec bits (0-2) of a batch's attributes.
 enum codec { CODEC_NONE, CODEC_GZIP, CODEC_SNAPPY, CODEC_LZ4, CODEC_ZSTD };
-enum { CODEC_COUNT = 5 };
+#define CODEC_COUNT 5
 
 // codec_name answers Kafka's own word: "none", "gzip", "snappy", "lz4", "zstd".
 const char *codec_name(enum codec codec);

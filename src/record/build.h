@@ -7,7 +7,7 @@
 
 struct batch_options {
     int64_t base_offset;
-    int64_t base_timestamp; // ms
+    int64_t base_timestamp; // ms; -1 = that of the first record
     int64_t producer_id;    // -1 = none; then epoch and sequence are -1 too
     int32_t base_sequence;
     int32_t leader_epoch;
@@ -16,7 +16,8 @@ struct batch_options {
     enum codec codec;
     size_t bytes_max; // of the records before compression, and of the batch
 };
-// batch_options_default: no producer, no codec, base offset and timestamp 0, leader epoch -1, 64 MiB.
+// batch_options_default: no producer, no codec, base offset 0, the first record's timestamp, leader epoch -1,
+// 64 MiB.
 struct batch_options batch_options_default(void);
 
 struct batch_builder {

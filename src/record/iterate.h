@@ -29,6 +29,7 @@ struct record_source {
     bool is_streamed;
     bool is_ended; // streamed: the stream has no more
     struct codec_stream stream;
+    struct error error; // sticky; code ERR_OK while all is well
 };
 
 // struct record_iterator borrows the batch, and the context if the batch is compressed, until fini.
@@ -37,7 +38,6 @@ struct record_iterator {
     struct record_source source; // private, as all that follows
     int32_t index;
     int32_t last_delta;
-    struct error error; // sticky
 };
 
 // record_iterator_init reads the header and expects the whole batch, exactly; it does not verify the
