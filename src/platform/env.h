@@ -39,6 +39,10 @@ static inline int64_t clock_wall_ms(struct clock *c)
 {
     return c->ops->wall_ms(c);
 }
+static inline void clock_sleep_until(struct clock *c, int64_t mono_ns)
+{
+    c->ops->sleep_until(c, mono_ns);
+}
 
 // ---- randomness
 
