@@ -12,7 +12,10 @@ struct list {
 };
 
 #define LIST_ENTRY(node, type, member) ((type *)(void *)((char *)(node)-offsetof(type, member)))
-#define LIST_EACH(node, head)          for (struct list *node = (head)->next; node != (head); node = node->next)
+// clang-format off
+#define LIST_EACH(node, head) \
+    for (struct list *node = (head)->next; node != (head); node = node->next)
+// clang-format on
 // LIST_EACH_SAFE allows the current node to be removed.
 #define LIST_EACH_SAFE(node, after, head)                                                                    \
     for (struct list *node = (head)->next, *after = node->next; node != (head);                              \
