@@ -38,9 +38,9 @@ struct broker_options {
 // broker_is_read_only.
 enum err broker_open(struct env *env, struct engine *engine, const struct broker_options *options,
                      struct broker **ret_broker, struct error *e);
-// broker_start starts the WAL thread and the keeper. broker_stop refuses new work, finishes what is queued,
-// stops them.
-void broker_start(struct broker *b);
+// broker_start starts the WAL thread and the keeper and brings the stored broker settings in line with
+// static_configs. broker_stop refuses new work, finishes what is queued, stops them.
+enum err broker_start(struct broker *b, struct error *e);
 void broker_stop(struct broker *b);
 void broker_destroy(struct broker *take_broker); // after every port is gone; does not close the engine
 bool broker_is_read_only(struct broker *b);
@@ -56,6 +56,7 @@ struct str broker_cluster_id(const struct broker *b); // text form
 struct metrics *broker_metrics(const struct broker *b);
 struct tracer *broker_tracer(const struct broker *b);
 struct env *broker_env(const struct broker *b);
+struct pool *broker_pool(const struct broker *b);
 
 // broker_view_begin takes the lock for reading the core; keep it for microseconds, call nothing else of the
 // broker, do no I/O. broker_view_end releases it.
@@ -125,7 +126,8 @@ struct fetch_slice {
     int64_t position;
     uint32_t length;
     int32_t leader_epoch;
-    int64_t base_offset; // of the batch at `position`; not used when is_final
+    int64_t base_offset; // of the next batch to start; not used when is_final
+    uint32_t batch_left; // bytes left of a batch that began in an earlier piece
     bool is_final;
 };
 struct fetch_part {
@@ -167,10 +169,10 @@ struct fetch_op {
     struct broker *broker;
     struct task task;
     struct timer timer;
+    struct list parked; // in the broker's list while parked
     int64_t deadline_ns;
     uint64_t parked_bytes;
     bool is_parked;
-    bool is_woken;
     bool is_cancelled;
 };
 // broker_fetch answers at once if there are bytes_min bytes, an error, or no time to wait; else it parks on
@@ -238,7 +240,7 @@ void broker_epoch_end(struct broker *b, struct epoch_query *query);
 // A set of control items ordered together with nothing in between; each has its own outcome.
 struct change_op {
     // in
-    struct broker_port *port; // NULL: done is called on the thread that applied it, without the lock
+    struct broker_port *port; // where done is called
     struct item *items;       // with all they point to: live until done
     uint32_t item_count;
     void (*done)(struct change_op *op);

@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: Apache-2.0
+// broker_private.h - the monitor's insides, shared by the files of broker/ only.
+#ifndef BROKER_BROKER_PRIVATE_H
+#define BROKER_BROKER_PRIVATE_H
+
+#include "broker/broker.h"
+#include "keeper/keeper.h"
+
+enum {
+    BROKER_PORTS_MAX = 64,
+    BUNDLE_ITEMS_MAX = 4096,            // bounds one critical section of apply
+    INLINE_BYTES_MAX = 64 * 1024,       // a front may sync a bundle of this size itself
+    INLINE_SYNC_NS_MAX = 2000000,       // while recent syncs are faster than this
+    TAIL_ENTRIES_MAX = 1 << 16,         // batches in the tail cache
+    DAMAGED_MAX = 1024,                 // remembered rotten places
+    FETCH_EXTENTS_MAX = 1024,           // extents of one partition in one response
+    BEHIND_DELAY_NS = 50 * 1000 * 1000, // produce waits this long per bundle while the keeper is behind
+};
+
+// One appended batch in memory, patched: what readers of the tail get without touching the disk.
+struct tail_entry {
+    uint64_t object;
+    int64_t position;
+    uint32_t length;
+    uint32_t charge; // bytes counted against the limit
+    struct chunk *chunk;
+    const uint8_t *ptr;
+};
+// A ring in (object, position) order, oldest first. Owner: the broker's lock.
+struct tail {
+    struct tail_entry *ring;
+    uint64_t head; // absolute index of the oldest
+    uint64_t end;
+    size_t bytes;
+    size_t limit;
+    struct chunk **garbage; // evicted under the lock, released after it
+    size_t garbage_count;
+    size_t garbage_cap;
+};
+
+// A bundle being made: what was taken from the queue, in submission order and in payload order.
+struct seal {
+    struct submission **subs;
+    struct submission **sorted; // those with payload, by (topic id, partition), stable
+    uint32_t count;
+    uint32_t sorted_count;
+    uint32_t cap;
+    struct payload_entry *entries;
+    struct io_slice *slices;
+    struct outcome *outcomes;
+    struct buf meta;
+    size_t payload_size;
+    bool is_control;
+    bool needs_sync;
+    uint64_t id;
+};
+
+// Only a shared engine has one: own bundles that were ordered but not yet delivered by tail.
+struct awaiting {
+    struct list node;
+    uint64_t id;
+    struct submission **subs; // payload order is not kept: foreign-written payload is read from the store
+    uint32_t count;
+};
+
+struct broker_port {
+    struct broker *broker;
+    struct loop *loop;
+    struct codec_context codec;
+    struct extent *extents; // scratch of one fetch plan: FETCH_EXTENTS_MAX
+    struct task kick;       // deferred to the end of the round: commit what the round submitted
+    bool is_kick_deferred;
+    struct task *completed_first; // under the lock; posted after it
+    struct task *completed_last;
+};
+
+struct waiters {
+    struct list parts; // struct fetch_part.waiter
+};
+
+struct damage {
+    uint64_t object;
+    int64_t position;
+};
+
+struct broker {
+    struct env *env;
+    struct engine *engine;
+    struct tracer *tracer;
+    struct metrics *metrics;
+    struct pool *pool;
+    struct segment_cache *segments;
+    struct keeper *keeper;
+    struct broker_options options;
+    int32_t node_id;
+    char cluster_id[UUID_TEXT_SIZE];
+    bool is_shared;
+    bool is_read_only;
+
+    struct mutex lock; // the monitor: everything below
+    struct core *core;
+    struct core_facts facts;
+    struct submission *queue_first;
+    struct submission *queue_last;
+    size_t queue_bytes;
+    uint32_t queue_count;
+    bool is_ordering; // somebody is between take and apply
+    bool is_stopping;
+    bool is_started;
+    struct cond work; // the WAL thread waits here
+    struct cond idle; // stop waits here
+    int64_t sync_ns;  // moving average of recent orders
+    struct seal seal; // owned by whoever set is_ordering
+    struct list awaiting;
+    struct tail tail;
+    struct waiters *waiters; // by slot
+    uint32_t waiter_count;
+    struct list parked; // struct fetch_op.parked
+    struct damage damaged[DAMAGED_MAX];
+    uint32_t damaged_count;
+    struct broker_port *ports[BROKER_PORTS_MAX];
+    uint32_t port_count;
+
+    bool is_keeper_started;
+    struct thread *wal_thread;
+    struct thread *tail_thread;
+
+    struct metric *bytes_in;
+    struct metric *bytes_out;
+    struct metric *messages_in;
+    struct metric *produce_failed;
+    struct metric *bundles;
+    struct metric_histogram *order_time;
+};
+
+// ---- journal.c
+// journal_push queues a submission; the lock is held.
+void journal_push(struct broker *b, struct submission *s);
+// journal_kick_later makes the port commit at the end of its loop's round.
+void journal_kick_later(struct broker_port *port);
+// journal_complete hands a finished task to its port; the lock is held.
+void journal_complete(struct broker_port *port, struct task *task);
+// journal_unlock releases the lock and then does what waited for that: posts completions, frees evicted
+// chunks. own: the port whose loop runs this thread, or NULL.
+void journal_unlock(struct broker *b, struct broker_port *own);
+enum err journal_deliver(struct broker *b, const struct ordered *o,
+                         struct error *e); // replay and foreign bundles
+void journal_start(struct broker *b);
+void journal_stop(struct broker *b);
+void journal_fini(struct broker *b);
+
+// ---- tail.c (the lock is held)
+void tail_init(struct tail *t, size_t limit);
+void tail_fini(struct tail *t);
+void tail_push(struct tail *t, uint64_t object, int64_t position, struct bytes batch, struct chunk *chunk);
+const struct tail_entry *tail_find(const struct tail *t, uint64_t object,
+                                   int64_t position); // the batch covering it
+
+// ---- fetch.c (the lock is held)
+void fetch_wake(struct broker *b, const struct core_facts *facts);
+void fetch_wake_all(struct broker *b);
+
+// ---- read.c: walking stored batches, without the lock
+struct batch_walk {
+    struct broker *broker;
+    struct object *pin;
+    struct extent extent;
+    int64_t position; // of the batch in `header`
+    int64_t base_offset;
+    struct batch_header header;
+    uint8_t window[16384];
+    int64_t window_position;
+    size_t window_len;
+};
+// batch_walk_init stands on the first batch at `place`; batch_walk_next moves on: false in *ret_more at the
+// end.
+enum err batch_walk_init(struct batch_walk *w, struct broker *b, struct object *pin,
+                         const struct extent *extent, const struct segment_place *place, struct error *e);
+enum err batch_walk_next(struct batch_walk *w, bool *ret_more, struct error *e);
+// batch_walk_seek stands on the batch that contains `offset` (inside the extent).
+enum err batch_walk_seek(struct batch_walk *w, struct broker *b, struct object *pin,
+                         const struct extent *extent, int64_t offset, struct error *e);
+// batch_walk_read copies the current batch, patched, into a chunk.
+enum err batch_walk_read(struct batch_walk *w, struct chunk **ret_chunk, struct bytes *ret_batch,
+                         struct error *e);
+bool broker_is_damaged(const struct broker *b, const struct extent *extent); // the lock is held
+void broker_mark_damaged(struct broker *b, uint64_t object, int64_t position);
+
+// ---- plan_configs.c
+// plan_configs_is_noop: the planned set equals the stored one.
+bool plan_configs_is_noop(struct broker *b, const struct item *item);
+
+#endif

@@ -1,0 +1,380 @@
+// SPDX-License-Identifier: Apache-2.0
+// fetch.c - plan what to send; if there is not enough yet, park until there is. Nothing polls: an append
+// wakes exactly the fetches whose bytes_min it fulfils, the deadline wakes the rest.
+//
+// States of an op: planning (on its loop) -> parked (in the waiter lists, timer set) -> woken (its task is
+// queued on its loop) -> planning again -> done. Only the lock's holder moves it out of `parked`.
+#include "base/assert.h"
+#include "base/mem.h"
+#include "broker/broker_private.h"
+
+enum { PLAN_TRIES = 3 };
+
+static void op_run(struct task *task);
+
+// ---- one partition
+
+static void part_clear(struct broker *b, struct fetch_part *part)
+{
+    for (uint32_t i = 0; i < part->slice_count; i++) {
+        if (part->slices[i].pin != NULL) {
+            broker_slice_release(b, &part->slices[i]);
+        }
+    }
+    part->slice_count = 0;
+    part->slice_bytes = 0;
+}
+
+void broker_fetch_release(struct broker *b, struct fetch_op *op)
+{
+    for (uint32_t i = 0; i < op->part_count; i++) {
+        part_clear(b, &op->parts[i]);
+        mem_free(op->parts[i].slices);
+        op->parts[i].slices = NULL;
+        op->parts[i].slice_cap = 0;
+    }
+}
+
+static void part_fail(struct fetch_part *part, enum err err)
+{
+    part->err = err;
+    part->high_watermark = -1;
+    part->last_stable_offset = -1;
+    part->log_start_offset = -1;
+}
+
+static enum err part_check_epochs(const struct partition *p, struct fetch_part *part)
+{
+    int32_t current = partition_leader_epoch(p);
+    if (part->current_leader_epoch >= 0 && part->current_leader_epoch != current) {
+        return part->current_leader_epoch < current ? ERR_FENCED_LEADER_EPOCH : ERR_UNKNOWN_LEADER_EPOCH;
+    }
+    if (part->last_fetched_epoch >= 0) {
+        int32_t epoch = -1;
+        int64_t end_offset = -1;
+        partition_epoch_end(p, part->last_fetched_epoch, &epoch, &end_offset);
+        if (end_offset >= 0 && (epoch < part->last_fetched_epoch || end_offset < part->offset)) {
+            part->diverging_epoch = epoch;
+            part->diverging_end_offset = end_offset;
+        }
+    }
+    return ERR_OK;
+}
+
+// part_look fills the bounds and copies the extents that could be sent. The lock is held.
+static uint32_t part_look(struct broker *b, struct fetch_part *part, int64_t budget,
+                          struct extent *ret_extents)
+{
+    part->err = ERR_OK;
+    part->diverging_epoch = -1;
+    part->diverging_end_offset = -1;
+    part->slot = UINT32_MAX;
+    bool is_by_name = uuid_is_zero(part->topic_id);
+    struct topic *topic =
+        is_by_name ? core_topic_find(b->core, part->topic_name) : core_topic_find_id(b->core, part->topic_id);
+    struct partition *p = topic == NULL ? NULL : topic_partition(topic, part->partition);
+    if (p == NULL) {
+        part_fail(part, topic == NULL && !is_by_name ? ERR_UNKNOWN_TOPIC_ID : ERR_UNKNOWN_PARTITION);
+        return 0;
+    }
+    enum err err = part_check_epochs(p, part);
+    if (err != ERR_OK) {
+        part_fail(part, err);
+        return 0;
+    }
+    part->slot = partition_slot(p);
+    part->high_watermark = partition_high_watermark(p);
+    part->last_stable_offset = part->high_watermark;
+    part->log_start_offset = partition_log_start(p);
+    if (part->diverging_epoch >= 0) {
+        return 0;
+    }
+    if (part->offset < part->log_start_offset || part->offset > part->high_watermark) {
+        part_fail(part, ERR_OFFSET_OUT_OF_RANGE);
+        return 0;
+    }
+    uint32_t count = 0;
+    int64_t bytes = 0;
+    uint32_t extent_count = partition_extent_count(p);
+    uint32_t index = partition_extent_search(p, part->offset);
+    for (; index < extent_count && count < FETCH_EXTENTS_MAX; index++) {
+        const struct extent *extent = partition_extent(p, index);
+        if (broker_is_damaged(b, extent)) {
+            if (count == 0) {
+                part->err = ERR_CORRUPT;
+            }
+            break;
+        }
+        ret_extents[count++] = *extent;
+        // The first extent may begin long before the offset: its size says little of what it will give.
+        bytes += count == 1 ? 0 : extent->length;
+        if (bytes >= budget) {
+            break;
+        }
+    }
+    return count;
+}
+
+static struct fetch_slice *part_add_slice(struct fetch_part *part)
+{
+    if (part->slice_count == part->slice_cap) {
+        part->slice_cap = part->slice_cap == 0 ? 4 : part->slice_cap * 2;
+        part->slices = mem_realloc(part->slices, part->slice_cap * sizeof *part->slices);
+    }
+    return &part->slices[part->slice_count++];
+}
+
+// extent_take adds the slice of one extent from `offset` on, whole batches within `budget` bytes; must_take
+// one batch whatever its size. *ret_is_cut: the budget ended inside this extent.
+static enum err extent_take(struct broker *b, struct fetch_part *part, const struct extent *extent,
+                            int64_t offset, int64_t budget, bool must_take, bool *ret_is_cut, struct error *e)
+{
+    struct object *pin = engine_object_pin(b->engine, extent->object);
+    if (pin == NULL) {
+        return FAIL(e, ERR_STALE, "object %llu is gone", (unsigned long long)extent->object);
+    }
+    int64_t start = extent->position;
+    int64_t end = extent->position + extent->length;
+    int64_t base_offset = extent->base_offset;
+    *ret_is_cut = false;
+    bool is_whole = offset <= extent->base_offset && extent->length <= budget;
+    if (!is_whole) {
+        struct batch_walk walk;
+        enum err err = batch_walk_seek(&walk, b, pin, extent, offset, e);
+        if (err != ERR_OK) {
+            engine_object_unpin(b->engine, pin);
+            return err;
+        }
+        start = walk.position;
+        base_offset = walk.base_offset;
+        if (end - start > budget) {
+            *ret_is_cut = true;
+            bool has_more = true;
+            bool is_first = must_take;
+            while (err == ERR_OK && has_more &&
+                   (is_first || walk.position + (int64_t)walk.header.size - start <= budget)) {
+                is_first = false;
+                err = batch_walk_next(&walk, &has_more, e);
+            }
+            if (err != ERR_OK) {
+                engine_object_unpin(b->engine, pin);
+                return err;
+            }
+            end = walk.position;
+        }
+    }
+    if (end == start) {
+        engine_object_unpin(b->engine, pin);
+        return ERR_OK;
+    }
+    *part_add_slice(part) = (struct fetch_slice){
+        .pin = pin,
+        .object = extent->object,
+        .position = start,
+        .length = (uint32_t)(end - start),
+        .leader_epoch = extent->leader_epoch,
+        .base_offset = base_offset,
+        .is_final = (extent->flags & EXTENT_FINAL) != 0,
+    };
+    part->slice_bytes += (uint32_t)(end - start);
+    return ERR_OK;
+}
+
+static void part_plan(struct broker *b, struct fetch_part *part, int64_t budget, bool must_take)
+{
+    struct extent *extents = part->op->port->extents;
+    for (int attempt = 0; attempt < PLAN_TRIES; attempt++) {
+        part_clear(b, part);
+        mutex_lock(&b->lock);
+        uint32_t count = part_look(b, part, budget, extents);
+        mutex_unlock(&b->lock);
+        if (budget <= 0 && !must_take) {
+            break; // only the bounds were wanted
+        }
+        struct error error = {0};
+        enum err err = ERR_OK;
+        bool is_cut = false;
+        for (uint32_t i = 0; i < count && err == ERR_OK && !is_cut; i++) {
+            bool must = must_take && part->slice_count == 0;
+            err = extent_take(b, part, &extents[i], part->offset, budget - part->slice_bytes, must, &is_cut,
+                              &error);
+        }
+        if (err == ERR_STALE) {
+            continue; // merged or trimmed in between: look again
+        }
+        if (err != ERR_OK && part->slice_count == 0) {
+            part_fail(part, err);
+        }
+        break;
+    }
+}
+
+// ---- the op
+
+// op_plan plans every part; true when the op must be answered now.
+static bool op_plan(struct fetch_op *op)
+{
+    int64_t left = op->bytes_max;
+    int64_t total = 0;
+    bool has_error = false;
+    for (uint32_t i = 0; i < op->part_count; i++) {
+        struct fetch_part *part = &op->parts[i];
+        int64_t budget = left < part->bytes_max ? left : part->bytes_max;
+        // KIP-74: the first partition with data makes progress even if its first batch exceeds the limits.
+        part_plan(op->broker, part, budget, total == 0);
+        total += part->slice_bytes;
+        left -= part->slice_bytes;
+        has_error = has_error || part->err != ERR_OK || part->diverging_epoch >= 0;
+    }
+    op->parked_bytes = (uint64_t)total;
+    return has_error || total >= op->bytes_min;
+}
+
+static void op_answer(struct fetch_op *op)
+{
+    int64_t sent = 0;
+    for (uint32_t i = 0; i < op->part_count; i++) {
+        sent += op->parts[i].slice_bytes;
+    }
+    metric_add(op->broker->bytes_out, sent);
+    op->done(op);
+}
+
+static void op_timeout(struct timer *timer)
+{
+    struct fetch_op *op = (struct fetch_op *)(void *)((char *)timer - offsetof(struct fetch_op, timer));
+    broker_fetch_cancel(op->broker, op); // the deadline has passed: planning again will answer
+}
+
+// op_unpark takes a parked op out of all lists and queues it on its loop. The lock is held.
+static void op_unpark(struct fetch_op *op)
+{
+    ASSERT(op->is_parked);
+    op->is_parked = false;
+    list_remove(&op->parked);
+    for (uint32_t i = 0; i < op->part_count; i++) {
+        list_remove(&op->parts[i].waiter);
+    }
+    journal_complete(op->port, &op->task);
+}
+
+enum park { PARK_DONE, PARK_MOVED, PARK_STOPPING };
+
+// op_park enters the waiter lists unless something moved since the plan, which it looks at again under the
+// lock.
+static enum park op_park(struct fetch_op *op)
+{
+    struct broker *b = op->broker;
+    mutex_lock(&b->lock);
+    enum park park = b->is_stopping ? PARK_STOPPING : PARK_DONE;
+    for (uint32_t i = 0; i < op->part_count && park == PARK_DONE; i++) {
+        struct fetch_part *part = &op->parts[i];
+        struct partition *p = core_partition_at(b->core, part->slot);
+        if (p == NULL || partition_high_watermark(p) != part->high_watermark) {
+            park = PARK_MOVED;
+        }
+    }
+    if (park == PARK_DONE) {
+        op->is_parked = true;
+        list_push_back(&b->parked, &op->parked);
+        for (uint32_t i = 0; i < op->part_count; i++) {
+            list_push_back(&b->waiters[op->parts[i].slot].parts, &op->parts[i].waiter);
+        }
+    }
+    mutex_unlock(&b->lock);
+    return park;
+}
+
+static void op_step(struct fetch_op *op)
+{
+    for (;;) {
+        bool is_due = op_plan(op) || op->is_cancelled || op->part_count == 0 ||
+                      loop_now_ns(op->port->loop) >= op->deadline_ns;
+        enum park park = PARK_STOPPING;
+        if (!is_due) {
+            loop_timer_set(op->port->loop, &op->timer, op->deadline_ns);
+            park = op_park(op);
+        }
+        if (park == PARK_STOPPING) {
+            loop_timer_cancel(op->port->loop, &op->timer);
+            op_answer(op);
+            return;
+        }
+        for (uint32_t i = 0; i < op->part_count; i++) {
+            part_clear(op->broker, &op->parts[i]); // a parked fetch pins nothing
+        }
+        if (park == PARK_DONE) {
+            return;
+        }
+    }
+}
+
+static void op_run(struct task *task)
+{
+    op_step((struct fetch_op *)(void *)((char *)task - offsetof(struct fetch_op, task)));
+}
+
+void broker_fetch(struct broker *b, struct fetch_op *op)
+{
+    op->broker = b;
+    op->task.run = op_run;
+    op->timer = (struct timer){.fire = op_timeout};
+    op->parked = (struct list){0};
+    op->is_parked = false;
+    op->is_cancelled = false;
+    int64_t wait_ms = op->wait_ms_max < 0 ? 0 : op->wait_ms_max;
+    op->deadline_ns = loop_now_ns(op->port->loop) + wait_ms * 1000000;
+    for (uint32_t i = 0; i < op->part_count; i++) {
+        struct fetch_part *part = &op->parts[i];
+        part->op = op;
+        part->waiter = (struct list){0};
+        part->slices = NULL;
+        part->slice_count = part->slice_cap = part->slice_bytes = 0;
+        part->slot = UINT32_MAX;
+    }
+    loop_defer(op->port->loop, &op->task); // never complete inside this call
+}
+
+void broker_fetch_cancel(struct broker *b, struct fetch_op *op)
+{
+    mutex_lock(&b->lock);
+    op->is_cancelled = true;
+    if (op->is_parked) {
+        op_unpark(op);
+    }
+    journal_unlock(b, op->port);
+}
+
+void fetch_wake(struct broker *b, const struct core_facts *facts)
+{
+    for (uint32_t i = 0; i < facts->slot_count; i++) {
+        uint32_t slot = facts->slots[i];
+        if (slot >= b->waiter_count) {
+            continue;
+        }
+        struct list *parts = &b->waiters[slot].parts;
+        struct list *node = parts->next;
+        while (node != parts) {
+            struct fetch_part *part = LIST_ENTRY(node, struct fetch_part, waiter);
+            node = node->next;
+            part->op->parked_bytes += facts->appended_bytes[i];
+            if (part->op->parked_bytes >= (uint64_t)part->op->bytes_min) {
+                // Unparking takes all of the op's parts out, also further ones in this list.
+                while (node != parts && LIST_ENTRY(node, struct fetch_part, waiter)->op == part->op) {
+                    node = node->next;
+                }
+                op_unpark(part->op);
+            }
+        }
+    }
+    if (facts->catalogue_changed) {
+        fetch_wake_all(b);
+    }
+}
+
+void fetch_wake_all(struct broker *b)
+{
+    while (!list_is_empty(&b->parked)) {
+        op_unpark(LIST_ENTRY(b->parked.next, struct fetch_op, parked));
+    }
+}

@@ -1,0 +1,560 @@
+// SPDX-License-Identifier: Apache-2.0
+// journal.c - submissions become bundles, bundles become durable, and then they are applied.
+//
+// Happy path: journal_push queues; at the end of a loop's round the port either orders a small bundle itself
+// (nobody else is ordering and syncs are fast) or wakes the WAL thread; whoever orders also applies, because
+// offsets exist only after durability, and then completes the ops of the bundle on their loops. While one
+// bundle syncs, the next gathers in the queue: that is the whole of group commit.
+//
+// Failure: ERR_STORAGE and its like fail every submission of the bundle, definitely: nothing of it was
+// ordered.
+#include "base/assert.h"
+#include "base/mem.h"
+#include "broker/broker_private.h"
+
+#include <stdlib.h>
+
+void journal_push(struct broker *b, struct submission *s)
+{
+    s->next = NULL;
+    if (b->queue_last == NULL) {
+        b->queue_first = s;
+    } else {
+        b->queue_last->next = s;
+    }
+    b->queue_last = s;
+    b->queue_bytes += s->payload.len;
+    b->queue_count++;
+}
+
+void journal_complete(struct broker_port *port, struct task *task)
+{
+    task->next = NULL;
+    if (port->completed_last == NULL) {
+        port->completed_first = task;
+    } else {
+        port->completed_last->next = task;
+    }
+    port->completed_last = task;
+}
+
+void journal_unlock(struct broker *b, struct broker_port *own)
+{
+    struct task *chains[BROKER_PORTS_MAX];
+    struct loop *loops[BROKER_PORTS_MAX];
+    uint32_t count = 0;
+    struct task *own_chain = NULL;
+    for (uint32_t i = 0; i < b->port_count; i++) {
+        struct broker_port *port = b->ports[i];
+        if (port->completed_first == NULL) {
+            continue;
+        }
+        if (port == own) {
+            own_chain = port->completed_first;
+        } else {
+            loops[count] = port->loop;
+            chains[count++] = port->completed_first;
+        }
+        port->completed_first = port->completed_last = NULL;
+    }
+    struct chunk **garbage = b->tail.garbage;
+    size_t garbage_count = b->tail.garbage_count;
+    if (garbage_count > 0) {
+        b->tail.garbage = NULL;
+        b->tail.garbage_count = b->tail.garbage_cap = 0;
+    }
+    mutex_unlock(&b->lock);
+    for (uint32_t i = 0; i < count; i++) {
+        loop_post_chain(loops[i], chains[i]);
+    }
+    while (own_chain != NULL) {
+        struct task *next = own_chain->next;
+        loop_defer(own->loop, own_chain);
+        own_chain = next;
+    }
+    if (garbage_count > 0) {
+        for (size_t i = 0; i < garbage_count; i++) {
+            chunk_unref(garbage[i]);
+        }
+        mem_free(garbage);
+    }
+}
+
+// ---- sealing
+
+static void seal_reserve(struct seal *seal, uint32_t count)
+{
+    if (count <= seal->cap) {
+        return;
+    }
+    uint32_t cap = seal->cap == 0 ? 64 : seal->cap;
+    while (cap < count) {
+        cap *= 2;
+    }
+    seal->subs = mem_realloc(seal->subs, cap * sizeof(struct submission *));
+    seal->sorted = mem_realloc(seal->sorted, cap * sizeof(struct submission *));
+    seal->entries = mem_realloc(seal->entries, cap * sizeof *seal->entries);
+    seal->slices = mem_realloc(seal->slices, cap * sizeof *seal->slices);
+    seal->outcomes = mem_realloc(seal->outcomes, cap * sizeof *seal->outcomes);
+    seal->cap = cap;
+}
+
+// seal_take moves the head of the queue into the seal: one kind (data or control), up to a bundle's size.
+static void seal_take(struct broker *b, struct seal *seal)
+{
+    ASSERT(b->queue_first != NULL);
+    seal->count = seal->sorted_count = 0;
+    seal->payload_size = 0;
+    seal->is_control = b->queue_first->is_control;
+    seal->needs_sync = false;
+    while (b->queue_first != NULL && seal->count < BUNDLE_ITEMS_MAX) {
+        struct submission *s = b->queue_first;
+        bool is_over = seal->count > 0 && seal->payload_size + s->payload.len > ENGINE_BUNDLE_BYTES;
+        if (is_over || s->is_control != seal->is_control) {
+            break;
+        }
+        b->queue_first = s->next;
+        b->queue_bytes -= s->payload.len;
+        b->queue_count--;
+        seal_reserve(seal, seal->count + 1);
+        seal->subs[seal->count++] = s;
+        seal->payload_size += s->payload.len;
+        seal->needs_sync = seal->needs_sync || s->needs_sync;
+        if (s->item->kind == ITEM_DATA) {
+            seal->sorted[seal->sorted_count++] = s;
+        }
+    }
+    if (b->queue_first == NULL) {
+        b->queue_last = NULL;
+    }
+}
+
+static int payload_order(const struct submission *a, const struct submission *b)
+{
+    int order = memcmp(&a->item->data.topic_id, &b->item->data.topic_id, sizeof(struct uuid));
+    if (order != 0) {
+        return order;
+    }
+    return a->item->data.partition < b->item->data.partition
+               ? -1
+               : a->item->data.partition > b->item->data.partition;
+}
+
+static int payload_compare(const void *left, const void *right)
+{
+    const struct submission *a = *(struct submission *const *)left;
+    const struct submission *b = *(struct submission *const *)right;
+    int order = payload_order(a, b);
+    if (order != 0) {
+        return order;
+    }
+    return a->payload_position < b->payload_position ? -1 : 1; // holds the submission index while sorting
+}
+
+// seal_build sorts the payload by partition, gives each batch its position, and encodes the metadata.
+static void seal_build(struct seal *seal)
+{
+    bool is_sorted = true;
+    for (uint32_t i = 0; i < seal->sorted_count; i++) {
+        seal->sorted[i]->payload_position = i;
+        is_sorted = is_sorted && (i == 0 || payload_order(seal->sorted[i - 1], seal->sorted[i]) <= 0);
+    }
+    if (!is_sorted) {
+        qsort(seal->sorted, seal->sorted_count, sizeof(struct submission *), payload_compare);
+    }
+    uint32_t position = 0;
+    for (uint32_t i = 0; i < seal->sorted_count; i++) {
+        struct submission *s = seal->sorted[i];
+        s->payload_position = position;
+        seal->entries[i] = (struct payload_entry){(uint32_t)s->payload.len, load_be32(s->payload.ptr + 17)};
+        seal->slices[i] = (struct io_slice){(void *)s->payload.ptr, s->payload.len};
+        position += (uint32_t)s->payload.len;
+    }
+    buf_reset(&seal->meta);
+    for (uint32_t i = 0; i < seal->count; i++) {
+        struct item item = *seal->subs[i]->item;
+        if (item.kind == ITEM_DATA) {
+            item.data.payload_position = seal->subs[i]->payload_position;
+        }
+        item_encode(&item, &seal->meta);
+    }
+    ASSERT(!seal->meta.failed);
+}
+
+// ---- applying
+
+static void submission_finish(struct submission *s)
+{
+    if (s->produce != NULL) {
+        if (--s->produce->pending == 0) {
+            journal_complete(s->produce->port, &s->produce->task);
+        }
+    } else if (--s->change->pending == 0 && s->change->port != NULL) {
+        journal_complete(s->change->port, &s->change->task);
+    }
+}
+
+static void waiters_reserve(struct broker *b)
+{
+    uint32_t needed = core_slot_count(b->core);
+    if (needed <= b->waiter_count) {
+        return;
+    }
+    // Lists have sentinels inside the array: relink after it moves.
+    uint32_t count = b->waiter_count == 0 ? 64 : b->waiter_count;
+    while (count < needed) {
+        count *= 2;
+    }
+    struct waiters *moved = mem_array(count, sizeof *moved);
+    for (uint32_t i = 0; i < count; i++) {
+        list_init(&moved[i].parts);
+        while (i < b->waiter_count && !list_is_empty(&b->waiters[i].parts)) {
+            list_push_back(&moved[i].parts, list_pop_front(&b->waiters[i].parts));
+        }
+    }
+    mem_free(b->waiters);
+    b->waiters = moved;
+    b->waiter_count = count;
+}
+
+// apply runs with the lock held. seal is NULL for bundles that others wrote, and at replay.
+static enum err apply(struct broker *b, const struct ordered *o, struct seal *seal, struct outcome *outcomes,
+                      struct error *e)
+{
+    struct core_bundle bundle = {
+        .lsn = o->lsn,
+        .stamp_ms = o->stamp_ms,
+        .time_ms = o->time_ms,
+        .object = o->object,
+        .payload_position = o->payload_position,
+        .meta = o->meta,
+        .item_count = o->item_count,
+    };
+    core_facts_reset(&b->facts);
+    enum err err = core_apply(b->core, &bundle, outcomes, &b->facts, e);
+    if (err != ERR_OK) {
+        return err;
+    }
+    if (seal != NULL) {
+        for (uint32_t i = 0; i < seal->count; i++) {
+            *seal->subs[i]->outcome = outcomes[i];
+        }
+        for (uint32_t i = 0; i < seal->sorted_count; i++) {
+            struct submission *s = seal->sorted[i];
+            if (s->outcome->err == ERR_OK && !s->outcome->is_duplicate) {
+                // Nobody else has seen these bytes: the base offset and the epoch may be written in place.
+                batch_patch((uint8_t *)s->payload.ptr, s->outcome->base_offset, s->outcome->leader_epoch);
+                tail_push(&b->tail, o->object, o->payload_position + s->payload_position, s->payload,
+                          s->chunk);
+            }
+        }
+    }
+    waiters_reserve(b);
+    fetch_wake(b, &b->facts);
+    if (b->keeper != NULL) {
+        keeper_objects_dead(b->keeper, b->facts.dead_objects, b->facts.dead_count);
+        keeper_poke(b->keeper, o->meta.len + (seal != NULL ? seal->payload_size : 0));
+    }
+    return ERR_OK;
+}
+
+static struct awaiting *awaiting_find(struct broker *b, uint64_t id)
+{
+    LIST_EACH (node, &b->awaiting) {
+        struct awaiting *a = LIST_ENTRY(node, struct awaiting, node);
+        if (a->id == id) {
+            return a;
+        }
+    }
+    return NULL;
+}
+
+static void awaiting_free(struct awaiting *take)
+{
+    list_remove(&take->node);
+    mem_free(take->subs);
+    mem_free(take);
+}
+
+enum err journal_deliver(struct broker *b, const struct ordered *o, struct error *e)
+{
+    struct outcome *outcomes = mem_array(o->item_count == 0 ? 1 : o->item_count, sizeof *outcomes);
+    mutex_lock(&b->lock);
+    enum err err = apply(b, o, NULL, outcomes, e);
+    struct awaiting *own = err == ERR_OK ? awaiting_find(b, o->id) : NULL;
+    if (own != NULL) {
+        for (uint32_t i = 0; i < own->count; i++) {
+            *own->subs[i]->outcome = outcomes[i];
+            chunk_unref(own->subs[i]->chunk);
+            submission_finish(own->subs[i]);
+        }
+        awaiting_free(own);
+        cond_broadcast(&b->idle);
+    }
+    journal_unlock(b, NULL);
+    mem_free(outcomes);
+    return err;
+}
+
+// ---- ordering
+
+static void seal_fail(struct seal *seal, enum err err)
+{
+    for (uint32_t i = 0; i < seal->count; i++) {
+        *seal->subs[i]->outcome = (struct outcome){.err = err, .base_offset = -1, .log_start_offset = -1};
+    }
+}
+
+static void seal_finish(struct broker *b, struct seal *seal)
+{
+    (void)b;
+    for (uint32_t i = 0; i < seal->count; i++) {
+        chunk_unref(seal->subs[i]->chunk);
+        submission_finish(seal->subs[i]);
+    }
+}
+
+static void awaiting_add(struct broker *b, struct seal *seal)
+{
+    struct awaiting *a = mem_zalloc(sizeof *a);
+    a->id = seal->id;
+    a->count = seal->count;
+    a->subs = mem_array(seal->count, sizeof(struct submission *));
+    memcpy(a->subs, seal->subs, seal->count * sizeof(struct submission *));
+    list_push_back(&b->awaiting, &a->node);
+}
+
+// journal_commit orders and applies one bundle. Called and left with the lock held; is_ordering is ours
+// meanwhile.
+static void journal_commit(struct broker *b)
+{
+    ASSERT(!b->is_ordering);
+    b->is_ordering = true;
+    struct seal *seal = &b->seal;
+    seal_take(b, seal);
+    seal->id = rng_u64(b->env->rng);
+    if (b->is_shared) {
+        awaiting_add(b, seal);
+    }
+    mutex_unlock(&b->lock);
+
+    seal_build(seal);
+    struct bundle bundle = {
+        .id = seal->id,
+        .meta = buf_bytes(&seal->meta),
+        .item_count = seal->count,
+        .entries = seal->entries,
+        .entry_count = seal->sorted_count,
+        .payload = seal->slices,
+        .payload_slice_count = seal->sorted_count,
+        .payload_size = seal->payload_size,
+        .needs_sync = seal->needs_sync,
+    };
+    struct ordered ordered;
+    struct error error = {0};
+    int64_t started_ns = clock_mono_ns(b->env->clock);
+    enum err err = engine_order(b->engine, &bundle, seal->is_control, &ordered, &error);
+    int64_t took_ns = clock_mono_ns(b->env->clock) - started_ns;
+    metric_observe_ns(b->order_time, took_ns);
+    metric_add(b->bundles, 1);
+
+    mutex_lock(&b->lock);
+    b->sync_ns += (took_ns - b->sync_ns) / 8;
+    if (err != ERR_OK) {
+        trace(b->tracer, TRACE_WARN, "a bundle of %u items was refused: %s", seal->count, error.text);
+        struct awaiting *own = b->is_shared ? awaiting_find(b, seal->id) : NULL;
+        if (!b->is_shared || own != NULL) {
+            seal_fail(seal, err);
+            seal_finish(b, seal);
+        }
+        if (own != NULL) {
+            awaiting_free(own);
+        }
+    } else if (!b->is_shared) {
+        ordered.meta = buf_bytes(&seal->meta);
+        err = apply(b, &ordered, seal, seal->outcomes, &error);
+        ASSERT(err == ERR_OK); // these are our own bytes
+        seal_finish(b, seal);
+    }
+    b->is_ordering = false;
+}
+
+// A front orders what its round submitted by itself when that is faster than waking another thread.
+static void journal_kick(struct task *task)
+{
+    struct broker_port *port =
+        (struct broker_port *)(void *)((char *)task - offsetof(struct broker_port, kick));
+    struct broker *b = port->broker;
+    port->is_kick_deferred = false;
+    mutex_lock(&b->lock);
+    if (b->queue_first != NULL && !b->is_ordering) {
+        bool is_inline = b->queue_bytes <= INLINE_BYTES_MAX && b->sync_ns <= INLINE_SYNC_NS_MAX &&
+                         !b->is_shared && !keeper_is_behind(b->keeper);
+        if (is_inline) {
+            journal_commit(b);
+        }
+        if (b->queue_first != NULL) {
+            cond_signal(&b->work);
+        }
+        cond_broadcast(&b->idle);
+    }
+    journal_unlock(b, port);
+}
+
+void journal_kick_later(struct broker_port *port)
+{
+    if (!port->is_kick_deferred) {
+        port->is_kick_deferred = true;
+        port->kick.run = journal_kick;
+        loop_defer(port->loop, &port->kick);
+    }
+}
+
+static void wal_run(void *arg)
+{
+    struct broker *b = arg;
+    mutex_lock(&b->lock);
+    for (;;) {
+        while (!(b->queue_first != NULL && !b->is_ordering) && !(b->is_stopping && b->queue_first == NULL)) {
+            cond_wait(&b->work, &b->lock, CLOCK_NEVER);
+        }
+        if (b->queue_first == NULL) {
+            break;
+        }
+        if (!b->queue_first->is_control && !b->is_stopping && keeper_is_behind(b->keeper)) {
+            cond_wait(&b->idle, &b->lock, clock_mono_ns(b->env->clock) + BEHIND_DELAY_NS);
+            if (b->queue_first == NULL || b->is_ordering) {
+                continue;
+            }
+        }
+        journal_commit(b);
+        cond_broadcast(&b->idle);
+        journal_unlock(b, NULL);
+        mutex_lock(&b->lock);
+    }
+    journal_unlock(b, NULL);
+}
+
+static enum err deliver_foreign(void *arg, const struct ordered *o, struct error *e)
+{
+    return journal_deliver(arg, o, e);
+}
+
+static void tail_run(void *arg)
+{
+    struct broker *b = arg;
+    for (;;) {
+        mutex_lock(&b->lock);
+        bool is_done =
+            b->is_stopping && list_is_empty(&b->awaiting) && b->queue_first == NULL && !b->is_ordering;
+        uint64_t lsn = core_lsn(b->core);
+        mutex_unlock(&b->lock);
+        if (is_done) {
+            return;
+        }
+        struct error error = {0};
+        int64_t deadline_ns = clock_mono_ns(b->env->clock) + 100 * 1000000LL;
+        enum err err = engine_tail(b->engine, lsn, deadline_ns, deliver_foreign, b, &error);
+        if (err == ERR_STOPPING) {
+            return;
+        }
+        if (err != ERR_OK) {
+            trace(b->tracer, TRACE_ERROR, "following the log failed: %s", error.text);
+        }
+    }
+}
+
+void journal_start(struct broker *b)
+{
+    b->wal_thread = thread_start(b->env->threads, "wal", wal_run, b);
+    if (b->is_shared) {
+        b->tail_thread = thread_start(b->env->threads, "tail", tail_run, b);
+    }
+}
+
+void journal_stop(struct broker *b)
+{
+    mutex_lock(&b->lock);
+    b->is_stopping = true;
+    cond_broadcast(&b->work);
+    cond_broadcast(&b->idle);
+    mutex_unlock(&b->lock);
+    thread_join(b->env->threads, b->wal_thread);
+    if (b->tail_thread != NULL) {
+        thread_join(b->env->threads, b->tail_thread);
+    }
+    b->wal_thread = b->tail_thread = NULL;
+}
+
+void journal_fini(struct broker *b)
+{
+    struct seal *seal = &b->seal;
+    mem_free(seal->subs);
+    mem_free(seal->sorted);
+    mem_free(seal->entries);
+    mem_free(seal->slices);
+    mem_free(seal->outcomes);
+    buf_fini(&seal->meta);
+    while (!list_is_empty(&b->awaiting)) {
+        awaiting_free(LIST_ENTRY(b->awaiting.next, struct awaiting, node));
+    }
+}
+
+// ---- changes
+
+static void change_completed(struct task *task)
+{
+    struct change_op *op = (struct change_op *)(void *)((char *)task - offsetof(struct change_op, task));
+    op->done(op);
+}
+
+void broker_change(struct broker *b, struct change_op *op)
+{
+    op->task.run = change_completed;
+    op->pending = op->item_count;
+    mutex_lock(&b->lock);
+    for (uint32_t i = 0; i < op->item_count; i++) {
+        op->submissions[i] = (struct submission){
+            .item = &op->items[i],
+            .outcome = &op->outcomes[i],
+            .change = op,
+            .is_control = true,
+            .needs_sync = true,
+        };
+        op->outcomes[i] = (struct outcome){.err = ERR_STOPPING};
+        if (b->is_stopping || b->is_read_only) {
+            op->outcomes[i].err = b->is_stopping ? ERR_STOPPING : ERR_READ_ONLY;
+            op->pending--;
+        } else {
+            journal_push(b, &op->submissions[i]);
+        }
+    }
+    if (op->port != NULL) {
+        if (op->pending == 0) {
+            journal_complete(op->port, &op->task);
+        } else {
+            journal_kick_later(op->port);
+        }
+    }
+    journal_unlock(b, op->port);
+}
+
+enum err broker_change_wait(struct broker *b, const struct item *item, struct outcome *ret_outcome,
+                            struct error *e)
+{
+    struct item copy = *item;
+    struct submission submission;
+    struct change_op op = {
+        .items = &copy, .item_count = 1, .outcomes = ret_outcome, .submissions = &submission};
+    broker_change(b, &op);
+    mutex_lock(&b->lock);
+    cond_signal(&b->work);
+    while (op.pending > 0) {
+        cond_wait(&b->idle, &b->lock, CLOCK_NEVER);
+    }
+    journal_unlock(b, NULL);
+    if (ret_outcome->err != ERR_OK) {
+        return FAIL(e, ret_outcome->err, "%s: %s", item_kind_name(item->kind), err_text(ret_outcome->err));
+    }
+    return ERR_OK;
+}

@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: Apache-2.0
+// lookup.c - offsets by time (record-exact) and by leader epoch. Answers equal a linear scan of the log
+// (I14).
+#include "broker/broker_private.h"
+
+#include "record/iterate.h"
+
+enum { LOOKUP_TRIES = 3 };
+
+static enum err check_epoch(const struct partition *p, int32_t current_leader_epoch)
+{
+    int32_t current = partition_leader_epoch(p);
+    if (current_leader_epoch < 0 || current_leader_epoch == current) {
+        return ERR_OK;
+    }
+    return current_leader_epoch < current ? ERR_FENCED_LEADER_EPOCH : ERR_UNKNOWN_LEADER_EPOCH;
+}
+
+static struct partition *find_partition(struct broker *b, struct str topic_name, int32_t index)
+{
+    struct topic *topic = core_topic_find(b->core, topic_name);
+    return topic == NULL ? NULL : topic_partition(topic, index);
+}
+
+static void answer(struct offset_query *q, int64_t offset, int64_t timestamp, int32_t leader_epoch)
+{
+    q->offset = offset;
+    q->found_timestamp = timestamp;
+    q->leader_epoch = leader_epoch;
+}
+
+// Where to look for a timestamp: the extents that may hold it, copied under the lock.
+struct candidates {
+    struct extent *extents;
+    uint32_t count;
+    int64_t log_start;
+};
+
+// collect copies, for a target, the extents from the first whose largest timestamp reaches it; for the
+// maximum, the first of those whose largest timestamp is the largest. The lock is held.
+static void collect(const struct partition *p, int64_t target, struct candidates *c)
+{
+    uint32_t total = partition_extent_count(p);
+    uint32_t index = partition_extent_search(p, partition_log_start(p));
+    int64_t best = INT64_MIN;
+    c->count = 0;
+    c->log_start = partition_log_start(p);
+    for (; index < total && c->count < FETCH_EXTENTS_MAX; index++) {
+        const struct extent *extent = partition_extent(p, index);
+        if (target == OFFSET_MAX_TIMESTAMP && extent->max_timestamp > best) {
+            best = extent->max_timestamp;
+            c->extents[0] = *extent;
+            c->count = 1;
+        } else if (target != OFFSET_MAX_TIMESTAMP && extent->max_timestamp >= target) {
+            c->extents[c->count++] = *extent;
+            // Records below log start do not count: only the first extent can hold such, so one more is
+            // enough.
+            if (c->count == 2) {
+                break;
+            }
+        }
+    }
+}
+
+// search_batch looks into the walk's current batch, record by record: a batch may straddle the log start.
+static enum err search_batch(struct broker_port *port, struct batch_walk *walk, struct offset_query *q,
+                             int64_t log_start, bool *ret_found, struct error *e)
+{
+    struct chunk *chunk = NULL;
+    struct bytes batch;
+    enum err err = batch_walk_read(walk, &chunk, &batch, e);
+    if (err != ERR_OK) {
+        return err;
+    }
+    struct record_iterator it;
+    err = record_iterator_init(&it, &port->codec, batch, NULL, e);
+    if (err == ERR_OK) {
+        bool is_max = q->timestamp == OFFSET_MAX_TIMESTAMP;
+        struct record record;
+        while ((is_max || !*ret_found) && record_iterator_next(&it, &record)) {
+            bool is_hit = is_max ? !*ret_found || record.timestamp > q->found_timestamp
+                                 : record.timestamp >= q->timestamp;
+            if (record.offset >= log_start && is_hit) {
+                answer(q, record.offset, record.timestamp, walk->extent.leader_epoch);
+                *ret_found = true;
+            }
+        }
+        err = record_iterator_fini(&it, e);
+    }
+    chunk_unref(chunk);
+    return err;
+}
+
+static enum err search_extent(struct broker_port *port, struct offset_query *q, const struct extent *extent,
+                              int64_t log_start, bool *ret_found, struct error *e)
+{
+    struct broker *b = port->broker;
+    int64_t target = q->timestamp == OFFSET_MAX_TIMESTAMP ? extent->max_timestamp : q->timestamp;
+    struct object *pin = engine_object_pin(b->engine, extent->object);
+    if (pin == NULL) {
+        return FAIL(e, ERR_STALE, "object %llu is gone", (unsigned long long)extent->object);
+    }
+    struct segment_place place = {extent->position, extent->base_offset};
+    struct batch_walk walk;
+    enum err err = ERR_OK;
+    if ((extent->flags & EXTENT_FINAL) != 0) {
+        err = segment_cache_find_timestamp(b->segments, pin, extent, target, &place, e);
+    }
+    if (err == ERR_OK) {
+        err = batch_walk_init(&walk, b, pin, extent, &place, e);
+    }
+    bool has_more = true;
+    while (err == ERR_OK && has_more && !*ret_found) {
+        bool is_candidate = walk.header.max_timestamp >= target &&
+                            walk.base_offset + walk.header.last_offset_delta >= log_start;
+        if (is_candidate) {
+            err = search_batch(port, &walk, q, log_start, ret_found, e);
+        }
+        if (err == ERR_OK && !*ret_found) {
+            err = batch_walk_next(&walk, &has_more, e);
+        }
+    }
+    engine_object_unpin(b->engine, pin);
+    return err;
+}
+
+static void list_by_timestamp(struct broker_port *port, struct offset_query *q)
+{
+    struct broker *b = port->broker;
+    struct candidates c = {.extents = port->extents};
+    for (int attempt = 0; attempt < LOOKUP_TRIES; attempt++) {
+        mutex_lock(&b->lock);
+        struct partition *p = find_partition(b, q->topic_name, q->partition);
+        q->err = p == NULL ? ERR_UNKNOWN_PARTITION : ERR_OK;
+        if (p != NULL) {
+            collect(p, q->timestamp, &c);
+        }
+        mutex_unlock(&b->lock);
+        bool found = false;
+        struct error error = {0};
+        for (uint32_t i = 0; i < c.count && q->err == ERR_OK && !found; i++) {
+            q->err = search_extent(port, q, &c.extents[i], c.log_start, &found, &error);
+        }
+        if (q->err != ERR_STALE) {
+            return; // not found: offset and timestamp stay -1, without an error
+        }
+    }
+}
+
+void broker_list_offset(struct broker_port *port, struct offset_query *q)
+{
+    struct broker *b = port->broker;
+    answer(q, -1, -1, -1);
+    mutex_lock(&b->lock);
+    struct partition *p = find_partition(b, q->topic_name, q->partition);
+    q->err = p == NULL ? ERR_UNKNOWN_PARTITION : check_epoch(p, q->current_leader_epoch);
+    bool needs_search = false;
+    if (q->err == ERR_OK) {
+        int64_t start = partition_log_start(p);
+        int64_t end = partition_high_watermark(p);
+        switch (q->timestamp) {
+        case OFFSET_LATEST:
+            answer(q, end, -1, partition_leader_epoch(p));
+            break;
+        case OFFSET_EARLIEST:
+        case OFFSET_EARLIEST_LOCAL:
+            answer(q, start, -1, partition_epoch_at(p, start));
+            break;
+        case OFFSET_LATEST_TIERED:
+        case OFFSET_EARLIEST_PENDING_UPLOAD:
+            break; // nothing is tiered: -1
+        default:
+            needs_search = q->timestamp >= 0 || q->timestamp == OFFSET_MAX_TIMESTAMP;
+            q->err = needs_search ? ERR_OK : ERR_INVALID_REQUEST;
+            break;
+        }
+    }
+    mutex_unlock(&b->lock);
+    if (needs_search) {
+        list_by_timestamp(port, q);
+    }
+}
+
+void broker_epoch_end(struct broker *b, struct epoch_query *q)
+{
+    q->found_epoch = -1;
+    q->end_offset = -1;
+    mutex_lock(&b->lock);
+    struct partition *p = find_partition(b, q->topic_name, q->partition);
+    q->err = p == NULL ? ERR_UNKNOWN_PARTITION : check_epoch(p, q->current_leader_epoch);
+    if (q->err == ERR_OK) {
+        partition_epoch_end(p, q->leader_epoch, &q->found_epoch, &q->end_offset);
+    }
+    mutex_unlock(&b->lock);
+}

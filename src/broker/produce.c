@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: Apache-2.0
+// produce.c - check each batch against its topic's rules, make one DATA item of it, submit. Offsets,
+// duplicates and sequences are decided when the item is applied; admission refuses only what can never become
+// true.
+#include "base/assert.h"
+#include "broker/broker_private.h"
+
+#include <stdio.h>
+
+// What one part needs to know of its topic, copied out of the lock.
+struct produce_topic {
+    struct topic_settings settings;
+    bool is_known;
+};
+
+static void part_fail(struct produce_part *part, enum err err, const char *text)
+{
+    part->err = err;
+    part->base_offset = -1;
+    part->log_append_time_ms = -1;
+    snprintf(part->text, sizeof part->text, "%s", text);
+}
+
+static struct topic *part_topic(const struct core *core, const struct produce_part *part)
+{
+    return uuid_is_zero(part->topic_id) ? core_topic_find(core, part->topic_name)
+                                        : core_topic_find_id(core, part->topic_id);
+}
+
+static void part_resolve(struct broker *b, struct produce_part *part, struct produce_topic *ret)
+{
+    ret->is_known = false;
+    part->err = ERR_OK;
+    part->base_offset = -1;
+    part->log_append_time_ms = -1;
+    part->log_start_offset = -1;
+    part->text[0] = '\0';
+    struct topic *topic = part_topic(b->core, part);
+    if (topic == NULL) {
+        part_fail(part, uuid_is_zero(part->topic_id) ? ERR_UNKNOWN_PARTITION : ERR_UNKNOWN_TOPIC_ID, "");
+        return;
+    }
+    struct partition *partition = topic_partition(topic, part->partition);
+    if (partition == NULL) {
+        part_fail(part, ERR_UNKNOWN_PARTITION, "");
+        return;
+    }
+    part->topic_id = topic_id(topic);
+    part->log_start_offset = partition_log_start(partition);
+    ret->settings = *topic_settings(b->core, topic);
+    ret->is_known = true;
+}
+
+static void part_keep_bad_records(struct produce_op *op, struct produce_part *part,
+                                  const struct batch_facts *facts)
+{
+    int32_t count = facts->bad_count < BAD_RECORDS_MAX ? facts->bad_count : BAD_RECORDS_MAX;
+    part->bad_records = count == 0 ? NULL : arena_new(op->arena, struct bad_record, (size_t)count);
+    part->bad_record_count = part->bad_records == NULL ? 0 : count;
+    if (part->bad_records != NULL) {
+        memcpy(part->bad_records, facts->bad_records, (size_t)count * sizeof(struct bad_record));
+    }
+}
+
+// part_check verifies the batch, settles its timestamps, and fills the item.
+static void part_check(struct broker *b, struct produce_op *op, struct produce_part *part,
+                       const struct produce_topic *topic, int64_t now_ms)
+{
+    const struct topic_settings *settings = &topic->settings;
+    const struct batch_rules rules = {
+        .batch_bytes_max = (size_t)settings->max_message_bytes,
+        .now_ms = now_ms,
+        .timestamp_before_max_ms = settings->timestamp_before_max_ms,
+        .timestamp_after_max_ms = settings->timestamp_after_max_ms,
+        .is_log_append_time = settings->timestamp_type == TIMESTAMP_LOG_APPEND,
+        .is_compacted = settings->is_compacted,
+        .is_zstd_allowed = op->is_zstd_allowed,
+    };
+    struct batch_facts facts;
+    facts.bad_count = 0;
+    struct error error = {0};
+    enum err err = batch_check(&op->port->codec, part->batch, &rules, &facts, &error);
+    if (err != ERR_OK) {
+        part_fail(part, err, error.text);
+        part_keep_bad_records(op, part, &facts);
+        metric_add(b->produce_failed, 1);
+        return;
+    }
+    uint8_t *bytes = (uint8_t *)part->batch.ptr;
+    int64_t max_timestamp = facts.max_timestamp;
+    if (rules.is_log_append_time) {
+        max_timestamp = part->log_append_time_ms = now_ms;
+        batch_set_log_append_time(bytes, now_ms);
+    } else if (facts.is_max_timestamp_wrong) {
+        batch_fix_max_timestamp(bytes, max_timestamp);
+    }
+    const struct batch_header *header = &facts.header;
+    part->item = (struct item){
+        .kind = ITEM_DATA,
+        .version = 1,
+        .data =
+            {
+                .topic_id = part->topic_id,
+                .partition = part->partition,
+                .producer_id = header->producer_id,
+                .producer_epoch = header->producer_epoch,
+                .attributes = header->attributes,
+                .base_sequence = header->base_sequence,
+                .offset_span = header->last_offset_delta + 1,
+                .record_count = header->record_count,
+                .max_timestamp = max_timestamp,
+                .payload_length = (uint32_t)part->batch.len,
+            },
+    };
+    if (rules.is_log_append_time) {
+        part->item.data.attributes |= BATCH_ATTRIBUTE_LOG_APPEND_TIME;
+    }
+    metric_add(b->messages_in, header->record_count);
+    metric_add(b->bytes_in, (int64_t)part->batch.len);
+}
+
+static void part_submit(struct broker *b, struct produce_op *op, struct produce_part *part, bool needs_sync)
+{
+    bool is_settled = false;
+    part->outcome = (struct outcome){.err = ERR_STOPPING, .base_offset = -1};
+    if (b->is_stopping || b->is_read_only) {
+        part->outcome.err = b->is_stopping ? ERR_STOPPING : ERR_READ_ONLY;
+        return;
+    }
+    (void)core_admit(b->core, &part->item.data, &is_settled, &part->outcome);
+    // A duplicate may only be answered here when its original is durable: an os-durable one is as durable as
+    // asked.
+    if (is_settled) {
+        return;
+    }
+    chunk_ref(part->chunk);
+    part->submission = (struct submission){
+        .item = &part->item,
+        .outcome = &part->outcome,
+        .payload = part->batch,
+        .chunk = part->chunk,
+        .produce = op,
+        .needs_sync = needs_sync,
+    };
+    op->pending++;
+    journal_push(b, &part->submission);
+}
+
+static void produce_completed(struct task *task)
+{
+    struct produce_op *op = (struct produce_op *)(void *)((char *)task - offsetof(struct produce_op, task));
+    for (uint32_t i = 0; i < op->part_count; i++) {
+        struct produce_part *part = &op->parts[i];
+        if (part->err != ERR_OK) {
+            continue;
+        }
+        const struct outcome *outcome = &part->outcome;
+        if (outcome->err != ERR_OK) {
+            part_fail(part, outcome->err, err_text(outcome->err));
+        } else {
+            part->base_offset = outcome->base_offset;
+            part->log_start_offset = outcome->log_start_offset;
+        }
+    }
+    op->done(op);
+}
+
+void broker_produce(struct broker *b, struct produce_op *op)
+{
+    op->task.run = produce_completed;
+    op->pending = 0;
+    struct produce_topic few[8];
+    struct produce_topic *topics = few;
+    if (op->part_count > 8) {
+        topics = arena_new(op->arena, struct produce_topic, op->part_count);
+    }
+    mutex_lock(&b->lock);
+    for (uint32_t i = 0; i < op->part_count; i++) {
+        if (topics == NULL) {
+            part_fail(&op->parts[i], ERR_NO_MEMORY, "the request is over its memory limit");
+        } else {
+            part_resolve(b, &op->parts[i], &topics[i]);
+        }
+    }
+    mutex_unlock(&b->lock);
+
+    int64_t now_ms = clock_wall_ms(b->env->clock);
+    for (uint32_t i = 0; i < op->part_count; i++) {
+        if (op->parts[i].err == ERR_OK) {
+            part_check(b, op, &op->parts[i], &topics[i], now_ms);
+        }
+    }
+
+    mutex_lock(&b->lock);
+    for (uint32_t i = 0; i < op->part_count; i++) {
+        if (op->parts[i].err == ERR_OK) {
+            part_submit(b, op, &op->parts[i], !topics[i].settings.is_durability_os);
+        }
+    }
+    if (op->pending == 0) {
+        journal_complete(op->port, &op->task);
+    } else {
+        journal_kick_later(op->port);
+    }
+    journal_unlock(b, op->port);
+}
