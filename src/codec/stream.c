@@ -80,8 +80,16 @@ static void lz4_open(struct codec_context *ctx)
         size_t ret = LZ4F_createDecompressionContext(&dctx, LZ4F_VERSION);
         ASSERT(!LZ4F_isError(ret));
         ctx->lz4 = dctx;
-    } else {
-        LZ4F_resetDecompressionContext(ctx->lz4);
+    }
+}
+
+// After a frame that ended well the context is ready for the next. After any other it is not kept: the library's
+// reset (1.9.4) forgets what was outstanding of a declared content size and then fails good frames.
+static void lz4_close(struct codec_stream *s)
+{
+    if (!s->is_ended) {
+        LZ4F_freeDecompressionContext(s->ctx->lz4);
+        s->ctx->lz4 = NULL;
     }
 }
 
@@ -332,6 +340,9 @@ void codec_stream_fini(struct codec_stream *stream)
     ctx->is_busy = false;
     scratch_trim(&ctx->block);
     scratch_trim(&ctx->window);
+    if (stream->codec == CODEC_LZ4) {
+        lz4_close(stream);
+    }
     if (stream->codec == CODEC_ZSTD && ZSTD_sizeof_DCtx(ctx->zstd) > ZSTD_KEEP_BYTES) {
         ZSTD_freeDCtx(ctx->zstd);
         ctx->zstd = NULL;

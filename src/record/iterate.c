@@ -32,8 +32,8 @@ bool record_iterator_next(struct record_iterator *it, struct record *ret)
         return false;
     }
     if (walk.offset_delta <= it->last_delta || walk.offset_delta > it->header.last_offset_delta) {
-        FAIL(&s->error, ERR_INVALID_RECORD, "record %d: offset delta %d after %d, up to %d", it->index,
-             walk.offset_delta, it->last_delta, it->header.last_offset_delta);
+        s->error.code = FAIL(&s->error, ERR_INVALID_RECORD, "record %d: offset delta %d after %d, up to %d",
+                             it->index, walk.offset_delta, it->last_delta, it->header.last_offset_delta);
         return false;
     }
     it->index++;

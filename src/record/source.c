@@ -19,7 +19,7 @@ enum {
 __attribute__((cold, noinline)) static void malformed(struct record_source *s, const char *why)
 {
     if (s->error.code == ERR_OK) {
-        FAIL(&s->error, ERR_INVALID_RECORD, "%s", why);
+        s->error.code = FAIL(&s->error, ERR_INVALID_RECORD, "%s", why);
     }
     s->pos = s->end; // later reads find nothing
     s->is_ended = true;
