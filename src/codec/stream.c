@@ -83,8 +83,8 @@ static void lz4_open(struct codec_context *ctx)
     }
 }
 
-// After a frame that ended well the context is ready for the next. After any other it is not kept: the library's
-// reset (1.9.4) forgets what was outstanding of a declared content size and then fails good frames.
+// After a frame that ended well the context is ready for the next. After any other it is not kept: the
+// library's reset (1.9.4) forgets what was outstanding of a declared content size and then fails good frames.
 static void lz4_close(struct codec_stream *s)
 {
     if (!s->is_ended) {
