@@ -73,9 +73,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (data[0] == 255) {
         check_frame(&s, reader_init((struct bytes){data + 1, size - 1}));
     } else {
-        const struct wire_api *api = wire_api_at(data[0] % wire_api_count());
-        int versions = api->version_max - api->decode_min + 1;
-        int16_t version = (int16_t)(api->decode_min + (data[1] & 127) % versions);
+        const struct wire_api *api = wire_api_find(data[0]);
+        api = api != NULL ? api : wire_api_at(data[0] % wire_api_count());
+        int16_t version = data[1] & 127;
+        if (!wire_can_decode(api, version)) {
+            int versions = api->version_max - api->decode_min + 1;
+            version = (int16_t)(api->decode_min + version % versions);
+        }
         const struct wire_struct *type = (data[1] & 128) != 0 ? api->response : api->request;
         check_message(&s, type, version, wire_is_flexible(api, version),
                       reader_init((struct bytes){data + 2, size - 2}));

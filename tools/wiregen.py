@@ -377,7 +377,9 @@ def versions_text(api, field):
     since, until = max(field.since, api.decode_min), min(field.until, api.version_max)
     if since == api.decode_min and until == api.version_max:
         return ''
-    return 'v%d' % since if since == until else 'v%d+' % since if until == api.version_max else 'v%d-%d' % (since, until)
+    if since == until:
+        return 'v%d' % since
+    return 'v%d+' % since if until == api.version_max else 'v%d-%d' % (since, until)
 
 
 def field_comment(api, field):
@@ -498,7 +500,8 @@ def tables_text(apis):
 def docs_lines(apis):
     for api in apis:
         flexible = 'never' if api.flexible == NEVER else '%d+' % api.flexible
-        yield '## %s (%d), versions %d-%d, flexible %s' % (api.name, api.key, api.version_min, api.version_max, flexible)
+        yield '## %s (%d), versions %d-%d, flexible %s' % (
+            api.name, api.key, api.version_min, api.version_max, flexible)
         yield from api.doc
         for side in ('request', 'response'):
             for struct in reversed(api.messages[side]):

@@ -116,8 +116,9 @@ class Parsing(unittest.TestCase):
         self.assertEqual(wiregen.size_min(api, root), 2)  # v0: a short string's length; v4: compact and a tag count
 
     def test_snake(self):
-        for name, expected in (('ApiVersions', 'api_versions'), ('Enable2Pc', 'enable2_pc'), ('timeoutMs', 'timeout_ms'),
-                               ('EligibleLeaderReplicas', 'eligible_leader_replicas'), ('LastKnownElr', 'last_known_elr')):
+        for name, expected in (('ApiVersions', 'api_versions'), ('Enable2Pc', 'enable2_pc'),
+                               ('timeoutMs', 'timeout_ms'), ('LastKnownElr', 'last_known_elr'),
+                               ('EligibleLeaderReplicas', 'eligible_leader_replicas')):
             self.assertEqual(wiregen.snake(name), expected)
 
 
@@ -139,7 +140,8 @@ class Running(unittest.TestCase):
             return code, out.getvalue(), err.getvalue().replace(folder + '/', ''), made
 
     def test_output(self):
-        code, out, err, made = self.run_main([('7_test_thing.api', GOOD)], '--header', 'DIR/h', '--tables', 'DIR/c', '--docs')
+        code, out, err, made = self.run_main([('7_test_thing.api', GOOD)], '--header', 'DIR/h', '--tables', 'DIR/c',
+                                             '--docs')
         self.assertEqual((code, err), (0, ''))
         self.assertIn('    API_TEST_THING = 7,\n', made['h'])
         self.assertIn('    struct str name; // may be null\n', made['h'])

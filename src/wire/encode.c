@@ -16,6 +16,64 @@ struct encoder {
 static enum err encode_struct(const struct encoder *c, const struct wire_struct *type,
                               const uint8_t *message);
 
+// put returns room for n bytes at the end, or NULL past the limit. Measured: calling buf_be32 and its like
+// from another file for each field cost as much as all the rest.
+static inline uint8_t *put(struct buf *out, size_t n)
+{
+    uint8_t *room;
+    if (out->failed || out->cap - out->len < n || out->limit - out->len < n) {
+        room = buf_reserve(out, n);
+        if (room == NULL) {
+            return NULL;
+        }
+    } else {
+        room = out->ptr + out->len;
+    }
+    out->len += n;
+    return room;
+}
+
+static inline void put_u8(struct buf *out, uint8_t v)
+{
+    uint8_t *at = put(out, 1);
+    if (at != NULL) {
+        *at = v;
+    }
+}
+
+static inline void put_be16(struct buf *out, uint16_t v)
+{
+    uint8_t *at = put(out, 2);
+    if (at != NULL) {
+        store_be16(at, v);
+    }
+}
+
+static inline void put_be32(struct buf *out, uint32_t v)
+{
+    uint8_t *at = put(out, 4);
+    if (at != NULL) {
+        store_be32(at, v);
+    }
+}
+
+static inline void put_be64(struct buf *out, uint64_t v)
+{
+    uint8_t *at = put(out, 8);
+    if (at != NULL) {
+        store_be64(at, v);
+    }
+}
+
+static inline void put_uvarint(struct buf *out, uint64_t v)
+{
+    if (v < 0x80) {
+        put_u8(out, (uint8_t)v);
+    } else {
+        buf_uvarint(out, v);
+    }
+}
+
 static bool can_be_null(const struct encoder *c, const struct wire_field *field)
 {
     return c->version >= field->null_since;
@@ -25,11 +83,11 @@ static bool can_be_null(const struct encoder *c, const struct wire_field *field)
 static void write_length(const struct encoder *c, int64_t length, bool is_short)
 {
     if (c->is_flexible) {
-        buf_uvarint(c->out, (uint64_t)(length + 1));
+        put_uvarint(c->out, (uint64_t)(length + 1));
     } else if (is_short) {
-        buf_be16(c->out, (uint16_t)length);
+        put_be16(c->out, (uint16_t)length);
     } else {
-        buf_be32(c->out, (uint32_t)length);
+        put_be32(c->out, (uint32_t)length);
     }
 }
 
@@ -74,28 +132,28 @@ static void encode_scalar(struct buf *out, enum wire_type type, const void *at)
 {
     switch (type) {
     case WIRE_BOOL:
-        buf_u8(out, *(const bool *)at ? 1 : 0);
+        put_u8(out, *(const bool *)at ? 1 : 0);
         return;
     case WIRE_I8:
-        buf_u8(out, *(const uint8_t *)at);
+        put_u8(out, *(const uint8_t *)at);
         return;
     case WIRE_I16:
     case WIRE_U16:
-        buf_be16(out, *(const uint16_t *)at);
+        put_be16(out, *(const uint16_t *)at);
         return;
     case WIRE_I32:
-        buf_be32(out, *(const uint32_t *)at);
+        put_be32(out, *(const uint32_t *)at);
         return;
     case WIRE_I64:
     case WIRE_F64:
-        buf_be64(out, *(const uint64_t *)at);
+        put_be64(out, *(const uint64_t *)at);
         return;
     case WIRE_UUID:
         buf_uuid(out, *(const struct uuid *)at);
         return;
     case WIRE_ERROR: {
         enum err code = *(const enum err *)at;
-        buf_be16(out, (uint16_t)(code < ERR_COUNT ? err_kafka(code) : -1));
+        put_be16(out, (uint16_t)(code < ERR_COUNT ? err_kafka(code) : -1));
         return;
     }
     case WIRE_STRING:
@@ -145,11 +203,11 @@ static enum err encode_array(const struct encoder *c, const struct wire_field *f
 static enum err encode_pointer(const struct encoder *c, const struct wire_field *field, const void *message)
 {
     if (message == NULL && can_be_null(c, field)) {
-        buf_u8(c->out, 0xff);
+        put_u8(c->out, 0xff);
         return ERR_OK;
     }
     if (can_be_null(c, field)) {
-        buf_u8(c->out, 1);
+        put_u8(c->out, 1);
     }
     return encode_struct(c, field->sub, message == NULL ? field->sub->initial : message);
 }
@@ -183,6 +241,10 @@ static bool is_initial(const struct wire_field *field, const uint8_t *message, c
         return view->len == 0 && is_null == initial_is_null;
     }
     if (field->type == WIRE_STRUCT) {
+        // Mostly the very image that wire_init copied; if not, the padding may differ and the fields decide.
+        if (memcmp(at, initial_at, field->sub->size) == 0) {
+            return true;
+        }
         for (size_t i = 0; i < field->sub->count; i++) {
             if (!is_initial(&field->sub->fields[i], at, initial_at)) {
                 return false;
@@ -196,9 +258,9 @@ static bool is_initial(const struct wire_field *field, const uint8_t *message, c
 // encode_tag writes tag, size and value; the size is known only afterwards, and mostly fits one byte.
 static enum err encode_tag(const struct encoder *c, const struct wire_field *field, const uint8_t *message)
 {
-    buf_uvarint(c->out, (uint64_t)field->tag);
+    put_uvarint(c->out, (uint64_t)field->tag);
     size_t size_at = c->out->len;
-    buf_u8(c->out, 0);
+    put_u8(c->out, 0);
     enum err err = encode_field(c, field, message);
     if (err != ERR_OK || c->out->failed) {
         return err;
@@ -216,7 +278,7 @@ static enum err encode_tag(const struct encoder *c, const struct wire_field *fie
         memmove(value + extra, value, size);
     }
     c->out->len = size_at;
-    buf_uvarint(c->out, size);
+    put_uvarint(c->out, size);
     c->out->len += size;
     return ERR_OK;
 }
@@ -233,7 +295,7 @@ static enum err encode_tags(const struct encoder *c, const struct wire_struct *t
             count++;
         }
     }
-    buf_uvarint(c->out, count);
+    put_uvarint(c->out, count);
     for (size_t i = type->plain_count; i < type->count; i++) {
         if (present >> (i - type->plain_count) & 1) {
             enum err err = encode_tag(c, &type->fields[i], message);
@@ -250,6 +312,10 @@ static enum err encode_struct(const struct encoder *c, const struct wire_struct 
     for (size_t i = 0; i < type->plain_count; i++) {
         const struct wire_field *field = &type->fields[i];
         if (!wire_field_in(field, c->version)) {
+            continue;
+        }
+        if (field->flags == 0 && field->type < WIRE_STRING) {
+            encode_scalar(c->out, field->type, message + field->offset);
             continue;
         }
         enum err err = encode_field(c, field, message);
