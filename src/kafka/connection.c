@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+// connection.c - one client's socket: open, step, close. A step reads what is there, starts what may start,
+// sends what is done; it runs when the socket is ready or when an answer was completed. Nothing here waits.
+#include "base/assert.h"
+#include "base/mem.h"
+#include "kafka/front_private.h"
+
+static void on_ready(struct loop_io *io, unsigned ready)
+{
+    struct connection *conn = (struct connection *)(void *)((char *)io - offsetof(struct connection, io));
+    ASSERT(conn->magic == CONNECTION_MAGIC);
+    if ((ready & (POLL_READ | POLL_CLOSED)) != 0 && !conn->is_read_closed && !input_read(conn)) {
+        connection_close(conn);
+        return;
+    }
+    connection_step(conn);
+}
+
+// next_check_ns: when this connection may have been idle, or slow with a frame, for too long.
+static int64_t next_check_ns(const struct connection *conn)
+{
+    const struct kafka_options *options = &conn->front->options;
+    int64_t frame_limit_ns = options->first_frame_ms * 1000000;
+    if (!conn->is_first_done) {
+        return conn->opened_ns + frame_limit_ns; // the first frame whole, however it trickles in
+    }
+    if (conn->frame_ns != 0) {
+        return conn->active_ns + frame_limit_ns; // later ones: some progress
+    }
+    return conn->active_ns + options->idle_ms * 1000000;
+}
+
+static void on_timer(struct timer *timer)
+{
+    struct connection *conn =
+        (struct connection *)(void *)((char *)timer - offsetof(struct connection, timer));
+    int64_t due_ns = next_check_ns(conn);
+    bool is_working = conn->request_count > 0;
+    if (due_ns <= loop_now_ns(conn->front->loop) && !is_working) {
+        connection_close(conn);
+        return;
+    }
+    int64_t soonest_ns = loop_now_ns(conn->front->loop) + 1000000000;
+    loop_timer_set(conn->front->loop, timer, due_ns > soonest_ns ? due_ns : soonest_ns);
+}
+
+void connection_open(struct kafka_front *front, struct sock *take_sock, struct ip_count *ip)
+{
+    struct connection *conn = mem_zalloc(sizeof *conn);
+    conn->magic = CONNECTION_MAGIC;
+    conn->front = front;
+    conn->sock = take_sock;
+    conn->ip = ip;
+    conn->read_hint = READ_CHUNK_MIN;
+    conn->opened_ns = conn->active_ns = loop_now_ns(front->loop);
+    conn->timer.fire = on_timer;
+    conn->io.ready = on_ready;
+    list_init(&conn->requests);
+    list_push_back(&front->connections, &conn->node);
+    front->connection_count++;
+    metric_add(front->metric_connections, 1);
+    loop_io_add(front->loop, &conn->io, take_sock, POLL_READ);
+    loop_timer_set(front->loop, &conn->timer, next_check_ns(conn));
+}
+
+// connection_close drops the socket at once; requests that are still being worked on keep the struct alive.
+void connection_close(struct connection *conn)
+{
+    struct kafka_front *front = conn->front;
+    if (conn->sock != NULL) {
+        loop_io_remove(front->loop, &conn->io);
+        sock_close(conn->sock);
+        conn->sock = NULL;
+        conn->is_closing = true;
+        loop_timer_cancel(front->loop, &conn->timer);
+        output_fini(conn);
+        input_fini(conn);
+        front_ip_release(front, conn->ip);
+        LIST_EACH (node, &conn->requests) {
+            struct request *rq = LIST_ENTRY(node, struct request, node);
+            if (!rq->is_done && rq->cancel != NULL) {
+                rq->cancel(rq);
+            }
+        }
+    }
+    LIST_EACH_SAFE (node, after, &conn->requests) {
+        struct request *rq = LIST_ENTRY(node, struct request, node);
+        if (rq->is_done) {
+            list_remove(&rq->node);
+            conn->request_count--;
+            request_destroy(rq);
+        }
+    }
+    if (!list_is_empty(&conn->requests) || conn->is_parsing) {
+        return; // request_reply of the last one comes back here
+    }
+    list_remove(&conn->dirty);
+    list_remove(&conn->node);
+    front->connection_count--;
+    metric_add(front->metric_connections, -1);
+    mem_free(conn);
+    front_connection_gone(front);
+}
+
+void connection_mark(struct connection *conn)
+{
+    struct kafka_front *front = conn->front;
+    if (!list_is_linked(&conn->dirty)) {
+        list_push_back(&front->dirty, &conn->dirty);
+    }
+    if (!front->is_flush_deferred) {
+        front->is_flush_deferred = true;
+        loop_defer(front->loop, &front->flush);
+    }
+}
+
+void connection_step(struct connection *conn)
+{
+    if (conn->sock == NULL) {
+        connection_close(conn);
+        return;
+    }
+    bool is_fine = true;
+    conn->is_parsing = true;
+    for (;;) {
+        uint32_t before = conn->request_count;
+        is_fine = output_flush(conn) && input_parse(conn) && conn->sock != NULL;
+        bool has_done = !list_is_empty(&conn->requests) &&
+                        LIST_ENTRY(conn->requests.next, struct request, node)->is_done &&
+                        conn->piece_count < OUT_PIECES_MAX / 2 && conn->resolved_bytes < OUT_RESOLVED_MAX;
+        if (!is_fine || !has_done || before == conn->request_count) {
+            break;
+        }
+    }
+    conn->is_parsing = false;
+    bool is_drained = list_is_empty(&conn->requests) && output_is_empty(conn);
+    bool is_over = is_drained && (conn->is_read_closed || conn->front->is_stopping);
+    if (!is_fine || is_over || (conn->is_closing && is_drained)) {
+        connection_close(conn);
+        return;
+    }
+    unsigned interest = output_is_empty(conn) ? 0 : POLL_WRITE;
+    bool may_read = !conn->is_read_closed && !conn->is_starved && !input_has_frame(conn) &&
+                    conn->answered_bytes <= conn->front->options.output_bytes_max &&
+                    !conn->front->is_stopping;
+    interest |= may_read ? POLL_READ : 0;
+    loop_io_set(conn->front->loop, &conn->io, interest);
+    if (conn->frame_ns != 0) {
+        // A frame begun must be completed in time; the idle check alone would come too late.
+        int64_t due_ns = next_check_ns(conn);
+        if (conn->timer.node.key > due_ns) {
+            loop_timer_set(conn->front->loop, &conn->timer, due_ns);
+        }
+    }
+}

@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: Apache-2.0
+// front.c - listeners, connection limits, and the end of each round, where connections send what was
+// completed.
+#include "base/assert.h"
+#include "base/hash.h"
+#include "base/mem.h"
+#include "kafka/front_private.h"
+
+enum { ACCEPTS_PER_ROUND = 64, ACCEPT_RETRY_NS = 100 * 1000000 };
+
+// ---- connections per address
+
+static struct ip_count *ip_take(struct kafka_front *front, struct sock *sock)
+{
+    char text[SOCK_NAME_SIZE];
+    struct str name = sock_peer_name(sock, text);
+    while (name.len > 0 && name.ptr[name.len - 1] != ':') {
+        name.len--; // without the port
+    }
+    uint64_t hash = hash64(bytes_of(name.ptr, name.len), 0);
+    struct map_node *node = map_first(&front->ips, hash);
+    for (; node != NULL; node = map_next(node)) {
+        struct ip_count *ip = MAP_ENTRY(node, struct ip_count, node);
+        if (ip->len == name.len && memcmp(ip->text, name.ptr, name.len) == 0) {
+            ip->count++;
+            return ip;
+        }
+    }
+    struct ip_count *ip = mem_zalloc(sizeof *ip);
+    memcpy(ip->text, name.ptr, name.len);
+    ip->len = name.len;
+    ip->count = 1;
+    map_insert(&front->ips, &ip->node, hash);
+    return ip;
+}
+
+void front_ip_release(struct kafka_front *front, struct ip_count *ip)
+{
+    if (--ip->count == 0) {
+        map_remove(&front->ips, &ip->node);
+        mem_free(ip);
+    }
+}
+
+// ---- accepting
+
+static void on_accept(struct loop_io *io, unsigned ready)
+{
+    (void)ready;
+    struct listener *listener = (struct listener *)(void *)((char *)io - offsetof(struct listener, io));
+    struct kafka_front *front = listener->front;
+    for (int i = 0; i < ACCEPTS_PER_ROUND; i++) {
+        struct sock *sock;
+        struct error error;
+        enum err err = sock_accept(io->sock, &sock, &error);
+        if (err == ERR_NO_MEMORY) {
+            // Out of file descriptors: wait for connections to end instead of spinning on a ready listener.
+            loop_io_set(front->loop, io, 0);
+            loop_timer_set(front->loop, &front->accept_retry, loop_now_ns(front->loop) + ACCEPT_RETRY_NS);
+            return;
+        }
+        if (err != ERR_OK) {
+            return;
+        }
+        struct ip_count *ip = ip_take(front, sock);
+        if (front->connection_count >= front->options.connections_max ||
+            ip->count > front->options.connections_per_ip) {
+            front_ip_release(front, ip);
+            sock_close(sock);
+            continue;
+        }
+        connection_open(front, sock, ip);
+    }
+}
+
+static void on_accept_retry(struct timer *timer)
+{
+    struct kafka_front *front =
+        (struct kafka_front *)(void *)((char *)timer - offsetof(struct kafka_front, accept_retry));
+    for (struct listener *l = front->listeners; l != NULL; l = l->next) {
+        loop_io_set(front->loop, &l->io, POLL_READ);
+    }
+}
+
+void kafka_front_listen(struct kafka_front *front, struct sock *take_listener)
+{
+    struct listener *listener = mem_zalloc(sizeof *listener);
+    listener->front = front;
+    listener->io.ready = on_accept;
+    listener->next = front->listeners;
+    front->listeners = listener;
+    loop_io_add(front->loop, &listener->io, take_listener, POLL_READ);
+}
+
+// ---- the end of a round
+
+static void on_flush(struct task *task)
+{
+    struct kafka_front *front =
+        (struct kafka_front *)(void *)((char *)task - offsetof(struct kafka_front, flush));
+    front->is_flush_deferred = false;
+    struct list *node;
+    while ((node = list_pop_front(&front->dirty)) != NULL) {
+        connection_step(LIST_ENTRY(node, struct connection, dirty));
+    }
+}
+
+static void on_starved_retry(struct timer *timer)
+{
+    struct kafka_front *front =
+        (struct kafka_front *)(void *)((char *)timer - offsetof(struct kafka_front, starved_retry));
+    LIST_EACH_SAFE (node, after, &front->connections) {
+        struct connection *conn = LIST_ENTRY(node, struct connection, node);
+        if (conn->is_starved) {
+            conn->is_starved = false;
+            connection_mark(conn);
+        }
+    }
+}
+
+void front_starved(struct kafka_front *front)
+{
+    if (front->starved_retry.node.index == 0) {
+        loop_timer_set(front->loop, &front->starved_retry, loop_now_ns(front->loop) + STARVED_RETRY_NS);
+    }
+}
+
+// ---- life
+
+struct kafka_front *kafka_front_create(struct broker *broker, struct broker_port *port,
+                                       const struct kafka_options *options)
+{
+    struct kafka_front *front = mem_zalloc(sizeof *front);
+    struct metrics *m = broker_metrics(broker);
+    front->broker = broker;
+    front->port = port;
+    front->loop = broker_port_loop(port);
+    front->options = *options;
+    front->flush.run = on_flush;
+    front->accept_retry.fire = on_accept_retry;
+    front->starved_retry.fire = on_starved_retry;
+    list_init(&front->connections);
+    list_init(&front->dirty);
+    map_init(&front->ips);
+    front->metric_connections = metrics_gauge(m, "kafka_server_socket_server_metrics_connection_count", NULL,
+                                              "Open Kafka connections");
+    front->metric_requests =
+        metrics_counter(m, "kafka_network_requestmetrics_requests_total", NULL, "Kafka requests received");
+    front->metric_bad = metrics_counter(m, "strom_kafka_malformed_requests_total", NULL,
+                                        "Frames that made their connection be closed");
+    return front;
+}
+
+void front_connection_gone(struct kafka_front *front)
+{
+    if (front->is_stopping && front->connection_count == 0 && front->stopped != NULL) {
+        void (*stopped)(void *) = front->stopped;
+        front->stopped = NULL;
+        stopped(front->stopped_arg);
+    }
+}
+
+void kafka_front_stop(struct kafka_front *front, void (*stopped)(void *arg), void *arg)
+{
+    front->is_stopping = true;
+    front->stopped = stopped;
+    front->stopped_arg = arg;
+    loop_timer_cancel(front->loop, &front->accept_retry);
+    while (front->listeners != NULL) {
+        struct listener *listener = front->listeners;
+        front->listeners = listener->next;
+        struct sock *sock = listener->io.sock;
+        loop_io_remove(front->loop, &listener->io);
+        sock_close(sock);
+        mem_free(listener);
+    }
+    if (front->connection_count == 0) {
+        front_connection_gone(front);
+        return;
+    }
+    LIST_EACH_SAFE (node, after, &front->connections) {
+        struct connection *conn = LIST_ENTRY(node, struct connection, node);
+        LIST_EACH (rq_node, &conn->requests) {
+            struct request *rq = LIST_ENTRY(rq_node, struct request, node);
+            if (!rq->is_done && rq->cancel != NULL) {
+                rq->cancel(rq);
+            }
+        }
+        connection_mark(conn);
+    }
+}
+
+void kafka_front_destroy(struct kafka_front *take_front)
+{
+    if (take_front == NULL) {
+        return;
+    }
+    ASSERT(take_front->connection_count == 0);
+    loop_timer_cancel(take_front->loop, &take_front->starved_retry);
+    map_fini(&take_front->ips);
+    mem_free(take_front);
+}
+
+uint32_t kafka_front_connections(const struct kafka_front *front)
+{
+    return front->connection_count;
+}

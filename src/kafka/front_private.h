@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+// front_private.h - the front, its connections and what they have yet to send.
+#ifndef KAFKA_FRONT_PRIVATE_H
+#define KAFKA_FRONT_PRIVATE_H
+
+#include "base/map.h"
+#include "kafka/request.h"
+
+enum {
+    OUT_PIECES_MAX = 64,           // scattered pieces queued per connection
+    OUT_RESOLVED_MAX = 512 * 1024, // bytes of them held in memory
+    READ_CHUNK_MIN = 4096,
+    READ_CHUNK_MAX = 256 * 1024, // adaptive read size; larger frames get a chunk of their own
+    PARTIAL_KEEP_MAX = 512,      // fewer waiting bytes than this cost no chunk
+    FRAME_GROW_MIN = 64 * 1024,  // a big frame's memory grows with the bytes that came, never with its claim
+    REQUEST_ARENA_FACTOR = 8,    // cap of a request's arena: this many times its frame ...
+    REQUEST_ARENA_MIN = 1 << 20, // ... but at least this, for answers of small requests
+    REQUEST_ARENA_MAX = 256 << 20,
+    RESPONSE_BYTES_MAX = 256 << 20, // encoded bytes of one answer, without external records
+    STARVED_RETRY_NS = 20 * 1000000,
+    CONNECTION_MAGIC = 0x6b636f6e,
+};
+
+struct out_piece {
+    const uint8_t *ptr;
+    struct chunk *chunk; // may be NULL
+    struct file *file;   // not NULL: from the file
+    int64_t position;
+    size_t len;
+    struct request *ends;       // the request whose answer ends with this piece
+    struct fetch_slice *unpins; // the slice that ends with this piece
+};
+
+struct ip_count {
+    struct map_node node;
+    uint32_t count;
+    size_t len;
+    char text[SOCK_NAME_SIZE];
+};
+
+struct connection {
+    uint32_t magic;
+    struct list node;  // in the front
+    struct list dirty; // in the front's list of those with something to send or parse
+    struct kafka_front *front;
+    struct loop_io io;
+    struct sock *sock;
+    struct ip_count *ip;
+    struct timer timer;
+    int64_t opened_ns;
+    int64_t active_ns;  // last byte received or sent
+    int64_t frame_ns;   // when the frame now incomplete began; 0 = none
+    bool is_first_done; // one whole frame has come
+    // input: [start, end) of the chunk is not parsed yet; or a few bytes in partial
+    struct chunk *in;
+    size_t in_start;
+    size_t in_end;
+    size_t read_hint;
+    uint8_t *partial;
+    size_t partial_len;
+    bool is_read_closed;
+    bool is_starved;
+    // requests being worked on or answered, in order
+    struct list requests;
+    uint32_t request_count;
+    // output
+    struct out_piece pieces[OUT_PIECES_MAX];
+    uint32_t piece_head;
+    uint32_t piece_count;
+    size_t piece_sent; // of the head piece
+    size_t resolved_bytes;
+    size_t answered_bytes; // of answers that are not fully sent
+    bool is_closing;
+    bool is_parsing;
+};
+
+struct listener {
+    struct loop_io io;
+    struct kafka_front *front;
+    struct listener *next;
+};
+
+struct kafka_front {
+    struct broker *broker;
+    struct broker_port *port;
+    struct loop *loop;
+    struct kafka_options options;
+    struct listener *listeners;
+    struct list connections;
+    uint32_t connection_count;
+    struct list dirty;
+    struct task flush;
+    bool is_flush_deferred;
+    struct map ips;
+    struct timer accept_retry;
+    struct timer starved_retry;
+    bool is_stopping;
+    void (*stopped)(void *arg);
+    void *stopped_arg;
+    struct metric *metric_connections;
+    struct metric *metric_requests;
+    struct metric *metric_bad;
+};
+
+// connection.c
+void connection_open(struct kafka_front *front, struct sock *take_sock, struct ip_count *ip);
+void connection_close(struct connection *conn);
+// connection_mark has the front look at the connection at the end of the round: flush, then parse on.
+void connection_mark(struct connection *conn);
+void connection_step(struct connection *conn);
+// input.c
+bool input_read(struct connection *conn);  // false: the connection is to be closed
+bool input_parse(struct connection *conn); // likewise
+bool input_has_frame(const struct connection *conn);
+void input_fini(struct connection *conn);
+// output.c
+bool output_flush(struct connection *conn); // false: the connection is to be closed
+bool output_is_empty(const struct connection *conn);
+void output_fini(struct connection *conn);
+// request.c
+// request_start decodes and dispatches a frame (without its length) that lies in chunk; false = close.
+bool request_start(struct connection *conn, struct chunk *chunk, struct bytes frame);
+void request_destroy(struct request *rq);
+// front.c
+void front_ip_release(struct kafka_front *front, struct ip_count *ip);
+void front_connection_gone(struct kafka_front *front);
+void front_starved(struct kafka_front *front);
+
+#endif

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+// handlers.c - everything this front speaks, in one list: ApiVersions advertises exactly these.
+#include "kafka/handlers/handlers.h"
+
+static const struct api_handler *const handlers[] = {
+    &produce_handler,
+    &fetch_handler,
+    &list_offsets_handler,
+    &metadata_handler,
+    &find_coordinator_handler,
+    &api_versions_handler,
+    &create_topics_handler,
+    &delete_topics_handler,
+    &delete_records_handler,
+    &init_producer_id_handler,
+    &offset_for_leader_epoch_handler,
+    &describe_configs_handler,
+    &alter_configs_handler,
+    &create_partitions_handler,
+    &incremental_alter_configs_handler,
+    &describe_cluster_handler,
+    &describe_topic_partitions_handler,
+};
+
+size_t handler_count(void)
+{
+    return sizeof handlers / sizeof handlers[0];
+}
+
+const struct api_handler *handler_at(size_t index)
+{
+    return handlers[index];
+}
+
+const struct api_handler *handler_find(int16_t key)
+{
+    for (size_t i = 0; i < handler_count(); i++) {
+        if ((int16_t)handlers[i]->key == key) {
+            return handlers[i];
+        }
+    }
+    return NULL;
+}

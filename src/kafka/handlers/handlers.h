@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+// handlers.h - one const per API, each in its own file beside this one.
+#ifndef KAFKA_HANDLERS_HANDLERS_H
+#define KAFKA_HANDLERS_HANDLERS_H
+
+#include "kafka/request.h"
+
+extern const struct api_handler produce_handler;
+extern const struct api_handler fetch_handler;
+extern const struct api_handler list_offsets_handler;
+extern const struct api_handler metadata_handler;
+extern const struct api_handler find_coordinator_handler;
+extern const struct api_handler api_versions_handler;
+extern const struct api_handler create_topics_handler;
+extern const struct api_handler delete_topics_handler;
+extern const struct api_handler delete_records_handler;
+extern const struct api_handler init_producer_id_handler;
+extern const struct api_handler offset_for_leader_epoch_handler;
+extern const struct api_handler describe_configs_handler;
+extern const struct api_handler alter_configs_handler;
+extern const struct api_handler create_partitions_handler;
+extern const struct api_handler incremental_alter_configs_handler;
+extern const struct api_handler describe_cluster_handler;
+extern const struct api_handler describe_topic_partitions_handler;
+
+#endif

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+// Produce (key 0): append record batches. KIP-98, KIP-467 (record errors, v8), KIP-516 (topic ids, v13).
+// acks=0 gets no answer; on any error Kafka closes such a connection, and so do we (kafka.md 5.5).
+#include "kafka/handlers/handlers.h"
+
+struct produce_state {
+    struct produce_op op;
+    struct request *rq;
+};
+
+enum { ZSTD_VERSION_MIN = 7 };
+
+static void fill_partition(struct request *rq, const struct produce_part *part,
+                           struct produce_response_partition *out)
+{
+    out->error = part->err;
+    out->base_offset = part->base_offset;
+    out->log_append_time_ms = part->log_append_time_ms;
+    out->log_start_offset = part->log_start_offset;
+    if (part->err == ERR_OK) {
+        return;
+    }
+    if (part->text[0] != '\0') {
+        out->error_message = arena_str(&rq->arena, str_from_c(part->text));
+    }
+    out->record_errors =
+        wire_array(&rq->arena, produce_response_record_error, (size_t)part->bad_record_count);
+    out->record_errors_count = out->record_errors == NULL ? 0 : part->bad_record_count;
+    for (int32_t i = 0; i < out->record_errors_count; i++) {
+        out->record_errors[i].batch_index = part->bad_records[i].index;
+        out->record_errors[i].batch_index_error_message =
+            arena_str(&rq->arena, str_from_c(part->bad_records[i].text));
+    }
+}
+
+static bool fill_response(struct request *rq, const struct produce_op *op)
+{
+    const struct produce_request *in = rq->in;
+    struct produce_response *out = rq->out;
+    out->topics = wire_array(&rq->arena, produce_response_topic, (size_t)in->topics_count);
+    if (out->topics == NULL) {
+        return false;
+    }
+    out->topics_count = in->topics_count;
+    const struct produce_part *part = op->parts;
+    for (int32_t t = 0; t < in->topics_count; t++) {
+        out->topics[t].name = in->topics[t].name;
+        out->topics[t].topic_id = in->topics[t].topic_id;
+        out->topics[t].partitions_count = in->topics[t].partitions_count;
+        out->topics[t].partitions =
+            wire_array(&rq->arena, produce_response_partition, (size_t)in->topics[t].partitions_count);
+        if (out->topics[t].partitions == NULL) {
+            return false;
+        }
+        for (int32_t p = 0; p < in->topics[t].partitions_count; p++, part++) {
+            out->topics[t].partitions[p].index = part->partition;
+            fill_partition(rq, part, &out->topics[t].partitions[p]);
+        }
+    }
+    return true;
+}
+
+static void on_produced(struct produce_op *op)
+{
+    struct produce_state *state =
+        (struct produce_state *)(void *)((char *)op - offsetof(struct produce_state, op));
+    struct request *rq = state->rq;
+    const struct produce_request *in = rq->in;
+    bool has_error = false;
+    for (uint32_t i = 0; i < op->part_count; i++) {
+        has_error = has_error || op->parts[i].err != ERR_OK;
+    }
+    if (in->acks == 0) {
+        rq->has_no_answer = !has_error;
+        has_error ? request_close(rq) : request_reply(rq);
+        return;
+    }
+    if (!fill_response(rq, op)) {
+        request_out_of_memory(rq);
+        return;
+    }
+    request_reply(rq);
+}
+
+static uint32_t count_partitions(const struct produce_request *in)
+{
+    uint32_t count = 0;
+    for (int32_t t = 0; t < in->topics_count; t++) {
+        count += (uint32_t)in->topics[t].partitions_count;
+    }
+    return count;
+}
+
+static void refuse_all(struct produce_op *op, enum err err)
+{
+    for (uint32_t i = 0; i < op->part_count; i++) {
+        op->parts[i].err = err;
+        op->parts[i].base_offset = -1;
+        op->parts[i].log_append_time_ms = -1;
+        op->parts[i].log_start_offset = -1;
+    }
+    on_produced(op);
+}
+
+static void produce_handle(struct request *rq)
+{
+    const struct produce_request *in = rq->in;
+    uint32_t count = count_partitions(in);
+    struct produce_state *state = request_new(rq, struct produce_state, 1);
+    struct produce_part *parts = request_new(rq, struct produce_part, count + 1);
+    if (state == NULL || parts == NULL) {
+        request_out_of_memory(rq);
+        return;
+    }
+    struct produce_part *part = parts;
+    for (int32_t t = 0; t < in->topics_count; t++) {
+        for (int32_t p = 0; p < in->topics[t].partitions_count; p++, part++) {
+            part->topic_id = in->topics[t].topic_id;
+            part->topic_name = in->topics[t].name;
+            part->partition = in->topics[t].partitions[p].index;
+            part->batch = in->topics[t].partitions[p].records.bytes;
+            part->chunk = rq->chunk;
+            if (rq->version >= 13 && uuid_is_zero(part->topic_id)) {
+                part->topic_id.b[0] = 1; // a zero id names no topic; never look it up by an empty name
+            }
+        }
+    }
+    state->rq = rq;
+    state->op = (struct produce_op){.port = rq->port,
+                                    .arena = &rq->arena,
+                                    .parts = parts,
+                                    .part_count = count,
+                                    .is_zstd_allowed = rq->version >= ZSTD_VERSION_MIN,
+                                    .done = on_produced};
+    if (in->acks < -1 || in->acks > 1) {
+        refuse_all(&state->op, ERR_INVALID_ACKS);
+    } else if (in->transactional_id.ptr != NULL) {
+        refuse_all(&state->op,
+                   ERR_INVALID_TXN_STATE); // no transactions yet: InitProducerId refused the id as well
+    } else {
+        broker_produce(rq->broker, &state->op);
+    }
+}
+
+const struct api_handler produce_handler = {.key = API_PRODUCE, .overlaps = true, .handle = produce_handle};

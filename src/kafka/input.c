@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: Apache-2.0
+// input.c - from socket bytes to frames, with memory that follows what came, never what a length claims.
+// Frames are parsed in place; requests keep the chunk alive, so a batch travels from here to the log without
+// a copy.
+#include "base/assert.h"
+#include "base/mem.h"
+#include "kafka/front_private.h"
+
+enum { LENGTH_SIZE = 4 };
+
+static size_t input_left(const struct connection *conn)
+{
+    return conn->in != NULL ? conn->in_end - conn->in_start : conn->partial_len;
+}
+
+static const uint8_t *input_bytes(const struct connection *conn)
+{
+    return conn->in != NULL ? conn->in->ptr + conn->in_start : conn->partial;
+}
+
+// The whole size of the frame at the front, length included; 0 while its length is not here.
+static size_t frame_total(const struct connection *conn)
+{
+    if (input_left(conn) < LENGTH_SIZE) {
+        return 0;
+    }
+    return LENGTH_SIZE + (size_t)load_be32(input_bytes(conn));
+}
+
+bool input_has_frame(const struct connection *conn)
+{
+    size_t total = frame_total(conn);
+    return total != 0 && input_left(conn) >= total;
+}
+
+static size_t wanted_chunk(const struct connection *conn)
+{
+    size_t left = input_left(conn);
+    size_t total = frame_total(conn);
+    size_t want = conn->read_hint;
+    if (total > want) {
+        size_t grown = 2 * left > FRAME_GROW_MIN ? 2 * left : FRAME_GROW_MIN;
+        want = total < READ_CHUNK_MAX || total < grown ? total : grown;
+    }
+    return want > left ? want : left + READ_CHUNK_MIN;
+}
+
+// input_room makes sure there is a chunk with room behind in_end; false: no memory now.
+static bool input_room(struct connection *conn)
+{
+    if (conn->in != NULL) {
+        // A chunk of our own alone can be used again from the start once all of it was parsed.
+        if (conn->in_start == conn->in_end && conn->in->refs == 1) {
+            conn->in_start = conn->in_end = 0;
+        }
+        size_t total = frame_total(conn);
+        bool fits = conn->in_end < conn->in->cap && (total == 0 || conn->in_start + total <= conn->in->cap);
+        bool grows = total > conn->in->cap && conn->in_end < conn->in->cap;
+        if (fits || grows) {
+            return true;
+        }
+    }
+    struct chunk *chunk = chunk_get(broker_pool(conn->front->broker), wanted_chunk(conn));
+    if (chunk == NULL) {
+        return false;
+    }
+    size_t left = input_left(conn);
+    if (left > 0) {
+        memcpy(chunk->ptr, input_bytes(conn), left);
+    }
+    input_fini(conn);
+    conn->in = chunk;
+    conn->in_start = 0;
+    conn->in_end = left;
+    return true;
+}
+
+void input_fini(struct connection *conn)
+{
+    chunk_unref(conn->in);
+    conn->in = NULL;
+    conn->in_start = conn->in_end = 0;
+    mem_free(conn->partial);
+    conn->partial = NULL;
+    conn->partial_len = 0;
+}
+
+// input_rest lets go of the chunk when little or nothing waits in it: an idle connection costs its struct.
+static void input_rest(struct connection *conn)
+{
+    size_t left = input_left(conn);
+    if (conn->in == NULL || left > PARTIAL_KEEP_MAX || frame_total(conn) > conn->in->cap) {
+        return;
+    }
+    uint8_t *partial = left == 0 ? NULL : mem_alloc(left);
+    if (left > 0) {
+        memcpy(partial, input_bytes(conn), left);
+    }
+    input_fini(conn);
+    conn->partial = partial;
+    conn->partial_len = left;
+}
+
+bool input_read(struct connection *conn)
+{
+    for (int round = 0; round < 4; round++) {
+        if (!input_room(conn)) {
+            conn->is_starved = true;
+            front_starved(conn->front);
+            return true;
+        }
+        size_t room = conn->in->cap - conn->in_end;
+        size_t got = 0;
+        struct error error;
+        enum err err = sock_recv(conn->sock, conn->in->ptr + conn->in_end, room, &got, &error);
+        if (err == ERR_WOULD_BLOCK) {
+            break;
+        }
+        if (err != ERR_OK) {
+            conn->is_read_closed = true; // what came whole is still answered
+            return true;
+        }
+        conn->active_ns = loop_now_ns(conn->front->loop);
+        conn->in_end += got;
+        if (got == room && conn->read_hint < READ_CHUNK_MAX) {
+            conn->read_hint *= 2;
+        }
+        if (got < room || input_has_frame(conn)) {
+            break;
+        }
+    }
+    return true;
+}
+
+// may_start: Produces overlap; anything else waits for the answers before it.
+static bool may_start(const struct connection *conn, int16_t api_key)
+{
+    const struct kafka_options *options = &conn->front->options;
+    if (conn->request_count >= options->inflight_max || conn->answered_bytes > options->output_bytes_max) {
+        return false;
+    }
+    if (list_is_empty(&conn->requests)) {
+        return conn->piece_count < OUT_PIECES_MAX / 2;
+    }
+    const struct request *last = LIST_ENTRY(conn->requests.prev, struct request, node);
+    return last->header.api_key == api_key && last->handler != NULL && last->handler->overlaps;
+}
+
+bool input_parse(struct connection *conn)
+{
+    while (!conn->is_closing) {
+        size_t total = frame_total(conn);
+        if (total != 0 &&
+            (total == LENGTH_SIZE || total - LENGTH_SIZE > conn->front->options.frame_bytes_max)) {
+            metric_add(conn->front->metric_bad, 1);
+            return false; // kafka.md 5.7: oversized or negative: close
+        }
+        if (total == 0 || input_left(conn) < total) {
+            if (input_left(conn) == 0) {
+                conn->frame_ns = 0;
+            } else if (conn->frame_ns == 0) {
+                conn->frame_ns = loop_now_ns(conn->front->loop);
+            }
+            break;
+        }
+        if (total < LENGTH_SIZE + 8) {
+            metric_add(conn->front->metric_bad, 1);
+            return false; // shorter than any request header
+        }
+        const uint8_t *at = input_bytes(conn);
+        if (!may_start(conn, (int16_t)load_be16(at + LENGTH_SIZE))) {
+            break;
+        }
+        if (conn->in == NULL && !input_room(conn)) { // a whole small frame waited in partial
+            break;
+        }
+        at = input_bytes(conn);
+        conn->frame_ns = 0;
+        conn->is_first_done = true;
+        if (total > conn->read_hint && total <= READ_CHUNK_MAX) {
+            conn->read_hint = total;
+        }
+        conn->in_start += total;
+        if (!request_start(conn, conn->in, bytes_of(at + LENGTH_SIZE, total - LENGTH_SIZE))) {
+            metric_add(conn->front->metric_bad, 1);
+            return false;
+        }
+    }
+    input_rest(conn);
+    return true;
+}

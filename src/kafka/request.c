@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: Apache-2.0
+// request.c - a frame becomes a request, a handler fills its answer, the answer is encoded.
+#include "kafka/request.h"
+
+#include "base/assert.h"
+#include "base/mem.h"
+#include "kafka/front_private.h"
+
+static size_t arena_cap(size_t frame_size)
+{
+    size_t cap = frame_size * REQUEST_ARENA_FACTOR;
+    cap = cap < REQUEST_ARENA_MIN ? REQUEST_ARENA_MIN : cap;
+    return cap > REQUEST_ARENA_MAX ? REQUEST_ARENA_MAX : cap;
+}
+
+static struct request *request_create(struct connection *conn, struct chunk *chunk, size_t frame_size)
+{
+    struct request *rq = mem_zalloc(sizeof *rq);
+    rq->conn = conn;
+    rq->front = conn->front;
+    rq->broker = conn->front->broker;
+    rq->port = conn->front->port;
+    rq->options = &conn->front->options;
+    rq->chunk = chunk;
+    chunk_ref(chunk);
+    arena_init(&rq->arena, arena_cap(frame_size));
+    buf_init(&rq->response, RESPONSE_BYTES_MAX);
+    return rq;
+}
+
+void request_destroy(struct request *rq)
+{
+    if (rq->release != NULL) {
+        rq->release(rq);
+    }
+    wire_cuts_fini(&rq->cuts);
+    buf_fini(&rq->response);
+    arena_fini(&rq->arena);
+    chunk_unref(rq->chunk);
+    mem_free(rq);
+}
+
+// An ApiVersions request of a version that we do not know is answered in version 0 with error 35, so that the
+// client can step down (KIP-511).
+static void answer_unknown_api_versions(struct request *rq)
+{
+    rq->version = 0;
+    rq->out = wire_new(&rq->arena, rq->api->response, 1);
+    struct api_versions_response *out = rq->out;
+    out->error = ERR_UNSUPPORTED_VERSION;
+    out->api_keys = wire_array(&rq->arena, api_versions_response_api_key, 1);
+    out->api_keys_count = 1;
+    out->api_keys[0].api_key = API_API_VERSIONS;
+    out->api_keys[0].min_version = rq->api->version_min;
+    out->api_keys[0].max_version = rq->api->version_max;
+    request_reply(rq);
+}
+
+// request_decode fills in and out; false = close.
+static bool request_decode(struct request *rq, struct reader *reader)
+{
+    struct error error = {0};
+    rq->in = wire_new(&rq->arena, rq->api->request, 1);
+    rq->out = wire_new(&rq->arena, rq->api->response, 1);
+    if (rq->in == NULL || rq->out == NULL) {
+        return false;
+    }
+    enum err err = wire_decode(rq->api->request, rq->version, wire_is_flexible(rq->api, rq->version), reader,
+                               &rq->arena, rq->in, &error);
+    if (err == ERR_OK && reader_left(reader) > 0) {
+        err = FAIL(&error, ERR_MALFORMED, "%zu bytes after the message", reader_left(reader));
+    }
+    if (err != ERR_OK) {
+        trace(broker_tracer(rq->broker), TRACE_INFO, "closing a connection: %s v%d: %s", rq->api->name,
+              rq->version, error.text);
+    }
+    return err == ERR_OK;
+}
+
+bool request_start(struct connection *conn, struct chunk *chunk, struct bytes frame)
+{
+    struct request *rq = request_create(conn, chunk, frame.len);
+    struct reader reader = reader_init(frame);
+    bool is_fine = wire_request_header_decode(&reader, &rq->header) == ERR_OK;
+    rq->handler = is_fine ? handler_find(rq->header.api_key) : NULL;
+    rq->api = rq->handler == NULL ? NULL : wire_api_find(rq->header.api_key);
+    rq->version = rq->header.api_version;
+    bool is_api_versions = rq->api != NULL && rq->api->key == API_API_VERSIONS;
+    bool is_known = rq->api != NULL && wire_can_decode(rq->api, rq->version);
+    metric_add(conn->front->metric_requests, 1);
+    if (!is_known && !is_api_versions) {
+        request_destroy(rq);
+        return false;
+    }
+    if (is_known && !request_decode(rq, &reader)) {
+        request_destroy(rq);
+        return false;
+    }
+    list_push_back(&conn->requests, &rq->node);
+    conn->request_count++;
+    if (is_known) {
+        rq->handler->handle(rq);
+    } else {
+        answer_unknown_api_versions(rq);
+    }
+    return true;
+}
+
+static void request_done(struct request *rq)
+{
+    ASSERT(!rq->is_done);
+    rq->is_done = true;
+    connection_mark(rq->conn);
+}
+
+void request_reply(struct request *rq)
+{
+    if (!rq->has_no_answer) {
+        uint8_t length[4] = {0};
+        struct error error = {0};
+        buf_append(&rq->response, length, sizeof length);
+        wire_response_header_encode(rq->api, rq->version, rq->header.correlation_id, &rq->response);
+        enum err err = wire_encode(rq->api->response, rq->version, wire_is_flexible(rq->api, rq->version),
+                                   rq->out, &rq->response, &rq->cuts, &error);
+        size_t total = rq->response.len - sizeof length + wire_cuts_size(&rq->cuts);
+        if (err != ERR_OK || rq->response.failed || rq->arena.failed || total > INT32_MAX) {
+            trace(broker_tracer(rq->broker), TRACE_WARN, "closing a connection: the answer to %s v%d: %s",
+                  rq->api->name, rq->version, err == ERR_OK ? "over its memory limit" : error.text);
+            rq->closes = true;
+        } else {
+            store_be32(rq->response.ptr, (uint32_t)total);
+            rq->conn->answered_bytes += rq->response.len + wire_cuts_size(&rq->cuts);
+        }
+    }
+    request_done(rq);
+}
+
+void request_close(struct request *rq)
+{
+    rq->closes = true;
+    request_done(rq);
+}
+
+void request_out_of_memory(struct request *rq)
+{
+    trace(broker_tracer(rq->broker), TRACE_WARN,
+          "closing a connection: %s v%d asked for more memory than its limit", rq->api->name, rq->version);
+    request_close(rq);
+}
+
+void request_endpoint(struct request *rq, struct str *ret_host, int32_t *ret_port)
+{
+    struct connection *conn = rq->conn;
+    *ret_host = rq->options->advertised_host;
+    *ret_port = rq->options->advertised_port;
+    if (conn->sock == NULL || (ret_host->len > 0 && *ret_port != 0)) {
+        return;
+    }
+    char text[SOCK_NAME_SIZE];
+    struct str name = sock_local_name(conn->sock, text);
+    size_t colon = name.len;
+    while (colon > 0 && name.ptr[colon - 1] != ':') {
+        colon--;
+    }
+    int64_t port = 0;
+    (void)str_parse_i64((struct str){name.ptr + colon, name.len - colon}, &port);
+    struct str host = {name.ptr, colon > 0 ? colon - 1 : 0};
+    if (host.len > 2 && host.ptr[0] == '[') {
+        host = (struct str){host.ptr + 1, host.len - 2}; // an IPv6 address goes without brackets
+    }
+    *ret_host = ret_host->len > 0 ? *ret_host : arena_str(&rq->arena, host);
+    *ret_port = *ret_port != 0 ? *ret_port : (int32_t)port;
+}
+
+// ---- changes
+
+static void on_change(struct change_op *op)
+{
+    struct request_change *change =
+        (struct request_change *)(void *)((char *)op - offsetof(struct request_change, op));
+    change->done(change->rq, change);
+}
+
+bool request_change_start(struct request *rq, struct item *items, uint32_t item_count, void *state,
+                          void (*done)(struct request *rq, struct request_change *change))
+{
+    struct request_change *change = request_new(rq, struct request_change, 1);
+    struct outcome *outcomes = request_new(rq, struct outcome, item_count + 1);
+    struct submission *submissions = request_new(rq, struct submission, item_count + 1);
+    if (change == NULL || outcomes == NULL || submissions == NULL) {
+        request_out_of_memory(rq);
+        return false;
+    }
+    change->rq = rq;
+    change->state = state;
+    change->done = done;
+    change->op = (struct change_op){.port = rq->port,
+                                    .items = items,
+                                    .item_count = item_count,
+                                    .done = on_change,
+                                    .outcomes = outcomes,
+                                    .submissions = submissions};
+    broker_change(rq->broker, &change->op);
+    return true;
+}

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+// request.h - one request from frame to answer, as handlers see it. A handler validates, calls one service,
+// fills rq->out and calls request_reply, now or later; it never touches bytes, sockets, files or locks.
+#ifndef KAFKA_REQUEST_H
+#define KAFKA_REQUEST_H
+
+#include "kafka/kafka.h"
+#include "wire/messages.h"
+#include "wire/wire.h"
+
+struct connection;
+
+struct request {
+    struct list node; // in the connection's order
+    struct connection *conn;
+    struct kafka_front *front;
+    struct broker *broker;
+    struct broker_port *port;
+    const struct kafka_options *options;
+    const struct wire_api *api;
+    const struct api_handler *handler;
+    struct wire_request_header header;
+    int16_t version;
+    struct chunk *chunk; // holds the frame: in's views point into it
+    struct arena arena;  // lives until the answer is sent
+    void *in;            // struct <api>_request
+    void *out;           // struct <api>_response at defaults
+    bool is_done;
+    bool has_no_answer; // acks=0
+    bool closes;        // close the connection instead of answering
+    // the answer
+    struct buf response;
+    struct wire_cuts cuts;
+    void (*release)(struct request *rq); // when sent or dropped: unpin slices; may be NULL
+    void (*cancel)(struct request *rq);  // the connection is gone: finish soon; may be NULL
+    void *state;                         // the handler's
+    size_t sent;                         // of response, queued for sending
+    uint32_t cut_index;
+    uint32_t slice_index;
+};
+
+struct api_handler {
+    enum api_key key;
+    bool overlaps; // consecutive ones of this kind may be worked on at the same time (Produce)
+    void (*handle)(struct request *rq);
+};
+
+// request_reply encodes rq->out and hands it to the connection. Exactly once per request, on its loop.
+void request_reply(struct request *rq);
+// request_close ends the connection instead of answering (where Kafka does).
+void request_close(struct request *rq);
+// request_new allocates zeroed memory that lives as long as the request; NULL past its cap: then
+// request_fail.
+#define request_new(rq, type, count) arena_new(&(rq)->arena, type, (count))
+// request_out_of_memory closes: the request asked for more than its limit.
+void request_out_of_memory(struct request *rq);
+// request_endpoint tells where this broker is reachable for this client.
+void request_endpoint(struct request *rq, struct str *ret_host, int32_t *ret_port);
+
+// request_change submits control items and calls done(rq) with the outcomes (request_new memory) when
+// applied.
+struct request_change {
+    struct change_op op;
+    struct request *rq;
+    void (*done)(struct request *rq, struct request_change *change);
+    void *state; // the handler's
+};
+// request_change_start: items and outcomes have item_count entries in the request's arena; item_count may be
+// 0. False (and the connection is closed) when out of memory.
+bool request_change_start(struct request *rq, struct item *items, uint32_t item_count, void *state,
+                          void (*done)(struct request *rq, struct request_change *change));
+
+// handlers.c: the list of everything this front speaks.
+const struct api_handler *handler_find(int16_t key);
+size_t handler_count(void);
+const struct api_handler *handler_at(size_t index);
+
+#endif
