@@ -1,0 +1,88 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""run.py - runs every client's script against a broker of its own. Each prints `ok name` and `not ok name: why`.
+
+  tests/clients/run.py --broker build/src/server/strom [CLIENT...]
+  tests/clients/run.py --bootstrap HOST:PORT [CLIENT...]     against a broker that runs already (Apache Kafka, say)
+"""
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(os.path.dirname(HERE), 'support'))
+from broker import Broker, BrokerFailed  # noqa: E402
+
+SYSTEM_PYTHON = '/usr/bin/python3' if os.path.exists('/usr/bin/python3') else sys.executable
+NODE = os.environ.get('STROM_NODE') or shutil.which('node') or 'node'
+
+# client: (command, seconds)
+CLIENTS = {
+    'kcat': ([SYSTEM_PYTHON, 'kcat_test.py'], 120),
+    'confluent': ([SYSTEM_PYTHON, 'confluent_test.py'], 120),
+    'kafka-python': ([SYSTEM_PYTHON, 'kafka_python_test.py'], 120),
+    'kafkajs': ([NODE, 'kafkajs_test.mjs'], 120),
+    'platformatic': ([NODE, 'platformatic_test.mjs'], 120),
+    'crab': ([NODE, 'crab_test.mjs'], 120),
+}
+
+SETTINGS = {'auto.create.topics.enable': 'false'}  # so that "no such topic" can be tested
+
+
+def run_client(name, bootstrap):
+    """Runs one script and returns whether it failed; its lines go straight out."""
+    command, seconds = CLIENTS[name]
+    environment = dict(os.environ, STROM_BOOTSTRAP=bootstrap, KAFKAJS_NO_PARTITIONER_WARNING='1',
+                       NODE_NO_WARNINGS='1')
+    begin = time.monotonic()
+    try:
+        code = subprocess.run(command, cwd=HERE, env=environment, stdin=subprocess.DEVNULL, timeout=seconds,
+                              check=False).returncode
+    except subprocess.TimeoutExpired:
+        print(f'not ok {name}: not finished after {seconds} s', flush=True)
+        return True
+    print(f'# {name}: {time.monotonic() - begin:.1f} s', flush=True)
+    if code not in (0, 1):
+        print(f'not ok {name}: ended with {code}', flush=True)
+    return code != 0
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('--broker', default='build/src/server/strom')
+    parser.add_argument('--bootstrap', help='use this broker instead of starting one')
+    parser.add_argument('clients', nargs='*', metavar='CLIENT')
+    options = parser.parse_args()
+    failed = False
+    for name in options.clients or CLIENTS:
+        if name not in CLIENTS:
+            parser.error(f'no client {name}; there are {" ".join(CLIENTS)}')
+        if options.bootstrap:
+            failed |= run_client(name, options.bootstrap)
+            continue
+        broker = Broker(options.broker, settings=SETTINGS)
+        try:
+            broker.start()
+            client_failed = run_client(name, broker.bootstrap)
+            died = not broker.alive()
+            code = broker.process.returncode if died else broker.stop()
+            if died or code != 0:
+                print(f'not ok {name} broker: {"died" if died else "stopped"} with {code}', flush=True)
+            else:
+                print(f'ok {name} broker stops cleanly', flush=True)
+            if client_failed or died or code != 0:
+                print(broker.log_tail(), flush=True)
+                failed = True
+        except BrokerFailed as e:
+            print(f'not ok {name} broker: {e}', flush=True)
+            failed = True
+        finally:
+            broker.close()
+    return 1 if failed else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
