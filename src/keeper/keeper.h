@@ -20,7 +20,13 @@ struct keeper_host {
     void (*unlock)(void *arg);
     // submit orders one control item and waits until it is applied. ERR_STOPPING, ERR_STORAGE, ERR_READ_ONLY.
     enum err (*submit)(void *arg, const struct item *item, struct outcome *ret_outcome, struct error *e);
+    // submit_all likewise orders up to KEEPER_SUBMIT_ITEMS_MAX items, together if possible, and waits for
+    // all: a merge changes thousands of partitions and must not pay one sync for each. Only what concerns all
+    // of them is returned; ret_outcomes has the rest. May be NULL: then submit is called for each.
+    enum err (*submit_all)(void *arg, const struct item *items, uint32_t count, struct outcome *ret_outcomes,
+                           struct error *e);
 };
+enum { KEEPER_SUBMIT_ITEMS_MAX = 256 };
 
 struct keeper_options {
     int64_t merge_wal_bytes;    // merge when this much lies unmerged in the WAL; default 128 MiB
