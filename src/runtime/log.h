@@ -10,8 +10,8 @@
 enum trace_level { TRACE_ERROR, TRACE_WARN, TRACE_INFO, TRACE_DEBUG };
 
 struct tracer; // thread-safe; NULL is silent
-// tracer_create: `write` gets whole lines without newline; level filters; rate-limited per call site text
-// (1,000/s).
+// tracer_create: `write` gets whole lines without newline, at most 1,023 bytes, possibly from several threads
+// at once; level filters; rate-limited per call site text (1,000/s), which must be a literal.
 struct tracer *tracer_create(struct env *env, enum trace_level level,
                              void (*write)(void *arg, enum trace_level level, struct str line), void *arg);
 void tracer_destroy(struct tracer *take_tracer);
