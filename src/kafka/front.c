@@ -44,6 +44,54 @@ void front_ip_release(struct kafka_front *front, struct ip_count *ip)
 
 // ---- accepting
 
+// front_adopt makes a connection of an accepted socket, within the limits.
+static void front_adopt(struct kafka_front *front, struct sock *sock)
+{
+    struct ip_count *ip = ip_take(front, sock);
+    bool is_over = front->connection_count >= front->options.connections_max ||
+                   ip->count > front->options.connections_per_ip || front->is_stopping;
+    if (is_over) {
+        front_ip_release(front, ip);
+        sock_close(sock);
+        return;
+    }
+    connection_open(front, sock, ip);
+}
+
+// A socket on its way to the front of another loop.
+struct hand_over {
+    struct task task;
+    struct kafka_front *front;
+    struct sock *sock;
+};
+
+static void on_hand_over(struct task *task)
+{
+    struct hand_over *h = (struct hand_over *)(void *)((char *)task - offsetof(struct hand_over, task));
+    front_adopt(h->front, h->sock);
+    mem_free(h);
+}
+
+static void front_place(struct kafka_front *front, struct sock *sock)
+{
+    uint32_t turn = front->peer_count == 0 ? 0 : front->peer_turn++ % (front->peer_count + 1);
+    if (turn == 0) {
+        front_adopt(front, sock);
+        return;
+    }
+    struct hand_over *h = mem_zalloc(sizeof *h);
+    h->task.run = on_hand_over;
+    h->front = front->peers[turn - 1];
+    h->sock = sock;
+    loop_post(h->front->loop, &h->task);
+}
+
+void kafka_front_share(struct kafka_front *front, struct kafka_front *peer)
+{
+    ASSERT(front->peer_count < FRONT_PEERS_MAX);
+    front->peers[front->peer_count++] = peer;
+}
+
 static void on_accept(struct loop_io *io, unsigned ready)
 {
     (void)ready;
@@ -62,14 +110,7 @@ static void on_accept(struct loop_io *io, unsigned ready)
         if (err != ERR_OK) {
             return;
         }
-        struct ip_count *ip = ip_take(front, sock);
-        if (front->connection_count >= front->options.connections_max ||
-            ip->count > front->options.connections_per_ip) {
-            front_ip_release(front, ip);
-            sock_close(sock);
-            continue;
-        }
-        connection_open(front, sock, ip);
+        front_place(front, sock);
     }
 }
 

@@ -17,6 +17,7 @@ enum {
     REQUEST_ARENA_MIN = 1 << 20, // ... but at least this, for answers of small requests
     REQUEST_ARENA_MAX = 256 << 20,
     RESPONSE_BYTES_MAX = 256 << 20, // encoded bytes of one answer, without external records
+    FRONT_PEERS_MAX = 31,
     STARVED_RETRY_NS = 20 * 1000000,
     CONNECTION_MAGIC = 0x6b636f6e,
 };
@@ -91,7 +92,10 @@ struct kafka_front {
     struct list dirty;
     struct task flush;
     bool is_flush_deferred;
-    struct map ips;
+    struct map ips; // per front: with several, max.connections.per.ip holds for each
+    struct kafka_front *peers[FRONT_PEERS_MAX];
+    uint32_t peer_count;
+    uint32_t peer_turn;
     struct timer accept_retry;
     struct timer starved_retry;
     bool is_stopping;
