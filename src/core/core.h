@@ -92,6 +92,10 @@ uint64_t topic_config_revision(const struct topic *topic);
 const struct topic_settings *topic_settings(const struct core *core, const struct topic *topic);
 const struct item_config *core_broker_configs(const struct core *core, uint32_t *ret_count);
 uint64_t core_broker_config_revision(const struct core *core);
+// core_static_configs_set copies the broker configs given at start (file, flags): topic_settings falls back
+// to them below the dynamic ones. Not part of the state: apply never looks at them. ERR_INVALID_CONFIG: a key
+// occurs twice.
+enum err core_static_configs_set(struct core *core, const struct item_config *configs, uint32_t count);
 
 // ---- reading: partitions
 
@@ -100,6 +104,7 @@ struct partition *core_partition_at(const struct core *core, uint32_t slot); // 
 struct topic *partition_topic(const struct partition *p);
 int32_t partition_index(const struct partition *p);
 uint32_t partition_slot(const struct partition *p);
+uint64_t partition_generation(const struct partition *p); // differs between successive users of a slot
 int64_t partition_log_start(const struct partition *p);
 int64_t partition_high_watermark(const struct partition *p); // = log end
 int32_t partition_leader_epoch(const struct partition *p);
@@ -110,7 +115,8 @@ const struct extent *partition_extent(const struct partition *p, uint32_t index)
 // partition_extent_search: index of the first extent whose end_offset > offset; extent_count if none.
 uint32_t partition_extent_search(const struct partition *p, int64_t offset);
 // partition_epoch_end answers OffsetForLeaderEpoch (KIP-101, KIP-279): the largest epoch <= `epoch` that the
-// log has, and the offset where it ends; both -1 if there is none.
+// log has, and the offset where it ends. As in Kafka, both -1 above the current epoch; below the first one
+// still known it is the epoch asked for, ending where the first one starts.
 void partition_epoch_end(const struct partition *p, int32_t epoch, int32_t *ret_epoch,
                          int64_t *ret_end_offset);
 // partition_epoch_at: the leader epoch of the record at `offset` (the current one at or past the end).

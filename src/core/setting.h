@@ -7,6 +7,7 @@
 
 #include "base/bytes.h"
 #include "base/error.h"
+#include "core/item.h"
 
 enum setting_type { // numbers as in Kafka's DescribeConfigs ConfigType
     SETTING_BOOLEAN = 1,
@@ -60,5 +61,38 @@ struct topic_settings {
     bool is_deleted;       // cleanup.policy has delete
     bool is_durability_os; // strom.durability=os: acknowledged once the kernel has it
 };
+
+enum setting_source { // numbers as in Kafka's DescribeConfigs ConfigSource
+    SETTING_FROM_TOPIC = 1,
+    SETTING_FROM_DYNAMIC = 3, // AlterConfigs on the broker (one set for the cluster)
+    SETTING_FROM_STATIC = 4,  // file, flag or environment, at start
+    SETTING_FROM_DEFAULT = 5,
+};
+
+// Where values come from, nearest first. Borrowed; a zeroed struct has defaults only. Later entries of one
+// list win over earlier ones with the same key.
+struct setting_layers {
+    const struct item_config *topic_configs;
+    uint32_t topic_count;
+    const struct item_config *dynamic_configs;
+    uint32_t dynamic_count;
+    const struct item_config *static_configs;
+    uint32_t static_count;
+};
+
+enum { SETTING_NUMBER_SIZE = 24 };
+// setting_lookup finds the effective text of a setting: NULL ptr if it has none. Kafka's coarser spellings
+// count where the finer one is not set anywhere (log.retention.ms, then .minutes, then .hours): their value
+// is converted into `number`. ret_source may be NULL.
+struct str setting_lookup(const struct setting *setting, const struct setting_layers *layers,
+                          char number[SETTING_NUMBER_SIZE], enum setting_source *ret_source);
+// Typed look-ups by name; UNREACHABLE if the table has no such setting of that type. A text that does not
+// parse or is out of range counts as not set.
+int64_t setting_number(struct str name, enum setting_scope scope, const struct setting_layers *layers);
+bool setting_boolean(struct str name, enum setting_scope scope, const struct setting_layers *layers);
+void topic_settings_resolve(const struct setting_layers *layers, struct topic_settings *ret);
+
+// topic_name_is_valid: 1 to 249 of [A-Za-z0-9._-], neither "." nor "..".
+bool topic_name_is_valid(struct str name);
 
 #endif

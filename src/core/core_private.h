@@ -1,0 +1,269 @@
+// SPDX-License-Identifier: Apache-2.0
+// core_private.h - the state and the helpers that the files of core/ share. Nobody else includes it.
+#ifndef CORE_CORE_PRIVATE_H
+#define CORE_CORE_PRIVATE_H
+
+#include "base/map.h"
+#include "core/core.h"
+
+enum {
+    PRODUCER_WINDOW = 5,            // batches remembered per producer (Kafka's duplicate window)
+    PARTITION_EPOCHS_MAX = 1024,    // older leader epochs kept per partition
+    EXTENT_LENGTH_MAX = 4 << 20,    // bytes to which appends of one bundle grow one extent
+    TICK_EXPIRE_MAX = 1000,         // producers that one TICK expires
+    INSERT_EVICT_MAX = 2,           // producers that one new producer pushes out
+    RECLAIM_PARTITIONS_MAX = 64,    // deleted partitions freed per bundle
+    RECLAIM_THINGS_MAX = 4096,      // extents and producers freed per bundle
+    SCRATCH_BYTES_MAX = 64 << 20,   // decoded form of one item
+    SNAPSHOT_VERSION = 1,           //
+    SNAPSHOT_KEEP_BYTES = 1 << 20,  // memory that the buffer of saved records keeps between steps
+    SNAPSHOT_RECORD_HEAD_SIZE = 5,  // body_length, kind
+    SNAPSHOT_PREAMBLE_SIZE = 8 + 4, // magic, version
+};
+
+enum record_kind {
+    RECORD_HEAD = 1,
+    RECORD_TOPIC = 2,
+    RECORD_PARTITION = 3,
+    RECORD_PRODUCER = 4,
+    RECORD_END = 255,
+};
+
+// A sorted set of configs in one allocation.
+struct config_set {
+    struct item_config *configs;
+    uint32_t count;
+    uint64_t revision;
+    size_t size; // heap bytes
+};
+
+struct topic {
+    struct map_node by_name;
+    struct map_node by_id;
+    struct map_node by_shape; // the name with '.' read as '_'
+    struct list in_dying;     // deleted, memory not yet given back
+    struct uuid id;
+    struct partition **partitions;
+    int32_t partition_count;
+    int32_t partition_cap;
+    struct config_set configs;
+    struct topic_settings settings; // of configs, as of settings_serial
+    uint64_t settings_serial;       // 0 = never resolved
+    uint64_t governing_lsn;         // last change of what governs the topic; 0 = nothing does
+    uint64_t producer_count;
+    uint32_t snap_gen;   // the cut that has it
+    uint32_t delete_gen; // the newest cut when it was deleted
+    bool is_deleted;
+    uint16_t name_len;
+    char name[];
+};
+
+struct epoch_start {
+    int32_t epoch;
+    int64_t start_offset;
+};
+
+struct partition {
+    struct topic *topic;
+    uint64_t serial; // unique within this core object; not part of the state
+    int32_t index;
+    uint32_t slot;
+    int64_t log_start;
+    int64_t high_watermark;
+    struct epoch_start epoch;       // the current one
+    struct epoch_start *old_epochs; // rising, before it
+    uint32_t old_epoch_count;
+    uint32_t extent_first; // the vector's live part
+    uint32_t extent_count;
+    uint32_t extent_cap;
+    struct extent *extents;
+    uint64_t bytes;
+    uint64_t unmerged_bytes;
+    uint64_t append_lsn; // of the last append since start; not part of the state
+    struct list producers;
+    uint32_t snap_gen;
+    uint32_t fact_index; // where facts may have it; checked before use
+};
+
+struct producer_batch {
+    int32_t base_sequence;
+    int32_t offset_span;
+    int64_t base_offset;
+};
+
+// What is known of one producer id in one partition. Never in a state without a batch.
+struct producer {
+    struct map_node by_key;
+    struct list in_lru;
+    struct list in_partition;
+    struct partition *partition;
+    int64_t producer_id;
+    int64_t last_time_ms;
+    uint64_t order; // rises along the LRU list
+    uint32_t snap_gen;
+    int16_t epoch;
+    uint8_t window_count;
+    struct producer_batch window[PRODUCER_WINDOW]; // oldest first
+};
+
+struct object_ref {
+    struct map_node by_object;
+    uint64_t object;
+    uint64_t extents;
+};
+
+// Bounds that apply reads from the broker's configs. Frozen with CONFIG_SET version 1.
+struct core_limits {
+    int64_t producer_expiration_ms;
+    uint64_t producers_max;
+    uint64_t partitions_max;
+    uint64_t topics_max;
+};
+
+enum cut_phase { CUT_TOPICS, CUT_PARTITIONS, CUT_PRODUCERS, CUT_END };
+
+struct cut {
+    bool is_active;
+    uint32_t gen;     // of the newest cut; objects carry the gen of the cut that has them
+    struct buf saved; // records that the next step hands out first
+    enum cut_phase phase;
+    char topic_name[ITEM_NAME_MAX]; // the last topic handed out
+    size_t topic_name_len;
+    uint32_t slot;             // next partition slot
+    struct producer *producer; // next producer
+    uint64_t record_count;
+    uint64_t hash;
+};
+
+struct core {
+    uint64_t lsn;
+    int64_t stamp_ms;
+    int64_t time_ms;
+    struct arena scratch;
+
+    struct map topics_by_name;
+    struct map topics_by_id;
+    struct map topics_by_shape;
+    struct topic **topics; // in name order
+    uint32_t topic_count;
+    uint32_t topic_cap;
+    struct list dying; // deleted topics whose memory is not yet given back
+
+    struct partition **slots;
+    uint32_t slot_count;
+    uint32_t slot_cap;
+    uint32_t *free_slots;
+    uint32_t free_slot_count;
+    uint32_t free_slot_cap;
+    uint64_t partition_total;  // of living topics
+    uint64_t partition_serial; // last one given
+
+    struct map producers;
+    struct list producer_lru; // longest unused first; may hold producers of dying partitions
+    uint64_t producer_count;  // of living partitions
+    uint64_t producer_order;  // last one given
+    int64_t next_producer_id;
+
+    struct config_set configs;       // the broker's own
+    struct config_set fixed_configs; // given at start; not part of the state
+    uint64_t settings_serial;
+    struct core_limits limits;
+
+    struct map objects;
+    uint64_t object_max;
+    uint64_t extent_cap_total;
+
+    struct cut cut;
+};
+
+// One run of core_apply.
+struct apply {
+    struct core *core;
+    const struct core_bundle *bundle;
+    struct core_facts *facts; // may be NULL
+};
+
+// ---- item.c: parts shared with snapshots
+
+void name_encode(struct str name, struct buf *out);
+struct str name_decode(struct reader *r); // empty once failed
+void configs_encode(const struct item_config *configs, uint32_t count, struct buf *out);
+struct item_config *configs_decode(struct reader *r, struct arena *arena, uint32_t *ret_count);
+void extent_encode(const struct extent *extent, struct buf *out);
+void extent_decode(struct reader *r, struct extent *ret);
+
+// ---- core.c
+
+void facts_slot_add(struct core_facts *facts, struct partition *p, uint64_t appended_bytes);
+void facts_object_add(struct core_facts *facts, uint64_t object);
+
+// ---- topics.c
+
+enum err topic_create_apply(struct apply *a, const struct item_topic_create *item);
+enum err topic_delete_apply(struct apply *a, const struct item_topic_delete *item);
+enum err partitions_add_apply(struct apply *a, const struct item_partitions_add *item);
+// topic_new makes a topic without partitions and puts it into the maps, not into name order.
+struct topic *topic_new(struct core *core, struct uuid id, struct str name);
+void topics_sort(struct core *core);
+// topic_partitions_add makes partitions up to count, in slots of their own.
+void topic_partitions_add(struct core *core, struct topic *topic, int32_t count);
+void topic_free(struct topic *topic);
+// topics_reclaim gives back a bounded amount of the memory of deleted topics.
+void topics_reclaim(struct apply *a);
+struct topic *topic_by_name(const struct core *core, struct str name);
+// slot_topic_find: ERR_UNKNOWN_TOPIC_ID, ERR_UNKNOWN_PARTITION.
+enum err partition_get(const struct core *core, struct uuid topic_id, int32_t index, struct partition **ret);
+
+// ---- partitions.c
+
+void data_apply(struct apply *a, const struct item_data *item, struct outcome *ret);
+enum err trim_apply(struct apply *a, const struct item_trim *item, struct outcome *ret);
+void epoch_raise_apply(struct apply *a);
+enum err data_check(const struct partition *p, const struct item_data *item);
+struct partition *partition_new(struct core *core, struct topic *topic, int32_t index);
+// partition_free needs a partition without extents and producers, or a core that is being destroyed.
+void partition_free(struct core *core, struct partition *p);
+
+// ---- extents.c
+
+enum err replace_apply(struct apply *a, const struct item_replace *item);
+void extents_append(struct core *core, struct partition *p, const struct extent *extent);
+// extents_drop_front removes the oldest `count` extents; facts may be NULL.
+void extents_drop_front(struct core *core, struct partition *p, uint32_t count, struct core_facts *facts);
+struct extent *extent_last(struct partition *p); // NULL if there is none
+void objects_fini(struct core *core);
+
+// ---- producers.c
+
+// producer_judge compares a batch with what is known of its producer (NULL: nothing). ERR_OK with
+// *ret_duplicate set or NULL.
+enum err producer_judge(const struct producer *producer, const struct item_data *item,
+                        const struct producer_batch **ret_duplicate);
+struct producer *producer_find(const struct core *core, const struct partition *p, int64_t producer_id);
+void producer_append(struct core *core, struct partition *p, struct producer *producer,
+                     const struct item_data *item, int64_t base_offset);
+struct producer *producer_new(struct core *core, struct partition *p, int64_t producer_id);
+void producer_remove(struct core *core, struct producer *producer);
+void producers_tick(struct core *core);
+int64_t producers_deadline_ms(const struct core *core);
+
+// ---- configs.c
+
+enum err config_set_apply(struct apply *a, const struct item_config_set *item);
+// config_set_replace copies and sorts; false (and no change) if a key occurs twice.
+bool config_set_replace(struct config_set *set, const struct item_config *configs, uint32_t count);
+void config_set_fini(struct config_set *set);
+void limits_refresh(struct core *core);
+
+// ---- snapshot.c
+
+// The touches save an object for the running cut; call before every change.
+void topic_touch(struct core *core, struct topic *topic);
+void partition_touch(struct core *core, struct partition *p);
+void producer_touch(struct core *core, struct producer *producer);
+// cut_producer_leaving keeps the cut's place when a producer leaves the LRU list or moves in it.
+void cut_producer_leaving(struct core *core, struct producer *producer);
+uint64_t record_hash(uint8_t kind, struct bytes body);
+extern const char snapshot_magic[8];
+
+#endif

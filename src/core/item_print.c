@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/item.h"
+
+const char *item_kind_name(enum item_kind kind)
+{
+    switch (kind) {
+    case ITEM_DATA:
+        return "DATA";
+    case ITEM_TOPIC_CREATE:
+        return "TOPIC_CREATE";
+    case ITEM_TOPIC_DELETE:
+        return "TOPIC_DELETE";
+    case ITEM_PARTITIONS_ADD:
+        return "PARTITIONS_ADD";
+    case ITEM_CONFIG_SET:
+        return "CONFIG_SET";
+    case ITEM_PRODUCER_ID:
+        return "PRODUCER_ID";
+    case ITEM_TRIM:
+        return "TRIM";
+    case ITEM_REPLACE:
+        return "REPLACE";
+    case ITEM_TICK:
+        return "TICK";
+    case ITEM_EPOCH_RAISE:
+        return "EPOCH_RAISE";
+    }
+    return "UNKNOWN";
+}
+
+static void topic_print(struct uuid id, struct buf *out)
+{
+    char text[UUID_TEXT_SIZE];
+    uuid_format(id, text);
+    buf_printf(out, " topic=%s", text);
+}
+
+// text_print keeps a line one line and a terminal safe.
+static void text_print(struct str text, struct buf *out)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        uint8_t c = (uint8_t)text.ptr[i];
+        if (c < 0x20 || c >= 0x7f || c == '\\') {
+            buf_printf(out, "\\x%02x", c);
+        } else {
+            buf_u8(out, c);
+        }
+    }
+}
+
+static void configs_print(const struct item_config *configs, uint32_t count, struct buf *out)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        buf_u8(out, ' ');
+        text_print(configs[i].key, out);
+        buf_u8(out, '=');
+        text_print(configs[i].value, out);
+    }
+}
+
+static void extents_print(const char *label, const struct extent *extents, uint32_t count, struct buf *out)
+{
+    buf_printf(out, " %s=[", label);
+    for (uint32_t i = 0; i < count; i++) {
+        const struct extent *x = &extents[i];
+        buf_printf(out, "%s%lld..%lld@%llu+%lld", i == 0 ? "" : " ", (long long)x->base_offset,
+                   (long long)x->end_offset, (unsigned long long)x->object, (long long)x->position);
+        if (x->length > 0) {
+            buf_printf(out, ":%u", x->length);
+        }
+    }
+    buf_u8(out, ']');
+}
+
+static void data_print(const struct item_data *d, struct buf *out)
+{
+    topic_print(d->topic_id, out);
+    buf_printf(out, " partition=%d span=%d records=%d bytes=%u at=%u max_timestamp=%lld attributes=0x%x",
+               d->partition, d->offset_span, d->record_count, d->payload_length, d->payload_position,
+               (long long)d->max_timestamp, (unsigned)(uint16_t)d->attributes);
+    if (d->producer_id >= 0) {
+        buf_printf(out, " producer=%lld epoch=%d sequence=%d", (long long)d->producer_id, d->producer_epoch,
+                   d->base_sequence);
+    }
+    if (d->verdict_lsn != 0) {
+        buf_printf(out, " verdict=%llu", (unsigned long long)d->verdict_lsn);
+    }
+}
+
+void item_print(const struct item *item, struct buf *out)
+{
+    buf_printf(out, "%s", item_kind_name(item->kind));
+    switch (item->kind) {
+    case ITEM_DATA:
+        data_print(&item->data, out);
+        break;
+    case ITEM_TOPIC_CREATE:
+        topic_print(item->topic_create.topic_id, out);
+        buf_printf(out, " name=");
+        text_print(item->topic_create.name, out);
+        buf_printf(out, " partitions=%d", item->topic_create.partition_count);
+        configs_print(item->topic_create.configs, item->topic_create.config_count, out);
+        break;
+    case ITEM_TOPIC_DELETE:
+        topic_print(item->topic_delete.topic_id, out);
+        break;
+    case ITEM_PARTITIONS_ADD:
+        topic_print(item->partitions_add.topic_id, out);
+        buf_printf(out, " partitions=%d expected=%d", item->partitions_add.partition_count,
+                   item->partitions_add.expected_count);
+        break;
+    case ITEM_CONFIG_SET:
+        if (uuid_is_zero(item->config_set.topic_id)) {
+            buf_printf(out, " broker");
+        } else {
+            topic_print(item->config_set.topic_id, out);
+        }
+        buf_printf(out, " revision=%llu", (unsigned long long)item->config_set.expected_revision);
+        configs_print(item->config_set.configs, item->config_set.config_count, out);
+        break;
+    case ITEM_TRIM:
+        topic_print(item->trim.topic_id, out);
+        buf_printf(out, " partition=%d log_start=%lld", item->trim.partition,
+                   (long long)item->trim.log_start_offset);
+        break;
+    case ITEM_REPLACE:
+        topic_print(item->replace.topic_id, out);
+        buf_printf(out, " partition=%d", item->replace.partition);
+        extents_print("old", item->replace.old_extents, item->replace.old_count, out);
+        extents_print("fresh", item->replace.fresh_extents, item->replace.fresh_count, out);
+        break;
+    case ITEM_PRODUCER_ID:
+    case ITEM_TICK:
+    case ITEM_EPOCH_RAISE:
+        break;
+    }
+    if (item->depends_on != 0) {
+        buf_printf(out, " depends_on=%u", item->depends_on);
+    }
+    buf_u8(out, '\n');
+}

@@ -1,0 +1,336 @@
+// SPDX-License-Identifier: Apache-2.0
+// partitions.c - what happens to one partition's log: append, trim, leader epochs. Log end = high watermark:
+// whatever is applied is durable.
+#include "base/assert.h"
+#include "base/mem.h"
+#include "base/plant.h"
+#include "core/core_private.h"
+
+struct partition *partition_new(struct core *core, struct topic *topic, int32_t index)
+{
+    struct partition *p = mem_zalloc(sizeof *p);
+    p->topic = topic;
+    p->index = index;
+    p->serial = ++core->partition_serial;
+    p->snap_gen = core->cut.gen;
+    list_init(&p->producers);
+    return p;
+}
+
+void partition_free(struct core *core, struct partition *p)
+{
+    core->extent_cap_total -= p->extent_cap;
+    mem_free(p->extents);
+    mem_free(p->old_epochs);
+    mem_free(p);
+}
+
+// ---- DATA
+
+// data_check refuses what no state of the partition can make right.
+enum err data_check(const struct partition *p, const struct item_data *item)
+{
+    bool is_shaped = item->offset_span >= 1 && item->record_count >= 0 &&
+                     item->record_count <= item->offset_span && item->payload_length > 0;
+    bool is_idempotent = item->producer_id >= 0;
+    if (!is_shaped || (is_idempotent && (item->producer_epoch < 0 || item->base_sequence < 0))) {
+        return ERR_INVALID_RECORD;
+    }
+    if (item->offset_span > INT64_MAX - p->high_watermark) {
+        return ERR_OFFSET_OUT_OF_RANGE;
+    }
+    return ERR_OK;
+}
+
+// data_store appends the bytes to the log: onto the last extent where it is the same run of bytes.
+static void data_store(struct apply *a, struct partition *p, const struct item_data *item)
+{
+    const struct core_bundle *bundle = a->bundle;
+    struct extent fresh = {
+        .base_offset = p->high_watermark,
+        .end_offset = p->high_watermark + item->offset_span,
+        .object = bundle->object,
+        .position = bundle->payload_position + item->payload_position,
+        .length = item->payload_length,
+        .record_count = (uint32_t)item->record_count,
+        .max_timestamp = item->max_timestamp,
+        .leader_epoch = p->epoch.epoch,
+    };
+    struct extent *last = extent_last(p);
+    bool is_run = last != NULL && p->append_lsn == bundle->lsn && last->object == fresh.object &&
+                  last->position + last->length == fresh.position &&
+                  last->leader_epoch == fresh.leader_epoch && (last->flags & EXTENT_FINAL) == 0 &&
+                  last->end_offset == fresh.base_offset && last->length <= EXTENT_LENGTH_MAX &&
+                  fresh.length <= EXTENT_LENGTH_MAX - last->length;
+    if (is_run) {
+        last->end_offset = fresh.end_offset;
+        last->length += fresh.length;
+        last->record_count += fresh.record_count;
+        last->max_timestamp =
+            last->max_timestamp > fresh.max_timestamp ? last->max_timestamp : fresh.max_timestamp;
+        p->bytes += fresh.length;
+        p->unmerged_bytes += fresh.length;
+    } else {
+        extents_append(a->core, p, &fresh);
+    }
+    p->high_watermark = fresh.end_offset;
+    p->append_lsn = bundle->lsn;
+}
+
+// data_judge is everything that may refuse the batch, in the order that docs/formats/item.md freezes.
+static enum err data_judge(const struct core *core, const struct item_data *item, struct partition **ret_p,
+                           struct producer **ret_producer, const struct producer_batch **ret_duplicate)
+{
+    struct partition *p;
+    enum err err = partition_get(core, item->topic_id, item->partition, &p);
+    if (err != ERR_OK) {
+        return err;
+    }
+    err = data_check(p, item);
+    if (err != ERR_OK) {
+        return err;
+    }
+    *ret_p = p;
+    bool is_verdict_old = item->verdict_lsn < p->topic->governing_lsn;
+    struct producer *producer = item->producer_id < 0 ? NULL : producer_find(core, p, item->producer_id);
+    *ret_producer = producer;
+    return is_verdict_old ? ERR_STALE : producer_judge(producer, item, ret_duplicate);
+}
+
+static void data_duplicate(const struct partition *p, const struct producer_batch *duplicate,
+                           struct outcome *ret)
+{
+    ret->is_duplicate = true;
+    ret->base_offset = duplicate->base_offset;
+    if (plant_is(PLANT_DUPLICATE_NEW_OFFSET)) {
+        ret->base_offset = p->high_watermark;
+    }
+    ret->log_start_offset = p->log_start;
+    ret->leader_epoch = p->epoch.epoch;
+}
+
+void data_apply(struct apply *a, const struct item_data *item, struct outcome *ret)
+{
+    struct partition *p = NULL;
+    struct producer *producer = NULL;
+    const struct producer_batch *duplicate = NULL;
+    ret->err = data_judge(a->core, item, &p, &producer, &duplicate);
+    if (ret->err != ERR_OK) {
+        return;
+    }
+    if (duplicate != NULL) {
+        data_duplicate(p, duplicate, ret);
+        return;
+    }
+    partition_touch(a->core, p);
+    ret->base_offset = p->high_watermark;
+    ret->log_start_offset = p->log_start;
+    ret->leader_epoch = p->epoch.epoch;
+    if (item->producer_id >= 0) {
+        producer_append(a->core, p, producer, item, p->high_watermark);
+    }
+    data_store(a, p, item);
+    facts_slot_add(a->facts, p, item->payload_length);
+}
+
+enum err core_admit(const struct core *core, const struct item_data *data, bool *ret_is_settled,
+                    struct outcome *ret_outcome)
+{
+    struct partition *p = NULL;
+    struct producer *producer = NULL;
+    const struct producer_batch *duplicate = NULL;
+    struct outcome outcome = {.base_offset = -1, .log_start_offset = -1, .leader_epoch = -1};
+    outcome.err = data_judge(core, data, &p, &producer, &duplicate);
+    switch (outcome.err) {
+    case ERR_OK:
+        if (duplicate != NULL) {
+            data_duplicate(p, duplicate, &outcome);
+        }
+        *ret_is_settled = duplicate != NULL;
+        break;
+    case ERR_UNKNOWN_TOPIC_ID: // ids are never given twice
+    case ERR_INVALID_RECORD:
+    case ERR_INVALID_PRODUCER_EPOCH:
+        *ret_is_settled = true;
+        break;
+    default: // a batch on its way may fill the gap, a partition may come
+        *ret_is_settled = false;
+        return ERR_OK;
+    }
+    *ret_outcome = outcome;
+    return outcome.err;
+}
+
+// ---- TRIM
+
+// epochs_trim forgets epochs whose every record is below the log start. The current one always stays.
+static void epochs_trim(struct partition *p)
+{
+    uint32_t gone = 0;
+    while (gone < p->old_epoch_count) {
+        bool is_last = gone + 1 == p->old_epoch_count;
+        int64_t end = is_last ? p->epoch.start_offset : p->old_epochs[gone + 1].start_offset;
+        if (end > p->log_start) {
+            break;
+        }
+        gone++;
+    }
+    if (gone == 0) {
+        return;
+    }
+    p->old_epoch_count -= gone;
+    memmove(p->old_epochs, p->old_epochs + gone, p->old_epoch_count * sizeof *p->old_epochs);
+    if (p->old_epoch_count == 0) {
+        mem_free(p->old_epochs);
+        p->old_epochs = NULL;
+    }
+}
+
+enum err trim_apply(struct apply *a, const struct item_trim *item, struct outcome *ret)
+{
+    struct partition *p;
+    enum err err = partition_get(a->core, item->topic_id, item->partition, &p);
+    if (err != ERR_OK) {
+        return err;
+    }
+    int64_t target = item->log_start_offset;
+    target = target > p->high_watermark ? p->high_watermark : target;
+    bool is_back = target < p->log_start;
+    if (plant_is(PLANT_TRIM_MOVES_BACK)) {
+        is_back = target < 0;
+    }
+    if (!is_back && target != p->log_start) {
+        partition_touch(a->core, p);
+        p->log_start = target;
+        // Each extent goes once in its life, so this loop is paid for by the appends.
+        extents_drop_front(a->core, p, partition_extent_search(p, target), a->facts);
+        epochs_trim(p);
+        facts_slot_add(a->facts, p, 0);
+    }
+    ret->log_start_offset = p->log_start;
+    return ERR_OK;
+}
+
+// ---- leader epochs
+
+static void epoch_raise(struct core *core, struct partition *p)
+{
+    if (p->epoch.epoch == INT32_MAX) {
+        return;
+    }
+    partition_touch(core, p);
+    if (p->epoch.start_offset == p->high_watermark) { // it has no records: it never was
+        p->epoch.epoch++;
+        return;
+    }
+    if (p->old_epoch_count == PARTITION_EPOCHS_MAX) {
+        p->old_epoch_count--;
+        memmove(p->old_epochs, p->old_epochs + 1, p->old_epoch_count * sizeof *p->old_epochs);
+    }
+    // Rare and small: grown by one each time.
+    p->old_epochs = mem_realloc(p->old_epochs, (p->old_epoch_count + 1) * sizeof *p->old_epochs);
+    p->old_epochs[p->old_epoch_count++] = p->epoch;
+    p->epoch.epoch++;
+    p->epoch.start_offset = p->high_watermark;
+}
+
+// Ordered once, after an unclean start and before serving: the one item that walks all partitions.
+void epoch_raise_apply(struct apply *a)
+{
+    for (uint32_t t = 0; t < a->core->topic_count; t++) {
+        struct topic *topic = a->core->topics[t];
+        struct str value = {NULL, 0};
+        for (uint32_t i = 0; i < topic->configs.count; i++) {
+            if (str_equal(topic->configs.configs[i].key, STR("strom.durability"))) {
+                value = topic->configs.configs[i].value;
+            }
+        }
+        for (int32_t i = 0; str_equal(value, STR("os")) && i < topic->partition_count; i++) {
+            epoch_raise(a->core, topic->partitions[i]);
+        }
+    }
+}
+
+void partition_epoch_end(const struct partition *p, int32_t epoch, int32_t *ret_epoch,
+                         int64_t *ret_end_offset)
+{
+    *ret_epoch = -1;
+    *ret_end_offset = -1;
+    if (epoch < 0 || epoch > p->epoch.epoch) {
+        return;
+    }
+    if (epoch == p->epoch.epoch) {
+        *ret_epoch = epoch;
+        *ret_end_offset = p->high_watermark;
+        return;
+    }
+    *ret_epoch = epoch;
+    *ret_end_offset = p->epoch.start_offset;
+    for (uint32_t i = p->old_epoch_count; i > 0; i--) {
+        const struct epoch_start *start = &p->old_epochs[i - 1];
+        if (start->epoch <= epoch) {
+            *ret_epoch = start->epoch;
+            return;
+        }
+        *ret_end_offset = start->start_offset;
+    }
+}
+
+int32_t partition_epoch_at(const struct partition *p, int64_t offset)
+{
+    if (offset >= p->epoch.start_offset || p->old_epoch_count == 0) {
+        return p->epoch.epoch;
+    }
+    uint32_t i = p->old_epoch_count - 1;
+    while (i > 0 && p->old_epochs[i].start_offset > offset) {
+        i--;
+    }
+    return p->old_epochs[i].epoch;
+}
+
+// ---- reading
+
+struct topic *partition_topic(const struct partition *p)
+{
+    return p->topic;
+}
+
+int32_t partition_index(const struct partition *p)
+{
+    return p->index;
+}
+
+uint32_t partition_slot(const struct partition *p)
+{
+    return p->slot;
+}
+
+uint64_t partition_generation(const struct partition *p)
+{
+    return p->serial;
+}
+
+int64_t partition_log_start(const struct partition *p)
+{
+    return p->log_start;
+}
+
+int64_t partition_high_watermark(const struct partition *p)
+{
+    return p->high_watermark;
+}
+
+int32_t partition_leader_epoch(const struct partition *p)
+{
+    return p->epoch.epoch;
+}
+
+uint64_t partition_bytes(const struct partition *p)
+{
+    return p->bytes;
+}
+
+uint64_t partition_unmerged_bytes(const struct partition *p)
+{
+    return p->unmerged_bytes;
+}
