@@ -131,7 +131,8 @@ def offsets():
     c = consumer()
     equal('watermarks', c.get_watermark_offsets(TopicPartition(topic, 1), timeout=10), (0, 100))
     # Partition 1 has i = 1, 4, 7, ...: the first at or after TIME_MS + 5 is i = 7 at offset 2.
-    for timestamp, expected in [(0, 0), (TIME_MS + 5, 2), (TIME_MS + 7, 2), (TIME_MS + 298, 99), (TIME_MS + 299, OFFSET_END)]:
+    rows = [(0, 0), (TIME_MS + 5, 2), (TIME_MS + 7, 2), (TIME_MS + 298, 99), (TIME_MS + 299, OFFSET_END)]
+    for timestamp, expected in rows:
         found = c.offsets_for_times([TopicPartition(topic, 1, timestamp)], timeout=10)[0]
         equal(f'offset at {timestamp}', found.offset, expected)
     c.close()
@@ -175,7 +176,8 @@ def long_poll():
 
 def main():
     suite = Suite('confluent')
-    for scenario in (topic_lifecycle, invalid_topics, configs, offsets, out_of_range, unknown_topic, too_large, long_poll):
+    for scenario in (topic_lifecycle, invalid_topics, configs, offsets, out_of_range, unknown_topic, too_large,
+                     long_poll):
         suite.run(scenario.__name__, scenario)
     for name in CODECS:
         suite.run('codec_' + name, lambda name=name: codec(name))

@@ -4,10 +4,8 @@
 import json
 import subprocess
 
-from confluent_test import create
-from scenario import BOOTSTRAP, CODECS, TIME_MS, Suite, check, equal, fresh_topic
-from confluent_test import produce
-from scenario import records
+from confluent_test import create, produce
+from scenario import BOOTSTRAP, CODECS, TIME_MS, Suite, check, equal, fresh_topic, records
 
 LINES = [(f'key-{i}', f'value-{i}-' + 'abc' * (i % 50)) for i in range(300)]
 
@@ -55,7 +53,8 @@ def ranges():
     topic = fresh_topic('kcat-range')
     create(topic)
     kcat_ok('-P', '-t', topic, '-p', '0', stdin=''.join(f'{i}\n' for i in range(100)))
-    equal('from 90', kcat_ok('-C', '-t', topic, '-p', '0', '-o', '90', '-e', '-q').split(), [str(i) for i in range(90, 100)])
+    equal('from 90', kcat_ok('-C', '-t', topic, '-p', '0', '-o', '90', '-e', '-q').split(),
+          [str(i) for i in range(90, 100)])
     equal('last 3', kcat_ok('-C', '-t', topic, '-p', '0', '-o', '-3', '-e', '-q').split(), ['97', '98', '99'])
     equal('4 records', kcat_ok('-C', '-t', topic, '-p', '0', '-o', '5', '-c', '4', '-q').split(), ['5', '6', '7', '8'])
 

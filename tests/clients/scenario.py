@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""scenario.py - what every client test shares: the records (the same bytes in scenario.mjs) and the ok / not ok lines."""
+"""scenario.py - what every client test shares: the records (the same bytes in scenario.mjs), the ok / not ok lines."""
 import os
 import random
 import sys
@@ -19,7 +19,9 @@ class Record:
         self.partition = i % PARTITIONS
         self.key = None if i % 7 == 3 else f'key-{i}'.encode()
         self.value = None if i % 11 == 5 and self.key else value_of(i)
-        self.headers = [] if i % 5 == 0 else [('trace', str(i).encode()), ('empty', b''), ('bin', bytes([0, 255, i & 255]))]
+        self.headers = []
+        if i % 5 != 0:
+            self.headers = [('trace', str(i).encode()), ('empty', b''), ('bin', bytes([0, 255, i & 255]))]
         self.timestamp_ms = TIME_MS + i
 
     def same(self):
