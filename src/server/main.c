@@ -119,8 +119,9 @@ static int run_server(struct config *config)
     int64_t started_ns = clock_mono_ns(env->clock);
     process_fd_limit_raise();
     struct tracer *tracer = tracer_create(env, TRACE_INFO, on_trace, NULL);
+    const struct server_options options = {.tracer = tracer};
     struct server *server = NULL;
-    enum err err = server_start(env, config, NULL, tracer, &server, &e);
+    enum err err = server_start(env, config, &options, &server, &e);
     int exit_code = 0;
     if (err == ERR_OK) {
         announce(config, server, env, started_ns);

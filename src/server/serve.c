@@ -27,6 +27,7 @@ struct server_loop {
 struct server {
     struct env *env;
     const struct config *config;
+    const struct server_options *options;
     struct tracer *tracer;
     struct metrics *metrics;
     struct pool *pool;
@@ -55,15 +56,17 @@ static void on_fatal(void *arg, const struct error *e)
     struct server *s = arg;
     trace(s->tracer, TRACE_ERROR, "stopping at once, the log can no longer be trusted to reach the disk: %s",
           e->text);
+    if (s->options->fatal != NULL) {
+        s->options->fatal(s->options->fatal_arg, e);
+    }
     UNREACHABLE("a write or sync of the log failed; start again after the disk is mended: nothing "
                 "acknowledged is lost");
 }
 
-static enum err open_engine(struct server *s, struct engine *take_engine, struct uuid *ret_cluster_id,
-                            struct error *e)
+static enum err open_engine(struct server *s, struct uuid *ret_cluster_id, struct error *e)
 {
-    if (take_engine != NULL) {
-        s->engine = take_engine;
+    if (s->options->take_engine != NULL) {
+        s->engine = s->options->take_engine;
         ret_cluster_id->b[0] = 1;
         return ERR_OK;
     }
@@ -224,10 +227,10 @@ static enum err listen_http(struct server *s, struct error *e)
     return ERR_OK;
 }
 
-static enum err open_all(struct server *s, struct engine *take_engine, struct error *e)
+static enum err open_all(struct server *s, struct error *e)
 {
     struct uuid cluster_id = {{0}};
-    enum err err = open_engine(s, take_engine, &cluster_id, e);
+    enum err err = open_engine(s, &cluster_id, e);
     err = err == ERR_OK ? open_broker(s, cluster_id, e) : err;
     err = err == ERR_OK ? open_loops(s, e) : err;
     if (err != ERR_OK) {
@@ -240,20 +243,21 @@ static enum err open_all(struct server *s, struct engine *take_engine, struct er
     return err == ERR_OK ? listen_http(s, e) : err;
 }
 
-enum err server_start(struct env *env, const struct config *config, struct engine *take_engine,
-                      struct tracer *tracer, struct server **ret_server, struct error *e)
+enum err server_start(struct env *env, const struct config *config, const struct server_options *options,
+                      struct server **ret_server, struct error *e)
 {
     struct server *s = mem_zalloc(sizeof *s);
     s->env = env;
     s->config = config;
-    s->tracer = tracer;
+    s->options = options;
+    s->tracer = options->tracer;
     arena_init(&s->arena, 1 << 20);
     mutex_init(&s->lock, env->threads);
     cond_init(&s->stopped, env->threads);
     s->metrics = metrics_create();
     s->pool = pool_create(env, size_of(config, STR("strom.memory.max.bytes")),
                           size_of(config, STR("strom.tail.cache.bytes")));
-    enum err err = open_all(s, take_engine, e);
+    enum err err = open_all(s, e);
     if (err == ERR_OK) {
         for (uint32_t i = 0; i < s->loop_count; i++) {
             char name[16];

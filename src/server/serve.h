@@ -9,10 +9,17 @@
 
 struct server;
 
+struct server_options {
+    struct engine *take_engine; // NULL = the local one
+    struct tracer *tracer;      // may be NULL
+    void (*fatal)(void *arg, const struct error *e);
+    void *fatal_arg;
+};
+
 // server_start opens the engine (taken; NULL = the local one in env's data directory) and everything above it
 // and begins to serve. On return, clients can connect. The config is borrowed.
-enum err server_start(struct env *env, const struct config *config, struct engine *take_engine,
-                      struct tracer *tracer, struct server **ret_server, struct error *e);
+enum err server_start(struct env *env, const struct config *config, const struct server_options *options,
+                      struct server **ret_server, struct error *e);
 // server_stop answers what is in flight, marks a clean stop and frees all.
 void server_stop(struct server *take_server);
 int server_kafka_port(const struct server *s); // of the first listener
