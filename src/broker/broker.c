@@ -375,6 +375,12 @@ int64_t broker_setting_i64(struct broker *b, struct str name)
     return value;
 }
 
+const struct item_config *broker_static_configs(const struct broker *b, uint32_t *ret_count)
+{
+    *ret_count = b->options.static_config_count;
+    return b->options.static_configs;
+}
+
 void broker_status(struct broker *b, struct broker_status *ret)
 {
     engine_status(b->engine, &ret->engine);

@@ -65,6 +65,8 @@ void broker_view_end(struct broker *b);
 // broker_setting gives a broker setting's effective value (as set, else default); text lives in the arena.
 struct str broker_setting(struct broker *b, struct str name, struct arena *arena);
 int64_t broker_setting_i64(struct broker *b, struct str name);
+// broker_static_configs: the settings given at start, sorted by key; they live as long as the broker.
+const struct item_config *broker_static_configs(const struct broker *b, uint32_t *ret_count);
 
 // ---- produce
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // plan.c - topics, partitions and log starts: validate a wish in Kafka's words and turn it into an item.
 // Planning reads the state; only apply decides.
+#include "base/mem.h"
 #include "broker/broker_private.h"
 
 #include <stdlib.h>
@@ -66,15 +67,19 @@ static enum err check_assignment(const struct topic_spec *spec, int32_t *ret_cou
                     "Both cannot be used at the same time.");
     }
     // Partition ids must be 0..n-1, each once.
-    for (uint32_t want = 0; want < spec->assigned_count; want++) {
-        bool has = false;
-        for (uint32_t i = 0; i < spec->assigned_count && !has; i++) {
-            has = spec->assigned_partitions[i] == (int32_t)want;
+    uint32_t good_count = 0;
+    bool *has = mem_array(spec->assigned_count, sizeof *has);
+    for (uint32_t i = 0; i < spec->assigned_count; i++) {
+        int32_t id = spec->assigned_partitions[i];
+        if (id >= 0 && (uint32_t)id < spec->assigned_count && !has[id]) {
+            has[id] = true;
+            good_count++;
         }
-        if (!has) {
-            return FAIL(e, ERR_INVALID_REPLICA_ASSIGNMENT,
-                        "partitions should be a consecutive 0-based integer sequence");
-        }
+    }
+    mem_free(has);
+    if (good_count != spec->assigned_count) {
+        return FAIL(e, ERR_INVALID_REPLICA_ASSIGNMENT,
+                    "partitions should be a consecutive 0-based integer sequence");
     }
     *ret_count = (int32_t)spec->assigned_count;
     return ERR_OK;

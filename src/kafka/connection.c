@@ -5,6 +5,16 @@
 #include "base/mem.h"
 #include "kafka/front_private.h"
 
+static void connection_cancel(struct connection *conn)
+{
+    LIST_EACH (node, &conn->requests) {
+        struct request *rq = LIST_ENTRY(node, struct request, node);
+        if (!rq->is_done && rq->cancel != NULL) {
+            rq->cancel(rq);
+        }
+    }
+}
+
 static void on_ready(struct loop_io *io, unsigned ready)
 {
     struct connection *conn = (struct connection *)(void *)((char *)io - offsetof(struct connection, io));
@@ -12,6 +22,11 @@ static void on_ready(struct loop_io *io, unsigned ready)
     if ((ready & (POLL_READ | POLL_CLOSED)) != 0 && !conn->is_read_closed && !input_read(conn)) {
         connection_close(conn);
         return;
+    }
+    if ((ready & POLL_CLOSED) != 0 && conn->is_read_closed) {
+        // Reset, not half closed: the poller would report it until the last request is done.
+        conn->is_unplugged = true;
+        loop_io_remove(conn->front->loop, io);
     }
     connection_step(conn);
 }
@@ -68,7 +83,9 @@ void connection_close(struct connection *conn)
 {
     struct kafka_front *front = conn->front;
     if (conn->sock != NULL) {
-        loop_io_remove(front->loop, &conn->io);
+        if (!conn->is_unplugged) {
+            loop_io_remove(front->loop, &conn->io);
+        }
         sock_close(conn->sock);
         conn->sock = NULL;
         conn->is_closing = true;
@@ -76,12 +93,7 @@ void connection_close(struct connection *conn)
         output_fini(conn);
         input_fini(conn);
         front_ip_release(front, conn->ip);
-        LIST_EACH (node, &conn->requests) {
-            struct request *rq = LIST_ENTRY(node, struct request, node);
-            if (!rq->is_done && rq->cancel != NULL) {
-                rq->cancel(rq);
-            }
-        }
+        connection_cancel(conn);
     }
     LIST_EACH_SAFE (node, after, &conn->requests) {
         struct request *rq = LIST_ENTRY(node, struct request, node);
@@ -99,7 +111,7 @@ void connection_close(struct connection *conn)
     front->connection_count--;
     metric_add(front->metric_connections, -1);
     mem_free(conn);
-    front_connection_gone(front);
+    front_flush_later(front);
 }
 
 void connection_mark(struct connection *conn)
@@ -108,10 +120,7 @@ void connection_mark(struct connection *conn)
     if (!list_is_linked(&conn->dirty)) {
         list_push_back(&front->dirty, &conn->dirty);
     }
-    if (!front->is_flush_deferred) {
-        front->is_flush_deferred = true;
-        loop_defer(front->loop, &front->flush);
-    }
+    front_flush_later(front);
 }
 
 void connection_step(struct connection *conn)
@@ -139,12 +148,17 @@ void connection_step(struct connection *conn)
         connection_close(conn);
         return;
     }
+    if (conn->is_read_closed || conn->front->is_stopping) {
+        connection_cancel(conn); // nobody waits for new records any more
+    }
     unsigned interest = output_is_empty(conn) ? 0 : POLL_WRITE;
     bool may_read = !conn->is_read_closed && !conn->is_starved && !input_has_frame(conn) &&
                     conn->answered_bytes <= conn->front->options.output_bytes_max &&
                     !conn->front->is_stopping;
     interest |= may_read ? POLL_READ : 0;
-    loop_io_set(conn->front->loop, &conn->io, interest);
+    if (!conn->is_unplugged) {
+        loop_io_set(conn->front->loop, &conn->io, interest);
+    }
     if (conn->frame_ns != 0) {
         // A frame begun must be completed in time; the idle check alone would come too late.
         int64_t due_ns = next_check_ns(conn);

@@ -144,6 +144,22 @@ static void on_flush(struct task *task)
     while ((node = list_pop_front(&front->dirty)) != NULL) {
         connection_step(LIST_ENTRY(node, struct connection, dirty));
     }
+    // `stopped` may destroy the front: nothing of it may be queued on the loop, and nothing may follow.
+    if (front->is_stopping && front->connection_count == 0 && !front->is_flush_deferred &&
+        front->stopped != NULL) {
+        void (*stopped)(void *) = front->stopped;
+        front->stopped = NULL;
+        loop_timer_cancel(front->loop, &front->starved_retry);
+        stopped(front->stopped_arg);
+    }
+}
+
+void front_flush_later(struct kafka_front *front)
+{
+    if (!front->is_flush_deferred) {
+        front->is_flush_deferred = true;
+        loop_defer(front->loop, &front->flush);
+    }
 }
 
 static void on_starved_retry(struct timer *timer)
@@ -192,15 +208,6 @@ struct kafka_front *kafka_front_create(struct broker *broker, struct broker_port
     return front;
 }
 
-void front_connection_gone(struct kafka_front *front)
-{
-    if (front->is_stopping && front->connection_count == 0 && front->stopped != NULL) {
-        void (*stopped)(void *) = front->stopped;
-        front->stopped = NULL;
-        stopped(front->stopped_arg);
-    }
-}
-
 void kafka_front_stop(struct kafka_front *front, void (*stopped)(void *arg), void *arg)
 {
     front->is_stopping = true;
@@ -215,18 +222,9 @@ void kafka_front_stop(struct kafka_front *front, void (*stopped)(void *arg), voi
         sock_close(sock);
         mem_free(listener);
     }
-    if (front->connection_count == 0) {
-        front_connection_gone(front);
-        return;
-    }
+    front_flush_later(front);
     LIST_EACH_SAFE (node, after, &front->connections) {
         struct connection *conn = LIST_ENTRY(node, struct connection, node);
-        LIST_EACH (rq_node, &conn->requests) {
-            struct request *rq = LIST_ENTRY(rq_node, struct request, node);
-            if (!rq->is_done && rq->cancel != NULL) {
-                rq->cancel(rq);
-            }
-        }
         connection_mark(conn);
     }
 }

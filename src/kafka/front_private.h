@@ -10,11 +10,11 @@ enum {
     OUT_PIECES_MAX = 64,           // scattered pieces queued per connection
     OUT_RESOLVED_MAX = 512 * 1024, // bytes of them held in memory
     READ_CHUNK_MIN = 4096,
-    READ_CHUNK_MAX = 256 * 1024, // adaptive read size; larger frames get a chunk of their own
-    PARTIAL_KEEP_MAX = 512,      // fewer waiting bytes than this cost no chunk
-    FRAME_GROW_MIN = 64 * 1024,  // a big frame's memory grows with the bytes that came, never with its claim
-    REQUEST_ARENA_FACTOR = 8,    // cap of a request's arena: this many times its frame ...
-    REQUEST_ARENA_MIN = 1 << 20, // ... but at least this, for answers of small requests
+    READ_CHUNK_MAX = 256 * 1024,  // adaptive read size; larger frames get a chunk of their own
+    PARTIAL_KEEP_MAX = 512,       // fewer waiting bytes than this cost no chunk
+    FRAME_GROW_MIN = 64 * 1024,   // a big frame's memory grows with the bytes that came, never with its claim
+    REQUEST_ARENA_FACTOR = 8,     // cap of a request's arena: this many times its frame ...
+    REQUEST_ARENA_MIN = 64 << 20, // ... but at least this: small requests can have large answers (Metadata)
     REQUEST_ARENA_MAX = 256 << 20,
     RESPONSE_BYTES_MAX = 256 << 20, // encoded bytes of one answer, without external records
     FRONT_PEERS_MAX = 31,
@@ -59,7 +59,8 @@ struct connection {
     size_t read_hint;
     uint8_t *partial;
     size_t partial_len;
-    bool is_read_closed;
+    bool is_read_closed; // no more requests come; what came whole is still answered
+    bool is_unplugged;   // the peer is gone altogether: the poller no longer watches the socket
     bool is_starved;
     // requests being worked on or answered, in order
     struct list requests;
@@ -127,7 +128,9 @@ bool request_start(struct connection *conn, struct chunk *chunk, struct bytes fr
 void request_destroy(struct request *rq);
 // front.c
 void front_ip_release(struct kafka_front *front, struct ip_count *ip);
-void front_connection_gone(struct kafka_front *front);
+// front_flush_later has the front look at its dirty connections, and whether it has stopped, at the end of
+// the round.
+void front_flush_later(struct kafka_front *front);
 void front_starved(struct kafka_front *front);
 
 #endif

@@ -50,7 +50,8 @@ static bool input_room(struct connection *conn)
 {
     if (conn->in != NULL) {
         // A chunk of our own alone can be used again from the start once all of it was parsed.
-        if (conn->in_start == conn->in_end && conn->in->refs == 1) {
+        bool is_ours = __atomic_load_n(&conn->in->refs, __ATOMIC_ACQUIRE) == 1;
+        if (conn->in_start == conn->in_end && is_ours) {
             conn->in_start = conn->in_end = 0;
         }
         size_t total = frame_total(conn);
@@ -172,6 +173,8 @@ bool input_parse(struct connection *conn)
             break;
         }
         if (conn->in == NULL && !input_room(conn)) { // a whole small frame waited in partial
+            conn->is_starved = true;
+            front_starved(conn->front);
             break;
         }
         at = input_bytes(conn);

@@ -132,6 +132,13 @@ void request_reply(struct request *rq)
             rq->conn->answered_bytes += rq->response.len + wire_cuts_size(&rq->cuts);
         }
     }
+    if (rq->release == NULL) {
+        // A slow reader holds the answer, not what it was made from.
+        arena_fini(&rq->arena);
+        chunk_unref(rq->chunk);
+        rq->chunk = NULL;
+        rq->in = rq->out = rq->state = NULL;
+    }
     request_done(rq);
 }
 

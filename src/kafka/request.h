@@ -22,7 +22,7 @@ struct request {
     struct wire_request_header header;
     int16_t version;
     struct chunk *chunk; // holds the frame: in's views point into it
-    struct arena arena;  // lives until the answer is sent
+    struct arena arena;  // lives until the answer is encoded; with `release`, until it is sent
     void *in;            // struct <api>_request
     void *out;           // struct <api>_response at defaults
     bool is_done;
@@ -45,7 +45,9 @@ struct api_handler {
     void (*handle)(struct request *rq);
 };
 
-// request_reply encodes rq->out and hands it to the connection. Exactly once per request, on its loop.
+// request_reply encodes rq->out and hands it to the connection. Exactly once per request, on its loop. Unless
+// `release` is set, the request's memory (in, out, arena) is gone when it returns: only the encoded answer
+// waits.
 void request_reply(struct request *rq);
 // request_close ends the connection instead of answering (where Kafka does).
 void request_close(struct request *rq);

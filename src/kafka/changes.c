@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+// changes.c - plan, submit, look at the outcomes, plan again what was stale: at most BROKER_PLAN_TRIES times.
+#include "kafka/changes.h"
+
+#include <stdlib.h>
+
+struct change_set *change_set_create(struct request *rq, uint32_t count)
+{
+    struct change_set *set = request_new(rq, struct change_set, 1);
+    struct change_entry *entries = request_new(rq, struct change_entry, (size_t)count + 1);
+    uint32_t *submitted = request_new(rq, uint32_t, (size_t)count + 1);
+    if (set == NULL || entries == NULL || submitted == NULL) {
+        request_out_of_memory(rq);
+        return NULL;
+    }
+    set->rq = rq;
+    set->entries = entries;
+    set->count = count;
+    set->submitted = submitted;
+    return set;
+}
+
+void change_set_refuse(struct change_set *set, uint32_t index, enum err err, struct str text)
+{
+    struct change_entry *entry = &set->entries[index];
+    entry->err = err;
+    entry->text = text;
+    entry->is_settled = true;
+}
+
+struct named {
+    struct str name;
+    uint32_t index;
+};
+
+static int named_order(const void *left, const void *right)
+{
+    return str_compare(((const struct named *)left)->name, ((const struct named *)right)->name);
+}
+
+bool change_set_refuse_repeated(struct change_set *set, const struct str *names, struct str text)
+{
+    struct named *sorted = request_new(set->rq, struct named, (size_t)set->count + 1);
+    if (sorted == NULL) {
+        request_out_of_memory(set->rq);
+        return false;
+    }
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < set->count; i++) {
+        if (names[i].ptr != NULL) {
+            sorted[count++] = (struct named){names[i], i};
+        }
+    }
+    qsort(sorted, count, sizeof *sorted, named_order);
+    for (uint32_t i = 1; i < count; i++) {
+        if (!str_equal(sorted[i - 1].name, sorted[i].name)) {
+            continue;
+        }
+        for (uint32_t twin = i - 1; twin <= i; twin++) {
+            if (!set->entries[sorted[twin].index].is_settled) {
+                change_set_refuse(set, sorted[twin].index, ERR_INVALID_REQUEST, text);
+            }
+        }
+    }
+    return true;
+}
+
+// An id that is gone means that the topic went between plan and apply: planning again finds the right words.
+static bool is_overtaken(enum err err)
+{
+    return err == ERR_STALE || err == ERR_UNKNOWN_TOPIC_ID;
+}
+
+static void on_changed(struct request *rq, struct request_change *change)
+{
+    (void)rq;
+    struct change_set *set = change->state;
+    bool may_retry = set->tries < BROKER_PLAN_TRIES;
+    for (uint32_t i = 0; i < change->op.item_count; i++) {
+        struct change_entry *entry = &set->entries[set->submitted[i]];
+        entry->outcome = change->op.outcomes[i];
+        entry->err = entry->outcome.err;
+        if (is_overtaken(entry->err) && may_retry) {
+            continue;
+        }
+        entry->is_settled = true;
+        if (entry->err == ERR_STALE) {
+            entry->err = ERR_TIMED_OUT; // retriable for every client
+            entry->text = STR("Other changes of the same resource came first each time: try again.");
+        } else if (entry->err != ERR_OK) {
+            entry->text = str_from_c(err_text(entry->err));
+        }
+    }
+    change_set_start(set);
+}
+
+static void entry_plan(struct change_set *set, uint32_t index)
+{
+    struct change_entry *entry = &set->entries[index];
+    struct error error = {0};
+    entry->err = set->plan(set, index, &entry->item, &error);
+    entry->is_settled = entry->err != ERR_OK || set->is_validate_only;
+    if (entry->err != ERR_OK) {
+        entry->text = arena_str(&set->rq->arena, str_from_c(error.text));
+    }
+}
+
+void change_set_start(struct change_set *set)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < set->count; i++) {
+        if (!set->entries[i].is_settled) {
+            entry_plan(set, i);
+        }
+        if (!set->entries[i].is_settled) {
+            set->submitted[count++] = i;
+        }
+    }
+    if (count == 0) {
+        set->done(set);
+        return;
+    }
+    struct item *items = request_new(set->rq, struct item, count);
+    if (items == NULL) {
+        request_out_of_memory(set->rq);
+        return;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        items[i] = set->entries[set->submitted[i]].item;
+    }
+    set->tries++;
+    (void)request_change_start(set->rq, items, count, set, on_changed);
+}

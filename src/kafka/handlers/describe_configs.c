@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+// DescribeConfigs (key 32). KIP-133, KIP-226 (source and synonyms, v1), KIP-569 (type and documentation, v3).
+// Everything comes from the table of settings; a secret's value is never sent.
+#include "kafka/config_view.h"
+#include "kafka/handlers/config_resource.h"
+#include "kafka/handlers/handlers.h"
+
+enum { SYNONYMS_MAX = 4 }; // topic, dynamic, static, default
+
+static struct str synonym_name(const struct setting *setting, enum setting_source source)
+{
+    bool is_broker_wide = source != SETTING_FROM_TOPIC && setting->broker_name != NULL;
+    return str_from_c(is_broker_wide ? setting->broker_name : setting->name);
+}
+
+// fill_synonyms lists every place that has a value, nearest first: the first is the effective one.
+static void fill_synonyms(struct request *rq, const struct setting *setting, struct setting_layers layers,
+                          struct describe_configs_response_config *out)
+{
+    out->synonyms = wire_array(&rq->arena, describe_configs_response_synonym, SYNONYMS_MAX);
+    while (out->synonyms != NULL && out->synonyms_count < SYNONYMS_MAX) {
+        enum setting_source source = SETTING_FROM_DEFAULT;
+        char number[SETTING_NUMBER_SIZE];
+        if (setting_lookup(setting, &layers, number, &source).ptr == NULL) {
+            break;
+        }
+        struct describe_configs_response_synonym *synonym = &out->synonyms[out->synonyms_count++];
+        synonym->name = synonym_name(setting, source);
+        synonym->value = config_view_value(rq, setting, &layers, &source);
+        synonym->source = (int8_t)source;
+        if (source == SETTING_FROM_DEFAULT) {
+            break;
+        }
+        layers.topic_count = 0;
+        layers.dynamic_count = source == SETTING_FROM_TOPIC ? layers.dynamic_count : 0;
+        layers.static_count = source == SETTING_FROM_STATIC ? 0 : layers.static_count;
+    }
+}
+
+static void fill_config(struct request *rq, const struct setting *setting,
+                        const struct setting_layers *layers, struct describe_configs_response_config *out)
+{
+    const struct describe_configs_request *in = rq->in;
+    enum setting_source source = SETTING_FROM_DEFAULT;
+    out->name = str_from_c(setting->name);
+    out->value = config_view_value(rq, setting, layers, &source);
+    out->read_only = setting->scope == SETTING_BROKER_STATIC;
+    out->config_source = (int8_t)source;
+    out->is_sensitive = config_view_is_secret(setting);
+    out->config_type = (int8_t)setting->type;
+    if (in->include_documentation) {
+        out->documentation = str_from_c(setting->text);
+    }
+    if (in->include_synonyms) {
+        fill_synonyms(rq, setting, *layers, out);
+    }
+}
+
+static bool is_asked_for(const struct describe_configs_request_resource *resource,
+                         const struct setting *setting)
+{
+    bool is_topic = resource->resource_type == RESOURCE_TOPIC;
+    if ((setting->scope == SETTING_TOPIC) != is_topic) {
+        return false;
+    }
+    // Kafka takes an empty list for all, as null.
+    bool has = resource->configuration_keys_count <= 0;
+    for (int32_t i = 0; i < resource->configuration_keys_count && !has; i++) {
+        has = str_equal(resource->configuration_keys[i], str_from_c(setting->name));
+    }
+    return has;
+}
+
+static enum err describe(struct request *rq, const struct describe_configs_request_resource *resource,
+                         struct describe_configs_response_result *out, struct error *e)
+{
+    enum err err = config_resource_check(rq, resource->resource_type, resource->resource_name, e);
+    if (err != ERR_OK) {
+        return err;
+    }
+    bool is_topic = resource->resource_type == RESOURCE_TOPIC;
+    struct setting_layers layers;
+    if (!config_view_load(rq, is_topic ? resource->resource_name : (struct str){NULL, 0}, &layers)) {
+        return FAIL(e, ERR_UNKNOWN_PARTITION, "This server does not host this topic-partition.");
+    }
+    out->configs = wire_array(&rq->arena, describe_configs_response_config, setting_count());
+    // The nameless broker has what was set for all brokers, no defaults.
+    bool has_dynamic_only = !is_topic && resource->resource_name.len == 0;
+    for (uint32_t i = 0; i < setting_count() && out->configs != NULL; i++) {
+        const struct setting *setting = setting_at(i);
+        if (!is_asked_for(resource, setting)) {
+            continue;
+        }
+        struct describe_configs_response_config *config = &out->configs[out->configs_count];
+        fill_config(rq, setting, &layers, config);
+        bool is_shown = !has_dynamic_only || config->config_source == SETTING_FROM_DYNAMIC;
+        out->configs_count += is_shown ? 1 : 0;
+    }
+    return ERR_OK;
+}
+
+static void describe_configs_handle(struct request *rq)
+{
+    const struct describe_configs_request *in = rq->in;
+    struct describe_configs_response *out = rq->out;
+    out->results = wire_array(&rq->arena, describe_configs_response_result, (size_t)in->resources_count);
+    out->results_count = out->results == NULL ? 0 : in->resources_count;
+    for (int32_t i = 0; i < out->results_count && !rq->arena.failed; i++) {
+        struct describe_configs_response_result *result = &out->results[i];
+        struct error error = {0};
+        result->resource_type = in->resources[i].resource_type;
+        result->resource_name = in->resources[i].resource_name;
+        result->error = describe(rq, &in->resources[i], result, &error);
+        if (result->error != ERR_OK) {
+            result->error_message = arena_str(&rq->arena, str_from_c(error.text));
+        }
+    }
+    request_reply(rq); // closes if the arena failed
+}
+
+const struct api_handler describe_configs_handler = {.key = API_DESCRIBE_CONFIGS,
+                                                     .handle = describe_configs_handle};
