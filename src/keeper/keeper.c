@@ -451,8 +451,7 @@ static void keeper_work_through(struct keeper *k, bool is_forced, struct error *
     }
 }
 
-// keeper_plan_next finds when to run again, and how many more bytes may be ordered before that.
-static int64_t keeper_plan_next(struct keeper *k)
+int64_t keeper_plan_next(struct keeper *k)
 {
     struct engine_status status;
     engine_status(k->engine, &status);

@@ -116,6 +116,8 @@ void keeper_breathe(struct keeper *k);
 // keeper_lease renews the right to change things; ERR_STALE: another broker's keeper has it.
 enum err keeper_lease(struct keeper *k, struct error *e);
 enum err keeper_tick(struct keeper *k, struct error *e);
+// keeper_plan_next finds when to run again, and sets how much may be ordered before that.
+int64_t keeper_plan_next(struct keeper *k);
 
 // ---- merge_plan.c: what to merge, read under the lock in slices
 

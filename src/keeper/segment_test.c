@@ -12,6 +12,113 @@
 #include "keeper/test_support.h"
 #include "platform/real/real.h"
 
+// ---- an engine that keeps objects in memory
+
+enum { MEMORY_OBJECTS_MAX = 64 };
+
+struct object {
+    struct buf data;
+    bool is_there;
+    bool is_sealed;
+    uint32_t pins;
+};
+struct memory_engine {
+    struct engine engine;
+    struct object objects[MEMORY_OBJECTS_MAX]; // by number; 0 is not used
+    uint64_t last;
+    uint32_t reads;
+    int64_t appends_left; // then ERR_NO_SPACE; -1 = no limit
+};
+
+static enum err memory_create(struct engine *engine, uint64_t *ret_object, struct error *e)
+{
+    struct memory_engine *m = (struct memory_engine *)engine;
+    (void)e;
+    *ret_object = ++m->last;
+    m->objects[m->last].is_there = true;
+    buf_init(&m->objects[m->last].data, SIZE_MAX / 2);
+    return ERR_OK;
+}
+
+static enum err memory_append(struct engine *engine, uint64_t object, struct bytes data, struct error *e)
+{
+    struct memory_engine *m = (struct memory_engine *)engine;
+    if (m->appends_left == 0) {
+        return FAIL(e, ERR_NO_SPACE, "full");
+    }
+    m->appends_left -= m->appends_left > 0;
+    buf_append(&m->objects[object].data, data.ptr, data.len);
+    return ERR_OK;
+}
+
+static enum err memory_seal(struct engine *engine, uint64_t object, struct error *e)
+{
+    (void)e;
+    ((struct memory_engine *)engine)->objects[object].is_sealed = true;
+    return ERR_OK;
+}
+
+static void memory_drop(struct engine *engine, uint64_t object)
+{
+    struct object *o = &((struct memory_engine *)engine)->objects[object];
+    o->is_there = false;
+    buf_fini(&o->data);
+}
+
+static struct object *memory_pin(struct engine *engine, uint64_t object)
+{
+    struct object *o = &((struct memory_engine *)engine)->objects[object];
+    return o->is_there ? o : NULL;
+}
+
+static void memory_unpin(struct engine *engine, struct object *o)
+{
+    (void)engine;
+    (void)o;
+}
+
+static enum err memory_read(struct engine *engine, struct object *o, int64_t position, void *out, size_t len,
+                            struct error *e)
+{
+    __atomic_fetch_add(&((struct memory_engine *)engine)->reads, 1, __ATOMIC_RELAXED);
+    if (position < 0 || len > o->data.len || (size_t)position > o->data.len - len) {
+        return FAIL(e, ERR_CORRUPT, "past the end");
+    }
+    memcpy(out, o->data.ptr + position, len);
+    return ERR_OK;
+}
+
+static int64_t memory_size(struct engine *engine, struct object *o)
+{
+    (void)engine;
+    return (int64_t)o->data.len;
+}
+
+static const struct engine_ops memory_engine_ops = {
+    .object_create = memory_create,
+    .object_append = memory_append,
+    .object_seal = memory_seal,
+    .object_drop = memory_drop,
+    .object_pin = memory_pin,
+    .object_unpin = memory_unpin,
+    .object_read = memory_read,
+    .object_size = memory_size,
+};
+
+static void memory_engine_init(struct memory_engine *m)
+{
+    *m = (struct memory_engine){.engine = {&memory_engine_ops}, .appends_left = -1};
+}
+
+static void memory_engine_fini(struct memory_engine *m)
+{
+    for (uint64_t i = 1; i <= m->last; i++) {
+        buf_fini(&m->objects[i].data);
+    }
+}
+
+// ---- writing
+
 enum { BATCHES_MAX = 512, RUNS_MAX = 16 };
 
 struct placed {
