@@ -41,7 +41,7 @@ void core_destroy(struct core *take_core)
     LIST_EACH_SAFE (node, after, &core->dying) {
         topic_free(LIST_ENTRY(node, struct topic, in_dying));
     }
-    objects_fini(core);
+    core_objects_fini(core);
     map_fini(&core->producers);
     map_fini(&core->topics_by_name);
     map_fini(&core->topics_by_id);

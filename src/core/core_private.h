@@ -231,7 +231,7 @@ void extents_append(struct core *core, struct partition *p, const struct extent 
 // extents_drop_front removes the oldest `count` extents; facts may be NULL.
 void extents_drop_front(struct core *core, struct partition *p, uint32_t count, struct core_facts *facts);
 struct extent *extent_last(struct partition *p); // NULL if there is none
-void objects_fini(struct core *core);
+void core_objects_fini(struct core *core);
 
 // ---- producers.c
 

@@ -45,7 +45,7 @@ static void object_give(struct core *core, uint64_t object, struct core_facts *f
     }
 }
 
-void objects_fini(struct core *core)
+void core_objects_fini(struct core *core)
 {
     struct map_node *n;
     while ((n = map_pop(&core->objects)) != NULL) {
