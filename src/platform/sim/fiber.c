@@ -61,7 +61,7 @@ void fiber_context_fini(struct fiber_context *context)
     context->stack = NULL;
 }
 
-#if defined(__x86_64__)
+#if !defined(FIBER_BY_UCONTEXT)
 
 // sim_stack_switch saves what the System V ABI says a call preserves, and continues on the other stack.
 void sim_stack_switch(void **ret_stack_pointer, void *stack_pointer);

@@ -5,7 +5,8 @@
 
 #include <stddef.h>
 
-#if !defined(__x86_64__)
+#if !defined(__x86_64__) || defined(SIM_FIBER_UCONTEXT)
+#define FIBER_BY_UCONTEXT 1
 #include <ucontext.h>
 #endif
 
@@ -13,7 +14,7 @@ struct fiber_context { // zeroed is the stack of the OS thread
     void *stack;       // lowest usable address
     size_t stack_size;
     void *fake_stack; // AddressSanitizer's
-#if defined(__x86_64__)
+#if !defined(FIBER_BY_UCONTEXT)
     void *stack_pointer;
 #else
     ucontext_t machine;

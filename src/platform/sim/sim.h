@@ -183,7 +183,7 @@ struct sim_net_faults sim_net_faults(const struct sim_world *world);
 // sim_net_block holds back everything sent from one host to another until it is allowed again ("*" = any
 // host).
 void sim_net_block(struct sim_world *world, const char *from_host, const char *to_host);
-// sim_net_heal ends all blocks and all chances of the network; its delays stay.
+// sim_net_heal ends blocks, resets, refusals and stalls; delays, segments and short sends stay.
 void sim_net_heal(struct sim_world *world);
 // sim_sock_shut sends the end of the stream but goes on receiving (half-close), for simulated clients.
 void sim_sock_shut(struct sock *sock);
