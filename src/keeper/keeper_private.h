@@ -8,7 +8,7 @@
 #include <stdatomic.h>
 
 enum {
-    SLICE_SLOTS = 256,          // partitions looked at in one locked slice
+    SLICE_SLOTS = 128,          // partitions looked at in one locked slice
     SLICE_EXTENTS = 4096,       // or extents, whichever comes first
     SUBMIT_EXTENTS_MAX = 4096,  // extents named by the items of one submission: bounds a bundle's metadata
     DAMAGED_EXTENTS_MAX = 4096, // remembered rotten extents
@@ -84,8 +84,8 @@ struct keeper {
     int64_t unmerged_since_ns;  // 0 = nothing unmerged
     int64_t uncovered_since_ns; // bundles that no snapshot covers; 0 = none
     uint64_t unmerged_extents;
-    uint64_t extents_at; // `ordered` at the survey that counted them
-    struct damaged_extent *damaged;
+    uint64_t extents_at;            // `ordered` at the survey that counted them
+    struct damaged_extent *damaged; // by (object, position)
     uint32_t damaged_count;
     uint32_t snapshot_step; // core objects per slice
 
@@ -144,6 +144,8 @@ void merge_plan_fini(struct merge_plan *plan);
 // what was looked at. 0 = no more.
 uint32_t merge_plan_take(struct keeper *k, const struct merge_partition *part, int64_t *cursor_offset,
                          struct extent *ret_extents, uint32_t max);
+// merge_plan_is_live: the state still has this extent.
+bool merge_plan_is_live(struct keeper *k, const struct merge_partition *part, const struct extent *extent);
 
 // ---- merge.c
 // keeper_merge surveys, and merges if it is due. ERR_STALE: it was, but nothing could be replaced.

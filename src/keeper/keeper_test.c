@@ -43,6 +43,7 @@ struct world {
     struct expected expected[TOPICS_MAX][PARTITIONS_MAX];
     uint64_t bundle_id;
     void (*before_submit)(struct world *w, const struct item *item);
+    int64_t time_lag_ms;  // of bundles behind the engine's time
     int32_t faults_after; // engine verbs that still work; -1 = all
 };
 static struct world *current; // the fault hooks have no other way to it
@@ -86,8 +87,9 @@ static struct outcome order(struct world *w, const struct item *items, uint32_t 
     struct error e = {0};
     enum err err = engine_order(w->engine, &bundle, is_control, &o, &e);
     if (err == ERR_OK) {
-        struct core_bundle applied = {o.lsn,       o.stamp_ms,       o.time_ms, o.object, o.payload_position,
-                                      bundle.meta, bundle.item_count};
+        struct core_bundle applied = {
+            o.lsn,       o.stamp_ms,       o.time_ms - w->time_lag_ms, o.object, o.payload_position,
+            bundle.meta, bundle.item_count};
         mutex_lock(&w->lock);
         assert_int_equal(core_apply(w->core, &applied, outcomes, &facts, &e), ERR_OK);
         cond_broadcast(&w->applied);
@@ -725,6 +727,30 @@ static void test_retention_kafka46(void **state)
     world_destroy(w);
 }
 
+// After a start the newest bundle may be old: the keeper asks the engine for the time, once.
+static void test_retention_asks_time(void **state)
+{
+    (void)state;
+    struct world *w = world_create();
+    w->options.merge_wal_bytes = 1 << 30;
+    world_close(w, true);
+    world_open(w);
+    w->time_lag_ms = 7200000;
+    topic_create(w, 0, 1, "retention.ms", "600000");
+    struct produce row = {0, 0, 1, 100, clock_wall_ms(w->env->clock) - 3600000};
+    produce(w, &row, 1);
+    uint64_t lsn = core_lsn(w->core);
+    round_ok(w); // the engine still says that it is early: believed, and not asked again
+    round_ok(w);
+    assert_int_equal(core_lsn(w->core), lsn + 1);
+    assert_int_equal(partition_log_start(partition_of(w, 0, 0)), 0);
+    w->keeper->is_time_asked = false; // as after a start
+    w->time_lag_ms = 0;
+    round_ok(w);
+    assert_int_equal(partition_log_start(partition_of(w, 0, 0)), w->expected[0][0].next_offset);
+    world_destroy(w);
+}
+
 // ---- snapshots and log files
 
 static void test_snapshot_and_reopen(void **state)
@@ -874,6 +900,30 @@ static void test_rot_stays(void **state)
             }
         }
     }
+    check_topic(w, 0);
+    world_destroy(w);
+}
+
+static struct object *lost_pin(struct engine *engine, uint64_t object)
+{
+    (void)engine, (void)object;
+    return NULL;
+}
+
+// An object that the state names and the disk lacks: the same as rot.
+static void test_lost_object(void **state)
+{
+    (void)state;
+    struct world *w = world_create();
+    topic_create(w, 0, 3, NULL, NULL);
+    produce_mixed(w, 0, 3);
+    w->ops.object_pin = lost_pin;
+    w->engine->ops = &w->ops;
+    int64_t next_ns;
+    assert_int_equal(keeper_round(w->keeper, &next_ns, NULL), ERR_OK);
+    w->engine->ops = w->real_ops;
+    assert_int_equal(unmerged_extents(w, 0), 3);
+    assert_int_equal(metric_value(w->keeper->damaged_extents), 3);
     check_topic(w, 0);
     world_destroy(w);
 }
@@ -1071,10 +1121,12 @@ int main(void)
         cmocka_unit_test(test_replace_races_delete),
         cmocka_unit_test(test_retention_start),
         cmocka_unit_test(test_retention_kafka46),
+        cmocka_unit_test(test_retention_asks_time),
         cmocka_unit_test(test_snapshot_and_reopen),
         cmocka_unit_test(test_orphans_go),
         cmocka_unit_test(test_log_is_recycled),
         cmocka_unit_test(test_rot_stays),
+        cmocka_unit_test(test_lost_object),
         cmocka_unit_test(test_every_failure),
         cmocka_unit_test(test_backoff),
         cmocka_unit_test(test_thread),

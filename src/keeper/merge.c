@@ -14,6 +14,8 @@
 #include "base/mem.h"
 #include "base/plant.h"
 
+#include <stdlib.h>
+
 enum { MERGE_READ_PIECE = 1 << 20, MERGE_KEEP_BYTES = 8 << 20 };
 
 // One REPLACE to be: ranges of merge.olds and merge.freshes.
@@ -54,14 +56,21 @@ struct merge {
 
 // ---- damage
 
+static int damaged_compare(const void *left, const void *right)
+{
+    const struct damaged_extent *a = left;
+    const struct damaged_extent *b = right;
+    if (a->object != b->object) {
+        return a->object < b->object ? -1 : 1;
+    }
+    return (a->position > b->position) - (a->position < b->position);
+}
+
 bool keeper_extent_is_damaged(const struct keeper *k, const struct extent *extent)
 {
-    for (uint32_t i = 0; i < k->damaged_count; i++) {
-        if (k->damaged[i].object == extent->object && k->damaged[i].position == extent->position) {
-            return true;
-        }
-    }
-    return false;
+    struct damaged_extent key = {extent->object, extent->position};
+    return k->damaged_count > 0 &&
+           bsearch(&key, k->damaged, k->damaged_count, sizeof key, damaged_compare) != NULL;
 }
 
 void keeper_extent_damage(struct keeper *k, const struct extent *extent, const struct merge_partition *part,
@@ -73,6 +82,7 @@ void keeper_extent_damage(struct keeper *k, const struct extent *extent, const s
     if (k->damaged_count < DAMAGED_EXTENTS_MAX) {
         k->damaged = mem_realloc(k->damaged, (k->damaged_count + 1) * sizeof *k->damaged);
         k->damaged[k->damaged_count++] = (struct damaged_extent){extent->object, extent->position};
+        qsort(k->damaged, k->damaged_count, sizeof *k->damaged, damaged_compare);
     }
     keeper_count(k->damaged_extents, 1);
     char topic[UUID_TEXT_SIZE];
@@ -430,7 +440,7 @@ static enum err merge_extent(struct merge *m, const struct merge_partition *part
         return FAIL(e, err, "%s", why.text);
     }
     if (err != ERR_OK) { // it stays; what follows is a new run and a new REPLACE
-        if (err != ERR_NOT_FOUND) {
+        if (err != ERR_NOT_FOUND || merge_plan_is_live(m->k, part, extent)) {
             keeper_extent_damage(m->k, extent, part, &why);
         }
         merge_run_end(m);

@@ -3,6 +3,7 @@
 // them it moves on, which is harmless: a REPLACE that names extents that are gone is refused.
 #include "keeper/keeper_private.h"
 
+#include "base/assert.h"
 #include "base/mem.h"
 
 #include <stdlib.h>
@@ -74,12 +75,18 @@ static int64_t merge_small_from(const struct keeper *k, const struct partition *
     return index < partition_extent_count(p) ? partition_extent(p, index)->base_offset : INT64_MAX;
 }
 
-static void merge_plan_add(struct merge_plan *plan, const struct merge_partition *part)
+// merge_plan_reserve makes room for one more slice, outside the lock: a large array takes long to move.
+static void merge_plan_reserve(struct merge_plan *plan)
 {
-    if (plan->count == plan->cap) {
-        plan->cap = plan->cap == 0 ? 64 : plan->cap * 2;
+    if (plan->count + SLICE_SLOTS > plan->cap) {
+        plan->cap = (plan->count + SLICE_SLOTS) * 2;
         plan->partitions = mem_realloc(plan->partitions, plan->cap * sizeof *plan->partitions);
     }
+}
+
+static void merge_plan_add(struct merge_plan *plan, const struct merge_partition *part)
+{
+    ASSERT(plan->count < plan->cap);
     plan->partitions[plan->count++] = *part;
     plan->unmerged_bytes += part->unmerged_bytes;
     plan->unmerged_extents += part->unmerged_extents;
@@ -130,6 +137,7 @@ enum err merge_plan_survey(struct keeper *k, struct merge_plan *ret, struct erro
             merge_plan_fini(&plan);
             return FAIL(e, ERR_STOPPING, "keeper: stopping");
         }
+        merge_plan_reserve(&plan);
         struct core *core = k->host.lock(k->host.arg);
         slot_count = core_slot_count(core);
         uint32_t walked = 0;
@@ -196,4 +204,18 @@ uint32_t merge_plan_take(struct keeper *k, const struct merge_partition *part, i
     }
     k->host.unlock(k->host.arg);
     return taken;
+}
+
+bool merge_plan_is_live(struct keeper *k, const struct merge_partition *part, const struct extent *extent)
+{
+    struct core *core = k->host.lock(k->host.arg);
+    const struct partition *p = merge_partition_find(core, part);
+    uint32_t index = p == NULL ? 0 : partition_extent_search(p, extent->base_offset);
+    bool is_live = p != NULL && index < partition_extent_count(p);
+    if (is_live) {
+        const struct extent *there = partition_extent(p, index);
+        is_live = there->object == extent->object && there->position == extent->position;
+    }
+    k->host.unlock(k->host.arg);
+    return is_live;
 }
