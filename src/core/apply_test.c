@@ -278,7 +278,7 @@ static void data_offsets_and_facts(void **state)
     rig_fini(&rig);
 }
 
-static void data_never_overflows_offsets(void **state)
+static void data_widest_spans(void **state)
 {
     (void)state;
     struct rig rig;
@@ -509,7 +509,7 @@ int main(void)
         cmocka_unit_test(limits_are_configs),
         cmocka_unit_test(config_set_against_a_revision_28),
         cmocka_unit_test(data_offsets_and_facts),
-        cmocka_unit_test(data_never_overflows_offsets),
+        cmocka_unit_test(data_widest_spans),
         cmocka_unit_test(depends_on_needs_a_new_append),
         cmocka_unit_test(trim_moves_forward_only_29_46),
         cmocka_unit_test(epoch_raise_24),

@@ -43,8 +43,8 @@ enum err producer_judge(const struct producer *producer, const struct item_data 
     if (producer == NULL) {
         return ERR_OK; // nothing known: expired, evicted or new; any sequence may come
     }
-    if (item->producer_epoch < producer->epoch && !plant_is(PLANT_NO_EPOCH_FENCE)) {
-        return ERR_INVALID_PRODUCER_EPOCH;
+    if (item->producer_epoch < producer->epoch) {
+        return plant_is(PLANT_NO_EPOCH_FENCE) ? ERR_OK : ERR_INVALID_PRODUCER_EPOCH;
     }
     if (item->producer_epoch != producer->epoch) {
         return item->base_sequence == 0 ? ERR_OK : ERR_OUT_OF_ORDER_SEQUENCE;

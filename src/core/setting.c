@@ -180,8 +180,8 @@ static const struct setting settings[] = {
             "The largest request; a larger one closes its connection.")
     ROW_INT("fetch.max.bytes", NULL, STATIC, "57671680", 1024, I32, "bytes",
             "The most that one fetch answer holds, save for a first batch that is larger.")
-    ROW_INT("max.connections", NULL, DYNAMIC, "2147483647", 0, I32, "", "Connections at once.")
-    ROW_INT("max.connections.per.ip", NULL, DYNAMIC, "2147483647", 0, I32, "",
+    ROW_INT("max.connections", NULL, STATIC, "20000", 0, I32, "", "Connections at once.")
+    ROW_INT("max.connections.per.ip", NULL, STATIC, "20000", 0, I32, "",
             "Connections at once from one address.")
     ROW_LONG("connections.max.idle.ms", NULL, STATIC, "600000", -1, I64, "ms",
              "How long a connection may be idle; -1 is for ever.")
@@ -195,21 +195,23 @@ static const struct setting settings[] = {
     // ---- broker: ours
     ROW_TEXT("strom.cluster.id", NULL, STATIC, NULL, NULL,
              "The cluster's id, for a new data directory; made by chance if not given.")
-    ROW_LONG("strom.wal.file.bytes", NULL, STATIC, "67108864", 4194304, 1LL << 40, "bytes",
+    ROW_LONG("strom.wal.file.bytes", NULL, STATIC, "67108864", 1048576, 1LL << 30, "bytes",
              "Size of a file of the write-ahead log; the largest batch must fit into one.")
-    ROW_LONG("strom.disk.reserve.bytes", NULL, STATIC, "268435456", 0, I64, "bytes",
+    ROW_LONG("strom.disk.reserve.bytes", NULL, STATIC, "67108864", 0, I64, "bytes",
              "Free space below which records are refused, so that cleaning up stays possible.")
-    ROW_LONG("strom.memory.max.bytes", NULL, STATIC, "0", 0, I64, "bytes",
-             "Memory for caches, state, requests and decompression together; 0 is a quarter of the machine's.")
+    ROW_LONG("strom.memory.max.bytes", NULL, STATIC, "1073741824", 67108864, I64, "bytes",
+             "Memory for everything that travels: requests, the tail cache, responses being sent.")
     ROW_LONG("strom.tail.cache.bytes", NULL, STATIC, "67108864", 0, I64, "bytes",
              "Memory for the newest records, from which consumers that keep up are served.")
-    ROW_LONG("strom.merge.wal.bytes", NULL, DYNAMIC, "268435456", 4194304, I64, "bytes",
+    ROW_LONG("strom.segment.cache.bytes", NULL, STATIC, "16777216", 65536, I64, "bytes",
+             "Memory for the indexes of merged objects.")
+    ROW_LONG("strom.merge.wal.bytes", NULL, DYNAMIC, "268435456", 16384, I64, "bytes",
              "Unmerged bytes of the write-ahead log that start a merge.")
     ROW_LONG("strom.merge.extents.max", NULL, DYNAMIC, "200000", 64, I64, "",
              "Unmerged extents that start a merge.")
     ROW_LONG("strom.merge.age.ms", NULL, DYNAMIC, "600000", 1, I64, "ms",
              "Age of unmerged records that starts a merge.")
-    ROW_LONG("strom.snapshot.wal.bytes", NULL, DYNAMIC, "134217728", 1048576, I64, "bytes",
+    ROW_LONG("strom.snapshot.wal.bytes", NULL, DYNAMIC, "134217728", 16384, I64, "bytes",
              "Bytes of the write-ahead log since the last snapshot that start the next one.")
     ROW_LONG("strom.producer.ids.max", NULL, DYNAMIC, "1000000", 1, I64, "",
              "Pairs of partition and idempotent producer that are remembered; the longest idle go first.")
