@@ -1,0 +1,345 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "load_requests.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "record/build.h"
+#include "support.h"
+#include "wire/messages.h"
+#include "wire/wire.h"
+
+enum {
+    PRODUCE_VERSION = 13,
+    FETCH_VERSION = 16,
+    CREATE_TOPICS_VERSION = 7,
+    METADATA_VERSION = 12,
+    MESSAGE_MAX = 64 << 20,
+    PARTITION_MARK = 0x51525354,
+    PRODUCE_TIMEOUT_MS = 30000,
+    LEADER_TRIES_MAX = 200,
+    LEADER_PAUSE_US = 10000,
+};
+static const int64_t offset_mark = 0x5152535455565758;
+
+static int64_t wall_ms(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_REALTIME, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+void batch_make(struct buf *out, size_t batch_bytes, size_t record_bytes, int32_t *ret_records)
+{
+    uint8_t *value = mem_alloc(record_bytes);
+    for (size_t i = 0; i < record_bytes; i++) {
+        value[i] = (uint8_t)("abcdefghijklmnopqrstuvwxyz0123456789"[(i * i / 7 + i) % 36]);
+    }
+    struct batch_options options = batch_options_default();
+    struct batch_builder builder;
+    batch_builder_init(&builder, &options);
+    int64_t now_ms = wall_ms();
+    do {
+        batch_builder_append(&builder, now_ms, (struct bytes){NULL, 0}, bytes_of(value, record_bytes), NULL,
+                             0);
+    } while (builder.records.len + record_bytes + BATCH_HEADER_SIZE <= batch_bytes);
+    *ret_records = builder.record_count;
+    struct error e = {0};
+    if (batch_builder_finish(&builder, out, &e) != ERR_OK) {
+        bench_die(0, "batch: %s", e.text);
+    }
+    batch_builder_fini(&builder);
+    mem_free(value);
+}
+
+static size_t find_mark(const uint8_t *data, size_t len, const uint8_t *mark, size_t mark_len)
+{
+    const uint8_t *at = memmem(data, len, mark, mark_len);
+    if (at == NULL) {
+        bench_die(0, "a field that has to be patched is not in the request");
+    }
+    return (size_t)(at - data);
+}
+
+// request_encode appends a whole frame; the length counts external bytes too.
+static void request_encode(struct buf *out, const struct wire_api *api, int16_t version, const void *message,
+                           struct wire_cuts *cuts)
+{
+    const struct wire_request_header header = {api->key, version, 0, STR("bench")};
+    struct error e = {0};
+    size_t start = out->len;
+    buf_be32(out, 0);
+    wire_request_header_encode(&header, out);
+    if (wire_encode(api->request, version, wire_is_flexible(api, version), message, out, cuts, &e) !=
+            ERR_OK ||
+        out->failed) {
+        bench_die(0, "encode %s: %s", api->name, e.text);
+    }
+    size_t external = cuts == NULL ? 0 : wire_cuts_size(cuts);
+    store_be32(out->ptr + start, (uint32_t)(out->len - start - 4 + external));
+}
+
+static void template_fill(struct template *t, const struct buf *request, size_t cut)
+{
+    t->head_len = cut;
+    t->tail_len = request->len - cut;
+    if (t->head_len > sizeof t->head || t->tail_len > sizeof t->tail) {
+        bench_die(0, "a request is larger than its template");
+    }
+    memcpy(t->head, request->ptr, t->head_len);
+    memcpy(t->tail, request->ptr + cut, t->tail_len);
+    uint8_t mark[4];
+    store_be32(mark, PARTITION_MARK);
+    t->partition_at = find_mark(t->head, t->head_len, mark, sizeof mark);
+    store_be32(t->head + t->partition_at, 0);
+}
+
+void produce_template(struct template *ret, struct uuid topic_id, struct bytes batch)
+{
+    struct produce_request_partition partition;
+    struct produce_request_topic topic;
+    struct produce_request request;
+    wire_init(&produce_request_partition_type, &partition);
+    wire_init(&produce_request_topic_type, &topic);
+    wire_init(&produce_request_type, &request);
+    partition.index = PARTITION_MARK;
+    partition.records = (struct wire_records){.external_size = (uint32_t)batch.len, .external = ret};
+    topic.topic_id = topic_id;
+    topic.partitions = &partition;
+    topic.partitions_count = 1;
+    request.acks = -1;
+    request.timeout_ms = PRODUCE_TIMEOUT_MS;
+    request.topics = &topic;
+    request.topics_count = 1;
+    struct buf out;
+    struct wire_cuts cuts = {0};
+    buf_init(&out, MESSAGE_MAX);
+    request_encode(&out, wire_api_find(API_PRODUCE), PRODUCE_VERSION, &request, &cuts);
+    *ret = (struct template){.body = batch};
+    template_fill(ret, &out, cuts.items[0].position);
+    wire_cuts_fini(&cuts);
+    buf_fini(&out);
+}
+
+struct fetch_parts {
+    struct fetch_request_partition partition;
+    struct fetch_request_topic topic;
+    struct fetch_request request;
+};
+
+static void fetch_fill(struct fetch_parts *f, struct uuid topic_id, int32_t fetch_bytes, int32_t max_wait_ms)
+{
+    wire_init(&fetch_request_partition_type, &f->partition);
+    wire_init(&fetch_request_topic_type, &f->topic);
+    wire_init(&fetch_request_type, &f->request);
+    f->partition.partition_max_bytes = fetch_bytes;
+    f->topic.topic_id = topic_id;
+    f->topic.partitions = &f->partition;
+    f->topic.partitions_count = 1;
+    f->request.max_wait_ms = max_wait_ms;
+    f->request.min_bytes = 1;
+    f->request.max_bytes = fetch_bytes;
+    f->request.topics = &f->topic;
+    f->request.topics_count = 1;
+}
+
+void fetch_template(struct template *ret, struct uuid topic_id, int32_t fetch_bytes, int32_t max_wait_ms)
+{
+    struct fetch_parts f;
+    fetch_fill(&f, topic_id, fetch_bytes, max_wait_ms);
+    f.partition.partition = PARTITION_MARK;
+    f.partition.fetch_offset = offset_mark;
+    struct buf out;
+    buf_init(&out, MESSAGE_MAX);
+    request_encode(&out, wire_api_find(API_FETCH), FETCH_VERSION, &f.request, NULL);
+    *ret = (struct template){0};
+    template_fill(ret, &out, out.len);
+    uint8_t mark[8];
+    store_be64(mark, (uint64_t)offset_mark);
+    ret->offset_at = find_mark(ret->head, ret->head_len, mark, sizeof mark);
+    buf_fini(&out);
+}
+
+// Both readers know that the request named one partition. Arrays are compact: count + 1.
+static bool is_one(struct reader *r)
+{
+    return reader_uvarint(r) == 2;
+}
+
+bool produce_answer_read(const uint8_t *data, size_t len, struct answer *ret)
+{
+    struct reader r = reader_init(bytes_of(data, len));
+    reader_take(&r, 4); // length
+    ret->correlation_id = reader_i32(&r);
+    reader_take(&r, 1); // tags of the header
+    bool is_shaped = is_one(&r);
+    reader_take(&r, 16);
+    is_shaped = is_one(&r) && is_shaped;
+    reader_i32(&r); // partition
+    ret->error = reader_i16(&r);
+    ret->base_offset = reader_i64(&r);
+    return is_shaped && !r.failed;
+}
+
+bool fetch_answer_read(const uint8_t *data, size_t len, struct answer *ret)
+{
+    struct reader r = reader_init(bytes_of(data, len));
+    reader_take(&r, 4); // length
+    ret->correlation_id = reader_i32(&r);
+    reader_take(&r, 1 + 4); // tags of the header, throttle time
+    ret->error = reader_i16(&r);
+    if (ret->error != 0) {
+        return !r.failed; // an answer to the whole request: no partitions follow
+    }
+    reader_i32(&r); // session
+    bool is_shaped = is_one(&r);
+    reader_take(&r, 16);
+    is_shaped = is_one(&r) && is_shaped;
+    reader_i32(&r); // partition
+    ret->error = reader_i16(&r);
+    ret->high_watermark = reader_i64(&r);
+    reader_take(&r, 8 + 8);                           // last stable offset, log start offset
+    is_shaped = reader_uvarint(&r) <= 1 && is_shaped; // no aborted transactions
+    reader_i32(&r);                                   // preferred replica
+    uint32_t coded = reader_uvarint(&r);
+    ret->records_bytes = coded == 0 ? 0 : (int64_t)coded - 1;
+    ret->base_offset = ret->records_bytes >= 8 ? reader_i64(&r) : -1;
+    return is_shaped && !r.failed;
+}
+
+// ---- blocking calls, for what happens before the measurement
+
+static void send_all(int fd, const uint8_t *data, size_t len)
+{
+    while (len > 0) {
+        ssize_t moved = send(fd, data, len, MSG_NOSIGNAL);
+        if (moved <= 0) {
+            bench_die(errno, "send");
+        }
+        data += moved;
+        len -= (size_t)moved;
+    }
+}
+
+static void recv_all(int fd, uint8_t *data, size_t len)
+{
+    while (len > 0) {
+        ssize_t moved = recv(fd, data, len, 0);
+        if (moved <= 0) {
+            bench_die(moved == 0 ? 0 : errno, "the broker closed the connection");
+        }
+        data += moved;
+        len -= (size_t)moved;
+    }
+}
+
+// call sends one request and decodes its answer, whose memory is the arena's and `in`'s.
+static void call(int fd, int16_t key, int16_t version, const void *request, void *ret_answer, struct buf *in,
+                 struct arena *arena)
+{
+    const struct wire_api *api = wire_api_find(key);
+    struct buf out;
+    buf_init(&out, MESSAGE_MAX);
+    request_encode(&out, api, version, request, NULL);
+    send_all(fd, out.ptr, out.len);
+    buf_fini(&out);
+    uint8_t length[4];
+    recv_all(fd, length, sizeof length);
+    size_t size = load_be32(length);
+    buf_reset(in);
+    uint8_t *data = buf_reserve(in, size);
+    if (data == NULL) {
+        bench_die(0, "an answer of %zu bytes", size);
+    }
+    recv_all(fd, data, size);
+    struct reader r = reader_init(bytes_of(data, size));
+    int32_t correlation_id;
+    struct error e = {0};
+    if (wire_response_header_decode(api, version, &r, &correlation_id) != ERR_OK ||
+        wire_decode(api->response, version, wire_is_flexible(api, version), &r, arena, ret_answer, &e) !=
+            ERR_OK) {
+        bench_die(0, "answer to %s: %s", api->name, e.text);
+    }
+}
+
+static void send_create(int fd, struct str name, int32_t partitions, struct buf *in, struct arena *arena)
+{
+    struct create_topics_request_topic topic;
+    struct create_topics_request request;
+    struct create_topics_response answer;
+    wire_init(&create_topics_request_topic_type, &topic);
+    wire_init(&create_topics_request_type, &request);
+    topic.name = name;
+    topic.num_partitions = partitions;
+    topic.replication_factor = 1;
+    request.topics = &topic;
+    request.topics_count = 1;
+    call(fd, API_CREATE_TOPICS, CREATE_TOPICS_VERSION, &request, &answer, in, arena);
+    enum err err = answer.topics_count == 1 ? answer.topics[0].error : ERR_MALFORMED;
+    if (err != ERR_OK && err != ERR_TOPIC_EXISTS) {
+        struct str why = answer.topics_count == 1 ? answer.topics[0].error_message : STR("no topic");
+        bench_die(0, "create topic: error %d " STR_FMT, (int)err, STR_ARG(why));
+    }
+}
+
+struct uuid topic_create(int fd, struct str name, int32_t partitions)
+{
+    struct buf in;
+    struct arena arena;
+    buf_init(&in, MESSAGE_MAX);
+    arena_init(&arena, MESSAGE_MAX);
+    send_create(fd, name, partitions, &in, &arena);
+    struct uuid id = {0};
+    for (int tries = 0; uuid_is_zero(id); tries++) {
+        struct metadata_request_topic topic;
+        struct metadata_request request;
+        struct metadata_response answer;
+        wire_init(&metadata_request_topic_type, &topic);
+        wire_init(&metadata_request_type, &request);
+        topic.name = name;
+        request.topics = &topic;
+        request.topics_count = 1;
+        request.allow_auto_topic_creation = false;
+        arena_reset(&arena);
+        call(fd, API_METADATA, METADATA_VERSION, &request, &answer, &in, &arena);
+        bool is_ready = answer.topics_count == 1 && answer.topics[0].error == ERR_OK &&
+                        answer.topics[0].partitions_count >= partitions;
+        for (int32_t i = 0; is_ready && i < answer.topics[0].partitions_count; i++) {
+            is_ready = answer.topics[0].partitions[i].leader_id >= 0;
+        }
+        if (is_ready) {
+            id = answer.topics[0].topic_id;
+        } else if (tries == LEADER_TRIES_MAX) {
+            bench_die(0, "topic " STR_FMT " did not come up with %d partitions", STR_ARG(name),
+                      (int)partitions);
+        } else {
+            usleep(LEADER_PAUSE_US);
+        }
+    }
+    arena_fini(&arena);
+    buf_fini(&in);
+    return id;
+}
+
+int64_t partition_end(int fd, struct uuid topic_id, int32_t partition)
+{
+    struct buf in;
+    struct arena arena;
+    buf_init(&in, MESSAGE_MAX);
+    arena_init(&arena, MESSAGE_MAX);
+    struct fetch_parts f;
+    fetch_fill(&f, topic_id, 1, 0);
+    f.partition.partition = partition;
+    struct fetch_response answer;
+    call(fd, API_FETCH, FETCH_VERSION, &f.request, &answer, &in, &arena);
+    if (answer.topics_count != 1 || answer.topics[0].partitions_count != 1 ||
+        answer.topics[0].partitions[0].error != ERR_OK) {
+        bench_die(0, "partition %d cannot be fetched", (int)partition);
+    }
+    int64_t end = answer.topics[0].partitions[0].high_watermark;
+    arena_fini(&arena);
+    buf_fini(&in);
+    return end;
+}
