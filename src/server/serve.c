@@ -73,6 +73,9 @@ static enum err open_engine(struct server *s, struct uuid *ret_cluster_id, struc
     struct engine_local_options options;
     engine_local_options_init(&options);
     options.wal_file_bytes = config_i64(s->config, STR("strom.wal.file.bytes"));
+    if (options.wal_first_bytes > options.wal_file_bytes) {
+        options.wal_first_bytes = options.wal_file_bytes;
+    }
     options.disk_reserve_bytes = config_i64(s->config, STR("strom.disk.reserve.bytes"));
     options.fatal = on_fatal;
     options.fatal_arg = s;

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+// broker_host.c - the program of a simulated broker: the whole server, with settings that make everything
+// happen soon: small WAL files, early merges, frequent snapshots, a tiny tail cache.
+#include <stdio.h>
+
+#include "base/assert.h"
+#include "base/mem.h"
+#include "order_engine.h"
+#include "scenario.h"
+#include "server/serve.h"
+
+#define MS 1000000LL
+
+struct setup {
+    const char *key;
+    int64_t min;
+    int64_t max;
+};
+static const struct setup setups[] = {
+    {"strom.wal.file.bytes", 1 << 20, 2 << 20},
+    {"strom.merge.wal.bytes", 32 << 10, 512 << 10},
+    {"strom.merge.extents.max", 64, 4096},
+    {"strom.merge.age.ms", 1000, 60000},
+    {"strom.snapshot.wal.bytes", 64 << 10, 512 << 10},
+    {"strom.tail.cache.bytes", 0, 256 << 10},
+    {"log.retention.check.interval.ms", 1000, 60000},
+};
+
+static void fatal(void *arg, const struct error *e)
+{
+    struct broker_host *host = arg;
+    sim_trace(host->scenario->world, "fatal: %s", e->text);
+    sim_process_kill(host->process); // as the real process would: gone at once, the page cache stays
+}
+
+static void on_trace(void *arg, enum trace_level level, struct str line)
+{
+    struct broker_host *host = arg;
+    (void)level;
+    sim_trace(host->scenario->world, STR_FMT, STR_ARG(line));
+    if (host->scenario->is_verbose) {
+        printf("  %s " STR_FMT "\n", host->address, STR_ARG(line));
+    }
+}
+
+static void config_fill(struct scenario *s, struct broker_host *host, struct config *config)
+{
+    char text[128];
+    struct error e;
+    for (size_t i = 0; i < sizeof setups / sizeof setups[0]; i++) {
+        int64_t range = setups[i].max - setups[i].min + 1;
+        int64_t value = setups[i].min + (int64_t)sim_rand(s->world, (uint64_t)range);
+        value -= setups[i].min >= 4096 ? value % 4096 : 0;
+        snprintf(text, sizeof text, "%s=%lld", setups[i].key, (long long)value);
+        if (config_assign(config, str_from_c(text), STR("sim"), &e) != ERR_OK) {
+            assert_fail(e.text, __FILE__, __LINE__);
+        }
+    }
+    snprintf(text, sizeof text, "listeners=%s:%d", host->address, BROKER_PORT);
+    enum err err = config_assign(config, str_from_c(text), STR("sim"), &e);
+    err = err == ERR_OK ? config_assign(config, STR("http.listeners="), STR("sim"), &e) : err;
+    err = err == ERR_OK ? config_assign(config, STR("strom.listen.unprotected=true"), STR("sim"), &e) : err;
+    err = err == ERR_OK ? config_assign(config, STR("auto.create.topics.enable=false"), STR("sim"), &e) : err;
+    err =
+        err == ERR_OK ? config_assign(config, STR("strom.disk.reserve.bytes=1048576"), STR("sim"), &e) : err;
+    if (err != ERR_OK) {
+        assert_fail(e.text, __FILE__, __LINE__);
+    }
+}
+
+static void broker_main(struct env *env, void *arg)
+{
+    struct broker_host *host = arg;
+    struct scenario *s = host->scenario;
+    struct config config;
+    config_init(&config);
+    config_fill(s, host, &config);
+    struct tracer *tracer = tracer_create(env, TRACE_INFO, on_trace, host);
+    struct server_options options = {.tracer = tracer, .fatal = fatal, .fatal_arg = host};
+    if (s->is_shared) {
+        options.take_engine = order_engine_open(env, s->order_store, host->index);
+    }
+    struct server *server = NULL;
+    struct error e = {0};
+    enum err err = server_start(env, &config, &options, &server, &e);
+    if (err != ERR_OK) {
+        snprintf(host->reason, sizeof host->reason, "%s", e.text);
+        sim_trace(s->world, "does not start: %s", e.text);
+        if (s->is_verbose) {
+            printf("  %s does not start: %s\n", host->address, e.text);
+        }
+        host->was_refused = s->rot_happened && err != ERR_NO_SPACE && err != ERR_STORAGE;
+        bool is_excused = s->rot_happened || s->has_full_disk;
+        if (!is_excused) {
+            checker_fail(s->checker, "the broker does not start: %s", e.text);
+        }
+    } else {
+        while (!host->must_stop) {
+            clock_sleep_until(env->clock, clock_mono_ns(env->clock) + 20 * MS);
+        }
+        server_stop(server);
+    }
+    tracer_destroy(tracer);
+    config_fini(&config);
+}
+
+void broker_host_start(struct broker_host *host)
+{
+    char name[32];
+    host->must_stop = false;
+    host->was_refused = false;
+    host->starts++;
+    snprintf(name, sizeof name, "broker-%d.%llu", host->index, (unsigned long long)host->starts);
+    host->process =
+        sim_process_start(host->scenario->world, name, host->address, host->disk, broker_main, host);
+}

@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: Apache-2.0
+// main.c - strom_sim: runs worlds by seed and says which fail, and how to see one again.
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/assert.h"
+#include "base/plant.h"
+#include "scenario.h"
+
+struct options {
+    uint64_t seeds;
+    uint64_t first;
+    int64_t seconds; // time box; 0 = none
+    enum plant plant;
+    bool is_local;
+    bool is_shared;
+    bool is_verbose;
+    bool is_twice;
+    bool is_plants; // run every planted bug
+};
+
+static uint64_t current_seed;
+static bool current_shared;
+static enum plant current_plant;
+
+static void print_replay(void)
+{
+    printf("replay: ./dev sim --seeds 1 --first %llu --engine %s%s%s --verbose\n",
+           (unsigned long long)current_seed, current_shared ? "shared" : "local",
+           current_plant != PLANT_NONE ? " --plant " : "",
+           current_plant != PLANT_NONE ? plant_name(current_plant) + 6 : "");
+    fflush(stdout);
+}
+
+static int64_t now_s(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return t.tv_sec;
+}
+
+static bool run_seed(const struct options *o, uint64_t seed, bool is_shared, struct checker_counts *total)
+{
+    const struct run_options run = {.is_verbose = o->is_verbose, .is_shared = is_shared};
+    uint64_t hash = 0;
+    struct checker_counts counts;
+    current_seed = seed;
+    current_shared = is_shared;
+    bool is_fine = simulate(seed, &run, &hash, &counts);
+    if (is_fine && (o->is_twice || seed % 100 == 0)) {
+        uint64_t again = 0;
+        is_fine = simulate(seed, &run, &again, &counts);
+        if (is_fine && hash != again) {
+            printf("seed %llu: not deterministic: two runs gave different traces\n",
+                   (unsigned long long)seed);
+            is_fine = false;
+        }
+    }
+    total->sent += counts.sent;
+    total->acked += counts.acked;
+    total->read += counts.read;
+    return is_fine;
+}
+
+static int run_seeds(const struct options *o)
+{
+    struct checker_counts total = {0};
+    uint64_t passed = 0;
+    uint64_t failed = 0;
+    int64_t started_s = now_s();
+    plant_set(o->plant);
+    current_plant = o->plant;
+    for (uint64_t seed = o->first; seed < o->first + o->seeds; seed++) {
+        if (o->seconds > 0 && now_s() - started_s >= o->seconds) {
+            printf("time box of %lld s reached after %llu seeds\n", (long long)o->seconds,
+                   (unsigned long long)(seed - o->first));
+            break;
+        }
+        for (int shared = 0; shared < 2; shared++) {
+            if (shared ? !o->is_shared : !o->is_local) {
+                continue;
+            }
+            if (run_seed(o, seed, shared, &total)) {
+                passed++;
+            } else {
+                failed++;
+                print_replay();
+            }
+        }
+        if (failed > 0 && (o->plant != PLANT_NONE || failed >= 5)) {
+            break;
+        }
+    }
+    printf("%llu records sent, %llu acknowledged, %llu read, in %lld s\n", (unsigned long long)total.sent,
+           (unsigned long long)total.acked, (unsigned long long)total.read, (long long)(now_s() - started_s));
+    printf("%llu passed, %llu failed\n", (unsigned long long)passed, (unsigned long long)failed);
+    return failed == 0 ? 0 : 1;
+}
+
+// Each planted bug runs in a child, which must fail: an assert counts as found too.
+static int run_plants(struct options o)
+{
+#ifndef STROM_PLANTED_BUGS
+    (void)o;
+    printf("built without -Dplanted_bugs=true\n");
+    return 2;
+#endif
+    int missed = 0;
+    int found = 0;
+    for (int plant = 1; plant < PLANT_COUNT; plant++) {
+        o.plant = (enum plant)plant;
+        fflush(stdout);
+        pid_t child = fork();
+        if (child == 0) {
+            if (!o.is_verbose && freopen("/dev/null", "w", stdout) == NULL) {
+                _exit(0);
+            }
+            if (freopen("/dev/null", "w", stderr) == NULL) {
+                _exit(0);
+            }
+            _exit(run_seeds(&o));
+        }
+        int status = 0;
+        waitpid(child, &status, 0);
+        bool is_found = !(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+        printf("%s %-28s %s\n", is_found ? "found " : "MISSED", plant_name(o.plant), plant_text(o.plant));
+        found += is_found;
+        missed += !is_found;
+    }
+    printf("%d passed, %d failed\n", found, missed);
+    return missed == 0 ? 0 : 1;
+}
+
+static void usage(void)
+{
+    printf("Usage: strom_sim [--seeds N] [--first M] [--seconds S] [--engine local|shared|both]\n"
+           "                 [--plant NAME | --plants] [--twice] [--verbose]\n"
+           "Runs the whole server in N simulated worlds and checks that nothing acknowledged is lost.\n");
+}
+
+int main(int argc, char **argv)
+{
+    struct options o = {.seeds = 100, .first = 1, .is_local = true, .is_shared = true};
+    for (int i = 1; i < argc; i++) {
+        const char *value = i + 1 < argc ? argv[i + 1] : "";
+        if (strcmp(argv[i], "--seeds") == 0) {
+            o.seeds = strtoull(value, NULL, 10);
+            i++;
+        } else if (strcmp(argv[i], "--first") == 0) {
+            o.first = strtoull(value, NULL, 10);
+            i++;
+        } else if (strcmp(argv[i], "--seconds") == 0) {
+            o.seconds = strtoll(value, NULL, 10);
+            i++;
+        } else if (strcmp(argv[i], "--plant") == 0) {
+            o.plant = plant_find(str_from_c(value));
+            i++;
+        } else if (strcmp(argv[i], "--engine") == 0) {
+            o.is_local = strcmp(value, "shared") != 0;
+            o.is_shared = strcmp(value, "local") != 0;
+            i++;
+        } else if (strcmp(argv[i], "--plants") == 0) {
+            o.is_plants = true;
+        } else if (strcmp(argv[i], "--twice") == 0) {
+            o.is_twice = true;
+        } else if (strcmp(argv[i], "--verbose") == 0) {
+            o.is_verbose = true;
+        } else {
+            usage();
+            return strcmp(argv[i], "--help") == 0 ? 0 : 2;
+        }
+    }
+    assert_hook_set(print_replay);
+    return o.is_plants ? run_plants(o) : run_seeds(&o);
+}
