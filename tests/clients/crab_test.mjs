@@ -25,8 +25,17 @@ async function fetch (topic, offset, count) {
   })
   await consumer.subscribe([{ topic, partitionOffset: [{ partition: 0, offset: { offset } }] }])
   const got = []
+  let noticed = false
   while (got.length < count) {
-    const messages = await consumer.recvBatch(100, 2000)
+    let messages
+    try {
+      messages = await consumer.recvBatch(100, 2000)
+    } catch (error) {
+      // librdkafka asks for the coordinator of a group that nobody uses, and tells us the answer once.
+      check(/UnsupportedVersion/.test(error.message) && !noticed, error.message)
+      noticed = true
+      continue
+    }
     got.push(...messages)
     check(messages.length > 0, `only ${got.length} of ${count} records came`)
   }

@@ -166,6 +166,8 @@ class Load:
             if message.error().code() == KafkaError._PARTITION_EOF:
                 unfinished.discard(partition)
                 return
+            if message.error().code() == KafkaError.UNSUPPORTED_VERSION:
+                return  # the answer to a look for a group that nobody uses
             if message.error().retriable() or message.error().code() in (KafkaError._TRANSPORT,
                                                                          KafkaError._ALL_BROKERS_DOWN):
                 return

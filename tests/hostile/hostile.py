@@ -143,7 +143,7 @@ class Enemy:
     def attack_unknown_versions(self):
         """ApiVersions tells which versions there are (KIP-511); anything else ends."""
         with self.connect() as c:
-            answer = c.ask(request(API_VERSIONS, 99, b''))
+            answer = c.ask(request(API_VERSIONS, 99, b'', flexible=True))
             check(struct.unpack('>h', answer[4:6])[0] == 35, 'ApiVersions 99 should answer UNSUPPORTED_VERSION')
             c.ask(request(API_VERSIONS, 0, b''))
         self.must_close(request(METADATA, 99, b''), 'Metadata 99')

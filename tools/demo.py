@@ -1,0 +1,224 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""demo.py - the main job on real input, in half a minute: a week of the world's earthquakes goes into Strom with one
+standard Kafka client, the broker is killed with -9 in the middle, and another client reads everything back.
+
+Run it as `./dev demo`. It uses ports and a directory of its own, ends by itself and leaves nothing behind.
+"""
+import argparse
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import time
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, os.path.join(ROOT, 'tests', 'support'))
+from broker import Broker, BrokerFailed  # noqa: E402
+
+from confluent_kafka import Producer  # noqa: E402
+from confluent_kafka.admin import AdminClient, NewTopic  # noqa: E402
+
+DATA = os.path.join(ROOT, 'tests/clients/node_modules/vega-datasets/data/earthquakes.json')
+TOPIC, PARTITIONS = 'earthquakes', 3
+REPLAY_TOPIC, REPLAY_TIMES = 'earthquakes-replayed', 60
+STRONGEST = 8
+COLOUR = sys.stdout.isatty() and 'NO_COLOR' not in os.environ
+
+
+class DemoFailed(Exception):
+    """Strom did not do what the demo is there to show."""
+
+
+def paint(code, text):
+    return f'\033[{code}m{text}\033[0m' if COLOUR else text
+
+
+def heading(text):
+    print('\n' + paint('1;36', text), flush=True)
+
+
+def fact(name, value):
+    print(f'  {name:<28} {paint("1", value)}', flush=True)
+
+
+def digest(pairs):
+    """One checksum over all (key, value) pairs, whatever their order."""
+    total = hashlib.sha256()
+    for key, value in sorted(pairs):
+        total.update(len(key).to_bytes(4, 'big') + key + len(value).to_bytes(4, 'big') + value)
+    return total.hexdigest()[:16]
+
+
+def earthquakes():
+    """(key, value, milliseconds) of each event, oldest first."""
+    with open(DATA, encoding='utf-8') as f:
+        features = json.load(f)['features']
+    features.sort(key=lambda feature: feature['properties']['time'])
+    return [(feature['id'].encode(), json.dumps(feature, separators=(',', ':')).encode(), feature['properties']['time'])
+            for feature in features]
+
+
+def create(bootstrap, topic):
+    admin = AdminClient({'bootstrap.servers': bootstrap})
+    keep = {'retention.ms': '-1'}  # these events are years old: the default week of retention would let them go
+    for future in admin.create_topics([NewTopic(topic, PARTITIONS, 1, config=keep)]).values():
+        future.result(20)
+
+
+class Writer:
+    """confluent-kafka as an idempotent producer; counts what the broker has promised to keep."""
+
+    def __init__(self, bootstrap):
+        self.acknowledged = 0
+        self.refused = []
+        self.producer = Producer({'bootstrap.servers': bootstrap, 'enable.idempotence': True, 'acks': 'all',
+                                  'compression.type': 'zstd', 'linger.ms': 5, 'reconnect.backoff.max.ms': 200,
+                                  'queue.buffering.max.messages': 1000000, 'log_level': 2})
+
+    def _delivered(self, error, _message):
+        if error is None:
+            self.acknowledged += 1
+        else:
+            self.refused.append(error)
+
+    def send(self, topic, rows):
+        for key, value, at_ms in rows:
+            self.producer.produce(topic, value=value, key=key, timestamp=at_ms, on_delivery=self._delivered)
+            self.producer.poll(0)
+
+    def finish(self):
+        left = self.producer.flush(60)
+        if left or self.refused:
+            raise DemoFailed(f'{left} records without an answer, refused: {self.refused[:1]}')
+
+
+def read_back(bootstrap, topic):
+    """Everything in the topic, read by kcat: [(partition, offset, key, value)]."""
+    rows = []
+    for partition in range(PARTITIONS):
+        out = subprocess.run(['kcat', '-b', bootstrap, '-C', '-t', topic, '-p', str(partition), '-o', 'beginning', '-e',
+                              '-q', '-f', '%p\t%o\t%k\t%s\n'], capture_output=True, check=False, timeout=60)
+        if out.returncode != 0:
+            raise DemoFailed(f'kcat: {out.stderr.decode(errors="replace")}')
+        for line in out.stdout.splitlines():
+            number, offset, key, value = line.split(b'\t', 3)
+            rows.append((int(number), int(offset), key, value))
+    return rows
+
+
+def count_fetched(bootstrap, topic):
+    """Reads the topic as fast as kcat can and returns how many bytes of values came."""
+    total = 0
+    for partition in range(PARTITIONS):
+        out = subprocess.run(['kcat', '-b', bootstrap, '-C', '-t', topic, '-p', str(partition), '-o', 'beginning', '-e',
+                              '-q', '-f', '%S\n'], capture_output=True, check=True, timeout=120)
+        total += sum(map(int, out.stdout.split()))
+    return total
+
+
+def show_strongest(rows):
+    quakes = [json.loads(value) for _, _, _, value in rows]
+    quakes.sort(key=lambda quake: -(quake['properties']['mag'] or 0))
+    print(f'  {"magnitude":>9}  {"when (UTC)":<16}  {"depth":>7}  where')
+    for quake in quakes[:STRONGEST]:
+        when = time.strftime('%Y-%m-%d %H:%M', time.gmtime(quake['properties']['time'] / 1000))
+        depth = f'{quake["geometry"]["coordinates"][2]:.0f} km'
+        magnitude = f'{quake["properties"]["mag"]:9.1f}'
+        print(f'  {paint("1;33", magnitude)}  {when}  {depth:>7}  {quake["properties"]["place"]}')
+
+
+def show_survival(broker, quakes):
+    """Produces, kills the broker half way, starts it again, and compares what is there with what was sent."""
+    writer = Writer(broker.bootstrap)
+    half = len(quakes) // 2
+    writer.send(TOPIC, quakes[:half])
+    while writer.acknowledged < half // 2:
+        writer.producer.poll(0.01)
+    writer.send(TOPIC, quakes[half:half + 200])  # these are under way when it dies
+    before = writer.acknowledged
+    broker.kill()
+    fact('killed with -9', f'{before} of {len(quakes)} acknowledged, {half + 200 - before} under way')
+    seconds = broker.start()
+    fact('started again', f'listening after {seconds * 1000:.0f} ms')
+    writer.send(TOPIC, quakes[half + 200:])
+    writer.finish()
+    rows = read_back(broker.bootstrap, TOPIC)
+    sent, got = digest((k, v) for k, v, _ in quakes), digest((k, v) for _, _, k, v in rows)
+    fact('sent', f'{len(quakes)} records, checksum {sent}')
+    fact('read back', f'{len(rows)} records, checksum {got}')
+    for partition in range(PARTITIONS):
+        offsets = [offset for p, offset, _, _ in rows if p == partition]
+        if offsets != list(range(len(offsets))):
+            raise DemoFailed(f'the offsets of partition {partition} have gaps')
+    if sent != got:
+        raise DemoFailed('what came back is not what was sent')
+    print('  ' + paint('1;32', 'nothing lost, nothing doubled'))
+    return rows
+
+
+def show_speed(broker, quakes):
+    create(broker.bootstrap, REPLAY_TOPIC)
+    writer = Writer(broker.bootstrap)
+    size = sum(len(value) for _, value, _ in quakes) * REPLAY_TIMES
+    begin = time.monotonic()
+    for _ in range(REPLAY_TIMES):
+        writer.send(REPLAY_TOPIC, quakes)
+    writer.finish()
+    produced = time.monotonic() - begin
+    begin = time.monotonic()
+    if count_fetched(broker.bootstrap, REPLAY_TOPIC) != size:
+        raise DemoFailed('the replay came back in another size')
+    fetched = time.monotonic() - begin
+    count = len(quakes) * REPLAY_TIMES
+    for what, seconds in (('produced (Python, acks=all)', produced), ('fetched (kcat)', fetched)):
+        fact(what, f'{count:,} records in {seconds:.2f} s: {count / seconds:,.0f}/s, {size / seconds / 1e6:.0f} MB/s')
+    fact('memory of the broker', f'{broker.rss_bytes() / 1e6:.0f} MB')
+
+
+def explore(binary):
+    binary = os.path.relpath(binary)
+    print(f"""  {binary} serve                      a broker of your own, data in ./strom-data
+  {binary} topic create quakes --partitions 3
+  kcat -b 127.0.0.1:9092 -P -t quakes                    write lines, Ctrl-D ends
+  {binary} consume quakes --from-beginning
+  {binary} --help                     README.md has more""")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('--broker', default=os.path.join(ROOT, 'build/src/server/strom'))
+    options = parser.parse_args()
+    quakes = earthquakes()
+    broker = Broker(options.broker)
+    try:
+        heading('Strom starts')
+        seconds = broker.start()
+        fact('listening', f'after {seconds * 1000:.0f} ms on {broker.bootstrap}')
+        fact('memory', f'{broker.rss_bytes() / 1e6:.0f} MB')
+        create(broker.bootstrap, TOPIC)
+
+        heading(f'{len(quakes)} earthquakes of one week go in, and the broker is killed on the way')
+        rows = show_survival(broker, quakes)
+
+        heading('The strongest of them, as kcat read them')
+        show_strongest(rows)
+
+        heading(f'The same week {REPLAY_TIMES} times over')
+        show_speed(broker, quakes)
+        if broker.stop() != 0:
+            raise DemoFailed('it did not stop cleanly')
+
+        heading('Explore further')
+        explore(options.broker)
+        return 0
+    except (DemoFailed, BrokerFailed) as e:
+        print(f'\n{paint("1;31", "The demo failed")}: {e}\n{broker.log_tail()}', file=sys.stderr)
+        return 1
+    finally:
+        broker.close()
+
+
+if __name__ == '__main__':
+    sys.exit(main())
