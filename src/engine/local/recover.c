@@ -4,7 +4,7 @@
 #include "base/assert.h"
 #include "base/mem.h"
 
-enum { WAL_FILES_MAX = 1 << 20, PLACES_MAX = 1 << 26, COPY_BYTES = 1 << 20 };
+enum { WAL_FILES_MAX = 1 << 20, PLACES_MAX = 1 << 26 };
 
 void recovery_init(struct recovery *r, struct disk *disk, const struct store_meta *meta, uint64_t after_lsn,
                    uint64_t mark_lsn)
@@ -419,87 +419,6 @@ enum err recovery_scan(struct recovery *r, struct error *e)
     r->cut_file = w.file;
     r->cut_position = w.position;
     return recovery_judge(r, &w, e);
-}
-
-// ---- mending
-
-static enum err place_rewrite(struct wal_reader *r, struct file *file, const struct frame_place *place,
-                              uint8_t *copy, struct error *e)
-{
-    int64_t end = place->next < r->size ? place->next : r->size;
-    for (int64_t at = place->position; at < end;) {
-        size_t len = (size_t)(end - at < COPY_BYTES ? end - at : COPY_BYTES);
-        enum err rc = file_read_exact(r->file, at, copy, len, e);
-        if (rc == ERR_OK) {
-            rc = file_write_bytes(file, at, bytes_of(copy, len), e);
-        }
-        if (rc != ERR_OK) {
-            return rc;
-        }
-        at += (int64_t)len;
-    }
-    return ERR_OK;
-}
-
-static enum err recovery_mend_file(struct recovery *r, uint32_t index, struct file *file, uint8_t *copy,
-                                   bool *ret_is_changed, struct error *e)
-{
-    static const uint8_t zeros[FRAME_HEADER_SIZE];
-    enum err rc = ERR_OK;
-    for (uint32_t i = 0; i < r->unsure.count && rc == ERR_OK; i++) {
-        if (r->unsure.ptr[i].file == index && !plant_is(PLANT_NO_TAIL_REWRITE)) {
-            rc = place_rewrite(&r->reader, file, &r->unsure.ptr[i], copy, e);
-            *ret_is_changed = true;
-        }
-    }
-    for (uint32_t i = 0; i < r->stale.count && rc == ERR_OK; i++) {
-        if (r->stale.ptr[i].file == index) {
-            rc = file_write_bytes(file, r->stale.ptr[i].position, bytes_of(zeros, sizeof zeros), e);
-            *ret_is_changed = true;
-        }
-    }
-    return rc;
-}
-
-static bool places_have_file(const struct frame_places *p, uint32_t index)
-{
-    for (uint32_t i = 0; i < p->count; i++) {
-        if (p->ptr[i].file == index) {
-            return true;
-        }
-    }
-    return false;
-}
-
-enum err recovery_mend(struct recovery *r, struct error *e)
-{
-    ASSERT(r->verdict != LOG_ROTTEN);
-    uint8_t *copy = mem_alloc(COPY_BYTES);
-    enum err rc = ERR_OK;
-    for (uint32_t i = 0; i < r->file_count && rc == ERR_OK; i++) {
-        if (!places_have_file(&r->unsure, i) && !places_have_file(&r->stale, i)) {
-            continue;
-        }
-        char text[LOCAL_PATH_SIZE];
-        struct file *file = NULL;
-        bool is_changed = false;
-        rc = recovery_open(r, i, e);
-        if (rc == ERR_OK) {
-            rc =
-                disk_open(r->disk, local_path(text, "wal", r->files[i].number, ".wal"), DISK_WRITE, &file, e);
-        }
-        if (rc != ERR_OK) {
-            break;
-        }
-        rc = recovery_mend_file(r, i, file, copy, &is_changed, e);
-        if (rc == ERR_OK && is_changed) {
-            rc = file_sync(file, e);
-        }
-        file_close(file);
-        r->reader.window_len = 0; // shows what was there before
-    }
-    mem_free(copy);
-    return rc;
 }
 
 // ---- delivery

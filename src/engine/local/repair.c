@@ -195,7 +195,10 @@ static void repair_report(const struct repair *r)
 
 static enum err repair_run(struct repair *r, struct error *e)
 {
-    enum err rc = meta_read(r->env->disk, &r->meta, e);
+    enum err rc = r->is_dry_run ? ERR_OK : recovery_resume(r->env->disk, e);
+    if (rc == ERR_OK) {
+        rc = meta_read(r->env->disk, &r->meta, e);
+    }
     if (rc == ERR_OK) {
         rc = repair_snapshot_find(r, e);
     }

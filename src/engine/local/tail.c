@@ -144,7 +144,10 @@ static enum err tail_run(struct local *l, struct recovery *r,
                          enum err (*deliver)(void *arg, const struct ordered *o, struct error *e), void *arg,
                          struct error *e)
 {
-    enum err rc = recovery_scan(r, e);
+    enum err rc = recovery_resume(l->disk, e);
+    if (rc == ERR_OK) {
+        rc = recovery_scan(r, e);
+    }
     if (rc != ERR_OK) {
         return rc;
     }

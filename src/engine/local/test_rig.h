@@ -3,8 +3,11 @@
 #ifndef ENGINE_LOCAL_TEST_RIG_H
 #define ENGINE_LOCAL_TEST_RIG_H
 
-#include <stdarg.h>
 #include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
 #include <cmocka.h>
 
 #include "base/buf.h"
@@ -24,6 +27,8 @@ struct rig {
     enum err tail_rc;
     uint32_t fatal_count;
 };
+
+void rig_dir_remove(const char *dir); // rig_test.c
 
 static inline void rig_fatal(void *arg, const struct error *e)
 {
@@ -101,9 +106,7 @@ static inline void rig_fini(struct rig *r)
         rig_close(r, false);
     }
     test_replay_fini(&r->replay);
-    char command[128];
-    (void)snprintf(command, sizeof command, "rm -rf '%s'", r->dir);
-    assert_int_equal(system(command), 0);
+    rig_dir_remove(r->dir);
 }
 
 static inline struct ordered rig_order_as(struct rig *r, uint64_t number, uint32_t batch_count,
