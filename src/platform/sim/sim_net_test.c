@@ -142,14 +142,35 @@ static void run_to_end(struct pair *pair)
 
 enum { STREAM = 200000 };
 struct stream {
+    bool is_upload; // the client sends
     size_t received;
-    enum err server_err;
-    enum err client_err;
+    enum err sender_err;
+    enum err receiver_err;
 };
 
 static uint8_t stream_byte(size_t i)
 {
     return (uint8_t)(i * 131 + i / 257);
+}
+
+static void stream_send(struct io *io, struct stream *stream)
+{
+    uint8_t *data = mem_alloc(STREAM);
+    for (size_t i = 0; i < STREAM; i++) {
+        data[i] = stream_byte(i);
+    }
+    stream->sender_err = io_send(io, data, STREAM);
+    mem_free(data);
+}
+
+static void stream_recv(struct io *io, struct stream *stream)
+{
+    uint8_t *data = mem_alloc(STREAM + 1);
+    stream->receiver_err = io_recv(io, data, STREAM + 1, &stream->received);
+    for (size_t i = 0; i < stream->received; i++) {
+        ASSERT(data[i] == stream_byte(i));
+    }
+    mem_free(data);
 }
 
 static void stream_server(struct env *env, void *arg)
@@ -160,12 +181,11 @@ static void stream_server(struct env *env, void *arg)
     char name[SOCK_NAME_SIZE];
     ASSERT(str_has_prefix(sock_peer_name(io.sock, name), STR("10.0.0.2:")));
     ASSERT(str_equal(sock_local_name(io.sock, name), STR("10.0.0.1:9092")));
-    uint8_t *data = mem_alloc(STREAM);
-    for (size_t i = 0; i < STREAM; i++) {
-        data[i] = stream_byte(i);
+    if (stream->is_upload) {
+        stream_recv(&io, stream);
+    } else {
+        stream_send(&io, stream);
     }
-    stream->server_err = io_send(&io, data, STREAM);
-    mem_free(data);
     io_close(&io);
     sock_close(listener);
 }
@@ -174,12 +194,11 @@ static void stream_client(struct env *env, void *arg)
 {
     struct stream *stream = arg;
     struct io io = io_connect(env, STR("10.0.0.1"));
-    uint8_t *data = mem_alloc(STREAM + 1);
-    stream->client_err = io_recv(&io, data, STREAM + 1, &stream->received);
-    for (size_t i = 0; i < stream->received; i++) {
-        ASSERT(data[i] == stream_byte(i));
+    if (stream->is_upload) {
+        stream_send(&io, stream);
+    } else {
+        stream_recv(&io, stream);
     }
-    mem_free(data);
     io_close(&io);
 }
 
@@ -189,7 +208,7 @@ static void test_stream(void **state)
     int whole = 0;
     int cut = 0;
     for (uint64_t seed = 0; seed < SEEDS; seed++) {
-        struct stream stream = {0};
+        struct stream stream = {.is_upload = seed % 8 >= 4};
         struct pair pair = pair_create(seed, stream_server, stream_client, &stream);
         struct sim_net_faults faults = sim_net_faults_draw(pair.world);
         faults.small_segment = 500;
@@ -197,7 +216,7 @@ static void test_stream(void **state)
         faults.buffer_bytes = 100 + seed * 300;
         sim_net_set_faults(pair.world, &faults);
         run_to_end(&pair);
-        assert_int_equal(stream.client_err, ERR_CLOSED);
+        assert_int_equal(stream.receiver_err, ERR_CLOSED);
         assert_true(stream.received <= STREAM);
         whole += stream.received == STREAM;
         cut += stream.received < STREAM;
@@ -445,20 +464,30 @@ static void heal(void *arg)
 static void test_block_and_heal(void **state)
 {
     (void)state;
-    static const char *const rules[][2] = {{"10.0.0.1", "10.0.0.2"}, {"10.0.0.2", "*"}, {"*", "*"}};
-    for (size_t i = 0; i < 3; i++) {
-        struct stream stream = {0};
+    static const struct {
+        const char *from;
+        const char *to;
+        bool is_upload;
+        bool is_at_start; // else while the stream flows
+    } rows[] = {
+        {"10.0.0.1", "10.0.0.2", false, false},
+        {"10.0.0.2", "10.0.0.1", true, false},
+        {"10.0.0.2", "*", false, true},
+        {"10.0.0.1", "*", true, true},
+        {"*", "*", false, false},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct stream stream = {.is_upload = rows[i].is_upload};
         struct pair pair = pair_create(i, stream_server, stream_client, &stream);
-        sim_net_set_faults(pair.world, &(struct sim_net_faults){.delay_ns_max = MS});
+        sim_net_set_faults(pair.world, &(struct sim_net_faults){.delay_ns_min = MS, .delay_ns_max = MS});
         int64_t start_ns = sim_world_now_ns(pair.world);
-        if (i != 0) { // 0: cut while the stream flows
-            sim_net_block(pair.world, rules[i][0], rules[i][1]);
+        if (!rows[i].is_at_start) {
+            sim_world_run(pair.world, &(struct sim_limits){.until_ns = start_ns + 3 * MS});
         }
-        sim_world_run(pair.world, &(struct sim_limits){.until_ns = start_ns + MS});
-        sim_net_block(pair.world, rules[i][0], rules[i][1]);
+        sim_net_block(pair.world, rows[i].from, rows[i].to);
         sim_world_at(pair.world, start_ns + 60 * SECOND, heal, pair.world);
         sim_world_run(pair.world, &(struct sim_limits){.until_ns = start_ns + 59 * SECOND});
-        assert_true(sim_process_is_alive(pair.client));
+        assert_true(sim_process_is_alive(rows[i].is_upload ? pair.server : pair.client));
         run_to_end(&pair);
         assert_int_equal(stream.received, STREAM);
     }

@@ -85,9 +85,14 @@ static void test_same_seed_same_run(void **state)
     uint64_t before = 0;
     for (uint64_t seed = 0; seed < 50; seed++) {
         uint64_t hash = busy_hash(seed);
-        void *noise = mem_alloc(1000 + seed * 64); // addresses must not matter
+        void *noise[8]; // addresses must not matter
+        for (size_t i = 0; i < 8; i++) {
+            noise[i] = mem_alloc(seed % 2 == 0 ? 512 : 64 << i);
+        }
         assert_true(busy_hash(seed) == hash);
-        mem_free(noise);
+        for (size_t i = 0; i < 8; i++) {
+            mem_free(noise[i]);
+        }
         assert_true(hash != before);
         before = hash;
     }
@@ -99,6 +104,68 @@ static void test_thousand_worlds(void **state)
     for (uint64_t seed = 0; seed < 1000; seed++) {
         busy_hash(seed);
     }
+}
+
+// ---- mutual exclusion, although the holder is switched away inside
+
+enum { RIVALS = 4, ROUNDS = 50 };
+struct rivals {
+    struct env *env;
+    struct mutex outer;
+    struct mutex inner;
+    int inside;
+    int rounds;
+    int switches; // rounds during which another fiber took a step
+    uint64_t steps;
+};
+
+static void rival_run(void *arg)
+{
+    struct rivals *r = arg;
+    for (int i = 0; i < ROUNDS; i++) {
+        mutex_lock(&r->outer);
+        ASSERT(r->inside++ == 0);
+        uint64_t before = ++r->steps;
+        mutex_lock(&r->inner); // may let others run
+        r->rounds++;
+        r->switches += r->steps != before;
+        mutex_unlock(&r->inner);
+        ASSERT(--r->inside == 0);
+        mutex_unlock(&r->outer);
+        r->steps++;
+        clock_sleep_until(r->env->clock, 0);
+        r->steps++;
+    }
+}
+
+static void rivals_main(struct env *env, void *arg)
+{
+    struct rivals *r = arg;
+    r->env = env;
+    mutex_init(&r->outer, env->threads);
+    mutex_init(&r->inner, env->threads);
+    struct thread *threads[RIVALS];
+    for (int i = 0; i < RIVALS; i++) {
+        threads[i] = thread_start(env->threads, "rival", rival_run, r);
+    }
+    for (int i = 0; i < RIVALS; i++) {
+        thread_join(env->threads, threads[i]);
+    }
+    mutex_fini(&r->outer);
+    mutex_fini(&r->inner);
+}
+
+static void test_mutex(void **state)
+{
+    (void)state;
+    struct sim_world *world = sim_world_create(1);
+    sim_world_set_schedule(world, &(struct sim_schedule){.lock_switch_permille = 500});
+    struct rivals rivals = {0};
+    sim_process_start(world, "rivals", "h", NULL, rivals_main, &rivals);
+    assert_int_equal(sim_world_run(world, NULL), SIM_DONE);
+    assert_int_equal(rivals.rounds, RIVALS * ROUNDS);
+    assert_true(rivals.switches > 20);
+    sim_world_destroy(world);
 }
 
 // ---- time
@@ -440,6 +507,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_same_seed_same_run),
         cmocka_unit_test(test_thousand_worlds),
+        cmocka_unit_test(test_mutex),
         cmocka_unit_test(test_time),
         cmocka_unit_test(test_stops),
         cmocka_unit_test(test_leaks),
