@@ -7,18 +7,17 @@
 #include "core/core.h"
 
 enum {
-    PRODUCER_WINDOW = 5,            // batches remembered per producer (Kafka's duplicate window)
-    PARTITION_EPOCHS_MAX = 1024,    // older leader epochs kept per partition
-    EXTENT_LENGTH_MAX = 4 << 20,    // bytes to which appends of one bundle grow one extent
-    TICK_EXPIRE_MAX = 1000,         // producers that one TICK expires
-    INSERT_EVICT_MAX = 2,           // producers that one new producer pushes out
-    RECLAIM_PARTITIONS_MAX = 64,    // deleted partitions freed per bundle
-    RECLAIM_THINGS_MAX = 4096,      // extents and producers freed per bundle
-    SCRATCH_BYTES_MAX = 64 << 20,   // decoded form of one item
-    SNAPSHOT_VERSION = 1,           //
-    SNAPSHOT_KEEP_BYTES = 1 << 20,  // memory that the buffer of saved records keeps between steps
-    SNAPSHOT_RECORD_HEAD_SIZE = 5,  // body_length, kind
-    SNAPSHOT_PREAMBLE_SIZE = 8 + 4, // magic, version
+    PRODUCER_WINDOW = 5,          // batches remembered per producer (Kafka's duplicate window)
+    PARTITION_EPOCHS_MAX = 1024,  // older leader epochs kept per partition
+    EXTENT_LENGTH_MAX = 4 << 20,  // bytes to which appends of one bundle grow one extent
+    TICK_EXPIRE_MAX = 1000,       // producers that one TICK expires
+    INSERT_EVICT_MAX = 2,         // producers that one new producer pushes out
+    RECLAIM_PARTITIONS_MAX = 64,  // deleted partitions freed per bundle
+    RECLAIM_THINGS_MAX = 4096,    // extents and producers freed per bundle
+    SCRATCH_BYTES_MAX = 64 << 20, // decoded form of one item
+    SNAPSHOT_VERSION = 1,
+    SNAPSHOT_KEEP_BYTES = 1 << 20, // memory that the buffer of saved records keeps between steps
+    SNAPSHOT_RECORD_HEAD_SIZE = 5, // body_length, kind
 };
 
 enum record_kind {
@@ -210,8 +209,7 @@ void topic_partitions_add(struct core *core, struct topic *topic, int32_t count)
 void topic_free(struct topic *topic);
 // topics_reclaim gives back a bounded amount of the memory of deleted topics.
 void topics_reclaim(struct apply *a);
-struct topic *topic_by_name(const struct core *core, struct str name);
-// slot_topic_find: ERR_UNKNOWN_TOPIC_ID, ERR_UNKNOWN_PARTITION.
+// partition_get: ERR_UNKNOWN_TOPIC_ID, ERR_UNKNOWN_PARTITION.
 enum err partition_get(const struct core *core, struct uuid topic_id, int32_t index, struct partition **ret);
 
 // ---- partitions.c

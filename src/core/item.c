@@ -4,12 +4,11 @@
 #include "core/core_private.h"
 
 enum {
-    FRAME_HEAD_SIZE = 6,       // kind, version, depends_on
-    CONFIG_SIZE_MIN = 2 + 4,   // an empty key and an empty value
-    EXTENT_NAME_SIZE = 32,     //
-    EXTENT_SIZE = 32 + 24,     //
-    ITEM_VERSION = 1,          // of every kind today
-    CONFIG_COUNT_SIZE_MIN = 2, //
+    FRAME_HEAD_SIZE = 6,     // kind, version, depends_on
+    CONFIG_SIZE_MIN = 2 + 4, // an empty key and an empty value
+    EXTENT_NAME_SIZE = 32,
+    EXTENT_SIZE = EXTENT_NAME_SIZE + 24,
+    ITEM_VERSION = 1, // of every kind today
 };
 
 // ---- shared with the snapshot

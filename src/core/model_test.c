@@ -52,7 +52,7 @@ static struct model_partition *model_find(struct model *m, struct uuid id, int32
     return t->partitions[index];
 }
 
-// model_forget drops all batches of the producer used longest ago; false if none is known at all.
+// model_oldest finds the last batch of the producer used longest ago, and how many producers are known.
 static bool model_oldest(struct model *m, struct model_partition **ret_p, struct model_batch *ret_newest,
                          uint32_t *ret_known)
 {

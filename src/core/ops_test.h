@@ -6,6 +6,8 @@
 
 #include "core/rig_test.h"
 
+#include <stdio.h>
+
 enum { OPS_SENT = 32, OPS_PLANS = 4, OPS_TOPICS = 6, OPS_OLD_MAX = 6, OPS_FRESH_MAX = 3 };
 
 struct ops_plan {

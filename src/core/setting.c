@@ -63,7 +63,8 @@ static const struct setting settings[] = {
              "Bytes kept locally with tiered storage; -2 is retention.bytes.")
     ROW_LONG("local.retention.ms", "log.local.retention.ms", TOPIC, "-2", -2, I64, "ms",
              "Time kept locally with tiered storage; -2 is retention.ms.")
-    ROW_LONG("max.compaction.lag.ms", "log.cleaner.max.compaction.lag.ms", TOPIC, "9223372036854775807", 1, I64,
+    ROW_LONG("max.compaction.lag.ms", "log.cleaner.max.compaction.lag.ms", TOPIC,
+            "9223372036854775807", 1, I64,
              "ms", "The longest time that a record may wait for compaction.")
     ROW_INT("max.message.bytes", "message.max.bytes", TOPIC, "1048588", 0, I32, "bytes",
             "The largest record batch, as sent, that is accepted.")
@@ -108,7 +109,8 @@ static const struct setting settings[] = {
     ROW_INT("compression.gzip.level", NULL, DYNAMIC, "-1", -1, 9, "", "Default of compression.gzip.level.")
     ROW_INT("compression.lz4.level", NULL, DYNAMIC, "9", 1, 17, "", "Default of compression.lz4.level.")
     ROW_TEXT("compression.type", NULL, DYNAMIC, "producer", COMPRESSIONS, "Default of compression.type.")
-    ROW_INT("compression.zstd.level", NULL, DYNAMIC, "3", -131072, 22, "", "Default of compression.zstd.level.")
+    ROW_INT("compression.zstd.level", NULL, DYNAMIC, "3", -131072, 22, "",
+            "Default of compression.zstd.level.")
     ROW_LONG("log.cleaner.delete.retention.ms", NULL, DYNAMIC, "86400000", 0, I64, "ms",
              "Default of delete.retention.ms.")
     ROW_LONG("log.segment.delete.delay.ms", NULL, DYNAMIC, "60000", 0, I64, "ms",
@@ -143,8 +145,10 @@ static const struct setting settings[] = {
              "Default of retention.ms; overrides log.retention.minutes and log.retention.hours.")
     ROW_INT("log.retention.minutes", NULL, STATIC, NULL, -1, I32, "minutes",
             "Default of retention.ms, in minutes; overrides log.retention.hours.")
-    ROW_INT("log.retention.hours", NULL, STATIC, "168", -1, I32, "hours", "Default of retention.ms, in hours.")
-    ROW_INT("log.segment.bytes", NULL, DYNAMIC, "1073741824", 1048576, I32, "bytes", "Default of segment.bytes.")
+    ROW_INT("log.retention.hours", NULL, STATIC, "168", -1, I32, "hours",
+            "Default of retention.ms, in hours.")
+    ROW_INT("log.segment.bytes", NULL, DYNAMIC, "1073741824", 1048576, I32, "bytes",
+            "Default of segment.bytes.")
     ROW_LONG("log.roll.ms", NULL, DYNAMIC, NULL, 1, I64, "ms",
              "Default of segment.ms; overrides log.roll.hours.")
     ROW_INT("log.roll.hours", NULL, STATIC, "168", 1, I32, "hours", "Default of segment.ms, in hours.")

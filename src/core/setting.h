@@ -86,7 +86,7 @@ enum { SETTING_NUMBER_SIZE = 24 };
 // is converted into `number`. ret_source may be NULL.
 struct str setting_lookup(const struct setting *setting, const struct setting_layers *layers,
                           char number[SETTING_NUMBER_SIZE], enum setting_source *ret_source);
-// Typed look-ups by name; UNREACHABLE if the table has no such setting of that type. A text that does not
+// Typed look-ups by name; a crash if the table has no such setting of that type. A text that does not
 // parse or is out of range counts as not set.
 int64_t setting_number(struct str name, enum setting_scope scope, const struct setting_layers *layers);
 bool setting_boolean(struct str name, enum setting_scope scope, const struct setting_layers *layers);
