@@ -36,7 +36,7 @@
 static const struct setting settings[] = {
     // ---- topics
     ROW_LIST("cleanup.policy", "log.cleanup.policy", TOPIC, "delete", POLICIES,
-             "What happens to old records: delete by age and size, compact by key, both, or neither if empty.")
+             "What happens to old records: delete by age and size, compact by key, both, or neither.")
     ROW_INT("compression.gzip.level", "compression.gzip.level", TOPIC, "-1", -1, 9, "",
             "Level when the broker compresses with gzip; -1 is the codec's default.")
     ROW_INT("compression.lz4.level", "compression.lz4.level", TOPIC, "9", 1, 17, "",
