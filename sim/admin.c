@@ -109,6 +109,10 @@ void admin_main(struct env *env, void *arg)
             bool exists = false;
             is_fine = create_topic(&c, name, PARTITIONS_PER_TOPIC, &exists);
             created += exists ? 1 : 0;
+            if (created == TOPICS) {
+                client_sleep(&c, s->is_shared ? 1000 * MS : 0); // every broker has caught up
+                s->topics_are_ready = true;
+            }
         } else {
             is_fine = churn(&c, s);
         }

@@ -36,7 +36,10 @@ static void fatal(void *arg, const struct error *e)
 static void on_trace(void *arg, enum trace_level level, struct str line)
 {
     struct broker_host *host = arg;
-    (void)level;
+    if (level == TRACE_ERROR && !host->scenario->rot_happened && !host->scenario->has_sync_errors) {
+        checker_fail(host->scenario->checker, "the broker reports damage where there is none: " STR_FMT,
+                     STR_ARG(line));
+    }
     sim_trace(host->scenario->world, STR_FMT, STR_ARG(line));
     if (host->scenario->is_verbose) {
         printf("  %s " STR_FMT "\n", host->address, STR_ARG(line));
@@ -90,7 +93,7 @@ static void broker_main(struct env *env, void *arg)
             printf("  %s does not start: %s\n", host->address, e.text);
         }
         host->was_refused = s->rot_happened && err != ERR_NO_SPACE && err != ERR_STORAGE;
-        bool is_excused = s->rot_happened || s->has_full_disk;
+        bool is_excused = s->rot_happened || s->has_full_disk || s->has_sync_errors;
         if (!is_excused) {
             checker_fail(s->checker, "the broker does not start: %s", e.text);
         }

@@ -181,6 +181,24 @@ static bool take_partition(struct consumer *c, const struct fetch_response_parti
     return true;
 }
 
+// slow_call reads the answer only after a while: what waits in the socket must not change meanwhile.
+static struct fetch_response *slow_call(struct consumer *c, const struct fetch_request *request)
+{
+    int32_t sent = 0;
+    int32_t received = 0;
+    struct bytes frame;
+    if (!client_send(&c->client, API_FETCH, FETCH_VERSION, request, &sent, CALL_MS * MS)) {
+        return NULL;
+    }
+    client_sleep(&c->client, (int64_t)sim_rand(c->s->world, 3000) * MS);
+    if (!client_receive(&c->client, CALL_MS * MS, &frame)) {
+        client_drop(&c->client);
+        return NULL;
+    }
+    struct fetch_response *r = client_decode(&c->client, API_FETCH, FETCH_VERSION, frame, &received);
+    return received == sent ? r : NULL;
+}
+
 // fetch asks for all partitions, or for one.
 static bool fetch(struct consumer *c, int only)
 {
@@ -210,7 +228,10 @@ static bool fetch(struct consumer *c, int only)
             asked->partition_max_bytes = sim_chance(c->s->world, 300) ? 700 : 1 << 20;
         }
     }
-    struct fetch_response *r = client_call(&c->client, API_FETCH, FETCH_VERSION, request, CALL_MS * MS);
+    bool is_slow = !c->is_final && sim_chance(c->s->world, 30);
+    struct fetch_response *r = is_slow
+                                   ? slow_call(c, request)
+                                   : client_call(&c->client, API_FETCH, FETCH_VERSION, request, CALL_MS * MS);
     arena_fini(&arena);
     if (r == NULL) {
         return false;
@@ -272,6 +293,7 @@ void consumer_main(struct env *env, void *arg)
             client_drop(&c->client);
             client_sleep(&c->client, 5 * MS);
         }
+        client_sleep(&c->client, (int64_t)sim_rand(c->s->world, 5) * MS);
         if (sim_chance(c->s->world, 10)) { // look at old records again: they must not have changed
             int partition = (int)sim_rand(c->s->world, PARTITIONS);
             c->position[partition] = (int64_t)sim_rand(c->s->world, (uint64_t)c->position[partition] + 1);

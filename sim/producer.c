@@ -22,6 +22,7 @@ struct pending {
     int32_t sequence;
     struct buf batch;
     int32_t correlation;
+    int16_t epoch;
     bool is_sent;
     bool was_sent; // at least once: the broker may have it
 };
@@ -32,6 +33,7 @@ struct producer {
     struct client client;
     bool is_idempotent;
     int64_t producer_id;
+    int16_t epoch;
     int32_t next_sequence[PARTITIONS];
     struct pending window[WINDOW];
     int pending_count;
@@ -63,7 +65,7 @@ static void build_batch(struct producer *p, struct pending *b)
     options.codec = (enum codec)sim_rand(world(p), CODEC_COUNT);
     if (p->is_idempotent) {
         options.producer_id = p->producer_id;
-        options.producer_epoch = 0;
+        options.producer_epoch = b->epoch;
         options.base_sequence = b->sequence;
     }
     struct batch_builder builder;
@@ -133,6 +135,7 @@ static void forget_first(struct producer *p)
 static void reconnect(struct producer *p)
 {
     client_drop(&p->client);
+    client_sleep(&p->client, (int64_t)(1 + sim_rand(world(p), 50)) * MS); // retry.backoff.ms
     for (int i = 0; i < p->pending_count; i++) {
         p->window[i].is_sent = false;
     }
@@ -164,6 +167,11 @@ static bool get_producer_id(struct producer *p)
 static bool take_answer(struct producer *p, enum err err, int64_t base_offset)
 {
     struct pending *b = &p->window[0];
+    if (p->s->is_verbose) {
+        printf("  %lld producer %d partition %d epoch %d sequence %d+%d: %s %lld\n",
+               (long long)sim_world_now_ns(world(p)), p->index, b->partition, b->epoch, b->sequence, b->count,
+               err_name(err), (long long)base_offset);
+    }
     if (err == ERR_OK) {
         checker_acked(p->s->checker, b->partition, p->index, b->number, (uint64_t)b->count, base_offset);
         p->last_base = base_offset;
@@ -207,7 +215,8 @@ static bool receive_one(struct producer *p)
 // resend_last: a retry of an acknowledged batch within the window must be answered with the same offset.
 static bool resend_last(struct producer *p)
 {
-    if (!p->has_last || !p->is_idempotent || p->pending_count > 0 || !sim_chance(world(p), 30)) {
+    if (!p->has_last || !p->is_idempotent || p->pending_count > 0 || p->last.epoch != p->epoch ||
+        !sim_chance(world(p), 30)) {
         return true;
     }
     int32_t sent = 0;
@@ -234,11 +243,52 @@ static bool resend_last(struct producer *p)
     return got->error == ERR_OK;
 }
 
+// bump takes the next epoch, as Java's producer does by itself after some errors (KIP-360): sequences start
+// at 0.
+static void bump(struct producer *p)
+{
+    if (p->is_idempotent && p->pending_count == 0 && sim_chance(world(p), 15)) {
+        p->epoch++;
+        memset(p->next_sequence, 0, sizeof p->next_sequence);
+    }
+}
+
+// zombie sends a batch of the epoch before, to a partition that has seen the new one: it must never be
+// appended (I8).
+static bool zombie(struct producer *p)
+{
+    bool may =
+        p->is_idempotent && p->pending_count == 0 && p->has_last && p->last.epoch == p->epoch && p->epoch > 0;
+    if (!may || !sim_chance(world(p), 100)) {
+        return true;
+    }
+    struct pending b = {.partition = p->last.partition, .count = 1, .epoch = (int16_t)(p->epoch - 1)};
+    build_batch(p, &b);
+    int32_t sent = 0;
+    int32_t received = 0;
+    struct bytes frame;
+    bool is_sent = send_batch(p, &b, &sent) && client_receive(&p->client, TIMEOUT_MS * MS, &frame);
+    buf_fini(&b.batch);
+    struct produce_response *r = is_sent ? client_decode(&p->client, API_PRODUCE, 9, frame, &received) : NULL;
+    if (r == NULL || received != sent) {
+        return false;
+    }
+    enum err err = r->topics[0].partitions[0].error;
+    if (err == ERR_OK) {
+        checker_fail(p->s->checker, "I8: a batch of the fenced epoch %d was appended to partition %d",
+                     b.epoch, b.partition);
+    } else if (err == ERR_INVALID_PRODUCER_EPOCH) {
+        checker_refused(p->s->checker, b.partition, p->index, b.number, 1);
+    }
+    return true;
+}
+
 static void add_batch(struct producer *p)
 {
     struct pending *b = &p->window[p->pending_count++];
     *b = (struct pending){.partition = (int)sim_rand(world(p), PARTITIONS),
                           .count = 1 + (int32_t)sim_rand(world(p), RECORDS_MAX)};
+    b->epoch = p->epoch;
     b->sequence = p->next_sequence[b->partition];
     p->next_sequence[b->partition] += b->count;
     build_batch(p, b);
@@ -247,9 +297,11 @@ static void add_batch(struct producer *p)
 static bool step(struct producer *p)
 {
     int window = p->is_idempotent ? WINDOW : 1;
-    if (!get_producer_id(p) || !resend_last(p)) {
+    client_sleep(&p->client, (int64_t)sim_rand(world(p), 4) * MS);
+    if (!get_producer_id(p) || !resend_last(p) || !zombie(p)) {
         return false;
     }
+    bump(p);
     while (p->s->phase == PHASE_CHAOS && p->pending_count < window && sim_chance(world(p), 700)) {
         add_batch(p);
     }
@@ -283,6 +335,9 @@ void producer_main(struct env *env, void *arg)
     p->is_idempotent = args->index % 2 == 0;
     p->producer_id = -1;
     client_init(&p->client, env);
+    while (!p->s->topics_are_ready && p->s->phase == PHASE_CHAOS) {
+        client_sleep(&p->client, 10 * MS);
+    }
     while (p->s->phase == PHASE_CHAOS || (p->pending_count > 0 && p->s->phase == PHASE_HEAL)) {
         if (p->client.sock == NULL || !step(p)) {
             reconnect(p);

@@ -60,6 +60,7 @@ struct scenario {
     } brokers[BROKERS_MAX];
     void *order_store; // of the shared order
     bool rot_happened;
+    bool topics_are_ready; // producers wait for it, as real ones wait for metadata
     int active_clients;
     uint64_t state_hash; // of the last clean stop
     uint64_t state_hash_lsn;

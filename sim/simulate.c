@@ -6,13 +6,14 @@
 #include <string.h>
 
 #include "base/plant.h"
+#include "engine/local/format.h"
 #include "order_engine.h"
 #include "scenario.h"
 
 #define MS     1000000LL
 #define SECOND (1000 * MS)
 
-enum { STEPS_MAX = 40 * 1000 * 1000 };
+enum { STEPS_MAX = 20 * 1000 * 1000, STEP_NS_MIN = 500, WAL_NUMBERS_MAX = 2000 };
 
 static void draw(struct scenario *s)
 {
@@ -21,9 +22,10 @@ static void draw(struct scenario *s)
     s->broker_count = s->is_shared ? 2 + (int)sim_rand(w, BROKERS_MAX - 1) : 1;
     s->producer_count = 1 + (int)sim_rand(w, PRODUCERS_MAX);
     s->consumer_count = 1 + (int)sim_rand(w, CONSUMERS_MAX);
-    s->chaos_ns = (int64_t)(2 + sim_rand(w, 8)) * SECOND;
+    s->chaos_ns = (int64_t)(2000 + sim_rand(w, 4000)) * MS;
     s->has_trims = sim_chance(w, 500);
     struct sim_schedule schedule = sim_schedule_draw(w);
+    schedule.step_ns = schedule.step_ns < STEP_NS_MIN ? STEP_NS_MIN : schedule.step_ns;
     sim_world_set_schedule(w, &schedule);
     if (s->is_faultless) {
         return;
@@ -105,6 +107,38 @@ static void crash_some_broker(void *arg)
     schedule_crash(s);
 }
 
+// rot_header flips a bit in the metadata of some bundle in some WAL file; false if there is none.
+static bool rot_header(struct scenario *s, struct sim_disk *disk)
+{
+    char path[64];
+    int64_t found = 0;
+    for (int pass = 0; pass < 2; pass++) {
+        int64_t pick = pass == 1 && found > 0 ? (int64_t)sim_rand(s->world, (uint64_t)found) : -1;
+        found = pass == 0 ? 0 : found;
+        int64_t seen = 0;
+        for (int number = 0; number < WAL_NUMBERS_MAX; number++) {
+            snprintf(path, sizeof path, "wal/%020d.wal", number);
+            int64_t size = sim_disk_file_size(disk, str_from_c(path));
+            for (int64_t at = 0; at < size; at += 4096) {
+                uint8_t head[FRAME_HEADER_SIZE] = {0};
+                struct wal_frame frame;
+                sim_disk_read(disk, str_from_c(path), at, head, sizeof head);
+                if (!wal_frame_decode(head, &frame) || frame.position != at || frame.kind != FRAME_BUNDLE) {
+                    continue;
+                }
+                if (pass == 1 && seen == pick) {
+                    return sim_disk_rot(disk, str_from_c(path),
+                                        at + (int64_t)sim_rand(s->world, FRAME_HEADER_SIZE + 80),
+                                        (unsigned)sim_rand(s->world, 8));
+                }
+                seen++;
+            }
+        }
+        found = pass == 0 ? seen : found;
+    }
+    return false;
+}
+
 static void rot_now(void *arg)
 {
     struct broker_host *host = arg;
@@ -114,9 +148,9 @@ static void rot_now(void *arg)
     }
     static const char *const places[] = {"wal", "obj", "snap"};
     const char *place = places[sim_rand(s->world, 3)];
-    if (sim_disk_rot_any(host->disk, str_from_c(place))) {
-        s->rot_happened = true;
-    }
+    bool has_rotted = sim_chance(s->world, 500) ? rot_header(s, host->disk)
+                                                : sim_disk_rot_any(host->disk, str_from_c(place));
+    s->rot_happened = s->rot_happened || has_rotted;
     host->is_held_down = false;
     restart(host);
 }

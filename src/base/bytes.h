@@ -116,7 +116,7 @@ struct reader {
 
 static inline struct reader reader_init(struct bytes b)
 {
-    return (struct reader){b.ptr, b.ptr + b.len, false};
+    return (struct reader){b.ptr, b.len == 0 ? b.ptr : b.ptr + b.len, false};
 }
 static inline size_t reader_left(const struct reader *r)
 {

@@ -25,7 +25,8 @@
     X(PLANT_FORGET_PRODUCERS, "leave producer windows out of snapshots")                                     \
     X(PLANT_WINDOW_OF_ONE, "remember one batch per producer instead of five")                                \
     X(PLANT_DUPLICATE_NEW_OFFSET, "answer a duplicate with the current log end")                             \
-    X(PLANT_FETCH_PAST_HW, "serve bytes of a bundle that is not applied yet")                                \
+    X(PLANT_PATCH_WRONG_OFFSET,                                                                              \
+      "batches read back from the WAL get the offset after their neighbour's first")                         \
     X(PLANT_LOST_COMMIT_RETRY, "order a bundle again after a lost reply instead of asking")                  \
     X(PLANT_RESPONSE_ORDER, "answer produce requests in completion order")                                   \
     X(PLANT_MERGE_DROPS_BATCH, "merge leaves out the last batch of a run")                                   \

@@ -26,6 +26,12 @@ static enum err host_submit(void *arg, const struct item *item, struct outcome *
     return broker_change_wait(arg, item, ret_outcome, e);
 }
 
+static enum err host_submit_all(void *arg, const struct item *items, uint32_t count,
+                                struct outcome *ret_outcomes, struct error *e)
+{
+    return broker_change_wait_all(arg, items, count, ret_outcomes, e);
+}
+
 // ---- opening
 
 static void register_metrics(struct broker *b)
@@ -103,7 +109,8 @@ enum err broker_open(struct env *env, struct engine *engine, const struct broker
     engine_status(engine, &status);
     b->is_shared = status.is_shared;
     b->segments = segment_cache_create(env, engine, options->segment_cache_bytes);
-    enum err err = replay(b, e);
+    enum err err = core_static_configs_set(b->core, options->static_configs, options->static_config_count);
+    err = err == ERR_OK ? replay(b, e) : err;
     if (err != ERR_OK) {
         broker_destroy(b);
         return err;
@@ -199,7 +206,7 @@ static struct keeper_options keeper_options_from(struct broker *b)
 enum err broker_start(struct broker *b, struct error *e)
 {
     struct keeper_options options = keeper_options_from(b);
-    const struct keeper_host host = {b, host_lock, host_unlock, host_submit};
+    const struct keeper_host host = {b, host_lock, host_unlock, host_submit, host_submit_all};
     b->keeper = keeper_create(b->env, b->engine, b->segments, &host, &options, b->tracer, b->metrics);
     mutex_lock(&b->lock);
     b->is_started = true;

@@ -257,6 +257,10 @@ void broker_change(struct broker *b, struct change_op *op);
 // broker_change_wait submits and waits (not on a loop's thread: start-up, keeper, tests).
 enum err broker_change_wait(struct broker *b, const struct item *item, struct outcome *ret_outcome,
                             struct error *e);
+// broker_change_wait_all does it for several; fails only for what concerns all of them, each outcome says its
+// own.
+enum err broker_change_wait_all(struct broker *b, const struct item *items, uint32_t count,
+                                struct outcome *ret_outcomes, struct error *e);
 
 struct topic_spec {
     struct str name;

@@ -12,6 +12,7 @@ enum {
     INLINE_BYTES_MAX = 64 * 1024,       // a front may sync a bundle of this size itself
     INLINE_SYNC_NS_MAX = 2000000,       // while recent syncs are faster than this
     TAIL_ENTRIES_MAX = 1 << 16,         // batches in the tail cache
+    REFUSED_MAX = 1024,                 // remembered refusals of idempotent producers
     DAMAGED_MAX = 1024,                 // remembered rotten places
     FETCH_EXTENTS_MAX = 1024,           // extents of one partition in one response
     BEHIND_DELAY_NS = 50 * 1000 * 1000, // produce waits this long per bundle while the keeper is behind
@@ -78,6 +79,17 @@ struct waiters {
     struct list parts; // struct fetch_part.waiter
 };
 
+// A batch of an idempotent producer that was refused after it had been queued (disk full). Until it comes
+// again, later sequences of that producer must not overtake it: a broker without state for the producer would
+// accept them.
+struct refused {
+    int64_t producer_id;
+    struct uuid topic_id;
+    int32_t partition;
+    int32_t base_sequence;
+    int16_t producer_epoch;
+};
+
 struct damage {
     uint64_t object;
     int64_t position;
@@ -115,7 +127,10 @@ struct broker {
     struct tail tail;
     struct waiters *waiters; // by slot
     uint32_t waiter_count;
-    struct list parked; // struct fetch_op.parked
+    struct list parked;                  // struct fetch_op.parked
+    struct refused refused[REFUSED_MAX]; // a ring, oldest overwritten
+    uint32_t refused_count;
+    uint32_t refused_next;
     struct damage damaged[DAMAGED_MAX];
     uint32_t damaged_count;
     struct broker_port *ports[BROKER_PORTS_MAX];
@@ -152,6 +167,8 @@ void journal_fini(struct broker *b);
 // ---- tail.c (the lock is held)
 void tail_init(struct tail *t, size_t limit);
 void tail_fini(struct tail *t);
+// tail_discard releases a chunk reference once the lock is released.
+void tail_discard(struct tail *t, struct chunk *take_chunk);
 void tail_push(struct tail *t, uint64_t object, int64_t position, struct bytes batch, struct chunk *chunk);
 const struct tail_entry *tail_find(const struct tail *t, uint64_t object,
                                    int64_t position); // the batch covering it

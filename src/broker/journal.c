@@ -80,6 +80,58 @@ void journal_unlock(struct broker *b, struct broker_port *own)
     }
 }
 
+static void submission_finish(struct submission *s)
+{
+    if (s->produce != NULL) {
+        if (--s->produce->pending == 0) {
+            journal_complete(s->produce->port, &s->produce->task);
+        }
+    } else if (--s->change->pending == 0 && s->change->port != NULL) {
+        journal_complete(s->change->port, &s->change->task);
+    }
+}
+
+// ---- what was refused must come first again
+
+static struct refused *refused_find(struct broker *b, const struct item_data *data)
+{
+    for (uint32_t i = 0; i < b->refused_count; i++) {
+        struct refused *r = &b->refused[i];
+        if (r->producer_id == data->producer_id && r->partition == data->partition &&
+            r->producer_epoch == data->producer_epoch && uuid_equal(r->topic_id, data->topic_id)) {
+            return r;
+        }
+    }
+    return NULL;
+}
+
+static void refused_remember(struct broker *b, const struct item_data *data)
+{
+    if (data->producer_id < 0 || refused_find(b, data) != NULL) {
+        return; // the first refused one is the one to wait for
+    }
+    struct refused *r = &b->refused[b->refused_next];
+    b->refused_next = (b->refused_next + 1) % REFUSED_MAX;
+    b->refused_count = b->refused_count < REFUSED_MAX ? b->refused_count + 1 : REFUSED_MAX;
+    *r = (struct refused){data->producer_id, data->topic_id, data->partition, data->base_sequence,
+                          data->producer_epoch};
+}
+
+// overtakes: this batch comes after one of its producer that was refused and has not come again.
+static bool overtakes(struct broker *b, const struct item_data *data)
+{
+    struct refused *r = b->refused_count == 0 || data->producer_id < 0 ? NULL : refused_find(b, data);
+    if (r == NULL) {
+        return false;
+    }
+    if (r->base_sequence != data->base_sequence) {
+        return true;
+    }
+    *r = b->refused[--b->refused_count];
+    b->refused_next = b->refused_count;
+    return false;
+}
+
 // ---- sealing
 
 static void seal_reserve(struct seal *seal, uint32_t count)
@@ -116,6 +168,12 @@ static void seal_take(struct broker *b, struct seal *seal)
         b->queue_first = s->next;
         b->queue_bytes -= s->payload.len;
         b->queue_count--;
+        if (s->item->kind == ITEM_DATA && overtakes(b, &s->item->data)) {
+            *s->outcome = (struct outcome){.err = ERR_OUT_OF_ORDER_SEQUENCE, .base_offset = -1};
+            tail_discard(&b->tail, s->chunk);
+            submission_finish(s);
+            continue;
+        }
         seal_reserve(seal, seal->count + 1);
         seal->subs[seal->count++] = s;
         seal->payload_size += s->payload.len;
@@ -183,17 +241,6 @@ static void seal_build(struct seal *seal)
 
 // ---- applying
 
-static void submission_finish(struct submission *s)
-{
-    if (s->produce != NULL) {
-        if (--s->produce->pending == 0) {
-            journal_complete(s->produce->port, &s->produce->task);
-        }
-    } else if (--s->change->pending == 0 && s->change->port != NULL) {
-        journal_complete(s->change->port, &s->change->task);
-    }
-}
-
 static void waiters_reserve(struct broker *b)
 {
     uint32_t needed = core_slot_count(b->core);
@@ -253,6 +300,9 @@ static enum err apply(struct broker *b, const struct ordered *o, struct seal *se
     fetch_wake(b, &b->facts);
     if (b->keeper != NULL) {
         keeper_objects_dead(b->keeper, b->facts.dead_objects, b->facts.dead_count);
+        if (b->facts.catalogue_changed) {
+            keeper_poke(b->keeper, 0); // retention may have changed
+        }
         keeper_poke(b->keeper, o->meta.len + (seal != NULL ? seal->payload_size : 0));
     }
     return ERR_OK;
@@ -298,9 +348,12 @@ enum err journal_deliver(struct broker *b, const struct ordered *o, struct error
 
 // ---- ordering
 
-static void seal_fail(struct seal *seal, enum err err)
+static void seal_fail(struct broker *b, struct seal *seal, enum err err)
 {
     for (uint32_t i = 0; i < seal->count; i++) {
+        if (seal->subs[i]->item->kind == ITEM_DATA) {
+            refused_remember(b, &seal->subs[i]->item->data);
+        }
         *seal->subs[i]->outcome = (struct outcome){.err = err, .base_offset = -1, .log_start_offset = -1};
     }
 }
@@ -332,6 +385,10 @@ static void journal_commit(struct broker *b)
     b->is_ordering = true;
     struct seal *seal = &b->seal;
     seal_take(b, seal);
+    if (seal->count == 0) {
+        b->is_ordering = false; // all of it came too early
+        return;
+    }
     seal->id = rng_u64(b->env->rng);
     if (b->is_shared) {
         awaiting_add(b, seal);
@@ -364,7 +421,7 @@ static void journal_commit(struct broker *b)
         trace(b->tracer, TRACE_WARN, "a bundle of %u items was refused: %s", seal->count, error.text);
         struct awaiting *own = b->is_shared ? awaiting_find(b, seal->id) : NULL;
         if (!b->is_shared || own != NULL) {
-            seal_fail(seal, err);
+            seal_fail(b, seal, err);
             seal_finish(b, seal);
         }
         if (own != NULL) {
@@ -539,13 +596,14 @@ void broker_change(struct broker *b, struct change_op *op)
     journal_unlock(b, op->port);
 }
 
-enum err broker_change_wait(struct broker *b, const struct item *item, struct outcome *ret_outcome,
-                            struct error *e)
+enum err broker_change_wait_all(struct broker *b, const struct item *items, uint32_t count,
+                                struct outcome *ret_outcomes, struct error *e)
 {
-    struct item copy = *item;
-    struct submission submission;
+    struct item *copies = mem_array(count + 1, sizeof *copies);
+    struct submission *submissions = mem_array(count + 1, sizeof *submissions);
+    memcpy(copies, items, count * sizeof *copies);
     struct change_op op = {
-        .items = &copy, .item_count = 1, .outcomes = ret_outcome, .submissions = &submission};
+        .items = copies, .item_count = count, .outcomes = ret_outcomes, .submissions = submissions};
     broker_change(b, &op);
     mutex_lock(&b->lock);
     cond_signal(&b->work);
@@ -553,8 +611,24 @@ enum err broker_change_wait(struct broker *b, const struct item *item, struct ou
         cond_wait(&b->idle, &b->lock, CLOCK_NEVER);
     }
     journal_unlock(b, NULL);
-    if (ret_outcome->err != ERR_OK) {
-        return FAIL(e, ret_outcome->err, "%s: %s", item_kind_name(item->kind), err_text(ret_outcome->err));
+    mem_free(submissions);
+    mem_free(copies);
+    for (uint32_t i = 0; i < count; i++) {
+        enum err err = ret_outcomes[i].err;
+        if (err == ERR_STOPPING || err == ERR_READ_ONLY || err == ERR_STORAGE || err == ERR_NO_SPACE) {
+            return FAIL(e, err, "%s: %s", item_kind_name(items[i].kind),
+                        err_text(err)); // what concerns them all
+        }
     }
     return ERR_OK;
+}
+
+enum err broker_change_wait(struct broker *b, const struct item *item, struct outcome *ret_outcome,
+                            struct error *e)
+{
+    enum err err = broker_change_wait_all(b, item, 1, ret_outcome, e);
+    if (err == ERR_OK && ret_outcome->err != ERR_OK) {
+        err = FAIL(e, ret_outcome->err, "%s: %s", item_kind_name(item->kind), err_text(ret_outcome->err));
+    }
+    return err;
 }

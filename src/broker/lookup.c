@@ -103,8 +103,9 @@ static enum err search_extent(struct broker_port *port, struct offset_query *q, 
     struct segment_place place = {extent->position, extent->base_offset};
     struct batch_walk walk;
     enum err err = ERR_OK;
-    if ((extent->flags & EXTENT_FINAL) != 0) {
-        err = segment_cache_find_timestamp(b->segments, pin, extent, target, &place, e);
+    if ((extent->flags & EXTENT_FINAL) != 0 &&
+        segment_cache_find_timestamp(b->segments, pin, extent, target, &place, e) != ERR_OK) {
+        place = (struct segment_place){extent->position, extent->base_offset};
     }
     if (err == ERR_OK) {
         err = batch_walk_init(&walk, b, pin, extent, &place, e);

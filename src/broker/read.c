@@ -3,6 +3,7 @@
 // tail cache or the disk; merged objects hold the wire format and are sent from the file.
 #include "base/assert.h"
 #include "base/mem.h"
+#include "base/plant.h"
 #include "broker/broker_private.h"
 
 enum { SEND_FILE_BYTES_MIN = 16384 }; // below, copying is cheaper (measured: storage.md 4.2)
@@ -111,9 +112,9 @@ enum err batch_walk_seek(struct batch_walk *w, struct broker *b, struct object *
 {
     struct segment_place place = {extent->position, extent->base_offset};
     if ((extent->flags & EXTENT_FINAL) != 0 && offset > extent->base_offset) {
-        enum err err = segment_cache_find_offset(b->segments, pin, extent, offset, &place, e);
-        if (err != ERR_OK) {
-            return err;
+        // A damaged footer costs only the index: walk from the start of the extent.
+        if (segment_cache_find_offset(b->segments, pin, extent, offset, &place, e) != ERR_OK) {
+            place = (struct segment_place){extent->position, extent->base_offset};
         }
     }
     enum err err = batch_walk_init(w, b, pin, extent, &place, e);
@@ -208,7 +209,7 @@ static enum err patch_piece(struct broker *b, struct fetch_slice *slice, uint8_t
             return ERR_CORRUPT;
         }
         batch_patch(piece + at, slice->base_offset, slice->leader_epoch);
-        slice->base_offset += (int64_t)header.last_offset_delta + 1;
+        slice->base_offset += plant_is(PLANT_PATCH_WRONG_OFFSET) ? 1 : (int64_t)header.last_offset_delta + 1;
         at += header.size;
     }
     slice->batch_left = at > *len ? (uint32_t)(at - *len) : 0;

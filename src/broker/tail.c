@@ -16,14 +16,19 @@ void tail_init(struct tail *t, size_t limit)
     *t = (struct tail){.limit = limit};
 }
 
-static void tail_evict(struct tail *t)
+void tail_discard(struct tail *t, struct chunk *take_chunk)
 {
-    struct tail_entry *oldest = tail_at(t, t->head);
     if (t->garbage_count == t->garbage_cap) {
         t->garbage_cap = t->garbage_cap == 0 ? 64 : t->garbage_cap * 2;
         t->garbage = mem_realloc(t->garbage, t->garbage_cap * sizeof(struct chunk *));
     }
-    t->garbage[t->garbage_count++] = oldest->chunk;
+    t->garbage[t->garbage_count++] = take_chunk;
+}
+
+static void tail_evict(struct tail *t)
+{
+    struct tail_entry *oldest = tail_at(t, t->head);
+    tail_discard(t, oldest->chunk);
     t->bytes -= oldest->charge;
     t->head++;
 }
