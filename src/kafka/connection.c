@@ -19,12 +19,18 @@ static void on_ready(struct loop_io *io, unsigned ready)
 {
     struct connection *conn = (struct connection *)(void *)((char *)io - offsetof(struct connection, io));
     ASSERT(conn->magic == CONNECTION_MAGIC);
+    if ((ready & io->interest & POLL_CLOSED) != 0) {
+        conn->is_hung = true; // seen while not reading: the step lets go of what waits
+        connection_step(conn);
+        return;
+    }
+    bool was_read_closed = conn->is_read_closed;
     if ((ready & (POLL_READ | POLL_CLOSED)) != 0 && !conn->is_read_closed && !input_read(conn)) {
         connection_close(conn);
         return;
     }
-    if ((ready & POLL_CLOSED) != 0 && conn->is_read_closed) {
-        // Reset, not half closed: the poller would report it until the last request is done.
+    if ((ready & POLL_CLOSED) != 0 && was_read_closed) {
+        // Gone, not half closed: the poller would report it until the last request is done.
         conn->is_unplugged = true;
         loop_io_remove(conn->front->loop, io);
     }
@@ -148,7 +154,7 @@ void connection_step(struct connection *conn)
         connection_close(conn);
         return;
     }
-    if (conn->is_read_closed || conn->front->is_stopping) {
+    if (conn->is_read_closed || conn->is_hung || conn->front->is_stopping) {
         connection_cancel(conn); // nobody waits for new records any more
     }
     unsigned interest = output_is_empty(conn) ? 0 : POLL_WRITE;
@@ -156,6 +162,7 @@ void connection_step(struct connection *conn)
                     conn->answered_bytes <= conn->front->options.output_bytes_max &&
                     !conn->front->is_stopping;
     interest |= may_read ? POLL_READ : 0;
+    interest |= !may_read && !conn->is_read_closed && !conn->is_hung ? POLL_CLOSED : 0;
     if (!conn->is_unplugged) {
         loop_io_set(conn->front->loop, &conn->io, interest);
     }

@@ -60,6 +60,7 @@ struct connection {
     uint8_t *partial;
     size_t partial_len;
     bool is_read_closed; // no more requests come; what came whole is still answered
+    bool is_hung;        // the peer has stopped sending, or is gone: its last bytes are not read yet
     bool is_unplugged;   // the peer is gone altogether: the poller no longer watches the socket
     bool is_starved;
     // requests being worked on or answered, in order

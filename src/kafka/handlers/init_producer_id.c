@@ -4,8 +4,11 @@
 #include "kafka/changes.h"
 #include "kafka/handlers/handlers.h"
 
-static enum err check(const struct init_producer_id_request *in)
+enum { PRODUCER_VERSION_MIN = 3 };
+
+static enum err check(const struct request *rq)
 {
+    const struct init_producer_id_request *in = rq->in;
     if (in->transactional_id.ptr != NULL) {
         return in->transactional_id.len == 0 ? ERR_INVALID_REQUEST : ERR_UNSUPPORTED_VERSION;
     }
@@ -13,7 +16,7 @@ static enum err check(const struct init_producer_id_request *in)
     // Kafka gives a new id either way.
     bool has_id = in->producer_id != -1;
     bool has_epoch = in->producer_epoch != -1;
-    return has_id == has_epoch ? ERR_OK : ERR_INVALID_REQUEST;
+    return rq->version < PRODUCER_VERSION_MIN || has_id == has_epoch ? ERR_OK : ERR_INVALID_REQUEST;
 }
 
 static enum err plan_id(struct change_set *set, uint32_t index, struct item *ret_item, struct error *e)
@@ -38,11 +41,10 @@ static void on_id(struct change_set *set)
 
 static void init_producer_id_handle(struct request *rq)
 {
-    const struct init_producer_id_request *in = rq->in;
     struct init_producer_id_response *out = rq->out;
     out->producer_id = -1;
     out->producer_epoch = -1;
-    out->error = check(in);
+    out->error = check(rq);
     if (out->error != ERR_OK) {
         request_reply(rq);
         return;
