@@ -385,6 +385,26 @@ static void kafka_05_46_log_start_moves_forward(void **state)
     assert_int_equal(fetch_at("forward", 6)->log_start_offset, 6);
 }
 
+// Retention goes by the largest timestamp of a run of batches; what is younger stays.
+static void kafka_05_46_retention(void **state)
+{
+    (void)state;
+    topic_make(&c, "retained", 1, "retention.ms", "3600000");
+    produce(&c, "retained", 0, batch_at(&c, wall_now_ms() - 7200000, 5, true));
+    produce(&c, "retained", 0, batch_at(&c, wall_now_ms(), 5, true));
+    int64_t start = 0;
+    for (int64_t end_ms = now_ms() + 10000; start < 5 && now_ms() < end_ms;) {
+        nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
+        start = list_offset(7, "retained", -2)->offset;
+    }
+    assert_int_equal(start, 5);
+    const struct fetch_response_partition *out = fetch_at("retained", 5);
+    assert_int_equal(out->error, ERR_OK);
+    assert_int_equal(out->log_start_offset, 5);
+    assert_int_equal(out->high_watermark, 10);
+    assert_int_equal(fetch_at("retained", 4)->error, ERR_OFFSET_OUT_OF_RANGE);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, test_setup, test_teardown)
@@ -400,6 +420,7 @@ int main(void)
         TEST(list_offsets_in_steps),
         TEST(kafka_05_29_delete_records),
         TEST(kafka_05_46_log_start_moves_forward),
+        TEST(kafka_05_46_retention),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
