@@ -511,7 +511,7 @@ static bool script_run(const char *script, uint64_t seeds, uint64_t stride, bool
     }
 }
 
-static uint64_t scripts_drawn = 24; // of all short ones, besides the long ones
+static uint64_t scripts_drawn = 10; // of all short ones, besides the long ones
 static uint64_t seeds_per_point = 1;
 
 static void short_scripts(void **state)
@@ -526,7 +526,7 @@ static void short_scripts(void **state)
         if (scripts_drawn != 0) {
             script[2] = ops[pick / OPS / OPS];
         }
-        assert_true(script_run(script, seeds_per_point, scripts_drawn == 0 ? 1 : 3, false));
+        assert_true(script_run(script, seeds_per_point, scripts_drawn == 0 ? 1 : 5, false));
     }
 }
 
@@ -542,14 +542,14 @@ static void long_scripts(void **state)
         "CCSCDCK",            // objects
     };
     for (size_t i = 0; i < sizeof scripts / sizeof scripts[0]; i++) {
-        assert_true(script_run(scripts[i], seeds_per_point, scripts_drawn == 0 ? 1 : 11, false));
+        assert_true(script_run(scripts[i], seeds_per_point, scripts_drawn == 0 ? 1 : 19, false));
     }
 }
 
 static void failing_syncs(void **state)
 {
     (void)state;
-    for (uint64_t seed = 1; seed <= 60 * seeds_per_point; seed++) {
+    for (uint64_t seed = 1; seed <= 30 * seeds_per_point; seed++) {
         struct scenario s = {.seed = seed, .script = "OUBOUUBOIOUB", .has_sync_errors = true};
         bool is_over;
         bool is_fine = scenario_run(&s, &is_over, &the_model);

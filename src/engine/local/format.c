@@ -75,6 +75,10 @@ bool wal_frame_decode(const uint8_t in[FRAME_HEADER_SIZE], struct wal_frame *ret
     if (f.payload_len > payload_len_max || (uint64_t)f.position > position_max) {
         return false;
     }
+    // Nobody writes a frame that vouches for itself or for what comes later.
+    if (f.durable_lsn > f.lsn || (f.kind == FRAME_BUNDLE && f.durable_lsn == f.lsn)) {
+        return false;
+    }
     *ret = f;
     return true;
 }

@@ -100,6 +100,12 @@ static void recovery_each_file(void *arg, struct str name, int64_t size)
     r->files[r->file_count++] = (struct recovery_file){.number = number, .size = size};
 }
 
+// A walk may begin with any frame that the snapshot covers, or with the first bundle after it.
+static uint64_t lsn_limit(const struct recovery *r, const struct wal_frame *f)
+{
+    return r->after_lsn + (f->kind == FRAME_BUNDLE ? 1 : 0);
+}
+
 // Finds the first LSN of every file, and the last file that begins at or before the first bundle wanted.
 static enum err recovery_start(struct recovery *r, uint32_t *ret_index, struct error *e)
 {
@@ -117,7 +123,8 @@ static enum err recovery_start(struct recovery *r, uint32_t *ret_index, struct e
         }
         if (rc == ERR_OK && is_valid) {
             r->files[i].first_lsn = f.lsn;
-            if (f.lsn <= r->after_lsn + 1) {
+            r->durable_lsn = f.durable_lsn > r->durable_lsn ? f.durable_lsn : r->durable_lsn;
+            if (f.lsn <= lsn_limit(r, &f)) {
                 *ret_index = i;
             }
         }
@@ -154,7 +161,7 @@ static bool walk_fits(const struct recovery *r, const struct walk *w, const stru
         return false;
     }
     if (w->next_lsn == 0) {
-        return f->lsn <= r->after_lsn + (f->kind == FRAME_BUNDLE ? 1 : 0);
+        return f->lsn <= lsn_limit(r, f);
     }
     return f->kind == FRAME_BUNDLE ? f->lsn == w->next_lsn : f->lsn + 1 == w->next_lsn;
 }
@@ -249,8 +256,7 @@ static enum err walk_hop(struct recovery *r, struct walk *w, bool *ret_is_found,
             if (rc != ERR_OK || position >= r->files[file].size) {
                 break;
             }
-            uint64_t limit = r->after_lsn + (f.kind == FRAME_BUNDLE ? 1 : 0);
-            if (f.lsn > limit) {
+            if (f.lsn > lsn_limit(r, &f)) {
                 return ERR_OK;
             }
             struct bytes meta, entries;
@@ -356,7 +362,7 @@ static enum err recovery_judge(struct recovery *r, const struct walk *w, struct 
     if (r->after_lsn > r->durable_lsn) {
         r->durable_lsn = r->after_lsn;
     }
-    if (r->is_clean && r->last_lsn == r->mark_lsn && r->has_place) {
+    if (r->is_clean && r->last_lsn == r->mark_lsn && r->durable_lsn == r->mark_lsn && r->has_place) {
         r->verdict = LOG_WHOLE;
         unsure_trim(r);
         ASSERT(r->unsure.count == 0);

@@ -108,7 +108,8 @@ void recovery_init(struct recovery *r, struct disk *disk, const struct store_met
 void recovery_fini(struct recovery *r);
 // recovery_scan fills what is found. ERR_IO and ERR_NO_MEMORY only.
 enum err recovery_scan(struct recovery *r, struct error *e);
-// recovery_mend zeroes stale headers and writes unsure frames again, durably, in `mend.c`. Not on a rotten log.
+// recovery_mend zeroes stale headers and writes unsure frames again, durably, in `mend.c`. Not on a rotten
+// log.
 enum err recovery_mend(struct recovery *r, struct error *e);
 // recovery_resume finishes the mending that a crash interrupted; before every scan that may lead to writing.
 enum err recovery_resume(struct disk *disk, struct error *e);

@@ -6,7 +6,7 @@
 #include "base/mem.h"
 #include "engine/local/local_private.h"
 
-enum { COPY_BYTES = 1 << 20 };
+enum { COPY_BYTES = 1 << 20, LOST_MAX = 100, ROUNDS_MAX = 1000 };
 
 struct repair {
     struct env *env;
@@ -61,11 +61,27 @@ static enum err repair_snapshot_find(struct repair *r, struct error *e)
     return rc;
 }
 
-static struct str lost_path(char text[LOCAL_PATH_SIZE], uint64_t lsn, uint64_t number)
+// A name that is free: what an earlier run kept is not overwritten.
+static enum err lost_path(const struct repair *r, uint64_t number, char text[LOCAL_PATH_SIZE],
+                          struct str *ret_path, struct error *e)
 {
-    int len = snprintf(text, LOCAL_PATH_SIZE, "wal/lost-%llu-%llu", (unsigned long long)lsn,
-                       (unsigned long long)number);
-    return (struct str){text, (size_t)len};
+    uint64_t lsn = r->log.last_lsn + 1;
+    for (int attempt = 0; attempt < LOST_MAX; attempt++) {
+        int len = snprintf(text, LOCAL_PATH_SIZE, "wal/lost-%llu-%llu", (unsigned long long)lsn,
+                           (unsigned long long)number);
+        if (attempt > 0) {
+            len += snprintf(text + len, LOCAL_PATH_SIZE - (size_t)len, ".%d", attempt);
+        }
+        struct file *file;
+        *ret_path = (struct str){text, (size_t)len};
+        enum err rc = disk_open(r->env->disk, *ret_path, DISK_READ, &file, e);
+        if (rc != ERR_OK) {
+            return rc == ERR_NOT_FOUND ? ERR_OK : rc;
+        }
+        file_close(file);
+    }
+    return FAIL(e, ERR_EXISTS, STR_FMT ": move the files that earlier repairs kept out of the way",
+                STR_ARG(*ret_path));
 }
 
 static enum err tail_copy(struct file *from, int64_t position, int64_t size, struct file *to, struct error *e)
@@ -111,8 +127,11 @@ static enum err repair_cut_file(struct repair *r, bool is_copy, struct error *e)
         return rc;
     }
     if (is_copy) {
-        struct str path = lost_path(lost, r->log.last_lsn + 1, f->number);
-        rc = disk_open(r->env->disk, path, DISK_WRITE | DISK_CREATE, &to, e);
+        struct str path;
+        rc = lost_path(r, f->number, lost, &path, e);
+        if (rc == ERR_OK) {
+            rc = disk_open(r->env->disk, path, DISK_WRITE | DISK_CREATE, &to, e);
+        }
         if (rc == ERR_OK) {
             rc = tail_copy(file, r->log.cut_position, f->size, to, e);
             file_close(to);
@@ -130,8 +149,11 @@ static enum err repair_rename_rest(struct repair *r, struct error *e)
     for (uint32_t i = r->log.cut_file + 1; i < r->log.file_count && rc == ERR_OK; i++) {
         char from[LOCAL_PATH_SIZE], to[LOCAL_PATH_SIZE];
         uint64_t number = r->log.files[i].number;
-        rc = disk_rename(r->env->disk, local_path(from, "wal", number, ".wal"),
-                         lost_path(to, r->log.last_lsn + 1, number), e);
+        struct str path;
+        rc = lost_path(r, number, to, &path, e);
+        if (rc == ERR_OK) {
+            rc = disk_rename(r->env->disk, local_path(from, "wal", number, ".wal"), path, e);
+        }
     }
     return rc == ERR_OK ? disk_sync_dir(r->env->disk, STR("wal"), e) : rc;
 }
@@ -193,35 +215,42 @@ static void repair_report(const struct repair *r)
                 r->is_dry_run ? "would be kept as" : "is kept as", (unsigned long long)(log->last_lsn + 1));
 }
 
+// One look at the log, and one cut if it needs it.
+static enum err repair_round(struct repair *r, bool *ret_is_cut, struct error *e)
+{
+    uint64_t mark_lsn = r->snapshot_count == 0 ? 0 : r->snapshots[r->snapshot_count - 1];
+    recovery_init(&r->log, r->env->disk, &r->meta, r->after_lsn, mark_lsn);
+    enum err rc = recovery_scan(&r->log, e);
+    *ret_is_cut = rc == ERR_OK && r->log.verdict == LOG_ROTTEN;
+    if (*ret_is_cut) {
+        rc = r->is_dry_run ? ERR_OK : repair_apply(r, e);
+        if (rc == ERR_OK) {
+            repair_report(r);
+        }
+    } else if (rc == ERR_OK) {
+        repair_line(r, "the log is sound up to lsn %llu%s", (unsigned long long)r->log.last_lsn,
+                    r->log.verdict == LOG_TORN ? " (a start cuts what an unclean stop left)" : "");
+    }
+    recovery_fini(&r->log);
+    return rc;
+}
+
 static enum err repair_run(struct repair *r, struct error *e)
 {
     enum err rc = r->is_dry_run ? ERR_OK : recovery_resume(r->env->disk, e);
     if (rc == ERR_OK) {
         rc = meta_read(r->env->disk, &r->meta, e);
     }
-    if (rc == ERR_OK) {
+    // Cutting may uncover more: the end is when the log is sound.
+    for (int round = 0; round < ROUNDS_MAX && rc == ERR_OK; round++) {
+        bool is_cut;
         rc = repair_snapshot_find(r, e);
-    }
-    if (rc != ERR_OK) {
-        return rc;
-    }
-    uint64_t mark_lsn = r->snapshot_count == 0 ? 0 : r->snapshots[r->snapshot_count - 1];
-    recovery_init(&r->log, r->env->disk, &r->meta, r->after_lsn, mark_lsn);
-    rc = recovery_scan(&r->log, e);
-    if (rc != ERR_OK) {
-        return rc;
-    }
-    if (r->log.verdict != LOG_ROTTEN) {
-        repair_line(r, "nothing to repair: the log is sound up to lsn %llu%s",
-                    (unsigned long long)r->log.last_lsn,
-                    r->log.verdict == LOG_TORN ? " (a start cuts what an unclean stop left)" : "");
-        return ERR_OK;
-    }
-    if (!r->is_dry_run) {
-        rc = repair_apply(r, e);
-    }
-    if (rc == ERR_OK) {
-        repair_report(r);
+        if (rc == ERR_OK) {
+            rc = repair_round(r, &is_cut, e);
+        }
+        if (rc == ERR_OK && (!is_cut || r->is_dry_run)) {
+            break;
+        }
     }
     return rc;
 }
@@ -239,7 +268,6 @@ enum err wal_repair(struct env *env, bool is_dry_run, void (*line)(void *arg, st
     r->line = line;
     r->arg = arg;
     rc = repair_run(r, e);
-    recovery_fini(&r->log);
     mem_free(r);
     return rc;
 }
