@@ -641,6 +641,82 @@ static void full_disk(void **state)
     sim_world_destroy(world);
 }
 
+// ---- a failed sync where the embedder lives on: told once, and nothing is written any more
+
+struct dying {
+    struct run run;
+    struct sim_disk *disk;
+    uint32_t told_count;
+};
+
+static void dying_fatal(void *arg, const struct error *e)
+{
+    struct dying *d = arg;
+    d->told_count += e->text[0] != '\0';
+}
+
+static void dying_check(struct dying *d, bool is_as_expected, const char *what)
+{
+    if (!is_as_expected) {
+        model_fail(d->run.model, "%s", what);
+    }
+}
+
+static void dying_main(struct env *env, void *arg)
+{
+    struct dying *d = arg;
+    struct run *run = &d->run;
+    struct engine_local_options options;
+    engine_local_options_init(&options);
+    options.wal_file_bytes = FILE_BYTES;
+    options.wal_first_bytes = FIRST_BYTES;
+    options.fatal = dying_fatal;
+    options.fatal_arg = d;
+    struct test_replay replay = {0};
+    run->env = env;
+    dying_check(d, engine_local_open(env, &options, &run->engine, NULL) == ERR_OK, "open");
+    dying_check(d, engine_tail(run->engine, 0, 0, test_deliver, &replay, NULL) == ERR_OK, "tail");
+    run_order(run, 1, 100, true, false);
+    sim_disk_set_faults(d->disk, &(struct sim_faults){.sync_error = 1000});
+    struct test_bundle b;
+    struct ordered o;
+    uint64_t object;
+    int64_t next_ns;
+    test_bundle_init(&b, 2, 1, 100);
+    dying_check(d, engine_order(run->engine, &b.bundle, false, &o, NULL) == ERR_IO,
+                "a failed sync was acknowledged");
+    sim_disk_set_faults(d->disk, &(struct sim_faults){.sync_error = 0});
+    dying_check(d, engine_order(run->engine, &b.bundle, true, &o, NULL) == ERR_IO, "order went on");
+    dying_check(d, engine_object_create(run->engine, &object, NULL) == ERR_IO, "objects went on");
+    dying_check(d, engine_snapshot_write(run->engine, 1, bytes_of("x", 1), true, NULL) == ERR_IO,
+                "snapshots went on");
+    dying_check(d, engine_maintain(run->engine, &next_ns, NULL) == ERR_OK && next_ns == INT64_MAX,
+                "maintain went on");
+    dying_check(d, d->told_count == 1, "fatal was not called once");
+    test_bundle_fini(&b);
+    test_replay_fini(&replay);
+    engine_close(run->engine, true); // and a clean stop is not claimed
+    run->model->attempted = 2;
+    run->model->shapes[2] = (struct shape){.number = 2, .batch_count = 1, .batch_size = 100};
+}
+
+static void sync_error_is_final(void **state)
+{
+    (void)state;
+    struct model *m = &the_model;
+    memset(m, 0, sizeof *m);
+    m->next_number = 1;
+    struct sim_world *world = sim_world_create(11);
+    struct dying d = {.run = {.model = m}, .disk = sim_disk_create(world)};
+    (void)sim_process_start(world, "dying", "10.0.0.1", d.disk, dying_main, &d);
+    assert_int_equal(sim_world_run(world, NULL), SIM_DONE);
+    assert_string_equal(m->failure, "");
+    sim_disk_crash(d.disk);
+    (void)phase(world, d.disk, m, "", true, NULL, NULL);
+    assert_string_equal(m->failure, "");
+    sim_world_destroy(world);
+}
+
 // ---- planted bugs
 
 #ifdef STROM_PLANTED_BUGS
@@ -702,6 +778,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(failing_syncs),
         cmocka_unit_test(rot_is_noticed),
         cmocka_unit_test(full_disk),
+        cmocka_unit_test(sync_error_is_final),
 #ifdef STROM_PLANTED_BUGS
         cmocka_unit_test(planted_bugs_are_found),
 #endif

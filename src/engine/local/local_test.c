@@ -448,6 +448,105 @@ static void stop_and_refusals(void **state)
     rig_fini(&r);
 }
 
+// Several threads at once, for the thread sanitizer: one orders, one maintains, takes snapshots and drops
+// what they cover, two read through pins what was just ordered.
+struct stress {
+    struct rig *r;
+    struct mutex lock;
+    struct ordered last; // with its number as id
+    uint64_t last_number;
+    bool is_over;
+    uint64_t read_count;
+};
+
+static void stress_maintain(void *arg)
+{
+    struct stress *s = arg;
+    for (bool is_over = false; !is_over;) {
+        int64_t next_ns;
+        uint64_t lsn = 0;
+        struct seen seen = {0};
+        assert_int_equal(engine_maintain(s->r->engine, &next_ns, NULL), ERR_OK);
+        assert_int_equal(engine_barrier(s->r->engine, &lsn, NULL), ERR_OK);
+        if (lsn > 0) {
+            rig_snapshot(s->r, lsn);
+        }
+        assert_int_equal(engine_objects(s->r->engine, seen_each, &seen, NULL), ERR_OK);
+        for (uint32_t i = 0; i < seen.count; i++) {
+            if (!seen.infos[i].is_current && seen.infos[i].last_lsn <= lsn) {
+                engine_object_drop(s->r->engine, seen.infos[i].object);
+            }
+        }
+        mutex_lock(&s->lock);
+        is_over = s->is_over;
+        mutex_unlock(&s->lock);
+    }
+}
+
+static void stress_read(void *arg)
+{
+    struct stress *s = arg;
+    uint8_t *read = mem_alloc(40000);
+    for (bool is_over = false; !is_over;) {
+        mutex_lock(&s->lock);
+        struct ordered o = s->last;
+        uint64_t number = s->last_number;
+        is_over = s->is_over;
+        mutex_unlock(&s->lock);
+        struct object *object = o.lsn == 0 ? NULL : engine_object_pin(s->r->engine, o.object);
+        if (object == NULL) {
+            continue; // dropped meanwhile
+        }
+        struct test_bundle b;
+        test_bundle_init(&b, number, 2, 20000);
+        for (int i = 0; i < 3; i++) {
+            assert_int_equal(engine_object_read(s->r->engine, object, o.payload_position, read, 40000, NULL),
+                             ERR_OK);
+            assert_memory_equal(read, b.payload, 40000);
+        }
+        test_bundle_fini(&b);
+        engine_object_unpin(s->r->engine, object);
+        mutex_lock(&s->lock);
+        s->read_count++;
+        mutex_unlock(&s->lock);
+    }
+    mem_free(read);
+}
+
+static void stress(void **state)
+{
+    (void)state;
+    struct rig r;
+    rig_init(&r);
+    r.options.idle_mark_ms = 1;
+    rig_open(&r);
+    struct stress s = {.r = &r};
+    mutex_init(&s.lock, r.env->threads);
+    struct thread *threads[3] = {
+        thread_start(r.env->threads, "maintain", stress_maintain, &s),
+        thread_start(r.env->threads, "read", stress_read, &s),
+        thread_start(r.env->threads, "read", stress_read, &s),
+    };
+    for (uint64_t n = 1; n <= 150; n++) {
+        struct ordered o = rig_order_as(&r, n, 2, 20000, n % 3 != 0);
+        mutex_lock(&s.lock);
+        s.last = o;
+        s.last_number = n;
+        mutex_unlock(&s.lock);
+    }
+    mutex_lock(&s.lock);
+    s.is_over = true;
+    mutex_unlock(&s.lock);
+    for (int i = 0; i < 3; i++) {
+        thread_join(r.env->threads, threads[i]);
+    }
+    assert_true(s.read_count > 0);
+    mutex_fini(&s.lock);
+    rig_reopen(&r, true);
+    assert_int_equal(r.snapshot_lsn + r.replay.count, 150);
+    rig_fini(&r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -462,6 +561,7 @@ int main(void)
         cmocka_unit_test(idle_mark),
         cmocka_unit_test(stop_and_refusals),
         cmocka_unit_test(descriptors_are_bounded),
+        cmocka_unit_test(stress),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
