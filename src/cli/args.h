@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+// args.h - flags and names of one command, by table: `--flag value`, `--flag=value`, `--switch`, `--help`;
+// `--` ends the flags. The same table prints the command's manual page. Pure.
+#ifndef CLI_ARGS_H
+#define CLI_ARGS_H
+
+#include "base/buf.h"
+#include "base/error.h"
+
+enum args_kind {
+    ARGS_SWITCH, // takes no value
+    ARGS_TEXT,
+    ARGS_INT,  // min..max
+    ARGS_LIST, // may be repeated
+    ARGS_INTS, // may be repeated; min..max
+};
+
+struct args_flag {
+    const char *name; // without the dashes
+    enum args_kind kind;
+    const char *value_name;   // "N", for help; NULL for switches
+    const char *default_text; // NULL = none
+    int64_t min;
+    int64_t max;
+    const char *help; // one or more sentences
+};
+
+struct args_spec {
+    const char *command;     // "strom topic create"
+    const char *names_usage; // "NAME...", "" if none
+    const char *summary;     // one line
+    const char *text;        // paragraphs, one string per paragraph joined by \n\n; may be NULL
+    const char *examples;    // lines; may be NULL
+    const struct args_flag *flags;
+    size_t flag_count;
+    size_t names_min;
+    size_t names_max;
+    bool is_remote; // talks to a broker: --bootstrap-server and --timeout-ms are flags too
+    bool is_json;   // --json is a flag too
+};
+
+enum { ARGS_NAMES_MAX = 1024, ARGS_VALUES_MAX = 1024 };
+
+struct args_value {
+    const struct args_flag *flag;
+    struct str text;
+};
+struct args {
+    const struct args_spec *spec;
+    bool is_help; // --help was given: nothing else was checked
+    size_t name_count;
+    size_t value_count;
+    struct str names[ARGS_NAMES_MAX]; // borrowed from argv, as all values
+    struct args_value values[ARGS_VALUES_MAX];
+};
+
+// args_parse reads argv[1..argc). ERR_INVALID_REQUEST with a text for people: unknown flag (with the nearest
+// one), missing or surplus value, a number out of range, too few or too many names.
+enum err args_parse(const struct args_spec *spec, int argc, char **argv, struct args *ret, struct error *e);
+
+// Look-ups; a name that the spec does not have is a bug. A later flag wins over an earlier one.
+bool args_given(const struct args *args, const char *name);
+struct str args_text(const struct args *args, const char *name); // the default if not given; NULL ptr if none
+int64_t args_int(const struct args *args, const char *name);     // needs a default or args_given
+// args_list gives the index-th value of a flag that may be repeated; false past the last.
+bool args_list(const struct args *args, const char *name, size_t index, struct str *ret);
+
+// args_help appends the manual page.
+void args_help(const struct args_spec *spec, struct buf *out);
+
+// text_nearest picks the candidate that is the fewest edits from `text`, NULL if none is near enough.
+const char *text_nearest(struct str text, const char *const *candidates, size_t count);
+// text_is_near says whether two words differ by few enough edits to be a typo of one another.
+bool text_is_near(struct str a, struct str b, size_t *ret_edits);
+
+// pair_split splits "key=value" at the first '='; false without one or with an empty key.
+bool pair_split(struct str text, struct str *ret_key, struct str *ret_value);
+
+#endif

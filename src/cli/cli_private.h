@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+// cli_private.h - what the commands share: one run of a command with its flags, output, connection and
+// memory.
+#ifndef CLI_CLI_PRIVATE_H
+#define CLI_CLI_PRIVATE_H
+
+#include "cli/args.h"
+#include "cli/cli.h"
+#include "cli/client.h"
+#include "cli/json.h"
+#include "cli/table.h"
+
+enum {
+    CLI_ARENA_BYTES = 1 << 30,   // of answers kept by one command
+    CLI_OUT_BYTES_MAX = 1 << 30, // of output kept before it is written
+};
+
+// One run of one command. Owner: the command's function, on its stack.
+struct run {
+    struct args *args;
+    bool is_json;
+    enum cli_exit exit;
+    struct buf out; // for stdout; see run_flush
+    bool is_out_closed;
+    struct env *env; // NULL until run_connect
+    struct client *client;
+    struct arena arena;
+    struct json json;
+};
+
+// run_start parses the flags. false: there is nothing left to do (help was printed, or usage was wrong), and
+// run_finish ends the command.
+bool run_start(struct run *run, const struct args_spec *spec, int argc, char **argv);
+// run_connect opens the connection that the flags name; false after saying why not.
+bool run_connect(struct run *run);
+// run_finish writes what is left of the output, frees everything and returns the exit code.
+int run_finish(struct run *run);
+
+// run_flush writes run->out to stdout. false once nobody reads it any more (the command should end, quietly)
+// or it cannot be written.
+bool run_flush(struct run *run);
+
+// run_fail says on stderr what went wrong, with an optional hint, and sets the exit code that err calls for.
+// The error of a broker's answer goes in as `err` with e's text empty or the broker's message.
+//   strom: cannot create topic orders: TOPIC_ALREADY_EXISTS (36): topic already exists
+//     hint: --if-not-exists lets this pass
+void run_fail(struct run *run, const char *what, enum err err, const struct error *e, const char *hint);
+// run_refused is run_fail for an error code in an answer; message may have a NULL ptr.
+void run_refused(struct run *run, const char *what, enum err err, struct str message, const char *hint);
+// run_usage says what is wrong with the flags; exit code 2.
+void run_usage(struct run *run, const char *format, ...) __attribute__((format(printf, 2, 3)));
+// run_note writes one line to stderr.
+void run_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+// run_call is client_call with run's client and arena; false after saying what went wrong.
+bool run_call(struct run *run, enum api_key key, const void *request, void *ret_response);
+// run_new is wire_new from the run's arena, which never runs out for what flags can ask.
+void *run_new(struct run *run, const struct wire_struct *type, size_t count);
+#define run_array(run, name, count) ((struct name *)run_new((run), &name##_type, (count)))
+struct str run_print(struct run *run, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+// run_topics fetches the metadata of the named topics (all if count is 0) in name order.
+bool run_topics(struct run *run, const struct str *names, size_t count, bool may_create,
+                struct metadata_response *ret);
+// run_topic_unknown says that a topic is not there, with the nearest name that is.
+void run_topic_unknown(struct run *run, const char *what, struct str topic);
+// run_topic_error is run_topic_unknown or run_refused, as the code calls for.
+void run_topic_error(struct run *run, const char *what, struct str topic, enum err err);
+
+// run_offsets looks offsets up by ListOffsets for partitions of one topic: ret[i] belongs to partitions[i].
+// timestamp: -1 the end, -2 the start, else ms. An offset of -1 means: no record that late.
+enum { OFFSETS_END = -1, OFFSETS_START = -2 };
+bool run_offsets(struct run *run, struct str topic, const int32_t *partitions, size_t count,
+                 int64_t timestamp, int64_t *ret_offsets);
+
+// kafka_error_name is Kafka's own word for a protocol error code, as its documentation has it:
+// "UNKNOWN_TOPIC_OR_PARTITION".
+const char *kafka_error_name(int16_t code);
+
+// config_hint finds the setting that a misspelt name may have meant; NULL if none is near.
+const char *config_hint(struct str name, bool is_topic);
+// config_alter sets and deletes configs of one resource (2 topic, 4 broker), as --config and --delete-config
+// have them. ret_count: how many there were.
+bool config_alter(struct run *run, int8_t resource_type, struct str resource, const char *what,
+                  size_t *ret_count);
+// config_pair checks one --config value.
+bool config_pair(struct run *run, struct str text, struct str *ret_key, struct str *ret_value);
+
+// A verb of a noun: `strom topic create`.
+struct cli_verb {
+    const char *name;
+    const char *summary;
+    int (*run)(int argc, char **argv);
+};
+// verb_run runs argv[1] of a noun, or prints the noun's page.
+int verb_run(const char *noun, const char *summary, const struct cli_verb *verbs, size_t count, int argc,
+             char **argv);
+
+int topic_run(int argc, char **argv);
+int topic_describe_run(int argc, char **argv);
+int produce_run(int argc, char **argv);
+int consume_run(int argc, char **argv);
+int config_run(int argc, char **argv);
+int cluster_run(int argc, char **argv);
+int dump_run(int argc, char **argv);
+int repair_run(int argc, char **argv);
+int version_run(int argc, char **argv);
+
+#endif

@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/json.h"
+
+#include "base/assert.h"
+
+size_t utf8_size(struct str text)
+{
+    const uint8_t *p = (const uint8_t *)text.ptr;
+    if (p[0] < 0x80) {
+        return 1;
+    }
+    size_t size = p[0] >= 0xf0 ? 4 : p[0] >= 0xe0 ? 3 : 2;
+    if (p[0] < 0xc2 || p[0] > 0xf4 || text.len < size) {
+        return 0;
+    }
+    for (size_t i = 1; i < size; i++) {
+        if ((p[i] & 0xc0) != 0x80) {
+            return 0;
+        }
+    }
+    bool is_long_form = (p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xf0 && p[1] < 0x90);
+    bool is_no_character = (p[0] == 0xed && p[1] > 0x9f) || (p[0] == 0xf4 && p[1] > 0x8f);
+    return is_long_form || is_no_character ? 0 : size;
+}
+
+bool utf8_is_valid(struct str text)
+{
+    while (text.len > 0) {
+        size_t size = utf8_size(text);
+        if (size == 0) {
+            return false;
+        }
+        text.ptr += size;
+        text.len -= size;
+    }
+    return true;
+}
+
+// Before each value: a comma unless it is the first of its kind or follows its key.
+static void value_begin(struct json *j)
+{
+    if (j->is_after_key) {
+        j->is_after_key = false;
+        return;
+    }
+    if (j->has_items[j->depth]) {
+        buf_u8(j->out, ',');
+    }
+    j->has_items[j->depth] = j->depth > 0; // values at the top follow one another without commas
+}
+
+static void open_with(struct json *j, uint8_t bracket)
+{
+    ASSERT(j->depth < JSON_DEPTH_MAX);
+    value_begin(j);
+    buf_u8(j->out, bracket);
+    j->has_items[++j->depth] = false;
+}
+
+static void close_with(struct json *j, uint8_t bracket)
+{
+    ASSERT(j->depth > 0);
+    ASSERT(!j->is_after_key);
+    j->depth--;
+    buf_u8(j->out, bracket);
+}
+
+void json_object_begin(struct json *j)
+{
+    open_with(j, '{');
+}
+
+void json_object_end(struct json *j)
+{
+    close_with(j, '}');
+}
+
+void json_array_begin(struct json *j)
+{
+    open_with(j, '[');
+}
+
+void json_array_end(struct json *j)
+{
+    close_with(j, ']');
+}
+
+static void escape(struct buf *out, uint8_t c)
+{
+    static const char letters[] = "btn\0fr"; // for 8 to 13
+    if (c == '"' || c == '\\') {
+        buf_u8(out, '\\');
+        buf_u8(out, c);
+    } else if (c >= 8 && c <= 13 && c != 11) {
+        buf_u8(out, '\\');
+        buf_u8(out, (uint8_t)letters[c - 8]);
+    } else {
+        buf_printf(out, "\\u%04x", c);
+    }
+}
+
+static void write_text(struct buf *out, struct str text)
+{
+    buf_u8(out, '"');
+    size_t at = 0;
+    size_t plain_from = 0; // what needs no escape goes out in one piece
+    while (at < text.len) {
+        uint8_t c = (uint8_t)text.ptr[at];
+        size_t size = utf8_size((struct str){text.ptr + at, text.len - at});
+        if (size != 0 && c >= 0x20 && c != 0x7f && c != '"' && c != '\\') {
+            at += size;
+            continue;
+        }
+        buf_append(out, text.ptr + plain_from, at - plain_from);
+        if (size == 0) {
+            buf_append_str(out, STR("\xef\xbf\xbd"));
+        } else {
+            escape(out, c);
+        }
+        plain_from = ++at;
+    }
+    if (at > plain_from) {
+        buf_append(out, text.ptr + plain_from, at - plain_from);
+    }
+    buf_u8(out, '"');
+}
+
+void json_key(struct json *j, const char *key)
+{
+    ASSERT(!j->is_after_key);
+    value_begin(j);
+    write_text(j->out, str_from_c(key));
+    buf_u8(j->out, ':');
+    j->is_after_key = true;
+}
+
+void json_str(struct json *j, struct str text)
+{
+    if (text.ptr == NULL) {
+        json_null(j);
+        return;
+    }
+    value_begin(j);
+    write_text(j->out, text);
+}
+
+void json_base64(struct json *j, struct bytes data)
+{
+    static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    value_begin(j);
+    buf_u8(j->out, '"');
+    for (size_t i = 0; i < data.len; i += 3) {
+        size_t left = data.len - i;
+        uint32_t group = (uint32_t)data.ptr[i] << 16;
+        group |= left > 1 ? (uint32_t)data.ptr[i + 1] << 8 : 0;
+        group |= left > 2 ? (uint32_t)data.ptr[i + 2] : 0;
+        uint8_t text[4] = {
+            (uint8_t)alphabet[group >> 18],
+            (uint8_t)alphabet[group >> 12 & 63],
+            (uint8_t)(left > 1 ? alphabet[group >> 6 & 63] : '='),
+            (uint8_t)(left > 2 ? alphabet[group & 63] : '='),
+        };
+        buf_append(j->out, text, sizeof text);
+    }
+    buf_u8(j->out, '"');
+}
+
+void json_i64(struct json *j, int64_t number)
+{
+    value_begin(j);
+    buf_printf(j->out, "%lld", (long long)number);
+}
+
+void json_bool(struct json *j, bool value)
+{
+    value_begin(j);
+    buf_append_str(j->out, value ? STR("true") : STR("false"));
+}
+
+void json_null(struct json *j)
+{
+    value_begin(j);
+    buf_append_str(j->out, STR("null"));
+}
+
+void json_pair_str(struct json *j, const char *key, struct str text)
+{
+    json_key(j, key);
+    json_str(j, text);
+}
+
+void json_pair_i64(struct json *j, const char *key, int64_t number)
+{
+    json_key(j, key);
+    json_i64(j, number);
+}
+
+void json_pair_bool(struct json *j, const char *key, bool value)
+{
+    json_key(j, key);
+    json_bool(j, value);
+}
+
+void json_pair_bytes(struct json *j, const char *key, struct bytes data)
+{
+    struct str text = {(const char *)data.ptr, data.len};
+    json_key(j, key);
+    if (data.ptr == NULL || utf8_is_valid(text)) {
+        json_str(j, text);
+        return;
+    }
+    json_null(j);
+    char beside[64];
+    snprintf(beside, sizeof beside, "%s_base64", key);
+    json_key(j, beside);
+    json_base64(j, data);
+}

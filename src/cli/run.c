@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: Apache-2.0
+// run.c - the frame around every command: flags in, output and errors out, one exit code.
+#include "cli/cli_private.h"
+
+#include <stdarg.h>
+
+#include "base/assert.h"
+#include "base/mem.h"
+#include "platform/real/process.h"
+#include "platform/real/real.h"
+
+enum { NOTE_BYTES_MAX = 64 << 10 };
+
+bool run_start(struct run *run, const struct args_spec *spec, int argc, char **argv)
+{
+    *run = (struct run){.args = mem_zalloc(sizeof *run->args)};
+    buf_init(&run->out, CLI_OUT_BYTES_MAX);
+    arena_init(&run->arena, CLI_ARENA_BYTES);
+    run->json.out = &run->out;
+    struct error e = {0};
+    if (args_parse(spec, argc, argv, run->args, &e) != ERR_OK) {
+        run_usage(run, "%s", e.text);
+        return false;
+    }
+    if (run->args->is_help) {
+        args_help(spec, &run->out);
+        return false;
+    }
+    run->is_json = spec->is_json && args_given(run->args, "json");
+    return true;
+}
+
+bool run_connect(struct run *run)
+{
+    struct error e = {0};
+    enum err err = real_env_open(STR(""), &run->env, &e);
+    if (err != ERR_OK) {
+        run_fail(run, "cannot start", err, &e, NULL);
+        return false;
+    }
+    struct str bootstrap = args_text(run->args, "bootstrap-server");
+    if (bootstrap.ptr == NULL) {
+        bootstrap = process_env_find("STROM_BOOTSTRAP");
+    }
+    if (bootstrap.len == 0) {
+        bootstrap = STR("127.0.0.1:9092");
+    }
+    err = client_create(run->env, bootstrap, args_int(run->args, "timeout-ms"), &run->client, &e);
+    if (err != ERR_OK) {
+        run_usage(run, "%s", e.text);
+        return false;
+    }
+    err = client_connect(run->client, &e);
+    if (err != ERR_OK) {
+        run_fail(run, NULL, err, &e,
+                 "Is the broker running? Start one with `strom serve`, or name it with --bootstrap-server.");
+        return false;
+    }
+    return true;
+}
+
+bool run_flush(struct run *run)
+{
+    if (run->is_out_closed) {
+        return false;
+    }
+    struct error e = {0};
+    enum err err = ERR_OK;
+    if (run->out.failed) {
+        err = FAIL(&e, ERR_NO_MEMORY, "more than %d bytes of output at once", CLI_OUT_BYTES_MAX);
+    } else {
+        err = process_write(PROCESS_STDOUT, buf_str(&run->out), &e);
+    }
+    buf_reset(&run->out);
+    if (err == ERR_OK) {
+        return true;
+    }
+    run->is_out_closed = true;
+    if (err != ERR_CLOSED) { // a closed pipe (`| head`) is how people stop a command
+        run_fail(run, "cannot write the output", err, &e, NULL);
+    }
+    return false;
+}
+
+int run_finish(struct run *run)
+{
+    if (run->out.len > 0 || run->out.failed) {
+        (void)run_flush(run);
+    }
+    client_destroy(run->client);
+    real_env_close(run->env);
+    arena_fini(&run->arena);
+    buf_fini(&run->out);
+    mem_free(run->args);
+    return (int)run->exit;
+}
+
+static void write_error(struct buf *text)
+{
+    if (!text->failed) {
+        enum err err = process_write(PROCESS_STDERR, buf_str(text), NULL);
+        (void)err; // nowhere left to say it
+    }
+    buf_fini(text);
+}
+
+static void print_cause(struct buf *text, enum err err, const struct error *e)
+{
+    int16_t code = err_kafka(err);
+    bool has_text = e != NULL && e->text[0] != '\0';
+    bool is_from_broker = e == NULL || e->file == NULL;
+    if (is_from_broker) {
+        buf_printf(text, "%s (%d): %s%s", kafka_error_name(code), code, err_text(err), has_text ? ": " : "");
+    }
+    if (has_text) {
+        text_show(str_from_c(e->text), text);
+    } else if (!is_from_broker) {
+        buf_printf(text, "%s", err_text(err));
+    }
+}
+
+void run_fail(struct run *run, const char *what, enum err err, const struct error *e, const char *hint)
+{
+    struct buf text;
+    buf_init(&text, NOTE_BYTES_MAX);
+    buf_printf(&text, "strom: %s%s", what == NULL ? "" : what, what == NULL ? "" : ": ");
+    print_cause(&text, err, e);
+    buf_printf(&text, "\n");
+    if (hint != NULL) {
+        buf_printf(&text, "  hint: %s\n", hint);
+    }
+    (void)run_flush(run); // what was printed so far comes first
+    write_error(&text);
+    bool is_own = e != NULL && e->file != NULL;
+    run->exit = is_own && err == ERR_NETWORK ? CLI_UNREACHABLE : CLI_ERROR;
+}
+
+void run_refused(struct run *run, const char *what, enum err err, struct str message, const char *hint)
+{
+    struct error e = {.code = err};
+    snprintf(e.text, sizeof e.text, STR_FMT,
+             (int)(message.len < sizeof e.text ? message.len : sizeof e.text - 1),
+             message.ptr == NULL ? "" : message.ptr);
+    if (str_equal(str_from_c(e.text), str_from_c(err_text(err)))) {
+        e.text[0] = '\0'; // said already
+    }
+    run_fail(run, what, err, &e, hint);
+}
+
+void run_usage(struct run *run, const char *format, ...)
+{
+    struct buf text;
+    char line[512];
+    va_list list;
+    va_start(list, format);
+    vsnprintf(line, sizeof line, format, list);
+    va_end(list);
+    buf_init(&text, NOTE_BYTES_MAX);
+    buf_printf(&text, "strom: ");
+    text_show(str_from_c(line), &text);
+    buf_printf(&text, "\n  hint: see `%s --help`\n", run->args->spec->command);
+    write_error(&text);
+    run->exit = CLI_USAGE;
+}
+
+void run_note(const char *format, ...)
+{
+    struct buf text;
+    char line[1024];
+    va_list list;
+    va_start(list, format);
+    vsnprintf(line, sizeof line, format, list);
+    va_end(list);
+    buf_init(&text, NOTE_BYTES_MAX);
+    text_show(str_from_c(line), &text);
+    buf_u8(&text, '\n');
+    write_error(&text);
+}
+
+bool run_call(struct run *run, enum api_key key, const void *request, void *ret_response)
+{
+    struct error e = {0};
+    enum err err = client_call(run->client, key, request, &run->arena, ret_response, &e);
+    if (err != ERR_OK) {
+        run_fail(run, NULL, err, &e, err == ERR_NETWORK ? "the broker's log may say why" : NULL);
+    }
+    return err == ERR_OK;
+}
+
+void *run_new(struct run *run, const struct wire_struct *type, size_t count)
+{
+    void *at = wire_new(&run->arena, type, count);
+    ASSERT(at != NULL);
+    return at;
+}
+
+struct str run_print(struct run *run, const char *format, ...)
+{
+    char text[1024];
+    va_list list;
+    va_start(list, format);
+    vsnprintf(text, sizeof text, format, list);
+    va_end(list);
+    struct str copy = arena_str(&run->arena, str_from_c(text));
+    ASSERT(copy.ptr != NULL);
+    return copy;
+}
+
+static void verbs_print(const char *noun, const char *summary, const struct cli_verb *verbs, size_t count,
+                        struct buf *out)
+{
+    buf_printf(out, "strom %s - %s\n\nUSAGE\n  strom %s VERB [flags]\n\nVERBS\n", noun, summary, noun);
+    for (size_t i = 0; i < count; i++) {
+        buf_printf(out, "  %-10s %s\n", verbs[i].name, verbs[i].summary);
+    }
+    buf_printf(out, "\n`strom %s VERB --help` explains each, with examples.\n", noun);
+}
+
+int verb_run(const char *noun, const char *summary, const struct cli_verb *verbs, size_t count, int argc,
+             char **argv)
+{
+    struct buf text;
+    buf_init(&text, NOTE_BYTES_MAX);
+    struct str name = argc > 1 ? str_from_c(argv[1]) : STR("--help");
+    if (str_equal(name, STR("--help")) || str_equal(name, STR("-h"))) {
+        verbs_print(noun, summary, verbs, count, &text);
+        enum err err = process_write(argc > 1 ? PROCESS_STDOUT : PROCESS_STDERR, buf_str(&text), NULL);
+        (void)err; // a closed pipe is fine
+        buf_fini(&text);
+        return argc > 1 ? CLI_OK : CLI_USAGE;
+    }
+    const char *nearest = NULL;
+    size_t nearest_edits = SIZE_MAX;
+    for (size_t i = 0; i < count; i++) {
+        if (str_equal(name, str_from_c(verbs[i].name))) {
+            buf_fini(&text);
+            return verbs[i].run(argc - 1, argv + 1);
+        }
+        size_t edits;
+        if (text_is_near(name, str_from_c(verbs[i].name), &edits) && edits < nearest_edits) {
+            nearest = verbs[i].name;
+            nearest_edits = edits;
+        }
+    }
+    buf_printf(&text, "strom: `strom %s` has no verb \"", noun);
+    text_show(name, &text);
+    buf_printf(&text, "\"\n  hint: ");
+    if (nearest != NULL) {
+        buf_printf(&text, "did you mean `strom %s %s`?\n", noun, nearest);
+    } else {
+        buf_printf(&text, "see `strom %s --help`\n", noun);
+    }
+    write_error(&text);
+    return CLI_USAGE;
+}

@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: Apache-2.0
+// snapshot_dump.c - reads with its own eyes, not with the core's loader: a dump must also show what the
+// loader refuses.
+#include "cli/snapshot_dump.h"
+
+#include "base/crc32c.h"
+#include "cli/table.h"
+
+enum {
+    FILE_MAGIC = 0x53545253, // "STRS"
+    FILE_HEADER_SIZE = 36,
+    FILE_CRC_AT = 32,
+    PART_BYTES_MAX = 1 << 20,
+    LINE_BYTES_MAX = 64 << 20,
+    RECORD_HEAD = 1,
+    RECORD_TOPIC = 2,
+    RECORD_PARTITION = 3,
+    RECORD_PRODUCER = 4,
+    RECORD_END = 255,
+};
+
+enum err snapshot_file_join(struct bytes file, struct buf *out, struct error *e)
+{
+    struct reader r = reader_init(file);
+    const uint8_t *header = reader_take(&r, FILE_HEADER_SIZE);
+    if (header == NULL || load_be32(header) != FILE_MAGIC) {
+        return FAIL(e, ERR_CORRUPT, "no snapshot file: it does not begin with \"STRS\"");
+    }
+    uint32_t sum = crc32c(0, header, FILE_CRC_AT);
+    if (sum != load_be32(header + FILE_CRC_AT)) {
+        return FAIL(e, ERR_CORRUPT, "the header's checksum does not match");
+    }
+    uint64_t total = 0;
+    for (uint32_t index = 0;; index++) {
+        const uint8_t *head = reader_take(&r, 8);
+        uint32_t length = head == NULL ? 0 : load_be32(head);
+        const uint8_t *data = reader_take(&r, length);
+        if (head == NULL || data == NULL || length > PART_BYTES_MAX) {
+            return FAIL(e, ERR_CORRUPT, "part %u: cut off, or of an impossible length", index);
+        }
+        uint8_t last[8];
+        store_be64(last, total);
+        sum = length == 0 ? crc32c(sum, last, sizeof last) : crc32c(crc32c(sum, head, 4), data, length);
+        if (sum != load_be32(head + 4)) {
+            return FAIL(e, ERR_CORRUPT, "part %u: its checksum does not match", index);
+        }
+        if (length == 0) {
+            return reader_left(&r) == 0 ? ERR_OK : FAIL(e, ERR_CORRUPT, "bytes after the last part");
+        }
+        buf_append(out, data, length);
+        total += length;
+    }
+}
+
+struct dump {
+    void (*line)(void *arg, struct str text);
+    void *arg;
+    struct buf text;
+};
+
+static void line_end(struct dump *d)
+{
+    d->line(d->arg, buf_str(&d->text));
+    buf_reset(&d->text);
+}
+
+static struct str read_name(struct reader *r)
+{
+    uint16_t len = (uint16_t)reader_i16(r);
+    const uint8_t *at = reader_take(r, len);
+    return at == NULL ? STR("") : (struct str){(const char *)at, len};
+}
+
+static void dump_uuid(struct dump *d, struct reader *r)
+{
+    char id[UUID_TEXT_SIZE];
+    uuid_format(reader_uuid(r), id);
+    buf_printf(&d->text, " topic=%s", id);
+}
+
+static void dump_configs(struct dump *d, struct reader *r)
+{
+    uint16_t count = (uint16_t)reader_i16(r);
+    for (uint16_t i = 0; i < count && !r->failed; i++) {
+        struct str key = read_name(r);
+        uint32_t len = reader_u32(r);
+        const uint8_t *value = reader_take(r, len);
+        if (value != NULL) {
+            buf_u8(&d->text, ' ');
+            text_show(key, &d->text);
+            buf_u8(&d->text, '=');
+            text_show((struct str){(const char *)value, len}, &d->text);
+        }
+    }
+}
+
+static void dump_head(struct dump *d, struct reader *r)
+{
+    static const char *const names[] = {"lsn",        "stamp_ms",   "time_ms",        "next_producer",
+                                        "next_order", "object_max", "config_revision"};
+    buf_printf(&d->text, "HEAD");
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        buf_printf(&d->text, " %s=%lld", names[i], (long long)reader_i64(r));
+    }
+    dump_configs(d, r);
+}
+
+static void dump_topic(struct dump *d, struct reader *r)
+{
+    buf_printf(&d->text, "TOPIC");
+    dump_uuid(d, r);
+    struct str name = read_name(r);
+    buf_printf(&d->text, " name=");
+    text_show(name, &d->text);
+    buf_printf(&d->text, " partitions=%d", reader_i32(r));
+    buf_printf(&d->text, " revision=%lld", (long long)reader_i64(r));
+    dump_configs(d, r);
+}
+
+static void dump_extent(struct dump *d, struct reader *r)
+{
+    int64_t base = reader_i64(r);
+    int64_t end = reader_i64(r);
+    int64_t object = reader_i64(r);
+    int64_t position = reader_i64(r);
+    uint32_t length = reader_u32(r);
+    uint32_t records = reader_u32(r);
+    int64_t max_timestamp = reader_i64(r);
+    int32_t epoch = reader_i32(r);
+    uint32_t flags = reader_u32(r);
+    if (!r->failed) {
+        line_end(d);
+        buf_printf(&d->text,
+                   "  extent offsets=%lld..%lld object=%lld position=%lld bytes=%u records=%u "
+                   "max_timestamp=%lld epoch=%d%s",
+                   (long long)base, (long long)end, (long long)object, (long long)position, length, records,
+                   (long long)max_timestamp, epoch, (flags & 1) != 0 ? " final" : "");
+    }
+}
+
+static void dump_partition(struct dump *d, struct reader *r)
+{
+    buf_printf(&d->text, "PARTITION");
+    dump_uuid(d, r);
+    buf_printf(&d->text, " partition=%d", reader_i32(r));
+    buf_printf(&d->text, " log_start=%lld", (long long)reader_i64(r));
+    buf_printf(&d->text, " high_watermark=%lld epochs=", (long long)reader_i64(r));
+    uint32_t epoch_count = reader_u32(r);
+    for (uint32_t i = 0; i < epoch_count && !r->failed; i++) {
+        int32_t epoch = reader_i32(r);
+        int64_t start = reader_i64(r);
+        buf_printf(&d->text, "%s%d@%lld", i == 0 ? "" : ",", epoch, (long long)start);
+    }
+    uint32_t extent_count = reader_u32(r);
+    buf_printf(&d->text, " extents=%u", extent_count);
+    for (uint32_t i = 0; i < extent_count && !r->failed; i++) {
+        dump_extent(d, r);
+    }
+}
+
+static void dump_producer(struct dump *d, struct reader *r)
+{
+    buf_printf(&d->text, "PRODUCER");
+    dump_uuid(d, r);
+    buf_printf(&d->text, " partition=%d", reader_i32(r));
+    buf_printf(&d->text, " producer=%lld", (long long)reader_i64(r));
+    buf_printf(&d->text, " epoch=%d", reader_i16(r));
+    buf_printf(&d->text, " last_time_ms=%lld", (long long)reader_i64(r));
+    buf_printf(&d->text, " order=%lld batches=", (long long)reader_i64(r));
+    int count = (uint8_t)reader_i8(r);
+    for (int i = 0; i < count && !r->failed; i++) {
+        int32_t sequence = reader_i32(r);
+        int32_t span = reader_i32(r);
+        int64_t offset = reader_i64(r);
+        buf_printf(&d->text, "%s%d+%d@%lld", i == 0 ? "" : ",", sequence, span, (long long)offset);
+    }
+}
+
+static bool dump_record(struct dump *d, int kind, struct reader *r)
+{
+    switch (kind) {
+    case RECORD_HEAD:
+        dump_head(d, r);
+        break;
+    case RECORD_TOPIC:
+        dump_topic(d, r);
+        break;
+    case RECORD_PARTITION:
+        dump_partition(d, r);
+        break;
+    case RECORD_PRODUCER:
+        dump_producer(d, r);
+        break;
+    case RECORD_END:
+        buf_printf(&d->text, "END records=%lld", (long long)reader_i64(r));
+        buf_printf(&d->text, " state_hash=%016llx", (unsigned long long)reader_i64(r));
+        break;
+    default:
+        buf_printf(&d->text, "UNKNOWN kind=%d bytes=%zu", kind, reader_left(r));
+        r->pos = r->end;
+        break;
+    }
+    bool is_sound = !r->failed && reader_left(r) == 0;
+    buf_printf(&d->text, "%s", is_sound ? "" : "  DAMAGED: the record's length does not fit what is in it");
+    line_end(d);
+    return is_sound;
+}
+
+enum err snapshot_dump(struct bytes snapshot, void (*line)(void *arg, struct str text), void *arg,
+                       struct error *e)
+{
+    struct reader r = reader_init(snapshot);
+    const uint8_t *magic = reader_take(&r, 8);
+    if (magic == NULL || memcmp(magic, "STROMSNP", 8) != 0) {
+        return FAIL(e, ERR_CORRUPT, "no snapshot: it does not begin with \"STROMSNP\"");
+    }
+    struct dump d = {.line = line, .arg = arg};
+    buf_init(&d.text, LINE_BYTES_MAX);
+    buf_printf(&d.text, "snapshot version %u, %zu bytes", reader_u32(&r), snapshot.len);
+    line_end(&d);
+    enum err err = ERR_OK;
+    while (err == ERR_OK && reader_left(&r) > 0) {
+        size_t at = snapshot.len - reader_left(&r);
+        uint32_t length = reader_u32(&r);
+        int kind = (uint8_t)reader_i8(&r);
+        const uint8_t *body = reader_take(&r, length);
+        if (body == NULL) {
+            err = FAIL(e, ERR_CORRUPT, "cut off in the record at byte %zu", at);
+            break;
+        }
+        struct reader record = reader_init(bytes_of(body, length));
+        if (!dump_record(&d, kind, &record)) {
+            err = FAIL(e, ERR_CORRUPT, "the record at byte %zu does not make sense", at);
+        }
+    }
+    buf_fini(&d.text);
+    return err;
+}
