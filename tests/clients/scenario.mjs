@@ -6,7 +6,7 @@ import { randomBytes } from 'node:crypto'
 export const BOOTSTRAP = process.env.STROM_BOOTSTRAP ?? '127.0.0.1:9092'
 export const PARTITIONS = 3
 export const RECORDS = 300
-export const TIME_MS = 1_600_000_000_000
+export const TIME_MS = Date.now() - 3_600_000 // old enough, too young for retention
 
 // Empty now and then, one of 100,000 bytes, else up to 600 bytes of every value.
 function valueOf (i) {

@@ -3,13 +3,14 @@
 import os
 import random
 import sys
+import time
 import traceback
 
 BOOTSTRAP = os.environ.get('STROM_BOOTSTRAP', '127.0.0.1:9092')
 CODECS = ['none', 'gzip', 'snappy', 'lz4', 'zstd']
 PARTITIONS = 3
 RECORDS = 300  # per codec, over all partitions
-TIME_MS = 1_600_000_000_000  # record timestamps of the tests start here
+TIME_MS = int(time.time() * 1000) - 3_600_000  # where record timestamps start: old enough, too young for retention
 
 
 class Record:

@@ -2,6 +2,7 @@
 """rawkafka.py - Kafka frames by hand, for tests that send what no client would."""
 import socket
 import struct
+import time
 
 PRODUCE, FETCH, LIST_OFFSETS, METADATA, API_VERSIONS, CREATE_TOPICS, INIT_PRODUCER_ID = 0, 1, 2, 3, 18, 19, 22
 
@@ -60,8 +61,9 @@ def record(value, key=None, offset_delta=0):
 
 def batch(records, count=1, codec=0, crc=None, magic=2, last_offset_delta=None, length=None, producer=(-1, -1, -1)):
     """One record batch around the given (perhaps compressed) records; any field may lie."""
+    now_ms = int(time.time() * 1000)
     last = count - 1 if last_offset_delta is None else last_offset_delta
-    tail = struct.pack('>hiqqqhii', codec, last, 1_600_000_000_000, 1_600_000_000_000, *producer, count) + records
+    tail = struct.pack('>hiqqqhii', codec, last, now_ms, now_ms, *producer, count) + records
     crc = crc32c(tail) if crc is None else crc
     return struct.pack('>qiibI', 0, len(tail) + 9 if length is None else length, -1, magic, crc) + tail
 
