@@ -175,6 +175,9 @@ def main():
             if broker:
                 broker.start()
             failed |= GROUPS[name](options.bootstrap or broker.bootstrap)
+            if broker and not broker.alive():
+                print(f'not ok {name} broker: died with {broker.process.returncode}\n{broker.log_tail()}', flush=True)
+                failed = True
         except (Failure, BrokerFailed, subprocess.TimeoutExpired) as e:
             print(f'not ok {name}: {e}', flush=True)
             failed = True
