@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // broker.c - opening, starting and stopping the monitor, its ports, and small readings.
+#include "broker/broker.h"
+
 #include "base/assert.h"
 #include "base/mem.h"
 #include "broker/broker_private.h"

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // http.c - listeners and connections. One request of a connection is handled at a time; answers leave in
 // order.
+#include "http/http.h"
+
 #include "base/assert.h"
 #include "base/mem.h"
 #include "http/http_private.h"
