@@ -36,7 +36,8 @@ CLEAN = {
     'src/platform/meson.build': "x = ['env.c']\n",
     'src/core/core.h': header('CORE_CORE_H', '#include "base/str.h"\n'),
     'src/core/core.c': HEAD + '#include "core/core.h"\n// malloc(1), rand() and "getenv" in comments are words.\n',
-    'src/core/meson.build': "x = ['core.c']\n",
+    'src/core/meson.build': "x = ['core.c', 'item_test.c']\n",
+    'src/core/item_test.c': HEAD + '#include "core/core.h"\n#include "platform/real/real.h"\n#include <time.h>\n',
     'src/server/main.c': HEAD + '#include "core/core.h"\n#include "platform/real/real.h"\n',
     'src/server/meson.build': "x = ['main.c']\n",
     'tools/x.py': '#!/usr/bin/env python3\n# SPDX-License-Identifier: Apache-2.0\n',
@@ -51,6 +52,7 @@ def long_function(lines):
 FAULTS = [
     ('layers', 'upward', {'src/base/str.c': '+#include "core/core.h"\n'}),
     ('layers', 'sideways', {'src/core/core.c': '+#include "platform/env.h"\n'}),
+    ('layers', 'a test that looks up', {'src/core/item_test.c': '+#include "server/server.h"\n'}),
     ('layers', 'not rooted', {'src/core/core.c': '+#include "str.h"\n'}),
     ('layers', 'inside a module', {'src/layers.txt': 'base:\nplatform: base\ncore: base platform\nserver: *\n',
                                    'src/core/core.c': '+#include "platform/real/real.h"\n'}),
