@@ -149,8 +149,8 @@ static const struct args_spec alter_spec = {
     .summary = "change settings of a topic or of the broker",
     .text =
         "Changes settings while the broker runs. What is not named stays. Settings that are read at start "
-        "only "
-        "(`strom config describe --broker --all` marks them) are refused: give them to `strom serve --set`.",
+        "only (`strom config describe --broker --all` marks them) are refused: give them to `strom serve "
+        "--set`.",
     .examples = "  strom config alter --topic orders --config retention.ms=604800000\n"
                 "  strom config alter --topic orders --append-config cleanup.policy=compact\n"
                 "  strom config alter --broker --delete-config log.retention.ms\n",

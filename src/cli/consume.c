@@ -19,16 +19,17 @@ enum {
 static const struct args_flag consume_flags[] = {
     {"partition", ARGS_INTS, "P", NULL, 0, INT32_MAX, "Read this partition. Without it: all of them."},
     {"offset", ARGS_TEXT, "WHERE", "earliest", 0, 0,
-     "Where to begin: earliest, latest, an offset, -N (the last N of each partition), or @MS (records from "
-     "this time "
-     "on, in milliseconds since 1970)."},
+     "Where to begin: earliest, latest, an offset (of several partitions each begins at the nearest that "
+     "it has), -N (the last N of each partition), or @MS (records from this time on, in milliseconds since "
+     "1970)."},
     {"count", ARGS_INT, "N", NULL, 1, INT64_MAX, "Stop after this many records."},
     {"exit", ARGS_SWITCH, NULL, NULL, 0, 0, "Stop at what was the end when the command began."},
     {"follow", ARGS_SWITCH, NULL, NULL, 0, 0, "Wait for new records; so it is without --exit."},
     {"format", ARGS_TEXT, "FORMAT", NULL, 0, 0,
-     "How to print a record: %t topic, %p partition, %o offset, %T timestamp in ms, %k key, %v value, %K and "
-     "%S their "
-     "bytes (-1 for null), %h headers; \\n, \\t, \\0, \\xNN. Without it: \"%v\\n\"."},
+     "How to print a record: %t topic, %p partition, %o offset, %T timestamp in ms, %k key, %v value, %K "
+     "and %S their bytes (-1 for null), %h headers; \\n"
+     ", \\t, \\0, \\xNN. Without it: \"%v\\n"
+     "\"."},
     {"show-key", ARGS_SWITCH, NULL, NULL, 0, 0, "Print the key and a tab before the value."},
     {"show-headers", ARGS_SWITCH, NULL, NULL, 0, 0, "Print the headers and a tab before that."},
     {"show-timestamp", ARGS_SWITCH, NULL, NULL, 0, 0, "Print the timestamp and a tab before that."},
@@ -40,12 +41,11 @@ static const struct args_spec consume_spec = {
     .command = "strom consume",
     .names_usage = "TOPIC",
     .summary = "print the records of a topic",
-    .text = "Prints records as they come, each partition in its order. It begins with the oldest record and "
-            "waits for "
-            "new ones until Ctrl-C; --exit and --count end it.\n\n"
+    .text = "Prints records as they come, each partition in its order. It begins with the oldest record "
+            "and waits for new ones until Ctrl-C; --exit and --count end it.\n\n"
             "With --json each record is one line: topic, partition, offset, timestamp, key, value and "
-            "headers. A key "
-            "or value that is not UTF-8 is null there, and \"key_base64\" or \"value_base64\" has it.",
+            "headers. A key or value that is not UTF-8 is null there, and \"key_base64\" or "
+            "\"value_base64\" has it.",
     .examples = "  strom consume orders\n"
                 "  strom consume orders --offset latest --show-key\n"
                 "  strom consume orders --exit --json | jq .value\n"
@@ -203,12 +203,18 @@ static bool part_begin(struct consume *c, struct consume_part *part, enum where 
         part->next = number;
         break;
     }
-    if (part->next < start || part->next > part->end) {
+    bool is_outside = part->next < start || part->next > part->end;
+    if (is_outside && c->part_count == 1) {
         run_refused(c->run, what, ERR_OFFSET_OUT_OF_RANGE,
                     run_print(c->run, "partition %d has offsets %lld to %lld", part->partition,
                               (long long)start, (long long)part->end),
                     "--offset earliest begins at the first one there is");
         return false;
+    }
+    if (is_outside) { // one offset for several partitions seldom fits all
+        run_note("strom: partition %d has offsets %lld to %lld: beginning at the nearest", part->partition,
+                 (long long)start, (long long)part->end);
+        part->next = part->next < start ? start : part->end;
     }
     part->is_done = c->is_exiting && part->next >= part->end;
     return true;

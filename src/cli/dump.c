@@ -27,13 +27,11 @@ static const struct args_spec dump_spec = {
     .names_usage = "FILE...",
     .summary = "print a log file, merged object or snapshot for people",
     .text = "Prints files of a data directory: wal/*.wal (the write-ahead log: bundles and their items), "
-            "obj/*.obj "
-            "(merged objects: runs and batches) and snap/*.snap (snapshots: every topic, partition and "
-            "producer). "
-            "What kind a file is follows from its name, else from its first bytes.\n\n"
+            "obj/*.obj (merged objects: runs and batches) and snap/*.snap (snapshots: every topic, "
+            "partition and producer). What kind a file is follows from its name, else from its first "
+            "bytes.\n\n"
             "It only reads. On the files of a running server it may see the very last writes half done. "
-            "Records are "
-            "not printed, only their batches; the formats are in docs/formats.\n\n"
+            "Records are not printed, only their batches; the formats are in docs/formats.\n\n"
             "The exit code is 1 if a file cannot be read or its structure is damaged.",
     .examples = "  strom dump strom-data/wal/*.wal\n"
                 "  strom dump strom-data/wal/00000000000000000001.wal | grep TOPIC_CREATE\n"

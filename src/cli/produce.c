@@ -20,9 +20,8 @@ enum {
 static const struct args_flag produce_flags[] = {
     {"file", ARGS_TEXT, "PATH", "-", 0, 0, "Read lines from this file; \"-\" is standard input."},
     {"partition", ARGS_INT, "P", NULL, 0, INT32_MAX,
-     "Send everything to this partition. Without it the key decides, by the hash that Kafka's own producers "
-     "use; "
-     "records without a key go to one partition at random per batch."},
+     "Send everything to this partition. Without it the key decides, by the hash that Kafka's own "
+     "producers use; records without a key go to one partition at random per batch."},
     {"key", ARGS_TEXT, "KEY", NULL, 0, 0, "The key of every record."},
     {"key-separator", ARGS_TEXT, "SEP", NULL, 0, 0,
      "A line is KEY SEP VALUE, split at the first SEP; \\t is a tab. A line without SEP has no key."},
@@ -32,8 +31,7 @@ static const struct args_flag produce_flags[] = {
     {"compression", ARGS_TEXT, "CODEC", "none", 0, 0, "none, gzip, snappy, lz4 or zstd."},
     {"acks", ARGS_TEXT, "all|1|0", "all", 0, 0,
      "What counts as done. With all, records are neither lost nor written twice, even when the connection "
-     "breaks "
-     "in between (idempotent producer). With 0 nobody answers, and nobody knows."},
+     "breaks in between (idempotent producer). With 0 nobody answers, and nobody knows."},
     {"batch-records", ARGS_INT, "N", "10000", 1, 1000000, "Records per batch, at most."},
     {"linger-ms", ARGS_INT, "MS", "5", 0, 60000, "How long a record waits for others to share a batch."},
     {"quiet", ARGS_SWITCH, NULL, NULL, 0, 0, "No summary at the end."},
@@ -42,12 +40,11 @@ static const struct args_spec produce_spec = {
     .command = "strom produce",
     .names_usage = "TOPIC",
     .summary = "write the lines of a file or of standard input to a topic",
-    .text = "Each line becomes a record, without its end of line; a line holds at most 32 MiB. A topic that "
-            "is not "
-            "there is created if the broker's auto.create.topics.enable allows it.\n\n"
+    .text = "Each line becomes a record, without its end of line; a line holds at most 32 MiB. A topic "
+            "that is not there is created if the broker's auto.create.topics.enable allows it.\n\n"
             "The summary goes to standard error; with --json it is an object on standard output.\n\n"
-            "After an error the exit code is 1 and the message names the lines: what came before them was "
-            "written.",
+            "After an error the exit code is 1 and the message names the lines of the batch that failed. "
+            "What came before them was written; of what follows them some may have been.",
     .examples = "  echo hello | strom produce greetings\n"
                 "  strom produce orders --file orders.tsv --key-separator '\\t' --compression zstd\n"
                 "  tail -f app.log | strom produce logs --header host=web1\n",

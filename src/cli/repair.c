@@ -18,14 +18,13 @@ static const struct args_spec repair_spec = {
     .names_usage = "",
     .summary = "cut a damaged log before the first rotten bundle",
     .text =
-        "A server that finds acknowledged data damaged serves what precedes the damage, read-only, and says "
-        "so in "
-        "its log and at /health. Restore a backup if you can. If not, this command cuts the log before the "
-        "first "
-        "rotten bundle, so that the server starts again: every record from there on is lost to clients.\n\n"
-        "What is cut off is first copied to wal/lost-LSN-N in the data directory; `strom dump` reads it. A "
-        "log "
-        "without damage is left as it is.",
+        "A server that finds acknowledged data damaged serves what precedes the damage, read-only, and "
+        "says so in its log and at /health. Restore a backup if you can. If not, this command cuts the log "
+        "before the first rotten bundle, so that the server starts again: every record from there on is "
+        "lost to clients.\n\n"
+        "What is cut off is first copied to wal/lost-LSN-N in the data directory. A log without damage is "
+        "left "
+        "as it is.",
     .examples = "  strom repair --data-dir /var/lib/strom\n"
                 "  strom repair --data-dir /var/lib/strom --yes\n",
     .flags = repair_flags,

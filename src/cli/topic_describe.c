@@ -8,12 +8,10 @@ static const struct args_spec describe_spec = {
     .command = "strom topic describe",
     .names_usage = "[NAME...]",
     .summary = "show partitions, offsets and settings",
-    .text =
-        "Shows the named topics, or all: for each partition the leader's epoch, the first offset that is "
-        "still "
-        "there (START), the offset that the next record gets (END) and an estimate of the records between "
-        "them; and the settings that were made for the topic itself.\n\n"
-        "RECORDS is END - START: compaction and transactions leave gaps, so it may be too high.",
+    .text = "Shows the named topics, or all: for each partition the leader's epoch, the first offset that is "
+            "still there (START), the offset that the next record gets (END) and an estimate of the records "
+            "between them; and the settings that were made for the topic itself.\n\n"
+            "RECORDS is END - START: compaction and transactions leave gaps, so it may be too high.",
     .examples = "  strom topic describe orders\n"
                 "  strom topic describe --json | jq '.[] | {topic, records}'\n",
     .names_min = 0,

@@ -1,0 +1,634 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""cli_test.py - every command of the command line against a real broker: what it prints, its JSON, its errors and
+its exit codes.
+
+Usage: cli_test.py [--strom build/src/server/strom] [NAME...]; a NAME runs the tests that have it in theirs."""
+import argparse
+import base64
+import json
+import os
+import random
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import traceback
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.insert(0, os.path.join(ROOT, 'tests', 'support'))
+from broker import Broker, free_port  # noqa: E402
+
+TIMEOUT_S = 60
+CODECS = ['none', 'gzip', 'snappy', 'lz4', 'zstd']
+
+
+class Cli:
+    """Runs the program against one broker."""
+
+    def __init__(self, binary, bootstrap):
+        self.binary = binary
+        self.env = {**os.environ, 'STROM_BOOTSTRAP': bootstrap}
+
+    def run(self, *words, stdin=b'', expect=0, bootstrap=None):
+        """(stdout, stderr) as bytes and text; fails unless the exit code is the one expected."""
+        env = {**self.env, 'STROM_BOOTSTRAP': bootstrap} if bootstrap else self.env
+        done = subprocess.run([self.binary, *words], input=stdin, capture_output=True, env=env, timeout=TIMEOUT_S,
+                              check=False)
+        err = done.stderr.decode(errors='replace')
+        assert done.returncode == expect, f'{words}: exit code {done.returncode}, not {expect}\n{err}'
+        return done.stdout, err
+
+    def text(self, *words, **options):
+        return self.run(*words, **options)[0].decode()
+
+    def error(self, *words, expect=1, **options):
+        out, err = self.run(*words, expect=expect, **options)
+        has(err, 'strom: ')
+        return err
+
+    def json(self, *words, **options):
+        return json.loads(self.run(*words, '--json', **options)[0])
+
+    def records(self, *words, **options):
+        """What consume --exit --json prints, one object per record."""
+        out, _ = self.run('consume', *words, '--exit', '--json', **options)
+        return [json.loads(line) for line in out.splitlines()]
+
+    def start(self, *words, stdin=subprocess.PIPE):
+        return subprocess.Popen([self.binary, *words], stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                env=self.env)
+
+
+def same(got, want):
+    assert got == want, f'\n  got  {got!r}\n  want {want!r}'
+
+
+def has(text, *parts):
+    for part in parts:
+        assert part in text, f'no {part!r} in:\n{text}'
+
+
+def eventually(what, seconds=20):
+    deadline = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < deadline, 'it did not happen in time'
+        time.sleep(0.01)
+
+
+# ---- help and usage
+
+COMMANDS = [['topic', verb] for verb in ('create', 'list', 'describe', 'alter', 'delete', 'trim')] + \
+    [['config', 'describe'], ['config', 'alter']] + \
+    [[name] for name in ('produce', 'consume', 'cluster', 'dump', 'repair', 'version')]
+
+
+def test_help(cli, _broker):
+    for command in COMMANDS:
+        page = cli.text(*command, '--help')
+        has(page, 'strom ' + ' '.join(command), 'USAGE', 'FLAGS', 'EXAMPLES', 'EXIT CODES', '--help')
+        same(cli.text(*command, '--nonsense', '-h'), page)
+        long = [line for line in page.splitlines() if len(line) > 100]
+        same(long, [])
+    has(cli.text('topic', '--help'), 'create', 'trim')
+    cli.run('topic', expect=2)
+    has(cli.text('version'), 'strom 0')
+    assert cli.json('version')['version'][0].isdigit()
+
+
+def test_usage(cli, _broker):
+    has(cli.error('tpic', expect=2), 'no command', 'did you mean `strom topic`')
+    has(cli.error('sevre', expect=2), 'did you mean `strom serve`')
+    has(cli.error('topic', 'creat', expect=2), 'did you mean `strom topic create`')
+    has(cli.error('topic', 'create', expect=2), 'NAME is missing')
+    has(cli.error('topic', 'create', 'a', 'b', expect=2), 'one argument too many')
+    has(cli.error('topic', 'create', 'a', '--partition', '3', expect=2), 'did you mean --partitions')
+    has(cli.error('topic', 'create', 'a', '--partitions', 'x', expect=2), 'wants a number')
+    has(cli.error('topic', 'create', 'a', '--config', 'x', expect=2), 'key=value')
+    has(cli.error('topic', 'alter', 'a', expect=2), 'nothing to change')
+    has(cli.error('topic', 'trim', 'a', '--partition', '0', expect=2), 'needed')
+    has(cli.error('topic', 'trim', 'a', '--partition', '0', '--offset', '-4', expect=2), '--offset')
+    has(cli.error('produce', 'a', '--compression', 'rar', expect=2), 'zstd')
+    has(cli.error('produce', 'a', '--acks', '2', expect=2), '--acks')
+    has(cli.error('produce', 'a', '--key', 'k', '--key-separator', ':', expect=2), 'exclude')
+    has(cli.error('produce', 'a', '--header', 'x', expect=2), 'key=value')
+    has(cli.error('consume', 'a', '--group', 'g', expect=2), 'groups are not there yet')
+    has(cli.error('consume', 'a', '--format', '%q', expect=2), 'after a %')
+    has(cli.error('consume', 'a', '--exit', '--follow', expect=2), 'exclude')
+    has(cli.error('config', 'alter', '--config', 'a=b', expect=2), '--topic NAME or --broker')
+    has(cli.error('config', 'describe', '--topic', 't', '--broker', expect=2), 'exclude')
+    has(cli.error('topic', 'list', '--bootstrap-server', 'host:notaport', expect=2), 'host:port')
+    has(cli.error('topic', 'list', '--timeout-ms', '0', expect=2), '--timeout-ms')
+
+
+def test_unreachable(cli, _broker):
+    closed = f'127.0.0.1:{free_port()}'
+    for command in (['topic', 'list'], ['cluster'], ['produce', 't'], ['consume', 't'], ['config', 'describe']):
+        err = cli.error(*command, expect=3, bootstrap=closed)
+        has(err, 'cannot reach ' + closed, 'refused', 'strom serve')
+    has(cli.error('topic', 'list', '--bootstrap-server', 'no-such-host.invalid', expect=3), 'no-such-host.invalid')
+
+
+def test_bootstrap_list(cli, broker):
+    both = f'127.0.0.1:{free_port()},{broker.bootstrap}'
+    assert cli.json('cluster', bootstrap=both)['answered_by'] == broker.bootstrap
+    assert cli.json('cluster', '--bootstrap-server', broker.bootstrap, bootstrap='127.0.0.1:1')
+
+
+# ---- topics and settings
+
+def test_topics(cli, _broker):
+    made = cli.json('topic', 'create', 'topics-a', '--partitions', '3', '--config', 'retention.ms=86400000',
+                    '--config', 'cleanup.policy=compact')
+    same((made['topic'], made['created'], made['partitions']), ('topics-a', True, 3))
+    has(cli.error('topic', 'create', 'topics-a'), 'TOPIC_ALREADY_EXISTS (36)', '--if-not-exists')
+    same(cli.json('topic', 'create', 'topics-a', '--if-not-exists')['created'], False)
+    has(cli.text('topic', 'create', 'topics-b'), 'Created topic topics-b')
+    same(cli.json('topic', 'create', 'topics-c', '--validate-only')['created'], False)
+    has(cli.error('topic', 'create', 'bad name'), 'INVALID_TOPIC_EXCEPTION (17)', 'letters')
+    has(cli.error('topic', 'create', 'topics-d', '--config', 'retention.m=1'), 'INVALID_CONFIG (40)',
+        'did you mean retention.ms')
+    has(cli.error('topic', 'create', 'topics-d', '--config', 'retention.ms=soon'), 'INVALID_CONFIG (40)')
+    names = [t['topic'] for t in cli.json('topic', 'list')]
+    same(names, sorted(names))
+    same([n for n in names if n.startswith('topics-')], ['topics-a', 'topics-b'])
+    has(cli.text('topic', 'list'), 'TOPIC', 'PARTITIONS', 'topics-a')
+
+    [topic] = cli.json('topic', 'describe', 'topics-a')
+    same(topic['configs'], {'retention.ms': '86400000', 'cleanup.policy': 'compact'})
+    same([p['partition'] for p in topic['partitions']], [0, 1, 2])
+    same(topic['partitions'][0]['end_offset'], 0)
+    has(cli.text('topic', 'describe', 'topics-a'), 'PARTITION', 'retention.ms=86400000')
+    has(cli.error('topic', 'describe', 'topics-aa'), 'UNKNOWN_TOPIC_OR_PARTITION (3)', 'did you mean "topics-a"')
+    same(len(cli.json('topic', 'describe', 'topics-a', 'topics-b')), 2)
+
+    cli.run('topic', 'alter', 'topics-a', '--delete-config', 'retention.ms', '--config', 'segment.ms=600000',
+            '--partitions', '5')
+    [topic] = cli.json('topic', 'describe', 'topics-a')
+    same(topic['configs'], {'segment.ms': '600000', 'cleanup.policy': 'compact'})
+    same(len(topic['partitions']), 5)
+    has(cli.error('topic', 'alter', 'topics-a', '--partitions', '2'), 'INVALID_PARTITIONS (37)', 'only grow')
+    has(cli.error('topic', 'alter', 'topics-z', '--config', 'segment.ms=1'), 'UNKNOWN_TOPIC_OR_PARTITION')
+    has(cli.error('topic', 'alter', 'topics-a', '--config', 'segmen.ms=1'), 'did you mean segment.ms')
+
+    has(cli.error('topic', 'delete', 'topics-b', 'topics-y'), 'cannot delete topic topics-y')
+    same(cli.json('topic', 'delete', 'topics-a', 'topics-b', '--if-exists'),
+         [{'topic': 'topics-a', 'deleted': True}, {'topic': 'topics-b', 'deleted': False}])
+    same([t['topic'] for t in cli.json('topic', 'list') if t['topic'].startswith('topics-')], [])
+
+
+def test_config(cli, _broker):
+    cli.run('topic', 'create', 'config-t')
+    cli.run('config', 'alter', '--topic', 'config-t', '--config', 'max.message.bytes=5000',
+            '--append-config', 'cleanup.policy=compact')
+    found = {c['name']: c for c in cli.json('config', 'describe', '--topic', 'config-t')}
+    same((found['max.message.bytes']['value'], found['max.message.bytes']['source']), ('5000', 'topic'))
+    same(found['cleanup.policy']['value'], 'delete,compact')
+    cli.run('config', 'alter', '--topic', 'config-t', '--subtract-config', 'cleanup.policy=delete',
+            '--delete-config', 'max.message.bytes')
+    found = {c['name']: c for c in cli.json('config', 'describe', '--topic', 'config-t')}
+    same({n: c['value'] for n, c in found.items()}, {'cleanup.policy': 'compact'})
+    everything = cli.json('config', 'describe', '--topic', 'config-t', '--all', '--explain')
+    assert any(c['source'] == 'default' for c in everything) and all(c['text'] for c in everything)
+    has(cli.text('config', 'describe', '--topic', 'config-t', '--all'), 'retention.ms', 'default')
+
+    cli.run('config', 'alter', '--broker', '--config', 'log.retention.ms=123456789')
+    found = {c['name']: c for c in cli.json('config', 'describe')}
+    same((found['log.retention.ms']['value'], found['log.retention.ms']['source']), ('123456789', 'cluster'))
+    same(found['data.dir']['read_only'], True)
+    cli.run('config', 'alter', '--broker', '--delete-config', 'log.retention.ms')
+    assert 'log.retention.ms' not in {c['name'] for c in cli.json('config', 'describe', '--broker')}
+    cli.error('config', 'alter', '--broker', '--config', 'data.dir=/tmp')
+    has(cli.error('config', 'describe', '--topic', 'config-x'), 'did you mean "config-t"')
+
+
+def test_cluster(cli, broker):
+    cluster = cli.json('cluster')
+    same([b['port'] for b in cluster['brokers']], [broker.port])
+    same(len(cluster['cluster_id']), 22)
+    assert {'Produce', 'Fetch', 'ApiVersions'} <= {a['name'] for a in cluster['apis']}
+    has(cli.text('cluster', '--apis'), cluster['cluster_id'], 'REQUEST', 'Fetch', broker.bootstrap)
+
+
+# ---- records
+
+def test_round_trip(cli, _broker):
+    for codec in CODECS:
+        topic = f'trip-{codec}'
+        cli.run('topic', 'create', topic, '--partitions', '3')
+        lines = [f'k{i % 50}\tvalue {i} ' + 'x' * (i % 200) for i in range(5000)]
+        out, err = cli.run('produce', topic, '--key-separator', '\\t', '--compression', codec, '--batch-records', '500',
+                           stdin='\n'.join(lines).encode())
+        same(out, b'')
+        has(err, 'Wrote 5000 records')
+        got = cli.records(topic)
+        same(sorted(f"{r['key']}\t{r['value']}" for r in got), sorted(lines))
+        for p in range(3):  # offsets dense, keys in order and in one place
+            offsets = [r['offset'] for r in got if r['partition'] == p]
+            same(offsets, list(range(len(offsets))))
+        for key in ('k0', 'k7', 'k49'):
+            mine = [r for r in got if r['key'] == key]
+            same(len({r['partition'] for r in mine}), 1)
+            numbers = [int(r['value'].split()[1]) for r in mine]
+            same(numbers, sorted(numbers))
+
+
+def test_bytes(cli, _broker):
+    cli.run('topic', 'create', 'bytes')
+    lines = [b'plain', b'', b'\xff\xfe binary \x00 here', 'h\u00e9 \U0001f30a'.encode(),
+             b'"quoted"\\\t\x1b[31m', b' spaces ']
+    cli.run('produce', 'bytes', stdin=b'\n'.join(lines) + b'\r\n')
+    out, _ = cli.run('consume', 'bytes', '--exit')
+    same(out, b'\n'.join(lines) + b'\n')
+    got = cli.records('bytes')
+    same([base64.b64decode(r['value_base64']) if 'value_base64' in r else r['value'].encode() for r in got], lines)
+    same(sum('value_base64' in r for r in got), 1)
+
+
+def test_keys_headers_nulls(cli, _broker):
+    cli.run('topic', 'create', 'keys', '--partitions', '4')
+    cli.run('produce', 'keys', '--partition', '2', '--key', 'a', '--header', 'h=1', '--header', 'g=', stdin=b'one\n\n')
+    cli.run('produce', 'keys', '--partition', '2', '--key-separator', '::', '--empty-as-null',
+            stdin=b'b::two::2\nb::\nthree')
+    got = cli.records('keys', '--partition', '2')
+    same([(r['key'], r['value']) for r in got],
+         [('a', 'one'), ('a', ''), ('b', 'two::2'), ('b', None), (None, 'three')])
+    same(got[0]['headers'], [{'key': 'h', 'value': '1'}, {'key': 'g', 'value': ''}])
+    same(got[2]['headers'], [])
+    same(cli.text('consume', 'keys', '--exit', '--format', '%t %p %o %k=%v %K %S %h|', '--null', 'NULL'),
+         'keys 2 0 a=one 1 3 h=1,g=|keys 2 1 a= 1 0 h=1,g=|keys 2 2 b=two::2 1 6 |keys 2 3 b=NULL 1 -1 |'
+         'keys 2 4 NULL=three -1 5 |')
+    same(cli.text('consume', 'keys', '--exit', '--count', '1', '--show-key', '--show-headers', '--show-offset'),
+         '2:0\th=1,g=\ta\tone\n')
+    has(cli.error('produce', 'keys', '--partition', '4', stdin=b'x'), 'partitions 0 to 3')
+    has(cli.error('consume', 'keys', '--partition', '4', '--exit'), 'partitions 0 to 3')
+
+
+def test_offsets(cli, _broker):
+    cli.run('topic', 'create', 'offsets', '--partitions', '2')
+    cli.run('produce', 'offsets', '--partition', '0', stdin=b'\n'.join(b'%d' % i for i in range(100)))
+    time.sleep(0.01)
+    now = int(time.time() * 1000)
+    time.sleep(0.01)
+    cli.run('produce', 'offsets', '--partition', '0', stdin=b'100\n101\n')
+
+    def values(*words):
+        return [int(r['value']) for r in cli.records('offsets', *words)]
+    same(values(), list(range(102)))
+    same(values('--offset', 'latest'), [])
+    same(values('--offset', '99'), [99, 100, 101])
+    same(values('--offset', '-3'), [99, 100, 101])
+    same(values('--offset', '-1000'), list(range(102)))
+    same(values('--offset', f'@{now}'), [100, 101])
+    same(values('--offset', f'@{now + 10**9}'), [])
+    same(values('--count', '5'), [0, 1, 2, 3, 4])
+    same(values('--partition', '1'), [])
+    same(values('--partition', '0', '--partition', '0', '--count', '2'), [0, 1])
+    has(cli.error('consume', 'offsets', '--offset', '103', '--partition', '0', '--exit'), 'OFFSET_OUT_OF_RANGE (1)',
+        'offsets 0 to 102')
+    has(cli.error('consume', 'offsets', '--offset', 'soon', '--exit', expect=2), '@MS')
+
+    same(cli.json('topic', 'trim', 'offsets', '--partition', '0', '--offset', '90')['start_offset'], 90)
+    same(values(), list(range(90, 102)))
+    has(cli.error('topic', 'trim', 'offsets', '--partition', '0', '--offset', '200'), 'OFFSET_OUT_OF_RANGE')
+    has(cli.error('consume', 'offsets', '--offset', '5', '--partition', '0', '--exit'), 'offsets 90 to 102')
+    has(cli.text('topic', 'trim', 'offsets', '--partition', '0', '--offset', 'end'), 'now starts at offset 102')
+    same(cli.records('offsets'), [])
+    has(cli.error('topic', 'trim', 'offsets', '--partition', '7', '--offset', '0'), 'UNKNOWN_TOPIC_OR_PARTITION')
+
+
+def test_acks(cli, _broker):
+    cli.run('topic', 'create', 'acks')
+    for acks in ('all', '1', '0'):
+        cli.run('produce', 'acks', '--acks', acks, stdin=b'x\n' * 20000)
+    eventually(lambda: len(cli.records('acks')) == 60000)
+    done = cli.json('produce', 'acks', stdin=b'yy\n' * 10)
+    same((done['records'], done['bytes'], done['topic']), (10, 20, 'acks'))
+    same(cli.run('produce', 'acks', '--quiet', stdin=b'x')[1], '')
+    same(cli.json('produce', 'acks', stdin=b'')['records'], 0)
+
+
+def test_file(cli, _broker):
+    cli.run('topic', 'create', 'file')
+    with tempfile.NamedTemporaryFile() as f:
+        text = ''.join(f'line {i} {"y" * (i % 3000)}\n' for i in range(3000))
+        f.write(text.encode() + b'no end of line')
+        f.flush()
+        cli.run('produce', 'file', '--file', f.name)
+    same(cli.text('consume', 'file', '--exit'), text + 'no end of line\n')
+    with tempfile.TemporaryDirectory() as there:
+        has(cli.error('produce', 'file', '--file', f'{there}/none/x'), 'there is no file')
+        same(os.listdir(there), [])
+
+
+def test_refused(cli, _broker):
+    cli.run('topic', 'create', 'refused', '--config', 'cleanup.policy=compact')
+    err = cli.error('produce', 'refused', stdin=b'no key\n')
+    has(err, 'INVALID_RECORD (87)', 'lines 1 to 1', '--key')
+    cli.run('topic', 'create', 'small', '--config', 'max.message.bytes=1000')
+    has(cli.error('produce', 'small', stdin=b'ok\n' + b'x' * 5000), 'MESSAGE_TOO_LARGE (10)', 'max.message.bytes')
+    cli.run('topic', 'create', 'large', '--config', 'max.message.bytes=8000000')
+    cli.run('produce', 'large', stdin=b'z' * 6000000)
+    same(cli.run('consume', 'large', '--exit')[0], b'z' * 6000000 + b'\n')
+    has(cli.error('produce', 'large', stdin=b'z' * (33 << 20)), 'after line 0')
+
+
+# ---- live
+
+def test_live(cli, _broker):
+    """Lines of a pipe that stays open arrive; consume waits for them; Ctrl-C ends it."""
+    cli.run('topic', 'create', 'live')
+    reader = cli.start('consume', 'live', stdin=subprocess.DEVNULL)
+    writer = cli.start('produce', 'live')
+    for i in range(5):
+        writer.stdin.write(b'live %d\n' % i)
+        writer.stdin.flush()
+        same(reader.stdout.readline(), b'live %d\n' % i)
+    writer.stdin.close()
+    same(writer.wait(TIMEOUT_S), 0)
+    reader.send_signal(signal.SIGINT)
+    assert reader.wait(TIMEOUT_S) in (-signal.SIGINT, 130), reader.returncode
+    same(reader.stderr.read(), b'')
+
+
+def test_closed_pipe(cli, _broker):
+    cli.run('topic', 'create', 'pipe')
+    cli.run('produce', 'pipe', stdin=b'0123456789\n' * 200000)
+    for words in (['consume', 'pipe', '--exit'], ['consume', 'pipe', '--exit', '--json'], ['consume', 'pipe']):
+        process = cli.start(*words, stdin=subprocess.DEVNULL)
+        assert process.stdout.readline()
+        process.stdout.close()
+        process.wait(TIMEOUT_S)
+        same((process.stderr.read(), process.returncode), (b'', 0))
+
+
+class Proxy(threading.Thread):
+    """Passes bytes to the broker and back, and cuts every connection after a few of either kind."""
+
+    def __init__(self, port, cuts, bytes_max):
+        super().__init__(daemon=True)
+        self.port, self.cuts, self.bytes_max = port, cuts, bytes_max
+        self.random = random.Random(1)
+        self.last_left = None
+        self.listener = socket.create_server(('127.0.0.1', 0))
+        self.address = f'127.0.0.1:{self.listener.getsockname()[1]}'
+        self.start()
+
+    def run(self):
+        while True:
+            client, _ = self.listener.accept()
+            server = socket.create_connection(('127.0.0.1', self.port))
+            left = [10**12]
+            if self.cuts > 0:
+                self.cuts -= 1
+                left = [self.random.randrange(self.bytes_max)]
+            self.last_left = left
+            ends = (client, server)
+            for a, b in (ends, ends[::-1]):
+                threading.Thread(target=self.pump, args=(a, b, left), daemon=True).start()
+
+    @staticmethod
+    def pump(a, b, left):
+        try:
+            while data := a.recv(65536):
+                data = data[:max(left[0], 0)]
+                left[0] -= len(data)
+                b.sendall(data)
+                if left[0] <= 0:
+                    break
+        except OSError:
+            pass
+        for s in (a, b):
+            try:
+                s.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+
+
+def test_broken_connections(cli, broker):
+    """With acks=all nothing is lost, repeated or reordered however often the connection breaks."""
+    cli.run('topic', 'create', 'broken', '--partitions', '3')
+    proxy = Proxy(broker.port, 0, 400000)
+    process = subprocess.Popen([cli.binary, 'produce', 'broken', '--batch-records', '200', '--key-separator', ':',
+                                '--bootstrap-server', proxy.address, '--json'],
+                               stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process.stdin.write(b'first:0\n')
+    process.stdin.flush()
+    eventually(lambda: len(cli.records('broken')) == 1)  # the handshake is over: from here every loss is repaired
+    proxy.cuts = 12
+    proxy.last_left[0] = 100000
+    lines = [f'k{i % 7}:{i} {"w" * 100}' for i in range(40000)]
+    for s in range(0, len(lines), 100):
+        process.stdin.write(('\n'.join(lines[s:s + 100]) + '\n').encode())
+    process.stdin.close()
+    same((process.wait(TIMEOUT_S), process.stderr.read()), (0, b''))
+    done = json.loads(process.stdout.read())
+    assert done['retries'] > 5, done
+    same(done['records'], len(lines) + 1)
+    got = cli.records('broken')
+    same(sorted(r['value'] for r in got), sorted(['0'] + [line.split(':', 1)[1] for line in lines]))
+    for key in {r['key'] for r in got}:
+        numbers = [int(r['value'].split()[0]) for r in got if r['key'] == key]
+        same(numbers, sorted(numbers))
+
+
+def test_killed_broker(cli, _broker):
+    """kill -9 under a running producer and consumer; both go on when the broker is back."""
+    with Broker(cli.binary) as own:
+        words = ['--bootstrap-server', own.bootstrap]
+        cli.run('topic', 'create', 'killed', '--partitions', '2', *words)
+        reader = cli.start('consume', 'killed', '--count', '30000', *words, stdin=subprocess.DEVNULL)
+        got = []
+        collector = threading.Thread(target=lambda: got.extend(reader.stdout))
+        collector.start()
+        writer = cli.start('produce', 'killed', '--json', *words)
+        for i in range(30000):
+            writer.stdin.write(b'%d\n' % i)
+            if i in (7000, 20000):
+                writer.stdin.flush()
+                eventually(lambda: len(got) > 1000)
+                own.kill()
+                own.start()
+        writer.stdin.close()
+        same(writer.wait(TIMEOUT_S), 0)
+        same(reader.wait(TIMEOUT_S), 0)
+        collector.join()
+        same(json.loads(writer.stdout.read())['records'], 30000)
+        same(sorted(int(line) for line in got), list(range(30000)))
+        has(reader.stderr.read().decode(), 'trying again')
+
+
+def serve_bytes(answers):
+    """A listener whose every connection gets these bytes after its first request; then it is closed."""
+    listener = socket.create_server(('127.0.0.1', 0))
+
+    def run():
+        while True:
+            conn, _ = listener.accept()
+            try:
+                conn.recv(65536)
+                conn.sendall(answers)
+                conn.shutdown(socket.SHUT_WR)
+                conn.recv(65536)
+            except OSError:
+                pass
+            conn.close()
+    threading.Thread(target=run, daemon=True).start()
+    return f'127.0.0.1:{listener.getsockname()[1]}'
+
+
+def test_hostile_server(cli, _broker):
+    answers = [b'', b'HTTP/1.1 400 Bad Request\r\n\r\n', struct.pack('>i', -1), struct.pack('>i', 0x7fffffff),
+               struct.pack('>i', 4) + b'\0\0\0\0', struct.pack('>ii', 1000, 0), struct.pack('>ii', 8, 5) + b'\xff' * 4,
+               struct.pack('>iihI', 10, 0, 0, 0x7fffffff), struct.pack('>iih', 14, 0, 0) + b'\xff' * 8]
+    for answer in answers:
+        err = cli.error('topic', 'list', expect=3, bootstrap=serve_bytes(answer))
+        has(err, 'cannot reach')
+    silent = socket.create_server(('127.0.0.1', 0))
+    address = f'127.0.0.1:{silent.getsockname()[1]}'
+    begin = time.monotonic()
+    has(cli.error('topic', 'list', '--timeout-ms', '300', expect=3, bootstrap=address), 'within 300 ms')
+    assert time.monotonic() - begin < 5
+
+
+# ---- files
+
+def test_dump_and_repair(cli, _broker):
+    with Broker(cli.binary) as own:
+        words = ['--bootstrap-server', own.bootstrap]
+        cli.run('topic', 'create', 'dumped', *words)
+        cli.run('produce', 'dumped', *words, stdin=b'x\n' * 1000)
+        has(cli.error('repair', '--data-dir', own.data_dir, '--yes'), 'in use', 'stop the server')
+        own.stop()
+        wal = sorted(os.listdir(f'{own.data_dir}/wal'))
+        path = f'{own.data_dir}/wal/{wal[0]}'
+        text = cli.text('dump', path)
+        has(text, 'TOPIC_CREATE', 'name=dumped', 'DATA', 'records=1000', 'lsn 1')
+        assert 'TOPIC_CREATE' not in cli.text('dump', path, '--no-items')
+        here = os.getcwd()
+        os.chdir(f'{own.data_dir}/wal')
+        binary, cli.binary = cli.binary, os.path.abspath(os.path.join(here, cli.binary))
+        try:
+            has(cli.text('dump', wal[0]), 'TOPIC_CREATE')
+        finally:
+            os.chdir(here)
+            cli.binary = binary
+        for kind in ('snap', 'obj'):
+            for name in sorted(os.listdir(f'{own.data_dir}/{kind}')):
+                text = cli.text('dump', f'{own.data_dir}/{kind}/{name}')
+                has(text, 'END' if kind == 'snap' else 'merged object')
+        has(cli.text('repair', '--data-dir', own.data_dir), 'the log is sound', 'Nothing was changed')
+        has(cli.text('repair', '--data-dir', own.data_dir, '--yes'), 'the log is sound')
+
+        damaged = f'{own.data_dir}/wal/damaged'
+        with open(path, 'rb') as f:
+            data = bytearray(f.read())
+        data[150] ^= 1
+        with open(damaged, 'wb') as f:
+            f.write(data)
+        has(cli.text('dump', damaged), 'DAMAGED')
+        with open(damaged, 'wb') as f:
+            f.write(random.Random(3).randbytes(10000))
+        has(cli.error('dump', damaged), 'neither')
+    with tempfile.TemporaryDirectory() as there:
+        has(cli.error('dump', f'{there}/x/none.wal'), 'there is no file')
+        has(cli.error('repair', '--data-dir', f'{there}/none'), 'is no data directory')
+        has(cli.error('repair', '--data-dir', there, '--yes'), 'is no data directory')
+        same(os.listdir(there), [])
+        for name in ('a.snap', 'b.obj', 'c.wal'):
+            with open(f'{there}/{name}', 'wb') as f:
+                f.write(b'STRS' + random.Random(4).randbytes(5000))
+        cli.error('dump', f'{there}/a.snap')
+        cli.error('dump', f'{there}/b.obj')
+        has(cli.text('dump', f'{there}/c.wal'), '5004 bytes')
+
+
+def test_repair_rotten(cli, _broker):
+    """A flipped bit in an acknowledged bundle: dump shows it, repair cuts before it and keeps a copy."""
+    with Broker(cli.binary) as own:
+        words = ['--bootstrap-server', own.bootstrap]
+        cli.run('topic', 'create', 'rotten', *words)
+        for i in range(5):
+            cli.run('produce', 'rotten', *words, stdin=b'%d\n' % i)
+        own.kill()
+        path = f'{own.data_dir}/wal/{sorted(os.listdir(own.data_dir + "/wal"))[0]}'
+        with open(path, 'r+b') as f:
+            data = f.read()
+            at = data.index(b'STRM', data.index(b'STRM', 4096 * 4)) + 120  # in the metadata of a bundle in the middle
+            f.seek(at)
+            f.write(bytes([data[at] ^ 1]))
+        has(cli.text('dump', path), 'DAMAGED')
+        has(cli.text('repair', '--data-dir', own.data_dir), 'Nothing was changed')
+        with open(path, 'rb') as f:
+            f.seek(at)
+            same(f.read(1), bytes([data[at] ^ 1]))
+        has(cli.text('repair', '--data-dir', own.data_dir, '--yes'), 'lost')
+        lost = [n for n in os.listdir(own.data_dir + '/wal') if n.startswith('lost-')]
+        assert lost
+        has(cli.text('dump', *(f'{own.data_dir}/wal/{n}' for n in lost)), 'object 1')
+        own.start()
+        got = [int(r['value']) for r in cli.records('rotten', *words)]
+        same(got, list(range(len(got))))
+        assert len(got) < 5
+        cli.run('produce', 'rotten', *words, stdin=b'again\n')
+        has(cli.text('consume', 'rotten', '--exit', *words), 'again')
+
+
+# ---- with others
+
+def test_kcat(cli, broker):
+    if shutil.which('kcat') is None:
+        print('    kcat is not installed: skipped')
+        return
+    kcat = ['kcat', '-b', broker.bootstrap, '-q']
+    for codec in CODECS:
+        topic = f'kcat-{codec}'
+        cli.run('topic', 'create', topic, '--partitions', '5')
+        lines = [f'key{i % 97}:value {i}' for i in range(2000)]
+        text = ('\n'.join(lines) + '\n').encode()
+        cli.run('produce', topic, '--key-separator', ':', '--compression', codec, stdin=text)
+        done = subprocess.run(kcat + ['-C', '-t', topic, '-e', '-K:'], capture_output=True, timeout=TIMEOUT_S,
+                              check=True)
+        same(sorted(done.stdout.decode().splitlines()), sorted(lines))
+        # the same keys from another producer with Kafka's partitioner go to the same partitions
+        subprocess.run(kcat + ['-P', '-t', topic, '-K:', '-z', codec, '-X', 'topic.partitioner=murmur2_random'],
+                       input=text, timeout=TIMEOUT_S, check=True)
+        got = cli.records(topic)
+        same(sorted(f"{r['key']}:{r['value']}" for r in got), sorted(lines * 2))
+        for key in {r['key'] for r in got}:
+            same(len({r['partition'] for r in got if r['key'] == key}), 1)
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument('--strom', default=os.path.join(ROOT, 'build', 'src', 'server', 'strom'))
+    parser.add_argument('names', nargs='*')
+    options = parser.parse_args()
+    tests = [(name, f) for name, f in globals().items() if name.startswith('test_') and
+             (not options.names or any(n in name for n in options.names))]
+    failed = []
+    with Broker(options.strom) as broker:
+        cli = Cli(os.path.abspath(options.strom), broker.bootstrap)
+        for name, test in tests:
+            begin = time.monotonic()
+            try:
+                test(cli, broker)
+                print(f'ok   {name} ({time.monotonic() - begin:.2f} s)', flush=True)
+            except Exception:  # pylint: disable=broad-except
+                failed.append(name)
+                print(f'FAIL {name}\n{traceback.format_exc()}', flush=True)
+            if not broker.alive():
+                print(f'the broker died\n{broker.log_tail()}')
+                failed.append('broker')
+                break
+    print(f'{len(tests) - len(failed)} of {len(tests)} passed' + (f'; failed: {", ".join(failed)}' if failed else ''))
+    return 1 if failed else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
