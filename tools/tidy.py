@@ -280,8 +280,8 @@ def rule_headers_compile_alone(tree):
     for path in tree.c_files('src'):
         if not path.endswith('.h'):
             continue
-        command = compiler + ['-std=gnu17', '-D_GNU_SOURCE', '-Wall', '-Werror', '-Wno-unused-function', '-fsyntax-only',
-                              '-Isrc', '-x', 'c', path]
+        command = compiler + ['-std=gnu17', '-D_GNU_SOURCE', '-Wall', '-Werror', '-Wno-unused-function',
+                              '-fsyntax-only', '-Isrc', '-x', 'c', path]
         result = subprocess.run(command, cwd=tree.root, capture_output=True, text=True, check=False)
         missing = re.search(r"([\w/.]+\.h)'?: No such file|'([\w/.]+\.h)' file not found", result.stderr)
         if missing and is_generated(tree, (missing.group(1) or missing.group(2)).split('/')[-1]):
