@@ -18,10 +18,10 @@
 #include "load_requests.h"
 #include "support.h"
 
-enum { IN_FLIGHT_MAX = 256, EVENTS_MAX = 256, SCRATCH_SIZE = 256 << 10, EMPTY_FETCH_WAIT_MS = 100 };
+enum { IN_FLIGHT_MAX = 256, EVENTS_MAX = 256, SCRATCH_SIZE = 256 << 10, FETCH_WAIT_MS = 1000 };
 
 struct options {
-    const char *mode;
+    const char *mode; // "create", "produce" or "fetch"
     const char *topic;
     const char *congestion;
     int port, cpu;
@@ -39,6 +39,7 @@ struct connection {
     struct template template;
     int32_t partition;
     int64_t offset;       // fetch: where the next request reads
+    int64_t end;          // fetch: high watermark at the start
     uint32_t next_sent;   // correlation id of the request that is next, or being sent
     uint32_t next_answer; // and of the answer that is next
     size_t sent;          // bytes of the request being sent
@@ -135,16 +136,13 @@ static void fetch_answer(struct connection *c, const struct answer *a)
     if (load.options.is_probe) {
         return;
     }
-    if (a->records_bytes == 0) {
-        c->offset = 0; // the end: again from the start
-        return;
-    }
     if (a->base_offset > c->offset || a->base_offset + load.batch_records <= c->offset) {
         bench_die(0, "partition %d: asked for offset %lld, got a batch at %lld", (int)c->partition,
                   (long long)c->offset, (long long)a->base_offset);
     }
     if (!load.options.is_tail) {
         c->offset = a->base_offset + a->records_bytes / (int64_t)load.batch_size * load.batch_records;
+        c->offset = c->offset >= c->end ? 0 : c->offset; // again from the start
     }
 }
 
@@ -212,10 +210,13 @@ static struct connection *connection_open(int index, struct uuid topic_id, const
     c->template = *template;
     c->partition = index % o->partitions;
     c->fd = bench_connect(o->port, o->congestion);
-    if (o->is_tail && !o->is_probe) {
+    if (is_fetch() && !o->is_probe) {
         int64_t records = (int64_t)o->fetch_bytes / (int64_t)load.batch_size * load.batch_records;
-        int64_t end = partition_end(c->fd, topic_id, c->partition);
-        c->offset = end > records ? end - records : 0;
+        c->end = partition_end(c->fd, topic_id, c->partition);
+        c->offset = o->is_tail && c->end > records ? c->end - records : 0;
+        if (c->end == 0) {
+            bench_die(0, "partition %d is empty", (int)c->partition);
+        }
     }
     bench_set_nonblocking(c->fd);
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = c};
@@ -297,7 +298,7 @@ static void measure(void)
     load.batch_size = batch.len;
     struct template template;
     if (is_fetch()) {
-        fetch_template(&template, topic_id, o->fetch_bytes, EMPTY_FETCH_WAIT_MS);
+        fetch_template(&template, topic_id, o->fetch_bytes, FETCH_WAIT_MS);
     } else {
         produce_template(&template, topic_id, buf_bytes(&batch));
     }
@@ -326,6 +327,41 @@ static const char usage[] =
     "  --seconds S --warmup S --bytes N            how long; --bytes ends it earlier\n"
     "  --probe                                     the other side is the probe\n";
 
+// option_number sets one of the options that take a number.
+static void option_number(struct options *o, int option, const char *text)
+{
+    static const struct {
+        int option;
+        const char *name;
+        int64_t min, max;
+    } numbers[] = {
+        {'p', "--port", 1, 65535},           {'c', "--cpu", 0, 1023},
+        {'T', "--topics", 1, 1000000},       {'P', "--partitions", 1, 1000000},
+        {'n', "--connections", 1, 100000},   {'w', "--in-flight", 1, IN_FLIGHT_MAX},
+        {'b', "--batch-bytes", 1, 8 << 20},  {'r', "--record-bytes", 1, 8 << 20},
+        {'f', "--fetch-bytes", 1, 64 << 20}, {'s', "--seconds", 1, 86400},
+        {'u', "--warmup", 0, 86400},         {'B', "--bytes", 1, INT64_C(1) << 50},
+    };
+    int64_t value = -1;
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+        if (numbers[i].option == option) {
+            value = bench_number(numbers[i].name, text, numbers[i].min, numbers[i].max);
+        }
+    }
+    o->port = option == 'p' ? (int)value : o->port;
+    o->cpu = option == 'c' ? (int)value : o->cpu;
+    o->topics = option == 'T' ? (int)value : o->topics;
+    o->partitions = option == 'P' ? (int32_t)value : o->partitions;
+    o->connections = option == 'n' ? (int)value : o->connections;
+    o->in_flight = option == 'w' ? (int)value : o->in_flight;
+    o->batch_bytes = option == 'b' ? (size_t)value : o->batch_bytes;
+    o->record_bytes = option == 'r' ? (size_t)value : o->record_bytes;
+    o->fetch_bytes = option == 'f' ? (int32_t)value : o->fetch_bytes;
+    o->seconds = option == 's' ? (double)value : o->seconds;
+    o->warmup = option == 'u' ? (double)value : o->warmup;
+    o->bytes_max = option == 'B' ? value : o->bytes_max;
+}
+
 static void options_read(int argc, char **argv, struct options *o)
 {
     static const struct option names[] = {
@@ -349,60 +385,15 @@ static void options_read(int argc, char **argv, struct options *o)
     };
     int option = getopt_long(argc, argv, "", names, NULL);
     for (; option != -1; option = getopt_long(argc, argv, "", names, NULL)) {
-        switch (option) {
-        case 'p':
-            o->port = (int)bench_number("--port", optarg, 1, 65535);
-            break;
-        case 'c':
-            o->cpu = (int)bench_number("--cpu", optarg, 0, 1023);
-            break;
-        case 'g':
-            o->congestion = optarg;
-            break;
-        case 't':
-            o->topic = optarg;
-            break;
-        case 'T':
-            o->topics = (int)bench_number("--topics", optarg, 1, 1000000);
-            break;
-        case 'P':
-            o->partitions = (int32_t)bench_number("--partitions", optarg, 1, 1000000);
-            break;
-        case 'n':
-            o->connections = (int)bench_number("--connections", optarg, 1, 100000);
-            break;
-        case 'w':
-            o->in_flight = (int)bench_number("--in-flight", optarg, 1, IN_FLIGHT_MAX);
-            break;
-        case 'b':
-            o->batch_bytes = (size_t)bench_number("--batch-bytes", optarg, 1, 8 << 20);
-            break;
-        case 'r':
-            o->record_bytes = (size_t)bench_number("--record-bytes", optarg, 1, 8 << 20);
-            break;
-        case 'f':
-            o->fetch_bytes = (int32_t)bench_number("--fetch-bytes", optarg, 1, 64 << 20);
-            break;
-        case 's':
-            o->seconds = (double)bench_number("--seconds", optarg, 1, 86400);
-            break;
-        case 'u':
-            o->warmup = (double)bench_number("--warmup", optarg, 0, 86400);
-            break;
-        case 'B':
-            o->bytes_max = bench_number("--bytes", optarg, 1, INT64_C(1) << 50);
-            break;
-        case 'o':
-            o->is_probe = true;
-            break;
-        case 'l':
-            o->is_tail = true;
-            break;
-        default:
+        o->congestion = option == 'g' ? optarg : o->congestion;
+        o->topic = option == 't' ? optarg : o->topic;
+        o->is_probe = o->is_probe || option == 'o';
+        o->is_tail = o->is_tail || option == 'l';
+        if (option == '?') {
             o->port = 0;
-            optind = argc;
-            break;
+            return;
         }
+        option_number(o, option, optarg);
     }
     o->mode = optind == argc - 1 ? argv[optind] : "";
 }

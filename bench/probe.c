@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -393,6 +394,7 @@ int main(int argc, char **argv)
         bench_die(0, "usage: --port N --file PATH [--file-bytes N] [--fetch-bytes N] [--memory] [--cpu N] "
                      "[--congestion NAME]");
     }
+    signal(SIGPIPE, SIG_IGN); // sendfile has no flag for that
     bench_pin(cpu);
     file_prepare(path);
     if (is_memory) {
