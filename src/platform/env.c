@@ -4,8 +4,9 @@
 #include "platform/env.h"
 
 #include "base/assert.h"
+#include "base/mem.h"
 
-enum { DISK_PATH_MAX = 255 };
+enum { DISK_PATH_MAX = 255, ZEROS_SIZE = 4096 };
 
 // A path is made by our own code, so a bad one is a bug and not an input error.
 static bool path_is_inside(struct str path)
@@ -222,6 +223,33 @@ enum err file_write_bytes(struct file *f, int64_t position, struct bytes data, s
     // Slices serve reads and writes alike and so are not const; a write does not change what they point at.
     struct io_slice slice = {(void *)(uintptr_t)data.ptr, data.len};
     return file_write_full(f, position, &slice, 1, e);
+}
+
+enum err file_write_zeros(struct file *f, int64_t from, int64_t to, struct error *e)
+{
+    // IO_SLICES_MAX slices that all show the same block.
+    static uint8_t zeros[ZEROS_SIZE];
+    struct io_slice *slices = mem_array(IO_SLICES_MAX, sizeof *slices);
+    enum err rc = ERR_OK;
+    while (from < to && rc == ERR_OK) {
+        size_t count = 0;
+        int64_t at = from;
+        while (at < to && count < IO_SLICES_MAX) {
+            int64_t len = to - at < ZEROS_SIZE ? to - at : ZEROS_SIZE;
+            slices[count++] = (struct io_slice){.ptr = zeros, .len = (size_t)len};
+            at += len;
+        }
+        rc = file_write_full(f, from, slices, count, e);
+        from = at;
+    }
+    mem_free(slices);
+    return rc;
+}
+
+enum err file_reserve(struct file *f, int64_t from, int64_t to, struct error *e)
+{
+    ASSERT(from >= 0 && from <= to);
+    return f->ops->reserve == NULL ? file_write_zeros(f, from, to, e) : f->ops->reserve(f, from, to, e);
 }
 
 enum err file_sync(struct file *f, struct error *e)

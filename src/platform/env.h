@@ -130,6 +130,8 @@ struct file_ops {
     enum err (*sync)(struct file *, struct error *); // fdatasync
     enum err (*size)(struct file *, int64_t *ret_size, struct error *);
     enum err (*truncate)(struct file *, int64_t size, struct error *);
+    // reserve may be NULL: zeros are written instead.
+    enum err (*reserve)(struct file *, int64_t from, int64_t to, struct error *);
     void (*advise_cold)(struct file *, int64_t position, int64_t len);
     void (*close)(struct file *);
 };
@@ -174,6 +176,11 @@ enum { IO_SLICES_MAX = 1024 };
 enum err file_write_full(struct file *f, int64_t position, struct io_slice *slices, size_t count,
                          struct error *e);
 enum err file_write_bytes(struct file *f, int64_t position, struct bytes data, struct error *e);
+// file_write_zeros fills [from, to). file_reserve takes the space of [from, to), which reads as zeros,
+// without writing it where the file system can: quick, but the first write to each block costs more than
+// overwriting.
+enum err file_write_zeros(struct file *f, int64_t from, int64_t to, struct error *e);
+enum err file_reserve(struct file *f, int64_t from, int64_t to, struct error *e);
 enum err file_sync(struct file *f,
                    struct error *e); // an error is final: never retry, never trust the file again
 enum err file_size(struct file *f, int64_t *ret_size, struct error *e);

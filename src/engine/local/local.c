@@ -312,7 +312,6 @@ enum err engine_local_open(struct env *env, const struct engine_local_options *o
     l->env = env;
     l->disk = env->disk;
     l->options = *options;
-    l->create_bytes = options->wal_first_bytes;
     l->slices = mem_array(IO_SLICES_MAX, sizeof *l->slices);
     buf_init(&l->body, (size_t)options->wal_file_bytes);
     mutex_init(&l->lock, env->threads);

@@ -102,7 +102,7 @@ struct local {
     struct object *next;        // prepared, numbered, not in the table yet
     struct list spares;         // struct object by link: recycled, under their old names
     uint32_t spare_count;
-    int64_t create_bytes; // size of the next WAL file that order has to make itself; owner: is_writing
+    int64_t wal_bytes_prepared; // wal_bytes_total when maintain last prepared; guarded by lock
 
     struct file *fresh; // being pre-written; owner: the thread that calls maintain
     int64_t fresh_size;

@@ -1,31 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Where the next WAL file comes from. Best: prepared in the background by maintain (`next`), a recycled one
-// under a fresh number or a new one filled with zeros. Next best: order renames a recycled one itself. Last:
-// order makes a short one, twice as long each time, so that a burst right after the first start soon has
-// room. Space is taken only here (and for objects and snapshots), so this is where a full disk shows.
+// under a fresh number, or a new one. A new one is filled with zeros while little is being ordered, because
+// overwriting is twice as fast as first writes; under load that would take half of the disk, and its space is
+// only reserved. Next best: order renames a recycled one itself. Last: order reserves one. Space is taken
+// only here (and for objects and snapshots), so this is where a full disk shows.
 #include "base/mem.h"
 #include "engine/local/local_private.h"
-
-// Fills [from, to) with zeros: IO_SLICES_MAX slices that all show the same block.
-static enum err zeros_write(struct file *file, int64_t from, int64_t to, struct error *e)
-{
-    static uint8_t zeros[FRAME_ALIGN];
-    struct io_slice *slices = mem_array(IO_SLICES_MAX, sizeof *slices);
-    enum err rc = ERR_OK;
-    while (from < to && rc == ERR_OK) {
-        size_t count = 0;
-        int64_t at = from;
-        while (at < to && count < IO_SLICES_MAX) {
-            int64_t len = to - at < FRAME_ALIGN ? to - at : FRAME_ALIGN;
-            slices[count++] = (struct io_slice){.ptr = zeros, .len = (size_t)len};
-            at += len;
-        }
-        rc = file_write_full(file, from, slices, count, e);
-        from = at;
-    }
-    mem_free(slices);
-    return rc;
-}
 
 // Gives a file its number, durably.
 static enum err file_number(struct local *l, struct str from, int64_t size, struct object **ret_file,
@@ -100,7 +80,7 @@ enum err wal_file_create(struct local *l, int64_t size, struct object **ret_file
     if (rc != ERR_OK) {
         return rc;
     }
-    rc = zeros_write(file, 0, size, e);
+    rc = file_reserve(file, 0, size, e);
     if (rc == ERR_OK) {
         rc = local_sync(l, file, e);
     }
@@ -135,13 +115,10 @@ static enum err disk_full_set(struct local *l, struct error *e)
     return FAIL(e, ERR_STORAGE, "the disk is full");
 }
 
-// A size for a file that must exist now: short, so that the caller does not wait long.
-static int64_t create_size(struct local *l, int64_t frame_size, bool is_control)
+// A size for a file that must exist now: for control items a short one, of which the reserve has many.
+static int64_t create_size(const struct local *l, int64_t frame_size, bool is_control)
 {
-    int64_t size = is_control ? CONTROL_FILE_BYTES : l->create_bytes;
-    if (!is_control) {
-        l->create_bytes = size * 2 < l->options.wal_file_bytes ? size * 2 : l->options.wal_file_bytes;
-    }
+    int64_t size = is_control ? CONTROL_FILE_BYTES : l->options.wal_file_bytes;
     return frame_size > size ? wal_align(frame_size) : size;
 }
 
@@ -171,7 +148,6 @@ enum err wal_file_take(struct local *l, int64_t size, bool is_control, struct ob
     if (l->next != NULL) {
         *ret_file = l->next;
         l->next = NULL;
-        l->create_bytes = l->options.wal_first_bytes;
         numbering_end_locked(l);
         local_unlock(l);
         return ERR_OK;
@@ -206,6 +182,16 @@ static enum err next_set(struct local *l, struct str path, struct object *take_s
     return rc;
 }
 
+// is_loaded: since the last call more was ordered than we could pre-write.
+static bool is_loaded(struct local *l)
+{
+    local_lock(l);
+    int64_t ordered_bytes = l->wal_bytes_total - l->wal_bytes_prepared;
+    l->wal_bytes_prepared = l->wal_bytes_total;
+    local_unlock(l);
+    return ordered_bytes >= PREPARE_BYTES;
+}
+
 // Writes one slice of zeros; after the last one the file is the next.
 static enum err fresh_write(struct local *l, bool *ret_is_busy, struct error *e)
 {
@@ -220,8 +206,12 @@ static enum err fresh_write(struct local *l, bool *ret_is_busy, struct error *e)
         return rc;
     }
     int64_t limit = l->options.wal_file_bytes;
+    if (is_loaded(l)) {
+        rc = file_reserve(l->fresh, l->fresh_size, limit, e);
+        l->fresh_size = limit;
+    }
     int64_t to = l->fresh_size + PREPARE_BYTES < limit ? l->fresh_size + PREPARE_BYTES : limit;
-    rc = zeros_write(l->fresh, l->fresh_size, to, e);
+    rc = rc == ERR_OK ? file_write_zeros(l->fresh, l->fresh_size, to, e) : rc;
     if (rc == ERR_OK) {
         // Synced as it grows, so that the last slice does not hold up the disk for everyone.
         rc = local_sync(l, l->fresh, e);

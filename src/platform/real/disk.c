@@ -132,6 +132,19 @@ static enum err real_truncate(struct file *base, int64_t size, struct error *e)
     return status == 0 ? ERR_OK : disk_fail(e, errno, "truncate", f->path);
 }
 
+static enum err real_reserve(struct file *base, int64_t from, int64_t to, struct error *e)
+{
+    struct real_file *f = file_of(base);
+    int status;
+    do {
+        status = to == from ? 0 : fallocate(f->fd, 0, from, to - from);
+    } while (status != 0 && errno == EINTR);
+    if (status != 0 && (errno == EOPNOTSUPP || errno == ENOSYS)) {
+        return file_write_zeros(base, from, to, e);
+    }
+    return status == 0 ? ERR_OK : disk_fail(e, errno, "reserve", f->path);
+}
+
 static void real_advise_cold(struct file *base, int64_t position, int64_t len)
 {
     (void)posix_fadvise(file_of(base)->fd, position, len, POSIX_FADV_DONTNEED);
@@ -150,6 +163,7 @@ static const struct file_ops real_file_ops = {
     .sync = real_sync,
     .size = real_size,
     .truncate = real_truncate,
+    .reserve = real_reserve,
     .advise_cold = real_advise_cold,
     .close = real_file_close,
 };
