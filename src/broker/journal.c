@@ -117,14 +117,16 @@ static void refused_remember(struct broker *b, const struct item_data *data)
                           data->producer_epoch};
 }
 
-// overtakes: this batch comes after one of its producer that was refused and has not come again.
+// overtakes: this batch comes after one of its producer that was refused and has not come again. Where the
+// core knows the producer its sequence check says so better, and the refused batch may have come by another
+// broker.
 static bool overtakes(struct broker *b, const struct item_data *data)
 {
     struct refused *r = b->refused_count == 0 || data->producer_id < 0 ? NULL : refused_find(b, data);
     if (r == NULL) {
         return false;
     }
-    if (r->base_sequence != data->base_sequence) {
+    if (r->base_sequence != data->base_sequence && !core_producer_is_known(b->core, data)) {
         return true;
     }
     *r = b->refused[--b->refused_count];
@@ -169,7 +171,8 @@ static void seal_take(struct broker *b, struct seal *seal)
         b->queue_bytes -= s->payload.len;
         b->queue_count--;
         if (s->item->kind == ITEM_DATA && overtakes(b, &s->item->data)) {
-            *s->outcome = (struct outcome){.err = ERR_OUT_OF_ORDER_SEQUENCE, .base_offset = -1};
+            // Retriable, as the refusal it follows from: with other brokers around, this one may only lag.
+            *s->outcome = (struct outcome){.err = ERR_STORAGE, .base_offset = -1};
             tail_discard(&b->tail, s->chunk);
             submission_finish(s);
             continue;

@@ -139,6 +139,8 @@ uint64_t core_object_max(const struct core *core); // highest object number ever
 // it; *ret_is_settled = the outcome is final now (stale epoch, unknown topic id, applied duplicate).
 enum err core_admit(const struct core *core, const struct item_data *data, bool *ret_is_settled,
                     struct outcome *ret_outcome);
+// core_producer_is_known: the partition remembers batches of the item's producer, so its sequence is checked.
+bool core_producer_is_known(const struct core *core, const struct item_data *data);
 
 // ---- snapshots: a consistent cut taken in slices while apply goes on (docs/formats/snapshot.md)
 

@@ -161,6 +161,13 @@ enum err core_admit(const struct core *core, const struct item_data *data, bool 
     return outcome.err;
 }
 
+bool core_producer_is_known(const struct core *core, const struct item_data *data)
+{
+    struct partition *p = NULL;
+    return partition_get(core, data->topic_id, data->partition, &p) == ERR_OK &&
+           producer_find(core, p, data->producer_id) != NULL;
+}
+
 // ---- TRIM
 
 // epochs_trim forgets epochs whose every record is below the log start. The current one always stays.
