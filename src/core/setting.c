@@ -209,7 +209,7 @@ static const struct setting settings[] = {
              "Memory for the newest records, from which consumers that keep up are served.")
     ROW_LONG("strom.segment.cache.bytes", NULL, STATIC, "16777216", 65536, I64, "bytes",
              "Memory for the indexes of merged objects.")
-    ROW_LONG("strom.merge.wal.bytes", NULL, DYNAMIC, "268435456", 16384, I64, "bytes",
+    ROW_LONG("strom.merge.wal.bytes", NULL, DYNAMIC, "1073741824", 16384, I64, "bytes",
              "Unmerged bytes of the write-ahead log that start a merge.")
     ROW_LONG("strom.merge.extents.max", NULL, DYNAMIC, "200000", 64, I64, "",
              "Unmerged extents that start a merge.")

@@ -16,7 +16,10 @@
 #include "engine/local/recover.h"
 
 enum {
-    SPARES_MAX = 2,               // recycled WAL files kept for later
+    SPARES_MIN = 2,               // recycled WAL files kept for later
+    SPARES_MAX = 16,              // ... while the disk has room for many times that
+    SPARES_DISK_SHARE = 4,        // ... namely this many times the files kept
+    OBJECT_SYNC_BYTES = 8 << 20,  // an object is synced as it grows: its seal does not hold up the log
     OPEN_FILES_MAX = 256,         // descriptors of objects that nobody has pinned; pinned ones come on top
     SNAPSHOTS_KEPT = 2,           // durable snapshots
     SNAPSHOTS_MAX = 64,           // looked at when starting

@@ -153,6 +153,15 @@ static struct object *object_copy_pinned(struct object *o)
     return copy;
 }
 
+// spares_max_locked: after a burst many files come back at once, and overwriting them is what makes the next
+// burst fast.
+static size_t spares_max_locked(const struct local *l)
+{
+    int64_t kept_bytes = l->options.wal_file_bytes * SPARES_MAX;
+    bool has_room = l->free_bytes > l->options.disk_reserve_bytes + kept_bytes * SPARES_DISK_SHARE;
+    return has_room ? SPARES_MAX : SPARES_MIN;
+}
+
 // A WAL file goes to the spares, under its old name until it is used; everything else is deleted.
 static enum err object_retire(struct local *l, struct object *take_object, struct error *e)
 {
@@ -161,7 +170,7 @@ static enum err object_retire(struct local *l, struct object *take_object, struc
     o->file = NULL;
     if (o->is_wal && o->size == l->options.wal_file_bytes) {
         local_lock(l);
-        bool is_kept = l->spare_count < SPARES_MAX;
+        bool is_kept = l->spare_count < spares_max_locked(l);
         if (is_kept) {
             list_push_back(&l->spares, &o->link);
             l->spare_count++;
@@ -265,10 +274,13 @@ enum err local_object_append(struct engine *engine, uint64_t object, struct byte
 {
     struct object *o = object_unsealed_get(local_of(engine), object);
     enum err rc = file_write_bytes(o->file, o->size, data, e);
-    if (rc == ERR_OK) {
-        o->size += (int64_t)data.len;
+    if (rc != ERR_OK) {
+        return rc;
     }
-    return rc;
+    int64_t before = o->size;
+    o->size += (int64_t)data.len;
+    bool is_due = before / OBJECT_SYNC_BYTES != o->size / OBJECT_SYNC_BYTES;
+    return is_due ? local_sync(local_of(engine), o->file, e) : ERR_OK;
 }
 
 enum err local_object_seal(struct engine *engine, uint64_t object, struct error *e)
