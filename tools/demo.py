@@ -182,7 +182,7 @@ def explore(binary):
     print(f"""  {binary} serve                      a broker of your own, data in ./strom-data
   {binary} topic create quakes --partitions 3
   kcat -b 127.0.0.1:9092 -P -t quakes                    write lines, Ctrl-D ends
-  {binary} consume quakes --from-beginning
+  {binary} consume quakes
   {binary} --help                     README.md has more""")
 
 
