@@ -41,6 +41,7 @@ struct server {
     struct mutex lock; // guards stopped_count
     struct cond stopped;
     uint32_t stopped_count;
+    bool is_started; // false: an unclean stop that came before has not been dealt with
     int kafka_port;
     int http_port;
 };
@@ -242,6 +243,7 @@ static enum err open_all(struct server *s, struct error *e)
     s->admin = admin_create(s->broker, s->metrics);
     s->http = http_server_create(s->loops[0].loop, s->metrics, admin_routes(s->admin));
     err = broker_start(s->broker, e);
+    s->is_started = err == ERR_OK;
     err = err == ERR_OK ? listen_kafka(s, e) : err;
     return err == ERR_OK ? listen_http(s, e) : err;
 }
@@ -261,17 +263,18 @@ enum err server_start(struct env *env, const struct config *config, const struct
     s->pool = pool_create(env, size_of(config, STR("strom.memory.max.bytes")),
                           size_of(config, STR("strom.tail.cache.bytes")));
     enum err err = open_all(s, e);
-    if (err == ERR_OK) {
-        for (uint32_t i = 0; i < s->loop_count; i++) {
-            char name[16];
-            snprintf(name, sizeof name, "loop-%u", i);
-            s->loops[i].thread = thread_start(env->threads, name, loop_main, &s->loops[i]);
-        }
-        *ret_server = s;
-        return ERR_OK;
+    // Also after a failure: the fronts stop by way of their loops.
+    for (uint32_t i = 0; i < s->loop_count; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "loop-%u", i);
+        s->loops[i].thread = thread_start(env->threads, name, loop_main, &s->loops[i]);
     }
-    server_stop(s);
-    return err;
+    if (err != ERR_OK) {
+        server_stop(s);
+        return err;
+    }
+    *ret_server = s;
+    return ERR_OK;
 }
 
 // ---- stopping
@@ -297,24 +300,16 @@ static void loop_begin_stop(struct task *task)
 
 static void stop_fronts(struct server *s)
 {
-    if (s->loop_count == 0) {
-        return;
-    }
-    bool is_running = s->loops[0].thread != NULL;
     for (uint32_t i = 0; i < s->loop_count; i++) {
         s->loops[i].stop.run = loop_begin_stop;
-        if (is_running) {
-            loop_post(s->loops[i].loop, &s->loops[i].stop);
-        } else {
-            loop_begin_stop(&s->loops[i].stop);
-        }
+        loop_post(s->loops[i].loop, &s->loops[i].stop);
     }
     mutex_lock(&s->lock);
     while (s->stopped_count < s->loop_count) {
         cond_wait(&s->stopped, &s->lock, CLOCK_NEVER);
     }
     mutex_unlock(&s->lock);
-    for (uint32_t i = 0; i < s->loop_count && is_running; i++) {
+    for (uint32_t i = 0; i < s->loop_count; i++) {
         loop_stop(s->loops[i].loop);
         thread_join(s->env->threads, s->loops[i].thread);
     }
@@ -323,9 +318,6 @@ static void stop_fronts(struct server *s)
 void server_stop(struct server *take_server)
 {
     struct server *s = take_server;
-    if (s->http == NULL) {
-        s->loop_count = s->broker == NULL ? 0 : s->loop_count;
-    }
     stop_fronts(s);
     if (s->broker != NULL) {
         broker_stop(s->broker);
@@ -340,7 +332,7 @@ void server_stop(struct server *take_server)
     broker_destroy(s->broker);
     if (s->engine != NULL) {
         engine_stop(s->engine);
-        engine_close(s->engine, true);
+        engine_close(s->engine, s->is_started);
     }
     pool_destroy(s->pool);
     metrics_destroy(s->metrics);
