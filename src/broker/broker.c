@@ -8,6 +8,8 @@
 
 #include <stdio.h>
 
+enum { STATIC_TRIES = 20 };
+
 // ---- what the broker lends its keeper
 
 static struct core *host_lock(void *arg)
@@ -117,6 +119,7 @@ enum err broker_open(struct env *env, struct engine *engine, const struct broker
         broker_destroy(b);
         return err;
     }
+    journal_waiters_reserve(b); // the snapshot may have been all there is
     *ret_broker = b;
     return ERR_OK;
 }
@@ -144,7 +147,7 @@ void broker_destroy(struct broker *take_broker)
 // ---- starting
 
 // apply_static makes the stored broker settings equal to those given at start, keeping dynamic ones as they
-// are.
+// are. Another broker of the same log may change them at the same moment: then the plan is made again.
 static enum err apply_static(struct broker *b, struct error *e)
 {
     struct arena arena;
@@ -159,14 +162,14 @@ static enum err apply_static(struct broker *b, struct error *e)
             changes[count++] = (struct config_change){given->key, given->value, CONFIG_SET};
         }
     }
-    enum err err = ERR_OK;
-    struct item item;
-    if (count > 0) {
+    enum err err = count > 0 ? ERR_STALE : ERR_OK;
+    for (int i = 0; i < STATIC_TRIES && err == ERR_STALE; i++) {
+        struct item item;
         err = broker_plan_configs(b, (struct str){NULL, 0}, changes, count, false, &arena, &item, e);
-    }
-    if (count > 0 && err == ERR_OK && !plan_configs_is_noop(b, &item)) {
-        struct outcome outcome;
-        err = broker_change_wait(b, &item, &outcome, e);
+        if (err == ERR_OK && !plan_configs_is_noop(b, &item)) {
+            struct outcome outcome;
+            err = broker_change_wait(b, &item, &outcome, e);
+        }
     }
     arena_fini(&arena);
     return err;

@@ -160,6 +160,9 @@ void journal_complete(struct broker_port *port, struct task *task);
 void journal_unlock(struct broker *b, struct broker_port *own);
 enum err journal_deliver(struct broker *b, const struct ordered *o,
                          struct error *e); // replay and foreign bundles
+// journal_waiters_reserve makes a waiter list for every slot of the core: after apply, and after a snapshot
+// was loaded.
+void journal_waiters_reserve(struct broker *b);
 void journal_start(struct broker *b);
 void journal_stop(struct broker *b);
 void journal_fini(struct broker *b);

@@ -244,7 +244,7 @@ static void seal_build(struct seal *seal)
 
 // ---- applying
 
-static void waiters_reserve(struct broker *b)
+void journal_waiters_reserve(struct broker *b)
 {
     uint32_t needed = core_slot_count(b->core);
     if (needed <= b->waiter_count) {
@@ -299,7 +299,7 @@ static enum err apply(struct broker *b, const struct ordered *o, struct seal *se
             }
         }
     }
-    waiters_reserve(b);
+    journal_waiters_reserve(b);
     fetch_wake(b, &b->facts);
     if (b->keeper != NULL) {
         keeper_objects_dead(b->keeper, b->facts.dead_objects, b->facts.dead_count);
