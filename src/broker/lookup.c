@@ -37,7 +37,8 @@ struct candidates {
 };
 
 // collect copies, for a target, the extents from the first whose largest timestamp reaches it; for the
-// maximum, the first of those whose largest timestamp is the largest. The lock is held.
+// maximum, the first of those whose largest timestamp is the largest. Of an extent that straddles the log
+// start nothing is known but by looking: it comes first. The lock is held.
 static void collect(const struct partition *p, int64_t target, struct candidates *c)
 {
     uint32_t total = partition_extent_count(p);
@@ -45,12 +46,17 @@ static void collect(const struct partition *p, int64_t target, struct candidates
     int64_t best = INT64_MIN;
     c->count = 0;
     c->log_start = partition_log_start(p);
+    if (target == OFFSET_MAX_TIMESTAMP && index < total &&
+        partition_extent(p, index)->base_offset < c->log_start) {
+        c->extents[c->count++] = *partition_extent(p, index++);
+    }
+    uint32_t straddling = c->count;
     for (; index < total && c->count < FETCH_EXTENTS_MAX; index++) {
         const struct extent *extent = partition_extent(p, index);
         if (target == OFFSET_MAX_TIMESTAMP && extent->max_timestamp > best) {
             best = extent->max_timestamp;
-            c->extents[0] = *extent;
-            c->count = 1;
+            c->extents[straddling] = *extent;
+            c->count = straddling + 1;
         } else if (target != OFFSET_MAX_TIMESTAMP && extent->max_timestamp >= target) {
             c->extents[c->count++] = *extent;
             // Records below log start do not count: only the first extent can hold such, so one more is
@@ -91,33 +97,36 @@ static enum err search_batch(struct broker_port *port, struct batch_walk *walk, 
     return err;
 }
 
+// search_extent: for a time it ends at the first record that reaches it. For the maximum, *ret_found and the
+// answer may come from an extent before, and only a larger timestamp replaces them.
 static enum err search_extent(struct broker_port *port, struct offset_query *q, const struct extent *extent,
                               int64_t log_start, bool *ret_found, struct error *e)
 {
     struct broker *b = port->broker;
-    int64_t target = q->timestamp == OFFSET_MAX_TIMESTAMP ? extent->max_timestamp : q->timestamp;
+    bool is_max = q->timestamp == OFFSET_MAX_TIMESTAMP;
+    bool is_straddling = extent->base_offset < log_start;
+    int64_t target = !is_max ? q->timestamp : is_straddling ? INT64_MIN : extent->max_timestamp;
     struct object *pin = engine_object_pin(b->engine, extent->object);
     if (pin == NULL) {
         return FAIL(e, ERR_STALE, "object %llu is gone", (unsigned long long)extent->object);
     }
     struct segment_place place = {extent->position, extent->base_offset};
     struct batch_walk walk;
-    enum err err = ERR_OK;
-    if ((extent->flags & EXTENT_FINAL) != 0 &&
+    if ((extent->flags & EXTENT_FINAL) != 0 && target != INT64_MIN &&
         segment_cache_find_timestamp(b->segments, pin, extent, target, &place, e) != ERR_OK) {
         place = (struct segment_place){extent->position, extent->base_offset};
     }
-    if (err == ERR_OK) {
-        err = batch_walk_init(&walk, b, pin, extent, &place, e);
-    }
+    enum err err = batch_walk_init(&walk, b, pin, extent, &place, e);
     bool has_more = true;
-    while (err == ERR_OK && has_more && !*ret_found) {
+    bool is_done = false;
+    while (err == ERR_OK && has_more && !is_done) {
         bool is_candidate = walk.header.max_timestamp >= target &&
                             walk.base_offset + walk.header.last_offset_delta >= log_start;
         if (is_candidate) {
             err = search_batch(port, &walk, q, log_start, ret_found, e);
+            is_done = is_max ? !is_straddling : *ret_found;
         }
-        if (err == ERR_OK && !*ret_found) {
+        if (err == ERR_OK && !is_done) {
             err = batch_walk_next(&walk, &has_more, e);
         }
     }
@@ -139,10 +148,16 @@ static void list_by_timestamp(struct broker_port *port, struct offset_query *q)
         mutex_unlock(&b->lock);
         bool found = false;
         struct error error = {0};
-        for (uint32_t i = 0; i < c.count && q->err == ERR_OK && !found; i++) {
+        bool is_max = q->timestamp == OFFSET_MAX_TIMESTAMP;
+        for (uint32_t i = 0; i < c.count && q->err == ERR_OK && (is_max || !found); i++) {
+            if (found && c.extents[i].max_timestamp <= q->found_timestamp) {
+                continue;
+            }
             q->err = search_extent(port, q, &c.extents[i], c.log_start, &found, &error);
         }
-        if (q->err != ERR_STALE) {
+        if (q->err == ERR_STALE) {
+            answer(q, -1, -1, -1); // look again
+        } else {
             return; // not found: offset and timestamp stay -1, without an error
         }
     }
