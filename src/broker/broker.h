@@ -197,8 +197,9 @@ struct fetch_piece {
     int64_t position;
     uint32_t length;
 };
-// broker_slice_next advances the slice by at most FETCH_PIECE_BYTES, patching offsets and epochs where the
-// stored bytes lack them. On an error the connection must be closed: the response cannot be completed.
+// broker_slice_next advances the slice by at most FETCH_PIECE_BYTES of memory, or a longer run of a file that
+// needs none, patching offsets and epochs where the stored bytes lack them. On an error the connection must
+// be closed: the response cannot be completed.
 enum err broker_slice_next(struct broker *b, struct fetch_slice *slice, struct fetch_piece *ret,
                            struct error *e);
 

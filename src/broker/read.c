@@ -6,7 +6,10 @@
 #include "base/plant.h"
 #include "broker/broker_private.h"
 
-enum { SEND_FILE_BYTES_MIN = 16384 }; // below, copying is cheaper (measured: storage.md 4.2)
+enum {
+    SEND_FILE_BYTES_MIN = 16384, // below, copying is cheaper (measured: storage.md 4.2)
+    SEND_FILE_BYTES_MAX = 1 << 20,
+};
 
 // ---- rot
 
@@ -64,7 +67,8 @@ static enum err walk_header(struct batch_walk *w, struct error *e)
     bool is_final = (w->extent.flags & EXTENT_FINAL) != 0;
     if (!is_windowed &&
         (is_final || !tail_copy(w->broker, w->extent.object, w->position, copy, sizeof copy))) {
-        size_t len = sizeof w->window;
+        // A window pays where several batches fit into it; after a large batch only the next header is read.
+        size_t len = w->header.size > sizeof w->window / 2 ? BATCH_HEADER_SIZE : sizeof w->window;
         len = (int64_t)len > end - w->position ? (size_t)(end - w->position) : len;
         enum err err = engine_object_read(w->broker->engine, w->pin, w->position, w->window, len, e);
         if (err != ERR_OK) {
@@ -94,6 +98,7 @@ enum err batch_walk_init(struct batch_walk *w, struct broker *b, struct object *
     w->extent = *extent;
     w->position = place->position;
     w->base_offset = place->base_offset;
+    w->header.size = 0;
     w->window_len = 0;
     w->window_position = 0;
     return walk_header(w, e);
@@ -224,12 +229,13 @@ enum err broker_slice_next(struct broker *b, struct fetch_slice *slice, struct f
     if (!slice->is_final && slice_from_tail(b, slice, ret)) {
         return ERR_OK;
     }
-    size_t len = slice->length < FETCH_PIECE_BYTES ? slice->length : FETCH_PIECE_BYTES;
-    if (file != NULL && len >= SEND_FILE_BYTES_MIN) {
+    if (file != NULL && slice->length >= SEND_FILE_BYTES_MIN) {
+        size_t len = slice->length < SEND_FILE_BYTES_MAX ? slice->length : SEND_FILE_BYTES_MAX;
         *ret = (struct fetch_piece){.file = file, .position = slice->position, .length = (uint32_t)len};
         slice_advance(slice, (uint32_t)len);
         return ERR_OK;
     }
+    size_t len = slice->length < FETCH_PIECE_BYTES ? slice->length : FETCH_PIECE_BYTES;
     struct chunk *chunk = chunk_get(b->pool, len);
     if (chunk == NULL) {
         return FAIL(e, ERR_NO_MEMORY, "no memory for a piece of a response");
