@@ -113,6 +113,9 @@ enum err broker_open(struct env *env, struct engine *engine, const struct broker
     engine_status(engine, &status);
     b->is_shared = status.is_shared;
     b->segments = segment_cache_create(env, engine, options->segment_cache_bytes);
+    // Half a log file: what the engine adds must fit as well.
+    size_t file_bytes = (size_t)broker_setting_i64(b, STR("strom.wal.file.bytes"));
+    b->bundle_bytes_max = file_bytes / 2 < ENGINE_BUNDLE_BYTES ? file_bytes / 2 : ENGINE_BUNDLE_BYTES;
     enum err err = core_static_configs_set(b->core, options->static_configs, options->static_config_count);
     err = err == ERR_OK ? replay(b, e) : err;
     if (err != ERR_OK) {

@@ -108,6 +108,7 @@ struct broker {
     char cluster_id[UUID_TEXT_SIZE];
     bool is_shared;
     bool is_read_only;
+    size_t bundle_bytes_max; // payload and metadata, unless one item alone is larger
 
     struct mutex lock; // the monitor: everything below
     struct core *core;

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+// Bundles: what is queued together fits the log, whatever its size; one slow or failing part costs no other.
+#include "broker/test_rig.h"
+
+static int setup(void **state)
+{
+    static struct rig rig;
+    rig_init(&rig);
+    rig_set(&rig, "log.retention.ms", "-1");
+    *state = &rig;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    rig_fini(*state);
+    return 0;
+}
+
+static void bundles_fit_the_smallest_log_file(void **state)
+{
+    enum { PARTS = 12 };
+    struct rig *rig = *state;
+    rig->wal_file_bytes = 1 << 20;
+    rig_set(rig, "strom.wal.file.bytes", "1048576");
+    rig_start(rig);
+    topic_make(rig, "t", PARTS);
+    struct produce_part parts[PARTS] = {{.topic_name = STR("")}};
+    for (int round = 0; round < 3; round++) {
+        struct bytes batch = batch_make(rig, 1, 300000, 1000);
+        for (int32_t i = 0; i < PARTS; i++) {
+            parts[i] = (struct produce_part){.topic_name = STR("t"), .partition = i, .batch = batch};
+        }
+        produce_parts(rig, parts, PARTS);
+        for (int i = 0; i < PARTS; i++) {
+            if (parts[i].err != ERR_OK || parts[i].base_offset != round) {
+                fail_msg("round %d, part %d: %s %s", round, i, err_name(parts[i].err), parts[i].text);
+            }
+        }
+    }
+    rig_stop(rig);
+}
+
+// Values may be long (32 KiB of blanks before a number is a number): many such items must not meet in one
+// bundle.
+static void long_configs_in_many_topics(void **state)
+{
+    enum { TOPICS = 200, VALUE = 32000 };
+    static const char *const keys[] = {
+        "delete.retention.ms", "file.delete.delay.ms", "flush.messages",    "flush.ms",   "max.message.bytes",
+        "retention.bytes",     "retention.ms",         "segment.jitter.ms", "segment.ms",
+    };
+    enum { KEYS = sizeof keys / sizeof keys[0] };
+    struct rig *rig = *state;
+    rig_start(rig);
+    char *value = arena_alloc(&rig->arena, VALUE);
+    memset(value, ' ', VALUE);
+    value[VALUE - 1] = '9';
+    struct item_config configs[KEYS];
+    for (int i = 0; i < KEYS; i++) {
+        configs[i] = (struct item_config){str_from_c(keys[i]), {value, VALUE}};
+    }
+    struct item *items = arena_new(&rig->arena, struct item, TOPICS);
+    struct outcome *outcomes = arena_new(&rig->arena, struct outcome, TOPICS);
+    struct error e = {0};
+    for (int i = 0; i < TOPICS; i++) {
+        const struct topic_spec spec = {.name = arena_printf(&rig->arena, "topic-%d", i),
+                                        .partition_count = 1,
+                                        .replication_factor = -1,
+                                        .configs = configs,
+                                        .config_count = KEYS};
+        if (broker_plan_topic(rig->broker, &spec, &rig->arena, &items[i], &e) != ERR_OK) {
+            fail_msg("%s", e.text);
+        }
+    }
+    assert_int_equal(broker_change_wait_all(rig->broker, items, TOPICS, outcomes, &e), ERR_OK);
+    for (int i = 0; i < TOPICS; i++) {
+        assert_int_equal(outcomes[i].err, ERR_OK);
+    }
+    rig_stop(rig);
+    rig_start(rig);
+    struct broker_status status;
+    broker_status(rig->broker, &status);
+    assert_int_equal(status.topic_count, TOPICS);
+    rig_stop(rig);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(bundles_fit_the_smallest_log_file, setup, teardown),
+        cmocka_unit_test_setup_teardown(long_configs_in_many_topics, setup, teardown),
+    };
+    return cmocka_run_group_tests_name("journal", tests, NULL, NULL);
+}
