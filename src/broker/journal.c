@@ -499,6 +499,18 @@ void journal_kick_later(struct broker_port *port)
     }
 }
 
+// wal_delay slows producers down while the keeper is behind: `idle` is told of every bundle and every kick,
+// so only the time that has passed counts. The lock is held.
+static void wal_delay(struct broker *b)
+{
+    int64_t until_ns = clock_mono_ns(b->env->clock) + BEHIND_DELAY_NS;
+    while (!b->is_stopping && keeper_is_behind(b->keeper)) {
+        if (!cond_wait(&b->idle, &b->lock, until_ns)) {
+            return;
+        }
+    }
+}
+
 static void wal_run(void *arg)
 {
     struct broker *b = arg;
@@ -510,8 +522,8 @@ static void wal_run(void *arg)
         if (b->queue_first == NULL) {
             break;
         }
-        if (!b->queue_first->is_control && !b->is_stopping && keeper_is_behind(b->keeper)) {
-            cond_wait(&b->idle, &b->lock, clock_mono_ns(b->env->clock) + BEHIND_DELAY_NS);
+        if (!b->queue_first->is_control && keeper_is_behind(b->keeper)) {
+            wal_delay(b);
             if (b->queue_first == NULL || b->is_ordering) {
                 continue;
             }
