@@ -2,6 +2,7 @@
 // broker_host.c - the program of a simulated broker: the whole server, with settings that make everything
 // happen soon: small WAL files, early merges, frequent snapshots, a tiny tail cache.
 #include <stdio.h>
+#include <string.h>
 
 #include "base/assert.h"
 #include "base/mem.h"
@@ -33,6 +34,31 @@ static void fatal(void *arg, const struct error *e)
     sim_process_kill(host->process); // as the real process would: gone at once, the page cache stays
 }
 
+// check_end: what a process that ended by itself must have given back.
+static void check_end(struct broker_host *host)
+{
+    if (host->process == NULL || sim_process_state(host->process) != SIM_EXITED) {
+        return;
+    }
+    struct sim_leaks leaks = sim_process_leaks(host->process);
+    if (leaks.blocks + leaks.files + leaks.sockets > 0) {
+        checker_fail(host->scenario->checker,
+                     "I18: broker %d ended and left %zu blocks (%zu bytes), %zu files and %zu sockets",
+                     host->index, leaks.blocks, leaks.bytes, leaks.files, leaks.sockets);
+    }
+}
+
+static void note_state(struct broker_host *host, struct server *server)
+{
+    const struct core *core = broker_view_begin(server_broker(server));
+    uint64_t lsn = core_lsn(core);
+    uint64_t hash = core_state_hash(core);
+    broker_view_end(server_broker(server));
+    if (!host->is_read_only) {
+        states_note(host->scenario, lsn, hash);
+    }
+}
+
 static void on_trace(void *arg, enum trace_level level, struct str line)
 {
     struct broker_host *host = arg;
@@ -40,10 +66,11 @@ static void on_trace(void *arg, enum trace_level level, struct str line)
         checker_fail(host->scenario->checker, "the broker reports damage where there is none: " STR_FMT,
                      STR_ARG(line));
     }
-    sim_trace(host->scenario->world, STR_FMT, STR_ARG(line));
-    if (host->scenario->is_verbose) {
-        printf("  %s " STR_FMT "\n", host->address, STR_ARG(line));
+    if (level == TRACE_ERROR && memmem(line.ptr, line.len, "serving read-only", 17) != NULL) {
+        host->is_read_only = true;
+        checker_cut(host->scenario->checker);
     }
+    scenario_say(host->scenario, "broker %d: " STR_FMT, host->index, STR_ARG(line));
 }
 
 static void config_fill(struct scenario *s, struct broker_host *host, struct config *config)
@@ -88,19 +115,20 @@ static void broker_main(struct env *env, void *arg)
     enum err err = server_start(env, &config, &options, &server, &e);
     if (err != ERR_OK) {
         snprintf(host->reason, sizeof host->reason, "%s", e.text);
-        sim_trace(s->world, "does not start: %s", e.text);
-        if (s->is_verbose) {
-            printf("  %s does not start: %s\n", host->address, e.text);
-        }
+        scenario_say(s, "broker %d does not start: %s", host->index, e.text);
         host->was_refused = s->rot_happened && err != ERR_NO_SPACE && err != ERR_STORAGE;
-        bool is_excused = s->rot_happened || s->has_full_disk || s->has_sync_errors;
+        bool is_refused_once = s->is_shared && err == ERR_STORAGE; // the store may refuse at any time
+        bool is_excused = s->rot_happened || s->has_full_disk || s->has_sync_errors || is_refused_once;
         if (!is_excused) {
             checker_fail(s->checker, "the broker does not start: %s", e.text);
         }
     } else {
+        host->is_serving = true;
         while (!host->must_stop) {
+            note_state(host, server);
             clock_sleep_until(env->clock, clock_mono_ns(env->clock) + 20 * MS);
         }
+        note_state(host, server);
         server_stop(server);
     }
     tracer_destroy(tracer);
@@ -110,6 +138,8 @@ static void broker_main(struct env *env, void *arg)
 void broker_host_start(struct broker_host *host)
 {
     char name[32];
+    check_end(host);
+    host->is_read_only = host->is_serving = false;
     host->must_stop = false;
     host->was_refused = false;
     host->starts++;

@@ -12,7 +12,7 @@
 #include "record/build.h"
 #include "scenario.h"
 
-enum { WINDOW = 5, RECORDS_MAX = 6, TIMEOUT_MS = 3000 };
+enum { WINDOW = 5, RECORDS_MAX = 6, TIMEOUT_MS = 3000, RECORD_BYTES_MAX = 16000 };
 #define MS 1000000LL
 
 struct pending {
@@ -48,11 +48,6 @@ static struct sim_world *world(const struct producer *p)
     return p->s->world;
 }
 
-static void topic_text(int partition, char text[24])
-{
-    snprintf(text, 24, "topic-%d", partition / PARTITIONS_PER_TOPIC);
-}
-
 static uint64_t record_hash(struct bytes key, struct bytes value)
 {
     return hash64(value, hash64(key, 7));
@@ -62,6 +57,9 @@ static void build_batch(struct producer *p, struct pending *b)
 {
     struct batch_options options = batch_options_default();
     options.base_timestamp = clock_wall_ms(p->client.env->clock);
+    if (topic_plan_of(b->partition)->kind != TOPIC_RETAINED && sim_chance(world(p), 200)) {
+        options.base_timestamp -= (int64_t)sim_rand(world(p), 5000); // retention goes by these
+    }
     options.codec = (enum codec)sim_rand(world(p), CODEC_COUNT);
     if (p->is_idempotent) {
         options.producer_id = p->producer_id;
@@ -72,8 +70,9 @@ static void build_batch(struct producer *p, struct pending *b)
     batch_builder_init(&builder, &options);
     for (int32_t i = 0; i < b->count; i++) {
         char key[32];
-        char value[2200];
-        size_t padding = sim_chance(world(p), 50) ? sim_rand(world(p), 2000) : sim_rand(world(p), 100);
+        char value[RECORD_BYTES_MAX + 100];
+        bool is_long = p->s->record_bytes_max > 5000 || sim_chance(world(p), 50);
+        size_t padding = sim_rand(world(p), is_long ? (uint64_t)p->s->record_bytes_max : 100);
         uint64_t salt = sim_rand(world(p), 1u << 30);
         int key_len = snprintf(key, sizeof key, "k%llu", (unsigned long long)sim_rand(world(p), 10));
         // The number is only known after hashing, so hash what follows it.
@@ -86,7 +85,7 @@ static void build_batch(struct producer *p, struct pending *b)
         if (i == 0) {
             b->number = number;
         }
-        char whole[2300];
+        char whole[RECORD_BYTES_MAX + 200];
         int head = snprintf(whole, sizeof whole, "%d/%llu:", p->index, (unsigned long long)number);
         memcpy(whole + head, body_bytes.ptr, body_bytes.len);
         batch_builder_append(&builder, options.base_timestamp + i, key_bytes,
@@ -97,6 +96,7 @@ static void build_batch(struct producer *p, struct pending *b)
     if (batch_builder_finish(&builder, &b->batch, &e) != ERR_OK) {
         abort();
     }
+    checker_sized(p->s->checker, b->partition, p->index, b->number, b->batch.len);
     batch_builder_fini(&builder);
 }
 
@@ -104,17 +104,16 @@ static bool send_batch(struct producer *p, const struct pending *b, int32_t *ret
 {
     struct arena arena;
     arena_init(&arena, 1 << 20);
-    char topic[24];
-    topic_text(b->partition, topic);
+    const struct topic_plan *topic = topic_plan_of(b->partition);
     struct produce_request *request = wire_new(&arena, &produce_request_type, 1);
     request->acks = -1;
     request->timeout_ms = TIMEOUT_MS;
     request->topics = wire_array(&arena, produce_request_topic, 1);
     request->topics_count = 1;
-    request->topics[0].name = str_from_c(topic);
+    request->topics[0].name = str_from_c(topic->name);
     request->topics[0].partitions = wire_array(&arena, produce_request_partition, 1);
     request->topics[0].partitions_count = 1;
-    request->topics[0].partitions[0].index = b->partition % PARTITIONS_PER_TOPIC;
+    request->topics[0].partitions[0].index = b->partition - topic->first;
     request->topics[0].partitions[0].records.bytes = buf_bytes(&b->batch);
     bool is_sent = client_send(&p->client, API_PRODUCE, 9, request, ret_correlation, TIMEOUT_MS * MS);
     arena_fini(&arena);
@@ -167,11 +166,8 @@ static bool get_producer_id(struct producer *p)
 static bool take_answer(struct producer *p, enum err err, int64_t base_offset)
 {
     struct pending *b = &p->window[0];
-    if (p->s->is_verbose) {
-        printf("  %lld producer %d partition %d epoch %d sequence %d+%d: %s %lld\n",
-               (long long)sim_world_now_ns(world(p)), p->index, b->partition, b->epoch, b->sequence, b->count,
-               err_name(err), (long long)base_offset);
-    }
+    scenario_say(p->s, "producer %d partition %d epoch %d sequence %d+%d: %s %lld", p->index, b->partition,
+                 b->epoch, b->sequence, b->count, err_name(err), (long long)base_offset);
     if (err == ERR_OK) {
         checker_acked(p->s->checker, b->partition, p->index, b->number, (uint64_t)b->count, base_offset);
         p->last_base = base_offset;
@@ -283,10 +279,18 @@ static bool zombie(struct producer *p)
     return true;
 }
 
+// A producer that numbers its batches cannot go on where the broker may lose some of them.
+static int pick_partition(const struct producer *p)
+{
+    int partition = (int)sim_rand(world(p), PARTITIONS);
+    bool is_bad = p->is_idempotent && p->s->has_loose_loss && topic_plan_of(partition)->kind == TOPIC_LOOSE;
+    return is_bad ? 0 : partition;
+}
+
 static void add_batch(struct producer *p)
 {
     struct pending *b = &p->window[p->pending_count++];
-    *b = (struct pending){.partition = (int)sim_rand(world(p), PARTITIONS),
+    *b = (struct pending){.partition = pick_partition(p),
                           .count = 1 + (int32_t)sim_rand(world(p), RECORDS_MAX)};
     b->epoch = p->epoch;
     b->sequence = p->next_sequence[b->partition];
@@ -294,15 +298,21 @@ static void add_batch(struct producer *p)
     build_batch(p, b);
 }
 
-static bool step(struct producer *p)
+static bool may_add(const struct producer *p)
 {
     int window = p->is_idempotent ? WINDOW : 1;
+    return p->s->phase == PHASE_CHAOS && p->pending_count < window &&
+           checker_counts(p->s->checker).sent < p->s->records_max && sim_chance(world(p), 700);
+}
+
+static bool step(struct producer *p)
+{
     client_sleep(&p->client, (int64_t)sim_rand(world(p), 4) * MS);
     if (!get_producer_id(p) || !resend_last(p) || !zombie(p)) {
         return false;
     }
     bump(p);
-    while (p->s->phase == PHASE_CHAOS && p->pending_count < window && sim_chance(world(p), 700)) {
+    while (may_add(p)) {
         add_batch(p);
     }
     for (int i = 0; i < p->pending_count; i++) {
@@ -339,7 +349,10 @@ void producer_main(struct env *env, void *arg)
         client_sleep(&p->client, 10 * MS);
     }
     while (p->s->phase == PHASE_CHAOS || (p->pending_count > 0 && p->s->phase == PHASE_HEAL)) {
-        if (p->client.sock == NULL || !step(p)) {
+        if (p->client.sock == NULL) {
+            reconnect(p);
+        } else if (!step(p)) {
+            scenario_check_calm(p->s, "a producer's request");
             reconnect(p);
         }
         if (sim_chance(world(p), 5)) {

@@ -11,11 +11,27 @@ enum {
     BROKERS_MAX = 3,
     PRODUCERS_MAX = 4,
     CONSUMERS_MAX = 3,
-    TOPICS = 3,
-    PARTITIONS_PER_TOPIC = 3,
-    PARTITIONS = TOPICS * PARTITIONS_PER_TOPIC,
+    TOPICS = 5,
+    PARTITIONS_PER_TOPIC_MAX = 3,
+    PARTITIONS = 13,
     BROKER_PORT = 9092,
 };
+
+// The topics whose every record is followed. Their partitions are numbered through.
+enum topic_kind {
+    TOPIC_KEPT,     // for ever, but for DeleteRecords
+    TOPIC_RETAINED, // by retention.ms and retention.bytes
+    TOPIC_LOOSE,    // strom.durability=os: a power cut may take what is not synced
+};
+struct topic_plan {
+    const char *name;
+    enum topic_kind kind;
+    int first; // partition number
+    int count;
+};
+extern const struct topic_plan topic_plans[TOPICS];
+const struct topic_plan *topic_plan_of(int partition);
+int topic_partition_number(struct str name, int32_t index); // -1 = none of these
 
 enum phase {
     PHASE_CHAOS, // faults happen
@@ -43,6 +59,12 @@ struct scenario {
     bool has_full_disk;
     bool has_trims;
     bool has_sync_errors;
+    bool has_clock_jumps;
+    bool has_loose_loss;  // what strom.durability=os does not promise can happen
+    uint64_t records_max; // producers stop when this many were sent
+    int record_bytes_max;
+    int64_t retention_ms; // of the retained topic; -1 = none
+    int64_t retention_bytes;
     struct sim_faults disk_faults;
     struct sim_net_faults net_faults;
     // brokers
@@ -55,6 +77,9 @@ struct scenario {
         bool must_stop;   // asks the process to end cleanly
         bool was_refused; // it would not start, saying why (allowed after rot only)
         bool is_held_down;
+        bool is_serving;   // it has started
+        bool is_read_only; // it found rot in what had been acknowledged, and said so
+        int crash_streak;  // crashes during recovery, one after the other
         uint64_t starts;
         char reason[256];
     } brokers[BROKERS_MAX];
@@ -62,9 +87,8 @@ struct scenario {
     bool rot_happened;
     bool topics_are_ready; // producers wait for it, as real ones wait for metadata
     int active_clients;
-    uint64_t state_hash; // of the last clean stop
-    uint64_t state_hash_lsn;
-    bool has_state_hash;
+    struct states *states;
+    struct catalogue *catalogue;
 };
 
 // simulate runs one world; false and the reason on failure.
@@ -77,6 +101,22 @@ bool simulate(uint64_t seed, const struct run_options *options, uint64_t *ret_ha
 
 // broker_host.c
 void broker_host_start(struct broker_host *host);
+// chaos.c: what goes wrong, and the end of it
+void chaos_draw(struct scenario *s);
+void chaos_start(struct scenario *s);
+void chaos_restart(struct broker_host *host);
+void chaos_watch(void *host); // from the start of a broker on: whatever ended it, it comes back
+// states.c: the state of the core after each bundle, which must be the same on every broker and after every
+// restart (I21)
+struct states *states_create(void);
+void states_destroy(struct states *take_states);
+// states_note fails the world if another state was seen at this LSN.
+void states_note(struct scenario *s, uint64_t lsn, uint64_t hash);
+void states_forget(struct scenario *s); // bundles may be lost: their LSNs will be given again
+// scenario_say tells a person who replays the seed what happens.
+void scenario_say(struct scenario *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
+// scenario_check_calm: something failed; in a world without faults it must not.
+void scenario_check_calm(struct scenario *s, const char *what);
 // client programs (producer.c, consumer.c, admin.c)
 struct client_args {
     struct scenario *scenario;
