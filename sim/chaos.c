@@ -32,8 +32,14 @@ static void draw_faults(struct scenario *s)
     s->disk_faults.lost_write = s->disk_faults.misdirected_write = 0;
     s->disk_faults.no_space = s->disk_faults.read_error = s->disk_faults.write_error =
         s->disk_faults.meta_error = 0;
-    s->has_sync_errors = s->has_crashes && sim_chance(w, 200);
-    s->disk_faults.sync_error = s->has_sync_errors ? 2 + (unsigned)sim_rand(w, 10) : 0;
+    s->has_sync_errors = !s->is_shared && s->has_crashes && sim_chance(w, 300);
+    s->disk_faults.sync_error = 0;
+    if (s->has_sync_errors) { // the pages of a failed sync go at once, or at the next power cut
+        s->disk_faults.sync_error = 5 + (unsigned)sim_rand(w, 40);
+        s->disk_faults.sync_error_drops = (unsigned)sim_rand(w, 501);
+        s->disk_faults.sync_error_keeps = (unsigned)sim_rand(w, 1001);
+        s->has_power_cuts = s->has_power_cuts || sim_chance(w, 700);
+    }
     s->has_rot = !s->is_shared && !s->has_sync_errors && sim_chance(w, 150);
     s->net_faults = sim_net_faults_draw(w);
     s->has_loose_loss = !s->is_shared && (s->has_power_cuts || s->has_sync_errors);

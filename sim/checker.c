@@ -418,6 +418,11 @@ bool checker_scan(const struct checker *c, int partition, int64_t log_start, int
     return is_found;
 }
 
+void checker_looked_up(struct checker *c)
+{
+    c->counts.lookups++;
+}
+
 void checker_state_compared(struct checker *c)
 {
     c->counts.states++;

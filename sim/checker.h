@@ -63,6 +63,7 @@ void checker_final_partition(struct checker *c, int partition, int64_t log_start
 bool checker_scan(const struct checker *c, int partition, int64_t log_start, int64_t timestamp,
                   int64_t *ret_offset, int64_t *ret_timestamp);
 
+void checker_looked_up(struct checker *c); // and compared
 void checker_state_compared(struct checker *c);
 struct checker_counts {
     uint64_t sent;

@@ -60,6 +60,7 @@ static void check_time(struct consumer *c, int partition)
         checker_scan(c->s->checker, partition, start, target, &offset, &timestamp);
         int64_t found_timestamp = -1;
         int64_t found = consumer_list_offset(c, partition, is_max ? -3 : target, &found_timestamp);
+        checker_looked_up(c->s->checker);
         if (found == OFFSET_NO_ANSWER) {
             client_drop(&c->client);
             (void)consumer_connect(c);

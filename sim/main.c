@@ -26,6 +26,7 @@ struct options {
 static uint64_t current_seed;
 static bool current_shared;
 static enum plant current_plant;
+static char last_failure[200];
 
 static void print_replay(void)
 {
@@ -50,10 +51,10 @@ static bool run_seed(const struct options *o, uint64_t seed, bool is_shared, str
     struct checker_counts counts;
     current_seed = seed;
     current_shared = is_shared;
-    bool is_fine = simulate(seed, &run, &hash, &counts);
+    bool is_fine = simulate(seed, &run, &hash, &counts, last_failure);
     if (is_fine && (o->is_twice || seed % 100 == 0)) {
         uint64_t again = 0;
-        is_fine = simulate(seed, &run, &again, &counts);
+        is_fine = simulate(seed, &run, &again, &counts, last_failure);
         if (is_fine && hash != again) {
             printf("seed %llu: not deterministic: two runs gave different traces\n",
                    (unsigned long long)seed);
@@ -63,6 +64,8 @@ static bool run_seed(const struct options *o, uint64_t seed, bool is_shared, str
     total->sent += counts.sent;
     total->acked += counts.acked;
     total->read += counts.read;
+    total->states += counts.states;
+    total->lookups += counts.lookups;
     return is_fine;
 }
 
@@ -95,13 +98,85 @@ static int run_seeds(const struct options *o)
             break;
         }
     }
-    printf("%llu records sent, %llu acknowledged, %llu read, in %lld s\n", (unsigned long long)total.sent,
-           (unsigned long long)total.acked, (unsigned long long)total.read, (long long)(now_s() - started_s));
+    printf(
+        "%llu records sent, %llu acknowledged, %llu read, %llu states and %llu look-ups by time compared, in "
+        "%lld s\n",
+        (unsigned long long)total.sent, (unsigned long long)total.acked, (unsigned long long)total.read,
+        (unsigned long long)total.states, (unsigned long long)total.lookups,
+        (long long)(now_s() - started_s));
     printf("%llu passed, %llu failed\n", (unsigned long long)passed, (unsigned long long)failed);
     return failed == 0 ? 0 : 1;
 }
 
-// Each planted bug runs in a child, which must fail: an assert counts as found too.
+// Where a planted bug was found, as its child says.
+struct finding {
+    uint64_t seed;
+    bool is_shared;
+    char why[200];
+};
+
+static void report(int fd, const char *why)
+{
+    struct finding f = {.seed = current_seed, .is_shared = current_shared};
+    snprintf(f.why, sizeof f.why, "%s", why);
+    if (write(fd, &f, sizeof f) != (ssize_t)sizeof f) {
+        _exit(3);
+    }
+}
+
+static int plant_pipe = -1;
+
+static void on_plant_assert(void)
+{
+    report(plant_pipe, "an assertion");
+}
+
+// plant_child runs the seeds with one bug until something notices: the checker, an assertion or a crash.
+static void plant_child(struct options o, int fd)
+{
+    if (!o.is_verbose &&
+        (freopen("/dev/null", "w", stdout) == NULL || freopen("/dev/null", "w", stderr) == NULL)) {
+        _exit(3);
+    }
+    plant_pipe = fd;
+    assert_hook_set(on_plant_assert);
+    int result = run_seeds(&o);
+    if (result != 0) {
+        report(fd, last_failure);
+    }
+    _exit(result);
+}
+
+static bool plant_run(struct options o)
+{
+    int fds[2];
+    if (pipe(fds) != 0) {
+        return false;
+    }
+    int64_t started_s = now_s();
+    fflush(stdout);
+    pid_t child = fork();
+    if (child == 0) {
+        plant_child(o, fds[1]);
+    }
+    close(fds[1]);
+    struct finding f = {0};
+    bool is_told = read(fds[0], &f, sizeof f) == (ssize_t)sizeof f;
+    close(fds[0]);
+    int status = 0;
+    waitpid(child, &status, 0);
+    bool is_found = child > 0 && !(WIFEXITED(status) && WEXITSTATUS(status) == 0) &&
+                    !(WIFEXITED(status) && WEXITSTATUS(status) == 3);
+    printf("%s %-28s ", is_found ? "found " : "MISSED", plant_name(o.plant));
+    if (is_found && is_told) {
+        printf("seed %llu %s, %lld s: %s\n", (unsigned long long)f.seed, f.is_shared ? "shared" : "local",
+               (long long)(now_s() - started_s), f.why);
+    } else {
+        printf("%lld s: %s\n", (long long)(now_s() - started_s), is_found ? "a crash" : plant_text(o.plant));
+    }
+    return is_found;
+}
+
 static int run_plants(struct options o)
 {
 #ifndef STROM_PLANTED_BUGS
@@ -113,23 +188,11 @@ static int run_plants(struct options o)
     int found = 0;
     for (int plant = 1; plant < PLANT_COUNT; plant++) {
         o.plant = (enum plant)plant;
-        fflush(stdout);
-        pid_t child = fork();
-        if (child == 0) {
-            if (!o.is_verbose && freopen("/dev/null", "w", stdout) == NULL) {
-                _exit(0);
-            }
-            if (freopen("/dev/null", "w", stderr) == NULL) {
-                _exit(0);
-            }
-            _exit(run_seeds(&o));
+        if (plant_run(o)) {
+            found++;
+        } else {
+            missed++;
         }
-        int status = 0;
-        waitpid(child, &status, 0);
-        bool is_found = !(WIFEXITED(status) && WEXITSTATUS(status) == 0);
-        printf("%s %-28s %s\n", is_found ? "found " : "MISSED", plant_name(o.plant), plant_text(o.plant));
-        found += is_found;
-        missed += !is_found;
     }
     printf("%d passed, %d failed\n", found, missed);
     return missed == 0 ? 0 : 1;

@@ -91,13 +91,13 @@ struct scenario {
     struct catalogue *catalogue;
 };
 
-// simulate runs one world; false and the reason on failure.
+// simulate runs one world; false on failure, with the reason printed and in ret_why.
 struct run_options {
     bool is_verbose;
     bool is_shared;
 };
 bool simulate(uint64_t seed, const struct run_options *options, uint64_t *ret_hash,
-              struct checker_counts *ret_counts);
+              struct checker_counts *ret_counts, char ret_why[200]);
 
 // broker_host.c
 void broker_host_start(struct broker_host *host);

@@ -164,7 +164,7 @@ static void run(struct scenario *s, struct client_args *args)
 }
 
 bool simulate(uint64_t seed, const struct run_options *options, uint64_t *ret_hash,
-              struct checker_counts *ret_counts)
+              struct checker_counts *ret_counts, char ret_why[200])
 {
     struct scenario *s = calloc(1, sizeof *s);
     struct client_args args[1 + PRODUCERS_MAX + CONSUMERS_MAX];
@@ -189,6 +189,7 @@ bool simulate(uint64_t seed, const struct run_options *options, uint64_t *ret_ha
     *ret_counts = checker_counts(s->checker);
     bool has_failed = checker_has_failed(s->checker);
     if (has_failed) {
+        snprintf(ret_why, 200, "%s", checker_failure(s->checker));
         printf("seed %llu: %s\n", (unsigned long long)seed, checker_failure(s->checker));
         if (s->is_verbose) {
             sim_world_print(s->world, stdout, 50);
