@@ -7,7 +7,7 @@
 #include "base/mem.h"
 #include "http/http_private.h"
 
-enum { READ_BYTES = 16 * 1024 };
+enum { READ_BYTES = 16 * 1024, ACCEPT_RETRY_NS = 100 * 1000000, NS_PER_MS = 1000000 };
 
 static void connection_free(struct http_connection *conn)
 {
@@ -50,6 +50,45 @@ static bool send_first(struct http_connection *conn, struct http_request *rq)
     return keeps_alive;
 }
 
+// due_ns: when the client has been slow or idle for too long. While a handler works it is not the client that
+// is slow.
+static int64_t due_ns(const struct http_connection *conn)
+{
+    if (!list_is_empty(&conn->requests)) {
+        const struct http_request *first = LIST_ENTRY(conn->requests.next, struct http_request, node);
+        return first->is_done ? conn->active_ns + HTTP_IDLE_TIMEOUT_MS * (int64_t)NS_PER_MS : CLOCK_NEVER;
+    }
+    if (conn->incoming == NULL) {
+        return conn->active_ns + HTTP_IDLE_TIMEOUT_MS * (int64_t)NS_PER_MS;
+    }
+    // The header must come whole in time, however it trickles in; a body must make progress.
+    return (conn->is_in_head ? conn->began_ns : conn->active_ns) +
+           HTTP_HEADER_TIMEOUT_MS * (int64_t)NS_PER_MS;
+}
+
+static void on_timer(struct timer *timer)
+{
+    struct http_connection *conn =
+        (struct http_connection *)(void *)((char *)timer - offsetof(struct http_connection, timer));
+    int64_t due = due_ns(conn);
+    if (due != CLOCK_NEVER && due <= loop_now_ns(conn->server->loop)) {
+        connection_free(conn);
+        return;
+    }
+    if (due != CLOCK_NEVER) {
+        loop_timer_set(conn->server->loop, timer, due);
+    }
+}
+
+// timer_arm brings the timer forward where it would fire too late; one that fires too early sets itself anew.
+static void timer_arm(struct http_connection *conn)
+{
+    int64_t due = due_ns(conn);
+    if (due != CLOCK_NEVER && (conn->timer.node.index == 0 || conn->timer.node.key > due)) {
+        loop_timer_set(conn->server->loop, &conn->timer, due);
+    }
+}
+
 void http_connection_step(struct http_connection *conn)
 {
     bool is_alive = true;
@@ -80,6 +119,7 @@ void http_connection_step(struct http_connection *conn)
     unsigned interest = first != NULL && first->is_done ? POLL_WRITE : 0;
     interest |= !conn->is_read_closed && conn->request_count < HTTP_PIPELINE_MAX ? POLL_READ : 0;
     loop_io_set(conn->server->loop, &conn->io, interest);
+    timer_arm(conn);
 }
 
 static void on_ready(struct loop_io *io, unsigned ready)
@@ -101,21 +141,6 @@ static void on_ready(struct loop_io *io, unsigned ready)
     http_connection_step(conn);
 }
 
-static void on_timer(struct timer *timer)
-{
-    struct http_connection *conn =
-        (struct http_connection *)(void *)((char *)timer - offsetof(struct http_connection, timer));
-    int64_t limit_ms = conn->incoming != NULL ? HTTP_HEADER_TIMEOUT_MS : HTTP_IDLE_TIMEOUT_MS;
-    int64_t due_ns = conn->active_ns + limit_ms * 1000000;
-    int64_t now_ns = loop_now_ns(conn->server->loop);
-    if (due_ns <= now_ns && list_is_empty(&conn->requests)) {
-        connection_free(conn);
-        return;
-    }
-    int64_t soonest_ns = now_ns + 1000000000;
-    loop_timer_set(conn->server->loop, timer, due_ns > soonest_ns ? due_ns : soonest_ns);
-}
-
 static void connection_open(struct http_server *server, struct sock *take_sock)
 {
     struct http_connection *conn = mem_zalloc(sizeof *conn);
@@ -129,7 +154,7 @@ static void connection_open(struct http_server *server, struct sock *take_sock)
     list_push_back(&server->connections, &conn->node);
     server->connection_count++;
     loop_io_add(server->loop, &conn->io, take_sock, POLL_READ);
-    loop_timer_set(server->loop, &conn->timer, conn->active_ns + HTTP_HEADER_TIMEOUT_MS * 1000000LL);
+    timer_arm(conn);
 }
 
 static void on_accept(struct loop_io *io, unsigned ready)
@@ -139,7 +164,15 @@ static void on_accept(struct loop_io *io, unsigned ready)
         (struct http_listener *)(void *)((char *)io - offsetof(struct http_listener, io));
     struct sock *sock;
     struct error error;
-    if (sock_accept(io->sock, &sock, &error) != ERR_OK) {
+    enum err err = sock_accept(io->sock, &sock, &error);
+    if (err == ERR_NO_MEMORY) {
+        // Out of file descriptors: wait for connections to end instead of spinning on a ready listener.
+        struct http_server *server = listener->server;
+        loop_io_set(server->loop, io, 0);
+        loop_timer_set(server->loop, &server->accept_retry, loop_now_ns(server->loop) + ACCEPT_RETRY_NS);
+        return;
+    }
+    if (err != ERR_OK) {
         return;
     }
     if (listener->server->connection_count >= HTTP_CONNECTIONS_MAX) {
@@ -149,11 +182,21 @@ static void on_accept(struct loop_io *io, unsigned ready)
     connection_open(listener->server, sock);
 }
 
+static void on_accept_retry(struct timer *timer)
+{
+    struct http_server *server =
+        (struct http_server *)(void *)((char *)timer - offsetof(struct http_server, accept_retry));
+    for (struct http_listener *l = server->listeners; l != NULL; l = l->next) {
+        loop_io_set(server->loop, &l->io, POLL_READ);
+    }
+}
+
 struct http_server *http_server_create(struct loop *loop, struct metrics *metrics, struct http_routes routes)
 {
     struct http_server *server = mem_zalloc(sizeof *server);
     server->loop = loop;
     server->routes = routes;
+    server->accept_retry.fire = on_accept_retry;
     list_init(&server->connections);
     server->requests = metrics_counter(metrics, "strom_http_requests_total", NULL, "HTTP requests received");
     return server;
@@ -174,6 +217,7 @@ void http_server_stop(struct http_server *s)
     if (s == NULL) {
         return;
     }
+    loop_timer_cancel(s->loop, &s->accept_retry);
     while (s->listeners != NULL) {
         struct http_listener *listener = s->listeners;
         s->listeners = listener->next;

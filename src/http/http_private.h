@@ -49,11 +49,12 @@ struct http_connection {
     struct http_request *incoming; // being parsed
     struct list requests;          // parsed, in order
     size_t request_count;
-    size_t sent; // of the first request's response
-    int64_t active_ns;
+    size_t sent;       // of the first request's response
+    int64_t active_ns; // last byte received or sent
+    int64_t began_ns;  // first byte of the incoming request
+    bool is_in_head;   // its header is not complete
     bool is_read_closed;
     bool is_in_callback; // a step is under way: do not free
-    bool is_dead;
 };
 
 struct http_listener {
@@ -66,6 +67,7 @@ struct http_server {
     struct loop *loop;
     struct http_routes routes;
     struct http_listener *listeners;
+    struct timer accept_retry;
     struct list connections;
     size_t connection_count;
     struct metric *requests;

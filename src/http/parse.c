@@ -12,13 +12,17 @@ static int on_message_begin(http_parser *parser)
 {
     struct http_connection *conn = conn_of(parser);
     conn->incoming = http_request_create(conn);
+    conn->is_in_head = true;
+    conn->began_ns = loop_now_ns(conn->server->loop);
     return 0;
 }
 
 static int reject(struct http_request *rq, int status)
 {
     rq->reject_status = rq->reject_status == 0 ? status : rq->reject_status;
-    return 1; // the parser stops: what follows cannot be trusted to be a request
+    // The parser stops: what follows cannot be trusted to be a request. Not 1, by which on_headers_complete
+    // would say that there is no body.
+    return -1;
 }
 
 static int on_url(http_parser *parser, const char *at, size_t len)
@@ -59,6 +63,7 @@ static int on_header_value(http_parser *parser, const char *at, size_t len)
 static int on_headers_complete(http_parser *parser)
 {
     struct http_request *rq = conn_of(parser)->incoming;
+    conn_of(parser)->is_in_head = false;
     bool has_length = (parser->flags & F_CONTENTLENGTH) != 0;
     return has_length && parser->content_length > HTTP_BODY_BYTES_MAX ? reject(rq, 413) : 0;
 }
