@@ -150,6 +150,7 @@ static void on_flush(struct task *task)
         void (*stopped)(void *) = front->stopped;
         front->stopped = NULL;
         loop_timer_cancel(front->loop, &front->starved_retry);
+        loop_timer_cancel(front->loop, &front->stop_grace);
         stopped(front->stopped_arg);
     }
 }
@@ -175,6 +176,16 @@ static void on_starved_retry(struct timer *timer)
     }
 }
 
+// A client that does not read its answers cannot keep the server from stopping.
+static void on_stop_grace(struct timer *timer)
+{
+    struct kafka_front *front =
+        (struct kafka_front *)(void *)((char *)timer - offsetof(struct kafka_front, stop_grace));
+    LIST_EACH_SAFE (node, after, &front->connections) {
+        connection_close(LIST_ENTRY(node, struct connection, node));
+    }
+}
+
 void front_starved(struct kafka_front *front)
 {
     if (front->starved_retry.node.index == 0) {
@@ -196,6 +207,7 @@ struct kafka_front *kafka_front_create(struct broker *broker, struct broker_port
     front->flush.run = on_flush;
     front->accept_retry.fire = on_accept_retry;
     front->starved_retry.fire = on_starved_retry;
+    front->stop_grace.fire = on_stop_grace;
     list_init(&front->connections);
     list_init(&front->dirty);
     map_init(&front->ips);
@@ -214,6 +226,8 @@ void kafka_front_stop(struct kafka_front *front, void (*stopped)(void *arg), voi
     front->stopped = stopped;
     front->stopped_arg = arg;
     loop_timer_cancel(front->loop, &front->accept_retry);
+    loop_timer_set(front->loop, &front->stop_grace,
+                   loop_now_ns(front->loop) + STOP_GRACE_MS * (int64_t)1000000);
     while (front->listeners != NULL) {
         struct listener *listener = front->listeners;
         front->listeners = listener->next;

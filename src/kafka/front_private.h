@@ -19,6 +19,7 @@ enum {
     RESPONSE_BYTES_MAX = 256 << 20, // encoded bytes of one answer, without external records
     FRONT_PEERS_MAX = 31,
     STARVED_RETRY_NS = 20 * 1000000,
+    STOP_GRACE_MS = 5000, // when stopping, for clients to read their answers
     CONNECTION_MAGIC = 0x6b636f6e,
 };
 
@@ -100,6 +101,7 @@ struct kafka_front {
     uint32_t peer_turn;
     struct timer accept_retry;
     struct timer starved_retry;
+    struct timer stop_grace;
     bool is_stopping;
     void (*stopped)(void *arg);
     void *stopped_arg;

@@ -30,7 +30,8 @@ void kafka_front_listen(struct kafka_front *front, struct sock *take_listener);
 // kafka_front_share has `front` hand every other connection that it accepts to `peer`, which runs on another
 // loop. Before either loop runs.
 void kafka_front_share(struct kafka_front *front, struct kafka_front *peer);
-// kafka_front_stop closes listeners, answers what is in flight, then closes connections; `stopped` is called
+// kafka_front_stop closes listeners, answers what is in flight, for which clients have 5 s, then closes
+// connections; `stopped` is called
 // on the loop when the last is gone.
 void kafka_front_stop(struct kafka_front *front, void (*stopped)(void *arg), void *arg);
 void kafka_front_destroy(struct kafka_front *take_front); // after stopped
