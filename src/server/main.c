@@ -70,7 +70,7 @@ static enum err read_arguments(int argc, char **argv, struct config *config, int
 {
     *ret_exit = -1;
     const char *file = NULL;
-    for (int i = 1; i < argc; i++) {
+    for (int i = 1; i < argc; i += 2) { // every flag but --help takes a value
         struct str arg = str_from_c(argv[i]);
         if (str_equal(arg, STR("-h")) || str_equal(arg, STR("--help"))) {
             say(PROCESS_STDOUT, serve_help);
@@ -84,7 +84,6 @@ static enum err read_arguments(int argc, char **argv, struct config *config, int
                        : FAIL(e, ERR_INVALID_CONFIG, "unknown argument %s; see strom serve --help", argv[i]);
         }
         file = str_equal(arg, STR("--config")) ? argv[i + 1] : file;
-        i++;
     }
     enum err err = file == NULL ? ERR_OK : read_file(config, file, e);
     err = err == ERR_OK ? config_environment(config, process_env_find, e) : err;
