@@ -12,7 +12,6 @@
 
 enum {
     EVENTS_PER_WAIT = 256,
-    DEFERRED_PASSES_MAX = 4,
     DEADLINE_PAST_NS = 1, // poller_wait only looks
 };
 
@@ -234,13 +233,9 @@ void loop_run(struct loop *loop)
         events_run(loop);
         timers_run(loop);
         tasks_run(tasks_reverse(atomic_exchange(&loop->posted, NULL)));
-        // What deferred tasks defer (a commit defers its answers) need not wait for another look at the
-        // poller.
-        for (int pass = 0; pass < DEFERRED_PASSES_MAX && loop->deferred_first != NULL; pass++) {
-            struct task *deferred = loop->deferred_first;
-            loop->deferred_first = loop->deferred_last = NULL;
-            tasks_run(deferred);
-        }
+        struct task *deferred = loop->deferred_first;
+        loop->deferred_first = loop->deferred_last = NULL;
+        tasks_run(deferred);
     }
     atomic_store(&loop->is_stopping, false);
 }
