@@ -31,7 +31,15 @@
     X(PLANT_RESPONSE_ORDER, "answer produce requests in completion order")                                   \
     X(PLANT_MERGE_DROPS_BATCH, "merge leaves out the last batch of a run")                                   \
     X(PLANT_TRIM_MOVES_BACK, "log start may go back")                                                        \
-    X(PLANT_NO_EPOCH_FENCE, "append batches of a fenced producer epoch")
+    X(PLANT_NO_EPOCH_FENCE, "append batches of a fenced producer epoch")                                     \
+    X(PLANT_NO_EPOCH_RAISE, "keep the leader epoch after a power cut took os-durable records")               \
+    X(PLANT_FORGET_WAKE, "an append does not wake the fetches that wait for it")                             \
+    X(PLANT_RETAIN_YOUNG, "retention takes what has not expired")                                            \
+    X(PLANT_TIME_FOLLOWS_WALL, "retention believes a wall clock that jumps")                                 \
+    X(PLANT_MERGE_STALE_EPOCH, "merge stamps batches with the epoch before")                                 \
+    X(PLANT_EXPIRE_LIVE, "forget producers as soon as they pause")                                           \
+    X(PLANT_TIMESTAMP_AFTER, "look-ups by time skip records of that very time")                              \
+    X(PLANT_CONTROL_NOT_SYNCED, "answer changes of topics and settings before they are synced")
 
 enum plant {
 #define X(name, text) name,

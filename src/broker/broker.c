@@ -4,6 +4,7 @@
 
 #include "base/assert.h"
 #include "base/mem.h"
+#include "base/plant.h"
 #include "broker/broker_private.h"
 
 #include <stdio.h>
@@ -105,7 +106,9 @@ enum err broker_open(struct env *env, struct engine *engine, const struct broker
     list_init(&b->parked);
     list_init(&b->awaiting);
     buf_init(&b->seal.meta, 64 << 20);
-    tail_init(&b->tail, options->tail_cache_bytes);
+    // The cache gives memory back only for newer batches: it must leave room for them to come in.
+    size_t tail_max = pool_limit_bytes(options->pool) / 2;
+    tail_init(&b->tail, options->tail_cache_bytes < tail_max ? options->tail_cache_bytes : tail_max);
     core_facts_init(&b->facts);
     register_metrics(b);
     b->core = core_create();
@@ -182,7 +185,7 @@ static enum err raise_epochs(struct broker *b, struct error *e)
 {
     struct engine_status status;
     engine_status(b->engine, &status);
-    if (!status.was_unclean) {
+    if (!status.was_unclean || plant_is(PLANT_NO_EPOCH_RAISE)) {
         return ERR_OK;
     }
     bool has_os_topic = false;

@@ -10,6 +10,7 @@
 // ordered.
 #include "base/assert.h"
 #include "base/mem.h"
+#include "base/plant.h"
 #include "broker/broker_private.h"
 
 #include <stdlib.h>
@@ -620,7 +621,7 @@ void broker_change(struct broker *b, struct change_op *op)
             .outcome = &op->outcomes[i],
             .change = op,
             .is_control = true,
-            .needs_sync = true,
+            .needs_sync = !plant_is(PLANT_CONTROL_NOT_SYNCED),
         };
         op->outcomes[i] = (struct outcome){.err = ERR_STOPPING};
         if (b->is_stopping || b->is_read_only) {

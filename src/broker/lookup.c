@@ -3,6 +3,7 @@
 // (I14).
 #include "broker/broker_private.h"
 
+#include "base/plant.h"
 #include "record/iterate.h"
 
 enum { LOOKUP_TRIES = 3 };
@@ -85,7 +86,7 @@ static enum err search_batch(struct broker_port *port, struct batch_walk *walk, 
         struct record record;
         while ((is_max || !*ret_found) && record_iterator_next(&it, &record)) {
             bool is_hit = is_max ? !*ret_found || record.timestamp > q->found_timestamp
-                                 : record.timestamp >= q->timestamp;
+                                 : record.timestamp >= q->timestamp + plant_is(PLANT_TIMESTAMP_AFTER);
             if (record.offset >= log_start && is_hit) {
                 answer(q, record.offset, record.timestamp, walk->extent.leader_epoch);
                 *ret_found = true;

@@ -160,7 +160,7 @@ static enum err merge_verify(struct merge *m, const struct extent *extent, struc
             h.last_offset_delta >= extent->end_offset - base_offset) {
             return FAIL(e, ERR_CORRUPT, "a batch %zu bytes in lies outside its extent", at);
         }
-        batch_patch(m->bytes.ptr + at, base_offset, extent->leader_epoch);
+        batch_patch(m->bytes.ptr + at, base_offset, extent->leader_epoch - plant_is(PLANT_MERGE_STALE_EPOCH));
         next_offset = base_offset + h.last_offset_delta + 1;
         at += h.size;
     }

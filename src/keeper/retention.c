@@ -5,13 +5,14 @@
 #include "keeper/keeper_private.h"
 
 #include "base/mem.h"
+#include "base/plant.h"
 
 static int64_t retention_start_by_time(const struct partition *p, int64_t start, int64_t before_ms)
 {
     uint32_t count = partition_extent_count(p);
     for (uint32_t i = partition_extent_search(p, start); i < count; i++) {
         const struct extent *extent = partition_extent(p, i);
-        if (extent->max_timestamp >= before_ms) {
+        if (extent->max_timestamp >= before_ms && !plant_is(PLANT_RETAIN_YOUNG)) {
             break;
         }
         if (extent->max_timestamp >= 0) { // records without timestamps go with the next that has one

@@ -5,6 +5,7 @@
 // written. Failure: a write or sync that fails is fatal; only making a new file may run out of space.
 #include "base/crc32c.h"
 #include "base/mem.h"
+#include "base/plant.h"
 #include "engine/local/local_private.h"
 
 static const int64_t time_leap_max_ms = 366LL * 24 * 3600 * 1000;
@@ -28,6 +29,7 @@ static void wal_time_now(struct local *l, int64_t now_ns)
 {
     int64_t wall_ms = clock_wall_ms(l->env->clock);
     int64_t time_ms = l->time_base_ms + (now_ns - l->time_base_ns) / NS_PER_MS;
+    time_ms = plant_is(PLANT_TIME_FOLLOWS_WALL) ? wall_ms : time_ms;
     local_lock(l);
     l->stamp_ms = wall_ms > l->stamp_ms ? wall_ms : l->stamp_ms;
     l->time_ms = time_ms > l->time_ms ? time_ms : l->time_ms;
