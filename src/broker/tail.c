@@ -63,6 +63,9 @@ void tail_push(struct tail *t, uint64_t object, int64_t position, struct bytes b
     ASSERT(last == NULL || tail_precedes(last, object, position));
     // A chunk is charged in full to the first of its neighbours here: it lives as long as any of them.
     uint32_t charge = last != NULL && last->chunk == chunk ? 0 : (uint32_t)chunk->cap;
+    if (charge > t->limit) {
+        return; // it would take all the others' place and more
+    }
     chunk_ref(chunk);
     while (t->head < t->end && (t->bytes + charge > t->limit || t->end - t->head == TAIL_ENTRIES_MAX)) {
         tail_evict(t);
