@@ -189,6 +189,7 @@ struct batch_walk {
     int64_t position; // of the batch in `header`
     int64_t base_offset;
     struct batch_header header;
+    bool is_from_disk; // `header` is, not from the tail cache
     uint8_t window[16384];
     int64_t window_position;
     size_t window_len;
@@ -198,6 +199,9 @@ struct batch_walk {
 enum err batch_walk_init(struct batch_walk *w, struct broker *b, struct object *pin,
                          const struct extent *extent, const struct segment_place *place, struct error *e);
 enum err batch_walk_next(struct batch_walk *w, bool *ret_more, struct error *e);
+// batch_walk_skip is batch_walk_next past a batch that is not looked at: in the log the offsets of those
+// behind it follow from its header, so that it is checked against its checksum first.
+enum err batch_walk_skip(struct batch_walk *w, bool *ret_more, struct error *e);
 // batch_walk_seek stands on the batch that contains `offset` (inside the extent).
 enum err batch_walk_seek(struct batch_walk *w, struct broker *b, struct object *pin,
                          const struct extent *extent, int64_t offset, struct error *e);

@@ -128,7 +128,7 @@ static enum err search_extent(struct broker_port *port, struct offset_query *q, 
             is_done = is_max ? !is_straddling : *ret_found;
         }
         if (err == ERR_OK && !is_done) {
-            err = batch_walk_next(&walk, &has_more, e);
+            err = is_candidate ? batch_walk_next(&walk, &has_more, e) : batch_walk_skip(&walk, &has_more, e);
         }
     }
     engine_object_unpin(b->engine, pin);

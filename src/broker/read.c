@@ -28,14 +28,20 @@ bool broker_is_damaged(const struct broker *b, const struct extent *extent)
 void broker_mark_damaged(struct broker *b, uint64_t object, int64_t position)
 {
     mutex_lock(&b->lock);
-    if (b->damaged_count < DAMAGED_MAX) {
+    bool is_known = false;
+    for (uint32_t i = 0; i < b->damaged_count && !is_known; i++) {
+        is_known = b->damaged[i].object == object && b->damaged[i].position == position;
+    }
+    if (!is_known && b->damaged_count < DAMAGED_MAX) {
         b->damaged[b->damaged_count++] = (struct damage){object, position};
     }
     mutex_unlock(&b->lock);
+    if (is_known) {
+        return; // told before; look-ups by time come here again and again
+    }
     trace(b->tracer, TRACE_ERROR,
           "object %llu is damaged at byte %lld: a batch there no longer matches its checksum. Its reads "
-          "fail; the rest "
-          "is served. Restore this topic from another copy",
+          "fail; the rest is served. Restore this topic from another copy",
           (unsigned long long)object, (long long)position);
 }
 
@@ -81,6 +87,7 @@ static enum err walk_header(struct batch_walk *w, struct error *e)
     if (is_windowed) {
         at = w->window + (w->position - w->window_position);
     }
+    w->is_from_disk = is_windowed;
     enum err err = batch_header_read(bytes_of(at, BATCH_HEADER_SIZE), &w->header, e);
     if (err != ERR_OK || (int64_t)w->header.size > end - w->position) {
         broker_mark_damaged(w->broker, w->extent.object, w->position);
@@ -112,6 +119,20 @@ enum err batch_walk_next(struct batch_walk *w, bool *ret_more, struct error *e)
     return *ret_more ? walk_header(w, e) : ERR_OK;
 }
 
+enum err batch_walk_skip(struct batch_walk *w, bool *ret_more, struct error *e)
+{
+    if ((w->extent.flags & EXTENT_FINAL) == 0 && w->is_from_disk) {
+        struct chunk *chunk = NULL;
+        struct bytes batch;
+        enum err err = batch_walk_read(w, &chunk, &batch, e);
+        if (err != ERR_OK) {
+            return err;
+        }
+        chunk_unref(chunk);
+    }
+    return batch_walk_next(w, ret_more, e);
+}
+
 enum err batch_walk_seek(struct batch_walk *w, struct broker *b, struct object *pin,
                          const struct extent *extent, int64_t offset, struct error *e)
 {
@@ -125,7 +146,7 @@ enum err batch_walk_seek(struct batch_walk *w, struct broker *b, struct object *
     enum err err = batch_walk_init(w, b, pin, extent, &place, e);
     bool has_more = true;
     while (err == ERR_OK && has_more && offset > w->base_offset + w->header.last_offset_delta) {
-        err = batch_walk_next(w, &has_more, e);
+        err = batch_walk_skip(w, &has_more, e);
     }
     if (err == ERR_OK && !has_more) {
         return FAIL(e, ERR_CORRUPT, "offset %lld is not in its extent", (long long)offset);
