@@ -141,12 +141,27 @@ enum err config_environment(struct config *c, struct str (*find)(const char *nam
     return ERR_OK;
 }
 
-struct str config_get(const struct config *c, struct str key)
+static struct str config_find(const struct config *c, struct str key)
 {
     for (uint32_t i = 0; i < c->count; i++) {
         if (str_equal(c->entries[i].key, key)) {
             return c->entries[i].value;
         }
+    }
+    return (struct str){NULL, 0};
+}
+
+struct str config_get(const struct config *c, struct str key)
+{
+    static const char *const other_names[][2] = {{"data.dir", "log.dirs"}, {"node.id", "broker.id"}};
+    struct str value = config_find(c, key);
+    for (size_t i = 0; i < sizeof other_names / sizeof other_names[0] && value.ptr == NULL; i++) {
+        if (str_equal(key, str_from_c(other_names[i][0]))) {
+            value = config_find(c, str_from_c(other_names[i][1]));
+        }
+    }
+    if (value.ptr != NULL) {
+        return value;
     }
     const struct setting *setting = setting_find(key, SETTING_BROKER_STATIC);
     return str_from_c(setting == NULL ? NULL : setting->default_text);
@@ -155,13 +170,18 @@ struct str config_get(const struct config *c, struct str key)
 int64_t config_i64(const struct config *c, struct str key)
 {
     int64_t value = 0;
-    (void)str_parse_i64(config_get(c, key), &value); // checked when it was set
+    (void)str_parse_i64(str_trim(config_get(c, key)), &value); // checked when it was set
     return value;
 }
 
 bool config_bool(const struct config *c, struct str key)
 {
-    return str_equal(config_get(c, key), STR("true"));
+    struct str text = str_trim(config_get(c, key)); // "true" in any case was accepted
+    bool is_true = text.len == 4;
+    for (size_t i = 0; i < text.len && is_true; i++) {
+        is_true = (text.ptr[i] | 0x20) == "true"[i];
+    }
+    return is_true;
 }
 
 enum err config_endpoint(struct str text, struct endpoint *ret, struct error *e)
@@ -198,6 +218,11 @@ enum err config_endpoint(struct str text, struct endpoint *ret, struct error *e)
 
 bool endpoint_is_loopback(const struct endpoint *endpoint)
 {
-    return str_has_prefix(endpoint->host, STR("127.")) || str_equal(endpoint->host, STR("localhost")) ||
-           str_equal(endpoint->host, STR("::1"));
+    bool is_ipv4 = true; // 127.example.org may be anywhere
+    for (size_t i = 0; i < endpoint->host.len && is_ipv4; i++) {
+        char c = endpoint->host.ptr[i];
+        is_ipv4 = c == '.' || (c >= '0' && c <= '9');
+    }
+    return (is_ipv4 && str_has_prefix(endpoint->host, STR("127."))) ||
+           str_equal(endpoint->host, STR("localhost")) || str_equal(endpoint->host, STR("::1"));
 }

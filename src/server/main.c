@@ -113,12 +113,13 @@ static int run_server(struct config *config)
     struct env *env = NULL;
     if (real_env_open(config_get(config, STR("data.dir")), &env, &e) != ERR_OK ||
         real_net_set_congestion(env, config_get(config, STR("strom.tcp.congestion")), &e) != ERR_OK) {
+        real_env_close(env);
         return complain(&e);
     }
     int64_t started_ns = clock_mono_ns(env->clock);
     process_fd_limit_raise();
     struct tracer *tracer = tracer_create(env, TRACE_INFO, on_trace, NULL);
-    const struct server_options options = {.tracer = tracer};
+    const struct server_options options = {.tracer = tracer, .cpu_count = process_cpu_count()};
     struct server *server = NULL;
     enum err err = server_start(env, config, &options, &server, &e);
     int exit_code = 0;

@@ -159,6 +159,7 @@ static enum err open_loops(struct server *s, struct error *e)
         return err;
     }
     int64_t wanted = config_i64(s->config, STR("num.network.threads"));
+    wanted = wanted == 0 ? s->options->cpu_count - 1 : wanted; // the log and the keeper have work to do, too
     s->loop_count = wanted < 1 ? 1 : wanted > LOOPS_MAX ? LOOPS_MAX : (uint32_t)wanted;
     for (uint32_t i = 0; i < s->loop_count; i++) {
         struct server_loop *l = &s->loops[i];

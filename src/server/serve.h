@@ -12,6 +12,7 @@ struct server;
 struct server_options {
     struct engine *take_engine; // NULL = the local one
     struct tracer *tracer;      // may be NULL
+    int cpu_count;              // for num.network.threads = 0; 0 = one
     void (*fatal)(void *arg, const struct error *e);
     void *fatal_arg;
 };
