@@ -382,9 +382,9 @@ int64_t broker_setting_i64(struct broker *b, struct str name)
 {
     struct arena arena;
     arena_init(&arena, 65536);
-    struct str text = broker_setting(b, name, &arena);
+    struct str text = str_trim(broker_setting(b, name, &arena));
     int64_t value = 0;
-    if (str_equal(text, STR("true"))) {
+    if (text.len == 4 && (text.ptr[0] | 0x20) == 't') { // "true", in any case
         value = 1;
     } else {
         (void)str_parse_i64(text, &value);

@@ -120,6 +120,7 @@ struct broker {
     bool is_ordering; // somebody is between take and apply
     bool is_stopping;
     bool is_started;
+    bool is_refusing; // the last bundle of records was refused
     struct cond work; // the WAL thread waits here
     struct cond idle; // stop waits here
     int64_t sync_ns;  // moving average of recent orders

@@ -451,7 +451,10 @@ static void journal_commit(struct broker *b)
     mutex_lock(&b->lock);
     b->sync_ns += (took_ns - b->sync_ns) / 8;
     if (err != ERR_OK) {
-        trace(b->tracer, TRACE_WARN, "a bundle of %u items was refused: %s", seal->count, error.text);
+        if (!b->is_refusing) { // told once, not for every bundle
+            trace(b->tracer, TRACE_WARN, "records are being refused: %s", error.text);
+        }
+        b->is_refusing = true;
         struct awaiting *own = b->is_shared ? awaiting_find(b, seal->id) : NULL;
         if (!b->is_shared || own != NULL) {
             seal_fail(b, seal, err);
@@ -461,6 +464,10 @@ static void journal_commit(struct broker *b)
             awaiting_free(own);
         }
     } else if (!b->is_shared) {
+        if (b->is_refusing && !seal->is_control) {
+            trace(b->tracer, TRACE_INFO, "records are taken again");
+            b->is_refusing = false;
+        }
         ordered.meta = buf_bytes(&seal->meta);
         err = apply(b, &ordered, seal, seal->outcomes, &error);
         ASSERT(err == ERR_OK); // these are our own bytes
