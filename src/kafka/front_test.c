@@ -343,7 +343,6 @@ static void hostile_arrays(void **state)
         {18, {0, 2, 0, 1, 0, 0, 0, 1, 0, 0, 0xff, 0xff, 0xff, 0xff, 0x7f, 0xff, 0xff, 0xff}}, // ListOffsets
         {18, {0, 3, 0, 1, 0, 0, 0, 1, 0x7f, 0xff, 'x', 0, 0, 0, 0, 0, 0, 0}},                 // client id
         {18, {0, 3, 0, 9, 0, 0, 0, 1, 0, 0, 0xff, 0xff, 0xff, 0xff, 0x0f, 0, 0, 0}},          // tags
-        {14, {0, 18, 0, 0, 0, 0, 0, 1, 0, 0, 1, 2, 3, 4}},                                    // a rest
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct client c;

@@ -67,9 +67,7 @@ static bool request_decode(struct request *rq, struct reader *reader)
     }
     enum err err = wire_decode(rq->api->request, rq->version, wire_is_flexible(rq->api, rq->version), reader,
                                &rq->arena, rq->in, &error);
-    if (err == ERR_OK && reader_left(reader) > 0) {
-        err = FAIL(&error, ERR_MALFORMED, "%zu bytes after the message", reader_left(reader));
-    }
+    // Bytes after the message are let pass, as Kafka does: librdkafka 2.16 sends three after Metadata v13.
     if (err != ERR_OK) {
         trace(broker_tracer(rq->broker), TRACE_INFO, "closing a connection: %s v%d: %s", rq->api->name,
               rq->version, error.text);
