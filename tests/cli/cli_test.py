@@ -61,7 +61,9 @@ class Cli:
         return [json.loads(line) for line in out.splitlines()]
 
     def start(self, *words, stdin=subprocess.PIPE):
+        # A shell starts its background jobs with Ctrl-C ignored, and children inherit that.
         return subprocess.Popen([self.binary, *words], stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
                                 env=self.env)
 
 
