@@ -156,7 +156,8 @@ static bool churn(struct client *c, struct scenario *s)
     snprintf(name, sizeof name, "churn-%d", topic);
     bool is_answered = true;
     enum err err = ERR_OK;
-    switch (sim_rand(s->world, 6)) {
+    uint64_t what = sim_rand(s->world, 6);
+    switch (what < 4 && !s->has_churn ? 5 : what) {
     case 0:
         is_answered = create_topic(c, name, count, NULL, 0, &err);
         catalogue_created(s, topic, is_answered, err, count);

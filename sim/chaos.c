@@ -43,14 +43,15 @@ static void draw_faults(struct scenario *s)
     s->has_rot = !s->is_shared && !s->has_sync_errors && sim_chance(w, 150);
     s->net_faults = sim_net_faults_draw(w);
     s->has_loose_loss = !s->is_shared && (s->has_power_cuts || s->has_sync_errors);
+    s->is_loose_only = s->has_loose_loss && sim_chance(w, 150);
 }
 
-// Most worlds are small, a few have records and fetches large enough to fill WAL files and sockets.
+// Most worlds are small, some have records and fetches large enough to fill WAL files and sockets.
 static void draw_sizes(struct scenario *s)
 {
-    bool is_big = sim_chance(s->world, 100);
-    s->records_max = is_big ? 3000 : 200 + sim_rand(s->world, 1500);
-    s->record_bytes_max = is_big ? 16000 : 100 + (int)sim_rand(s->world, 2000);
+    bool is_big = sim_chance(s->world, 200);
+    s->records_max = is_big ? 1500 : 200 + sim_rand(s->world, 1000);
+    s->record_bytes_max = is_big ? 8000 : 100 + (int)sim_rand(s->world, 2000);
     s->retention_ms = sim_chance(s->world, 700) ? 300 + (int64_t)sim_rand(s->world, 3000) : -1;
     s->retention_bytes = sim_chance(s->world, 500) ? (int64_t)sim_rand(s->world, 30000) : -1;
 }
@@ -64,6 +65,7 @@ void chaos_draw(struct scenario *s)
     s->consumer_count = 1 + (int)sim_rand(w, CONSUMERS_MAX);
     s->chaos_ns = (int64_t)(2000 + sim_rand(w, 4000)) * MS;
     s->has_trims = sim_chance(w, 500);
+    s->has_churn = sim_chance(w, 700);
     draw_sizes(s);
     struct sim_schedule schedule = sim_schedule_draw(w);
     schedule.step_ns = schedule.step_ns < STEP_NS_MIN ? STEP_NS_MIN : schedule.step_ns;

@@ -20,8 +20,9 @@ struct record {
 struct log_slot {
     uint64_t number;
     int64_t timestamp;
-    int producer; // -1 = not known
-    int32_t leader_epoch;
+    int producer;         // -1 = not known
+    int32_t leader_epoch; // of the last read
+    bool is_read;
     bool in_final;
 };
 struct ack {
@@ -48,6 +49,7 @@ struct partition {
 struct checker {
     struct sim_world *world;
     bool is_cut;
+    uint64_t losses;
     struct partition partitions[CHECKER_PARTITIONS_MAX];
     struct checker_counts counts;
     bool has_failed;
@@ -110,8 +112,14 @@ void checker_set_loose(struct checker *c, int partition)
     c->partitions[partition].is_loose = true;
 }
 
+uint64_t checker_losses(const struct checker *c)
+{
+    return c->losses;
+}
+
 void checker_loss_possible(struct checker *c)
 {
+    c->losses++;
     for (int i = 0; i < CHECKER_PARTITIONS_MAX; i++) {
         struct partition *p = &c->partitions[i];
         for (int w = 0; w < WATCHERS_MAX && p->is_loose; w++) {
@@ -284,6 +292,11 @@ void checker_read(struct checker *c, int partition, const struct checker_record 
         return; // the offset may be impossible
     }
     struct log_slot *slot = slot_at(p, r->offset);
+    if (slot->is_read && slot->leader_epoch != r->leader_epoch && !p->is_loose) {
+        checker_fail(c, "I2: partition %d offset %lld had leader epoch %d and now %d", partition,
+                     (long long)r->offset, slot->leader_epoch, r->leader_epoch);
+    }
+    slot->is_read = true;
     slot->leader_epoch = r->leader_epoch;
     slot->timestamp = r->timestamp;
     slot->in_final = slot->in_final || c->is_final;

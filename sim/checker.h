@@ -25,6 +25,7 @@ void checker_set_retention(struct checker *c, int partition, int64_t retention_m
 // offsets are given again under a higher leader epoch.
 void checker_set_loose(struct checker *c, int partition);
 void checker_loss_possible(struct checker *c);
+uint64_t checker_losses(const struct checker *c); // such moments so far
 // checker_cut: the broker found rot and says that it serves only what precedes it.
 void checker_cut(struct checker *c);
 

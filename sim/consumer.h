@@ -14,9 +14,10 @@ struct consumer {
     struct client client;
     struct codec_context codec;
     int index;
-    int broker;       // connected to
-    int only;         // the partition that the last fetch asked for; -1 = all
-    int64_t asked_ns; // when it asked
+    int broker;            // connected to
+    int only;              // the partition that the last fetch asked for; -1 = all
+    int64_t asked_ns;      // when it asked
+    uint64_t asked_losses; // checker_losses then
     int64_t position[PARTITIONS];
     int64_t log_start[PARTITIONS];
     int64_t high_watermark[PARTITIONS];

@@ -6,12 +6,14 @@
 
 #define MS 1000000LL
 
-enum { LOOKUPS = 4 };
+enum { LOOKUPS = 4, PATIENCE_S = 60 };
 
-// read_whole reads one partition from log start to its end; false after too many tries.
+// read_whole reads one partition from log start to its end; false after too long.
 static bool read_whole(struct consumer *c, int partition)
 {
-    for (int tries = 0; tries < 300; tries++) {
+    int64_t deadline_ns =
+        sim_world_now_ns(c->s->world) + PATIENCE_S * 1000 * MS; // a disk may still be stalled
+    for (int tries = 0; sim_world_now_ns(c->s->world) < deadline_ns; tries++) {
         if (c->client.sock == NULL && !consumer_connect(c)) {
             continue;
         }

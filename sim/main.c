@@ -20,6 +20,7 @@ struct options {
     bool is_shared;
     bool is_verbose;
     bool is_twice;
+    const char *dump_dir;
     bool is_plants; // run every planted bug
 };
 
@@ -46,7 +47,8 @@ static int64_t now_s(void)
 
 static bool run_seed(const struct options *o, uint64_t seed, bool is_shared, struct checker_counts *total)
 {
-    const struct run_options run = {.is_verbose = o->is_verbose, .is_shared = is_shared};
+    const struct run_options run = {
+        .is_verbose = o->is_verbose, .is_shared = is_shared, .dump_dir = o->dump_dir};
     uint64_t hash = 0;
     struct checker_counts counts;
     current_seed = seed;
@@ -83,7 +85,7 @@ static int run_seeds(const struct options *o)
                    (unsigned long long)(seed - o->first));
             break;
         }
-        for (int shared = 0; shared < 2; shared++) {
+        for (int shared = 0; shared < 2 && (failed == 0 || o->plant == PLANT_NONE); shared++) {
             if (shared ? !o->is_shared : !o->is_local) {
                 continue;
             }
@@ -201,7 +203,7 @@ static int run_plants(struct options o)
 static void usage(void)
 {
     printf("Usage: strom_sim [--seeds N] [--first M] [--seconds S] [--engine local|shared|both]\n"
-           "                 [--plant NAME | --plants] [--twice] [--verbose]\n"
+           "                 [--plant NAME | --plants] [--twice] [--verbose] [--dump DIR]\n"
            "Runs the whole server in N simulated worlds and checks that nothing acknowledged is lost.\n");
 }
 
@@ -221,6 +223,9 @@ int main(int argc, char **argv)
             i++;
         } else if (strcmp(argv[i], "--plant") == 0) {
             o.plant = plant_find(str_from_c(value));
+            i++;
+        } else if (strcmp(argv[i], "--dump") == 0) {
+            o.dump_dir = value;
             i++;
         } else if (strcmp(argv[i], "--engine") == 0) {
             o.is_local = strcmp(value, "shared") != 0;

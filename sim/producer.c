@@ -282,6 +282,10 @@ static bool zombie(struct producer *p)
 // A producer that numbers its batches cannot go on where the broker may lose some of them.
 static int pick_partition(const struct producer *p)
 {
+    if (p->s->is_loose_only) {
+        const struct topic_plan *loose = &topic_plans[TOPICS - 1];
+        return loose->first + (int)sim_rand(world(p), (uint64_t)loose->count);
+    }
     int partition = (int)sim_rand(world(p), PARTITIONS);
     bool is_bad = p->is_idempotent && p->s->has_loose_loss && topic_plan_of(partition)->kind == TOPIC_LOOSE;
     return is_bad ? 0 : partition;
@@ -342,7 +346,7 @@ void producer_main(struct env *env, void *arg)
     struct producer *p = mem_zalloc(sizeof *p);
     p->s = args->scenario;
     p->index = args->index;
-    p->is_idempotent = args->index % 2 == 0;
+    p->is_idempotent = args->index % 2 == 0 && !p->s->is_loose_only;
     p->producer_id = -1;
     client_init(&p->client, env);
     while (!p->s->topics_are_ready && p->s->phase == PHASE_CHAOS) {

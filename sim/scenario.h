@@ -61,6 +61,8 @@ struct scenario {
     bool has_sync_errors;
     bool has_clock_jumps;
     bool has_loose_loss;  // what strom.durability=os does not promise can happen
+    bool has_churn;       // the operator is busy
+    bool is_loose_only;   // producers write to the loose topic alone, so that no other sync helps it
     uint64_t records_max; // producers stop when this many were sent
     int record_bytes_max;
     int64_t retention_ms; // of the retained topic; -1 = none
@@ -95,6 +97,7 @@ struct scenario {
 struct run_options {
     bool is_verbose;
     bool is_shared;
+    const char *dump_dir; // gets what a failed world left on the disk of its first broker; may be NULL
 };
 bool simulate(uint64_t seed, const struct run_options *options, uint64_t *ret_hash,
               struct checker_counts *ret_counts, char ret_why[200]);
@@ -117,6 +120,8 @@ void states_forget(struct scenario *s); // bundles may be lost: their LSNs will 
 void scenario_say(struct scenario *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
 // scenario_check_calm: something failed; in a world without faults it must not.
 void scenario_check_calm(struct scenario *s, const char *what);
+// dump.c: for `strom dump`
+void dump_disk(const struct sim_disk *disk, const char *dir);
 // client programs (producer.c, consumer.c, admin.c)
 struct client_args {
     struct scenario *scenario;

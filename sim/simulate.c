@@ -194,6 +194,9 @@ bool simulate(uint64_t seed, const struct run_options *options, uint64_t *ret_ha
         if (s->is_verbose) {
             sim_world_print(s->world, stdout, 50);
         }
+        if (options->dump_dir != NULL) {
+            dump_disk(s->brokers[0].disk, options->dump_dir);
+        }
     }
     sim_world_destroy(s->world);
     order_store_destroy(s->order_store);
