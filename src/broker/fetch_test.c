@@ -193,11 +193,11 @@ static void parked_fetch_ends_when(void **state)
 // Five sizes of answers over batches in the tail cache, in the log, in merged objects, and over all mixed.
 static void every_source_gives_the_same_offsets(void **state)
 {
-    enum { BATCHES = 120 };
+    enum { BATCHES = 50 };
     static const int32_t sizes[] = {1, 3000, 20000, 100000, 1 << 20};
     struct rig *rig = *state;
     rig_set(rig, "strom.merge.wal.bytes", "16384");
-    rig->tail_cache_bytes = 64 << 10;
+    rig->tail_cache_bytes = 32 << 10;
     rig_start(rig);
     topic_make(rig, "t", 1);
     topic_make(rig, "u", 1);
@@ -221,7 +221,7 @@ static void every_source_gives_the_same_offsets(void **state)
             rig_start(rig);
         }
         for (size_t s = 0; s < sizeof sizes / sizeof sizes[0]; s++) {
-            for (int64_t from = 0; from < end; from += 1 + end / 7) {
+            for (int64_t from = 0; from < end; from += 1 + end / 3) {
                 struct got got = fetch_all(rig, "t", from, sizes[s]);
                 assert_int_equal(got.err, ERR_OK);
                 assert_int_equal(got.next_offset, end);

@@ -370,7 +370,7 @@ static void slow_clients_lose_the_connection(void **state)
     hear(waiting, answer, "|plain");
     // One byte every 4 s keeps no half-sent request alive.
     for (int i = 0; i < 4; i++) {
-        say(trickling, "GET /plain" + i, 1);
+        say(trickling, &"GET /plain"[i], 1);
         usleep(20000);
         time_passes(HTTP_HEADER_TIMEOUT_MS * 4 / 10);
     }
