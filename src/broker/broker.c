@@ -152,8 +152,23 @@ void broker_destroy(struct broker *take_broker)
 
 // ---- starting
 
-// apply_static makes the stored broker settings equal to those given at start, keeping dynamic ones as they
-// are. Another broker of the same log may change them at the same moment: then the plan is made again.
+// Apply decides by these, so they must be in the state: what is given at start is stored, and stays when it
+// is no longer given. All other settings given at start are looked up below the stored ones and go with the
+// flag.
+static bool is_read_by_apply(struct str key)
+{
+    static const char *const keys[] = {"producer.id.expiration.ms", "strom.producer.ids.max",
+                                       "strom.partitions.max", "strom.topics.max"};
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+        if (str_equal(key, str_from_c(keys[i]))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// apply_static makes these stored settings equal to those given at start. Another broker of the same log may
+// change them at the same moment: then the plan is made again.
 static enum err apply_static(struct broker *b, struct error *e)
 {
     struct arena arena;
@@ -164,7 +179,7 @@ static enum err apply_static(struct broker *b, struct error *e)
     for (uint32_t i = 0; i < b->options.static_config_count; i++) {
         const struct item_config *given = &b->options.static_configs[i];
         const struct setting *setting = setting_find(given->key, SETTING_BROKER_DYNAMIC);
-        if (setting != NULL && setting->scope == SETTING_BROKER_DYNAMIC) {
+        if (setting != NULL && setting->scope == SETTING_BROKER_DYNAMIC && is_read_by_apply(given->key)) {
             changes[count++] = (struct config_change){given->key, given->value, CONFIG_SET};
         }
     }

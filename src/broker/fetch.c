@@ -184,29 +184,26 @@ static enum err extent_take(struct broker *b, struct fetch_part *part, const str
 static void part_plan(struct broker *b, struct fetch_part *part, int64_t budget, bool must_take)
 {
     struct extent *extents = part->op->port->extents;
-    for (int attempt = 0; attempt < PLAN_TRIES; attempt++) {
+    enum err err = ERR_STALE;
+    for (int attempt = 0; attempt < PLAN_TRIES && err == ERR_STALE; attempt++) {
         part_clear(b, part);
         mutex_lock(&b->lock);
         uint32_t count = part_look(b, part, budget, extents);
         mutex_unlock(&b->lock);
         if (budget <= 0 && !must_take) {
-            break; // only the bounds were wanted
+            return; // only the bounds were wanted
         }
         struct error error = {0};
-        enum err err = ERR_OK;
         bool is_cut = false;
+        err = ERR_OK; // ERR_STALE: merged or trimmed in between, look again
         for (uint32_t i = 0; i < count && err == ERR_OK && !is_cut; i++) {
             bool must = must_take && part->slice_count == 0;
             err = extent_take(b, part, &extents[i], part->offset, budget - part->slice_bytes, must, &is_cut,
                               &error);
         }
-        if (err == ERR_STALE) {
-            continue; // merged or trimmed in between: look again
-        }
-        if (err != ERR_OK && part->slice_count == 0) {
-            part_fail(part, err);
-        }
-        break;
+    }
+    if (err != ERR_OK && part->slice_count == 0) {
+        part_fail(part, err == ERR_STALE ? ERR_STORAGE : err); // the state names an object that is not there
     }
 }
 

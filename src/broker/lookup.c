@@ -162,6 +162,7 @@ static void list_by_timestamp(struct broker_port *port, struct offset_query *q)
             return; // not found: offset and timestamp stay -1, without an error
         }
     }
+    q->err = ERR_STORAGE; // the state names an object that is not there
 }
 
 void broker_list_offset(struct broker_port *port, struct offset_query *q)
