@@ -133,6 +133,11 @@ void checker_cut(struct checker *c)
     c->is_cut = true;
 }
 
+bool checker_is_cut(const struct checker *c)
+{
+    return c->is_cut;
+}
+
 uint64_t checker_sent(struct checker *c, int partition, int producer, uint64_t hash)
 {
     struct partition *p = &c->partitions[partition];

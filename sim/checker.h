@@ -28,6 +28,7 @@ void checker_loss_possible(struct checker *c);
 uint64_t checker_losses(const struct checker *c); // such moments so far
 // checker_cut: the broker found rot and says that it serves only what precedes it.
 void checker_cut(struct checker *c);
+bool checker_is_cut(const struct checker *c);
 
 // A record is named by its producer and that producer's running number in the partition.
 // checker_sent returns its number. bytes: of the batch, for its first record.

@@ -73,7 +73,7 @@ struct scenario {
     struct broker_host {
         struct scenario *scenario;
         int index;
-        char address[16];
+        char address[32];
         struct sim_disk *disk;
         struct sim_process *process;
         bool must_stop;   // asks the process to end cleanly
