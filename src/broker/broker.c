@@ -229,6 +229,20 @@ static struct keeper_options keeper_options_from(struct broker *b)
     return o;
 }
 
+// catch_up waits until everything is applied that any broker of a shared log may have acknowledged by now:
+// whoever read from this broker before it was restarted must not see less from it afterwards.
+static enum err catch_up(struct broker *b, struct error *e)
+{
+    uint64_t lsn = 0;
+    enum err err = b->is_shared ? engine_barrier(b->engine, &lsn, e) : ERR_OK;
+    mutex_lock(&b->lock);
+    while (err == ERR_OK && core_lsn(b->core) < lsn) {
+        cond_wait(&b->idle, &b->lock, CLOCK_NEVER);
+    }
+    mutex_unlock(&b->lock);
+    return err;
+}
+
 enum err broker_start(struct broker *b, struct error *e)
 {
     struct keeper_options options = keeper_options_from(b);
@@ -241,7 +255,10 @@ enum err broker_start(struct broker *b, struct error *e)
     if (b->is_read_only) {
         return ERR_OK;
     }
-    enum err err = apply_static(b, e);
+    enum err err = catch_up(b, e);
+    if (err == ERR_OK) {
+        err = apply_static(b, e);
+    }
     if (err == ERR_OK) {
         err = raise_epochs(b, e);
     }

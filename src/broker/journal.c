@@ -372,8 +372,8 @@ enum err journal_deliver(struct broker *b, const struct ordered *o, struct error
             submission_finish(own->subs[i]);
         }
         awaiting_free(own);
-        cond_broadcast(&b->idle);
     }
+    cond_broadcast(&b->idle);
     journal_unlock(b, NULL);
     mem_free(outcomes);
     return err;
