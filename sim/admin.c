@@ -33,6 +33,11 @@ static bool create_topic(struct client *c, const char *name, int32_t partitions,
     return r != NULL;
 }
 
+bool admin_create_topic(struct client *c, const char *name, int32_t partitions, enum err *ret_err)
+{
+    return create_topic(c, name, partitions, NULL, 0, ret_err);
+}
+
 static bool create_followed(struct client *c, const struct scenario *s, const struct topic_plan *plan,
                             bool *ret_exists)
 {
@@ -54,7 +59,7 @@ static bool create_followed(struct client *c, const struct scenario *s, const st
     return is_answered;
 }
 
-static bool delete_topic(struct client *c, const char *name, enum err *ret_err)
+bool admin_delete_topic(struct client *c, const char *name, enum err *ret_err)
 {
     struct arena arena;
     arena_init(&arena, 1 << 16);
@@ -159,11 +164,11 @@ static bool churn(struct client *c, struct scenario *s)
     uint64_t what = sim_rand(s->world, 6);
     switch (what < 4 && !s->has_churn ? 5 : what) {
     case 0:
-        is_answered = create_topic(c, name, count, NULL, 0, &err);
+        is_answered = admin_create_topic(c, name, count, &err);
         catalogue_created(s, topic, is_answered, err, count);
         break;
     case 1:
-        is_answered = delete_topic(c, name, &err);
+        is_answered = admin_delete_topic(c, name, &err);
         catalogue_deleted(s, topic, is_answered, err);
         break;
     case 2:

@@ -25,6 +25,10 @@ void catalogue_created(struct scenario *s, int topic, bool is_answered, enum err
 void catalogue_deleted(struct scenario *s, int topic, bool is_answered, enum err err);
 void catalogue_grown(struct scenario *s, int topic, bool is_answered, enum err err, int32_t partitions);
 void catalogue_set(struct scenario *s, int topic, bool is_answered, enum err err, int64_t max_message_bytes);
+// admin.c: one call; false = not answered, else the answer's error.
+bool admin_create_topic(struct client *c, const char *name, int32_t partitions, enum err *ret_err);
+bool admin_delete_topic(struct client *c, const char *name, enum err *ret_err);
+
 // catalogue_check asks a broker for all of it, until the answers agree or patience ends.
 void catalogue_check(struct scenario *s, struct client *client);
 

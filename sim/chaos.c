@@ -72,6 +72,7 @@ void chaos_draw(struct scenario *s)
     s->chaos_ns = (int64_t)(2000 + sim_rand(w, 4000)) * MS;
     s->has_trims = sim_chance(w, 500);
     s->has_churn = sim_chance(w, 700);
+    s->has_recreator = s->has_churn && !s->is_shared && sim_chance(w, 500);
     draw_sizes(s);
     struct sim_schedule schedule = sim_schedule_draw(w);
     schedule.step_ns = schedule.step_ns < STEP_NS_MIN ? STEP_NS_MIN : schedule.step_ns;

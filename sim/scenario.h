@@ -60,8 +60,9 @@ struct scenario {
     bool has_trims;
     bool has_sync_errors;
     bool has_clock_jumps;
-    bool has_loose_loss;  // what strom.durability=os does not promise can happen
-    bool has_churn;       // the operator is busy
+    bool has_loose_loss; // what strom.durability=os does not promise can happen
+    bool has_churn;      // the operator is busy
+    bool has_recreator;
     bool is_loose_only;   // producers write to the loose topic alone, so that no other sync helps it
     uint64_t records_max; // producers stop when this many were sent
     int record_bytes_max;
@@ -130,6 +131,7 @@ struct client_args {
 void producer_main(struct env *env, void *arg);
 void consumer_main(struct env *env, void *arg);
 void admin_main(struct env *env, void *arg);
+void recreator_main(struct env *env, void *arg);
 void final_reader_main(struct env *env, void *arg);
 
 #endif

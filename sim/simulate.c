@@ -136,6 +136,9 @@ static void run(struct scenario *s, struct client_args *args)
         sim_world_at(s->world, sim_world_now_ns(s->world) + SECOND, chaos_watch, host);
     }
     start_client(s, "admin", 0, args++, admin_main);
+    if (s->has_recreator) {
+        start_client(s, "recreator", 0, args++, recreator_main);
+    }
     for (int i = 0; i < s->producer_count; i++) {
         start_client(s, "producer", i, args++, producer_main);
     }
@@ -167,7 +170,7 @@ bool simulate(uint64_t seed, const struct run_options *options, uint64_t *ret_ha
               struct checker_counts *ret_counts, char ret_why[200])
 {
     struct scenario *s = calloc(1, sizeof *s);
-    struct client_args args[1 + PRODUCERS_MAX + CONSUMERS_MAX];
+    struct client_args args[2 + PRODUCERS_MAX + CONSUMERS_MAX];
     if (s == NULL) {
         abort();
     }
