@@ -717,6 +717,68 @@ static void sync_error_is_final(void **state)
     sim_world_destroy(world);
 }
 
+// ---- a mark whose sync failed shows in the page cache, and the next bundle is chained to it: losing it then
+// would lose what follows
+
+struct marked {
+    struct sim_disk *disk;
+    uint64_t number; // of the bundle that this process orders; 0 = none
+    bool must_fail;  // the sync of the mark after it
+    enum err tail_rc;
+    uint64_t delivered;
+};
+
+static void marked_main(struct env *env, void *arg)
+{
+    struct marked *m = arg;
+    struct engine_local_options options;
+    engine_local_options_init(&options);
+    options.wal_file_bytes = FILE_BYTES;
+    options.wal_first_bytes = FIRST_BYTES;
+    struct engine *engine;
+    struct test_replay replay = {0};
+    if (engine_local_open(env, &options, &engine, NULL) != ERR_OK) {
+        return;
+    }
+    m->tail_rc = engine_tail(engine, 0, 0, test_deliver, &replay, NULL);
+    m->delivered = replay.count;
+    test_replay_fini(&replay);
+    if (m->number > 0 && m->tail_rc == ERR_OK) {
+        struct test_bundle b;
+        struct ordered o;
+        int64_t next_ns;
+        test_bundle_init(&b, m->number, 1, 100);
+        m->tail_rc = engine_order(engine, &b.bundle, false, &o, NULL);
+        test_bundle_fini(&b);
+        if (m->must_fail) {
+            sim_disk_set_faults(m->disk, &(struct sim_faults){.sync_error = 1000, .sync_error_keeps = 1000});
+            clock_sleep_until(env->clock, clock_mono_ns(env->clock) + 1000000000);
+            (void)!engine_maintain(engine, &next_ns, NULL);
+            sim_disk_set_faults(m->disk, &(struct sim_faults){0});
+        }
+    }
+    sim_process_kill(sim_process_of(env));
+}
+
+static void mark_that_was_not_synced(void **state)
+{
+    (void)state;
+    struct sim_world *world = sim_world_create(12);
+    struct marked m = {.disk = sim_disk_create(world)};
+    for (uint64_t start = 1; start <= 3; start++) {
+        m.number = start == 3 ? 0 : start;
+        m.must_fail = start == 1;
+        (void)sim_process_start(world, "marked", "10.0.0.1", m.disk, marked_main, &m);
+        assert_int_equal(sim_world_run(world, NULL), SIM_DONE);
+        assert_int_equal(m.tail_rc, ERR_OK);
+        assert_int_equal(m.delivered, start - 1);
+        if (start == 2) {
+            sim_disk_crash(m.disk);
+        }
+    }
+    sim_world_destroy(world);
+}
+
 // ---- planted bugs
 
 #ifdef STROM_PLANTED_BUGS
@@ -779,6 +841,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(rot_is_noticed),
         cmocka_unit_test(full_disk),
         cmocka_unit_test(sync_error_is_final),
+        cmocka_unit_test(mark_that_was_not_synced),
 #ifdef STROM_PLANTED_BUGS
         cmocka_unit_test(planted_bugs_are_found),
 #endif

@@ -191,10 +191,10 @@ static void walk_accept(struct recovery *r, struct walk *w, uint32_t file, const
     r->time_ms = f->time_ms > r->time_ms ? f->time_ms : r->time_ms;
     r->is_last_mark = f->kind == FRAME_MARK;
     // Frames join the list when they are read and leave it, oldest first, when a later one vouches for them.
-    // A mark needs no voucher: losing it loses nothing.
-    if (!r->is_last_mark) {
-        places_push(&r->unsure, &place);
-    }
+    // A mark's own loss loses nothing, but the chain leads through it: it is sure when the bundle after it
+    // is.
+    place.lsn += r->is_last_mark ? 1 : 0;
+    places_push(&r->unsure, &place);
 }
 
 // Drops from the list what D has overtaken meanwhile; keeps the list short on long logs.
@@ -365,7 +365,8 @@ static enum err recovery_judge(struct recovery *r, const struct walk *w, struct 
     if (r->is_clean && r->last_lsn == r->mark_lsn && r->durable_lsn == r->mark_lsn && r->has_place) {
         r->verdict = LOG_WHOLE;
         unsure_trim(r);
-        ASSERT(r->unsure.count == 0);
+        ASSERT(r->unsure.count == 0 || r->unsure.ptr[0].lsn == r->last_lsn + 1);
+        r->unsure.count = 0; // what ends a clean log was synced with it
         return ERR_OK;
     }
     enum err rc = r->file_count == 0 ? ERR_OK : recovery_search(r, w->file, w->position, e);

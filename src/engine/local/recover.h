@@ -63,8 +63,8 @@ struct recovery_file {
 struct frame_place {
     uint32_t file; // index
     int64_t position;
-    int64_t next; // end with padding
-    uint64_t lsn;
+    int64_t next;   // end with padding
+    uint64_t lsn;   // of a mark: of the bundle that comes next
     uint32_t chain; // header_crc of the frame before it
 };
 
