@@ -3,11 +3,7 @@
 
 #include "base/assert.h"
 
-enum {
-    HELP_COLUMNS = 80,
-    HELP_INDENT = 6,
-    NEAR_WORD_MAX = 64, // longer words get no suggestion
-};
+enum { NEAR_WORD_MAX = 64 }; // longer words get no suggestion
 
 static const struct args_flag help_flag = {"help", ARGS_SWITCH, NULL, NULL, 0, 0, "Show this page."};
 static const struct args_flag json_flag = {
@@ -18,8 +14,7 @@ static const struct args_flag remote_flags[] = {
     {"timeout-ms", ARGS_INT, "MS", "30000", 1, 86400000, "How long to wait for an answer."},
 };
 
-// Every flag that a spec has, its own ones first; NULL past the last.
-static const struct args_flag *flag_at(const struct args_spec *spec, size_t index)
+const struct args_flag *args_flag_at(const struct args_spec *spec, size_t index)
 {
     if (index < spec->flag_count) {
         return &spec->flags[index];
@@ -37,10 +32,10 @@ static const struct args_flag *flag_at(const struct args_spec *spec, size_t inde
     return index == 0 ? &help_flag : NULL;
 }
 
-static const struct args_flag *flag_find(const struct args_spec *spec, struct str name)
+const struct args_flag *args_flag_find(const struct args_spec *spec, struct str name)
 {
     const struct args_flag *flag;
-    for (size_t i = 0; (flag = flag_at(spec, i)) != NULL; i++) {
+    for (size_t i = 0; (flag = args_flag_at(spec, i)) != NULL; i++) {
         if (str_equal(str_from_c(flag->name), name)) {
             return flag;
         }
@@ -50,7 +45,7 @@ static const struct args_flag *flag_find(const struct args_spec *spec, struct st
 
 static const struct args_flag *flag_get(const struct args *args, const char *name)
 {
-    const struct args_flag *flag = flag_find(args->spec, str_from_c(name));
+    const struct args_flag *flag = args_flag_find(args->spec, str_from_c(name));
     ASSERT(flag != NULL);
     return flag;
 }
@@ -122,7 +117,7 @@ static enum err fail_unknown_flag(const struct args_spec *spec, struct str name,
     const char *best = NULL;
     size_t best_edits = SIZE_MAX;
     const struct args_flag *flag;
-    for (size_t i = 0; (flag = flag_at(spec, i)) != NULL; i++) {
+    for (size_t i = 0; (flag = args_flag_at(spec, i)) != NULL; i++) {
         size_t edits;
         if (text_is_near(name, str_from_c(flag->name), &edits) && edits < best_edits) {
             best = flag->name;
@@ -136,9 +131,22 @@ static enum err fail_unknown_flag(const struct args_spec *spec, struct str name,
                 best);
 }
 
+bool choice_has(struct str choices, struct str word)
+{
+    bool is_found = false;
+    while (choices.ptr != NULL) {
+        is_found = is_found || str_equal(str_cut(choices, '|', &choices), word);
+    }
+    return is_found;
+}
+
 static enum err value_check(const struct args_flag *flag, struct str text, struct error *e)
 {
     int64_t number;
+    if (flag->kind == ARGS_CHOICE && !choice_has(str_from_c(flag->value_name), text)) {
+        return FAIL(e, ERR_INVALID_REQUEST, "--%s is one of %s, not \"" STR_FMT "\"", flag->name,
+                    flag->value_name, STR_ARG(text));
+    }
     if (flag->kind != ARGS_INT && flag->kind != ARGS_INTS) {
         return ERR_OK;
     }
@@ -158,7 +166,7 @@ static enum err flag_parse(struct args *args, int argc, char **argv, int *at, st
 {
     struct str value;
     struct str name = str_cut(str_from_c(argv[*at] + 2), '=', &value);
-    const struct args_flag *flag = flag_find(args->spec, name);
+    const struct args_flag *flag = args_flag_find(args->spec, name);
     if (flag == NULL) {
         return fail_unknown_flag(args->spec, name, e);
     }
@@ -275,66 +283,4 @@ bool args_list(const struct args *args, const char *name, size_t index, struct s
         }
     }
     return false;
-}
-
-// wrap appends text in lines of HELP_COLUMNS, each after `indent` spaces.
-static void wrap(struct str text, int indent, struct buf *out)
-{
-    size_t column = 0;
-    while (text.len > 0) {
-        struct str rest;
-        struct str word = str_cut(text, ' ', &rest);
-        if (column > 0 && (size_t)indent + column + 1 + word.len > HELP_COLUMNS) {
-            buf_u8(out, '\n');
-            column = 0;
-        }
-        buf_printf(out, "%*s" STR_FMT, column == 0 ? indent : 1, "", STR_ARG(word));
-        column += word.len + (column == 0 ? 0 : 1);
-        text = rest;
-    }
-    buf_u8(out, '\n');
-}
-
-static void flag_help(const struct args_flag *flag, struct buf *out)
-{
-    buf_printf(out, "  --%s%s%s", flag->name, flag->value_name == NULL ? "" : " ",
-               flag->value_name == NULL ? "" : flag->value_name);
-    if (flag->default_text != NULL) {
-        buf_printf(out, "   (default %s)", flag->default_text);
-    }
-    if (flag->kind == ARGS_LIST || flag->kind == ARGS_INTS) {
-        buf_printf(out, "   (may be repeated)");
-    }
-    buf_u8(out, '\n');
-    wrap(str_from_c(flag->help), HELP_INDENT, out);
-}
-
-void args_help(const struct args_spec *spec, struct buf *out)
-{
-    buf_printf(out, "%s - %s\n\nUSAGE\n  %s %s%s[flags]\n", spec->command, spec->summary, spec->command,
-               spec->names_usage, spec->names_usage[0] == '\0' ? "" : " ");
-    if (spec->text != NULL) {
-        buf_printf(out, "\nDESCRIPTION\n");
-        struct str rest = str_from_c(spec->text);
-        while (rest.ptr != NULL) {
-            struct str line = str_cut(rest, '\n', &rest);
-            if (line.len > 0 && line.ptr[0] == ' ') {
-                buf_printf(out, "  " STR_FMT "\n", STR_ARG(line)); // laid out by hand
-            } else if (line.len > 0) {
-                wrap(line, 2, out);
-            } else {
-                buf_u8(out, '\n');
-            }
-        }
-    }
-    buf_printf(out, "\nFLAGS\n");
-    const struct args_flag *flag;
-    for (size_t i = 0; (flag = flag_at(spec, i)) != NULL; i++) {
-        flag_help(flag, out);
-    }
-    if (spec->examples != NULL) {
-        buf_printf(out, "\nEXAMPLES\n%s", spec->examples);
-    }
-    buf_printf(out, "\nEXIT CODES\n  0 done; 1 an error; 2 wrong usage%s\n",
-               spec->is_remote ? "; 3 no broker answered" : "");
 }

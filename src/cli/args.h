@@ -10,9 +10,22 @@
 enum args_kind {
     ARGS_SWITCH, // takes no value
     ARGS_TEXT,
-    ARGS_INT,  // min..max
-    ARGS_LIST, // may be repeated
-    ARGS_INTS, // may be repeated; min..max
+    ARGS_CHOICE, // one of the words of value_name, as in "json|text"
+    ARGS_INT,    // min..max
+    ARGS_LIST,   // may be repeated
+    ARGS_INTS,   // may be repeated; min..max
+};
+
+// What a shell offers for a name or a value that is typed.
+enum args_words {
+    ARGS_WORDS_NONE,
+    ARGS_WORDS_FILE,
+    ARGS_WORDS_TOPIC,
+    ARGS_WORDS_GROUP,
+    ARGS_WORDS_TOPIC_SETTING, // "retention.ms="
+    ARGS_WORDS_BROKER_SETTING,
+    ARGS_WORDS_COMMAND,
+    ARGS_WORDS_CHOICE, // those of names_usage, as in "bash|zsh|fish"
 };
 
 struct args_flag {
@@ -23,6 +36,7 @@ struct args_flag {
     int64_t min;
     int64_t max;
     const char *help; // one or more sentences
+    enum args_words words;
 };
 
 struct args_spec {
@@ -35,8 +49,9 @@ struct args_spec {
     size_t flag_count;
     size_t names_min;
     size_t names_max;
-    bool is_remote; // talks to a broker: --bootstrap-server and --timeout-ms are flags too
-    bool is_json;   // --json is a flag too
+    enum args_words words; // of the names
+    bool is_remote;        // talks to a broker: --bootstrap-server and --timeout-ms are flags too
+    bool is_json;          // --json is a flag too
 };
 
 enum { ARGS_NAMES_MAX = 1024, ARGS_VALUES_MAX = 1024 };
@@ -65,8 +80,11 @@ int64_t args_int(const struct args *args, const char *name);     // needs a defa
 // args_list gives the index-th value of a flag that may be repeated; false past the last.
 bool args_list(const struct args *args, const char *name, size_t index, struct str *ret);
 
-// args_help appends the manual page.
-void args_help(const struct args_spec *spec, struct buf *out);
+// args_flag_at gives every flag that a spec has, its own ones first; NULL past the last.
+const struct args_flag *args_flag_at(const struct args_spec *spec, size_t index);
+const struct args_flag *args_flag_find(const struct args_spec *spec, struct str name); // NULL if none
+// choice_has says whether word is one of "a|b|c".
+bool choice_has(struct str choices, struct str word);
 
 // text_nearest picks the candidate that is the fewest edits from `text`, NULL if none is near enough.
 const char *text_nearest(struct str text, const char *const *candidates, size_t count);

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// cli.h - the commands that a person types, all but `serve`. One grammar: noun, verb, names, flags. Tables
-// for people, --json for programs. Owner: the main thread.
+// cli.h - the command line: one grammar, noun, verb, names, flags. Tables for people, --json for programs.
+// Owner: the main thread.
 #ifndef CLI_CLI_H
 #define CLI_CLI_H
 
-#include <stddef.h>
+#include "base/bytes.h"
 
-// Exit codes of every command; cli_run returns one of them.
+// Exit codes of every command; cli_main returns one of them.
 enum cli_exit {
     CLI_OK = 0,
     CLI_ERROR = 1,
@@ -14,17 +14,15 @@ enum cli_exit {
     CLI_UNREACHABLE = 3, // no broker answered
 };
 
-struct cli_command {
-    const char *name;
-    const char *summary;               // one line, for the overall help
-    int (*run)(int argc, char **argv); // argv[0] is the command's name
+// What `strom serve` was given.
+struct cli_serve {
+    struct str config_path; // NULL ptr = none
+    const struct str *sets; // KEY=VALUE each, in their order
+    size_t set_count;
 };
 
-// cli_run runs `strom <command> ...` for every command but serve: argv[0] is the command. It returns the exit
-// code. An unknown command is CLI_USAGE, with the nearest name as a hint.
-int cli_run(int argc, char **argv);
-
-// cli_commands lists them in the order in which help shows them.
-const struct cli_command *cli_commands(size_t *ret_count);
+// cli_main runs `strom <command> ...`: argv[0] is the program. It returns the exit code. The broker itself is
+// the caller's: `serve` runs it and returns an exit code.
+int cli_main(int argc, char **argv, int (*serve)(const struct cli_serve *options));
 
 #endif

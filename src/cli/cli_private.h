@@ -33,6 +33,9 @@ struct run {
 bool run_start(struct run *run, const struct args_spec *spec, int argc, char **argv);
 // run_connect opens the connection that the flags name; false after saying why not.
 bool run_connect(struct run *run);
+// run_open is run_connect without flags and words: bootstrap with a NULL ptr is the environment's or the
+// default. ERR_INVALID_REQUEST for addresses that make no sense.
+enum err run_open(struct run *run, struct str bootstrap, int64_t timeout_ms, struct error *e);
 // run_finish writes what is left of the output, frees everything and returns the exit code.
 int run_finish(struct run *run);
 
@@ -86,24 +89,37 @@ bool config_alter(struct run *run, int8_t resource_type, struct str resource, co
 // config_pair checks one --config value.
 bool config_pair(struct run *run, struct str text, struct str *ret_key, struct str *ret_value);
 
-// A verb of a noun: `strom topic create`.
-struct cli_verb {
+// A command, or a noun with verbs: `strom topic create`. The tables of commands are what dispatch, help,
+// manual pages and completion are made from.
+struct cli_command {
     const char *name;
-    const char *summary;
-    int (*run)(int argc, char **argv);
+    const char *summary;                    // of a noun; a command's is in its spec
+    const struct args_spec *spec;           // NULL for a noun
+    int (*run)(int argc, char **argv);      // argv[0] is the last word of the command
+    const struct cli_command *const *verbs; // NULL-terminated, in the order of help; NULL for a command
 };
-// verb_run runs argv[1] of a noun, or prints the noun's page.
-int verb_run(const char *noun, const char *summary, const struct cli_verb *verbs, size_t count, int argc,
-             char **argv);
+extern const struct cli_command cli_root; // "strom" itself, with every command
+extern const struct cli_command topic_command;
+extern const struct cli_command topic_describe_command;
+extern const struct cli_command produce_command;
+extern const struct cli_command consume_command;
+extern const struct cli_command config_command;
+extern const struct cli_command cluster_command;
+extern const struct cli_command dump_command;
+extern const struct cli_command repair_command;
+extern const struct cli_command completion_command;
+extern const struct cli_command help_command;
+extern const struct cli_command serve_command; // its run is NULL: see cli_main
 
-int topic_run(int argc, char **argv);
-int topic_describe_run(int argc, char **argv);
-int produce_run(int argc, char **argv);
-int consume_run(int argc, char **argv);
-int config_run(int argc, char **argv);
-int cluster_run(int argc, char **argv);
-int dump_run(int argc, char **argv);
-int repair_run(int argc, char **argv);
-int version_run(int argc, char **argv);
+// command_find gives a verb of a noun by name, NULL if it has none.
+const struct cli_command *command_find(const struct cli_command *noun, struct str name);
+const char *command_summary(const struct cli_command *command);
+// complete_run prints what may follow the words of a half-typed command line; the shell calls it.
+int complete_run(int argc, char **argv);
+// help_noun prints what `strom` or a noun has, to standard error if nobody asked; path is "strom" or "strom
+// topic". It returns the exit code.
+int help_noun(const struct cli_command *noun, const char *path, bool is_asked);
+// serve_flags is run_start for `strom serve`, and fills the options.
+bool serve_flags(struct run *run, int argc, char **argv, struct cli_serve *ret);
 
 #endif

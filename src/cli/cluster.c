@@ -101,7 +101,7 @@ static void cluster_text(struct run *run, const struct describe_cluster_response
     }
 }
 
-int cluster_run(int argc, char **argv)
+static int cluster_run(int argc, char **argv)
 {
     struct run run;
     struct describe_cluster_request request;
@@ -119,3 +119,5 @@ int cluster_run(int argc, char **argv)
     }
     return run_finish(&run);
 }
+
+const struct cli_command cluster_command = {.name = "cluster", .spec = &cluster_spec, .run = cluster_run};

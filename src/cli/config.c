@@ -136,9 +136,9 @@ bool config_alter(struct run *run, int8_t resource_type, struct str resource, co
 }
 
 static const struct args_flag alter_flags[] = {
-    {"topic", ARGS_TEXT, "NAME", NULL, 0, 0, "Change this topic's settings."},
+    {"topic", ARGS_TEXT, "NAME", NULL, 0, 0, "Change this topic's settings.", ARGS_WORDS_TOPIC},
     {"broker", ARGS_SWITCH, NULL, NULL, 0, 0, "Change the broker's settings (those of the whole cluster)."},
-    {"config", ARGS_LIST, "KEY=VALUE", NULL, 0, 0, "Set a setting."},
+    {"config", ARGS_LIST, "KEY=VALUE", NULL, 0, 0, "Set a setting.", ARGS_WORDS_TOPIC_SETTING},
     {"delete-config", ARGS_LIST, "KEY", NULL, 0, 0, "Go back to what counts without it."},
     {"append-config", ARGS_LIST, "KEY=VALUE", NULL, 0, 0, "Add a value to a setting that is a list."},
     {"subtract-config", ARGS_LIST, "KEY=VALUE", NULL, 0, 0, "Take a value out of a setting that is a list."},
@@ -206,7 +206,7 @@ static int alter_run(int argc, char **argv)
 // ---- describe
 
 static const struct args_flag describe_flags[] = {
-    {"topic", ARGS_TEXT, "NAME", NULL, 0, 0, "Show this topic's settings."},
+    {"topic", ARGS_TEXT, "NAME", NULL, 0, 0, "Show this topic's settings.", ARGS_WORDS_TOPIC},
     {"broker", ARGS_SWITCH, NULL, NULL, 0, 0, "Show the broker's settings; so it is without --topic."},
     {"all", ARGS_SWITCH, NULL, NULL, 0, 0, "Show defaults too, not only what somebody set."},
     {"explain", ARGS_SWITCH, NULL, NULL, 0, 0, "Say what each setting does."},
@@ -340,12 +340,9 @@ static int describe_run(int argc, char **argv)
     return run_finish(&run);
 }
 
-int config_run(int argc, char **argv)
-{
-    static const struct cli_verb verbs[] = {
-        {"describe", "show settings of a topic or of the broker", describe_run},
-        {"alter", "change settings of a topic or of the broker", alter_run},
-    };
-    return verb_run("config", "show and change settings of topics and of the broker", verbs,
-                    sizeof verbs / sizeof *verbs, argc, argv);
-}
+static const struct cli_command describe_command = {
+    .name = "describe", .spec = &describe_spec, .run = describe_run};
+static const struct cli_command alter_command = {.name = "alter", .spec = &alter_spec, .run = alter_run};
+static const struct cli_command *const verbs[] = {&describe_command, &alter_command, NULL};
+const struct cli_command config_command = {
+    .name = "config", .summary = "show and change settings of topics and of the broker", .verbs = verbs};

@@ -55,6 +55,7 @@ static const struct args_spec consume_spec = {
     .flag_count = sizeof consume_flags / sizeof *consume_flags,
     .names_min = 1,
     .names_max = 1,
+    .words = ARGS_WORDS_TOPIC,
     .is_remote = true,
     .is_json = true,
 };
@@ -501,7 +502,7 @@ static void consume(struct consume *c)
     }
 }
 
-int consume_run(int argc, char **argv)
+static int consume_run(int argc, char **argv)
 {
     struct run run;
     struct consume c = {.run = &run};
@@ -515,3 +516,5 @@ int consume_run(int argc, char **argv)
     mem_free(c.parts);
     return run_finish(&run);
 }
+
+const struct cli_command consume_command = {.name = "consume", .spec = &consume_spec, .run = consume_run};

@@ -40,6 +40,7 @@ static const struct args_spec dump_spec = {
     .flag_count = sizeof dump_flags / sizeof *dump_flags,
     .names_min = 1,
     .names_max = ARGS_NAMES_MAX,
+    .words = ARGS_WORDS_FILE,
 };
 
 static void print_line(void *arg, struct str text)
@@ -195,7 +196,7 @@ static bool dump_one(struct run *run, struct str path)
     return !run->is_out_closed;
 }
 
-int dump_run(int argc, char **argv)
+static int dump_run(int argc, char **argv)
 {
     struct run run;
     if (run_start(&run, &dump_spec, argc, argv)) {
@@ -211,3 +212,5 @@ int dump_run(int argc, char **argv)
     }
     return run_finish(&run);
 }
+
+const struct cli_command dump_command = {.name = "dump", .spec = &dump_spec, .run = dump_run};

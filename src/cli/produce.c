@@ -4,6 +4,7 @@
 // summary.
 #include "cli/cli_private.h"
 
+#include "base/assert.h"
 #include "cli/lines.h"
 #include "cli/murmur2.h"
 #include "cli/producer.h"
@@ -18,7 +19,8 @@ enum {
 };
 
 static const struct args_flag produce_flags[] = {
-    {"file", ARGS_TEXT, "PATH", "-", 0, 0, "Read lines from this file; \"-\" is standard input."},
+    {"file", ARGS_TEXT, "PATH", "-", 0, 0, "Read lines from this file; \"-\" is standard input.",
+     ARGS_WORDS_FILE},
     {"partition", ARGS_INT, "P", NULL, 0, INT32_MAX,
      "Send everything to this partition. Without it the key decides, by the hash that Kafka's own "
      "producers use; records without a key go to one partition at random per batch."},
@@ -28,7 +30,7 @@ static const struct args_flag produce_flags[] = {
     {"header", ARGS_LIST, "KEY=VALUE", NULL, 0, 0, "A header of every record."},
     {"empty-as-null", ARGS_SWITCH, NULL, NULL, 0, 0,
      "An empty value becomes null: a tombstone, which deletes the key from a compacted topic."},
-    {"compression", ARGS_TEXT, "CODEC", "none", 0, 0, "none, gzip, snappy, lz4 or zstd."},
+    {"compression", ARGS_CHOICE, "none|gzip|snappy|lz4|zstd", "none", 0, 0, "How to pack batches."},
     {"acks", ARGS_TEXT, "all|1|0", "all", 0, 0,
      "What counts as done. With all, records are neither lost nor written twice, even when the connection "
      "breaks in between (idempotent producer). With 0 nobody answers, and nobody knows."},
@@ -52,6 +54,7 @@ static const struct args_spec produce_spec = {
     .flag_count = sizeof produce_flags / sizeof *produce_flags,
     .names_min = 1,
     .names_max = 1,
+    .words = ARGS_WORDS_TOPIC,
     .is_remote = true,
     .is_json = true,
 };
@@ -142,11 +145,7 @@ static bool flags_parse(struct produce *p)
     p->partition = args_given(args, "partition") ? (int32_t)args_int(args, "partition") : -1;
     p->key = args_text(args, "key");
     p->is_empty_null = args_given(args, "empty-as-null");
-    if (!codec_parse(args_text(args, "compression"), &p->options.codec)) {
-        run_usage(p->run, "--compression is none, gzip, snappy, lz4 or zstd, not \"" STR_FMT "\"",
-                  STR_ARG(args_text(args, "compression")));
-        return false;
-    }
+    ASSERT(codec_parse(args_text(args, "compression"), &p->options.codec));
     if (p->key.ptr != NULL && args_given(args, "key-separator")) {
         run_usage(p->run, "--key and --key-separator exclude each other");
         return false;
@@ -329,7 +328,7 @@ static void produce(struct produce *p)
     }
 }
 
-int produce_run(int argc, char **argv)
+static int produce_run(int argc, char **argv)
 {
     struct run run;
     struct produce p = {.run = &run};
@@ -344,3 +343,5 @@ int produce_run(int argc, char **argv)
     }
     return run_finish(&run);
 }
+
+const struct cli_command produce_command = {.name = "produce", .spec = &produce_spec, .run = produce_run};

@@ -71,7 +71,7 @@ static void repair(struct run *run)
     }
 }
 
-int repair_run(int argc, char **argv)
+static int repair_run(int argc, char **argv)
 {
     struct run run;
     if (run_start(&run, &repair_spec, argc, argv)) {
@@ -79,3 +79,5 @@ int repair_run(int argc, char **argv)
     }
     return run_finish(&run);
 }
+
+const struct cli_command repair_command = {.name = "repair", .spec = &repair_spec, .run = repair_run};

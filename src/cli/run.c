@@ -6,6 +6,7 @@
 
 #include "base/assert.h"
 #include "base/mem.h"
+#include "cli/page.h"
 #include "platform/real/process.h"
 #include "platform/real/real.h"
 
@@ -23,40 +24,41 @@ bool run_start(struct run *run, const struct args_spec *spec, int argc, char **a
         return false;
     }
     if (run->args->is_help) {
-        args_help(spec, &run->out);
+        page_text(spec, &run->out);
         return false;
     }
     run->is_json = spec->is_json && args_given(run->args, "json");
     return true;
 }
 
-bool run_connect(struct run *run)
+enum err run_open(struct run *run, struct str bootstrap, int64_t timeout_ms, struct error *e)
 {
-    struct error e = {0};
-    enum err err = real_env_open(STR(""), &run->env, &e);
+    enum err err = run->env != NULL ? ERR_OK : real_env_open(STR(""), &run->env, e);
     if (err != ERR_OK) {
-        run_fail(run, "cannot start", err, &e, NULL);
-        return false;
+        return err;
     }
-    struct str bootstrap = args_text(run->args, "bootstrap-server");
     if (bootstrap.ptr == NULL) {
         bootstrap = process_env_find("STROM_BOOTSTRAP");
     }
     if (bootstrap.len == 0) {
         bootstrap = STR("127.0.0.1:9092");
     }
-    err = client_create(run->env, bootstrap, args_int(run->args, "timeout-ms"), &run->client, &e);
-    if (err != ERR_OK) {
+    err = client_create(run->env, bootstrap, timeout_ms, &run->client, e);
+    return err == ERR_OK ? client_connect(run->client, e) : err;
+}
+
+bool run_connect(struct run *run)
+{
+    struct error e = {0};
+    enum err err =
+        run_open(run, args_text(run->args, "bootstrap-server"), args_int(run->args, "timeout-ms"), &e);
+    if (err == ERR_INVALID_REQUEST) {
         run_usage(run, "%s", e.text);
-        return false;
-    }
-    err = client_connect(run->client, &e);
-    if (err != ERR_OK) {
+    } else if (err != ERR_OK) {
         run_fail(run, NULL, err, &e,
                  "Is the broker running? Start one with `strom serve`, or name it with --bootstrap-server.");
-        return false;
     }
-    return true;
+    return err == ERR_OK;
 }
 
 bool run_flush(struct run *run)
@@ -204,52 +206,4 @@ struct str run_print(struct run *run, const char *format, ...)
     struct str copy = arena_str(&run->arena, str_from_c(text));
     ASSERT(copy.ptr != NULL);
     return copy;
-}
-
-static void verbs_print(const char *noun, const char *summary, const struct cli_verb *verbs, size_t count,
-                        struct buf *out)
-{
-    buf_printf(out, "strom %s - %s\n\nUSAGE\n  strom %s VERB [flags]\n\nVERBS\n", noun, summary, noun);
-    for (size_t i = 0; i < count; i++) {
-        buf_printf(out, "  %-10s %s\n", verbs[i].name, verbs[i].summary);
-    }
-    buf_printf(out, "\n`strom %s VERB --help` explains each, with examples.\n", noun);
-}
-
-int verb_run(const char *noun, const char *summary, const struct cli_verb *verbs, size_t count, int argc,
-             char **argv)
-{
-    struct buf text;
-    buf_init(&text, NOTE_BYTES_MAX);
-    struct str name = argc > 1 ? str_from_c(argv[1]) : STR("--help");
-    if (str_equal(name, STR("--help")) || str_equal(name, STR("-h"))) {
-        verbs_print(noun, summary, verbs, count, &text);
-        enum err err = process_write(argc > 1 ? PROCESS_STDOUT : PROCESS_STDERR, buf_str(&text), NULL);
-        (void)err; // a closed pipe is fine
-        buf_fini(&text);
-        return argc > 1 ? CLI_OK : CLI_USAGE;
-    }
-    const char *nearest = NULL;
-    size_t nearest_edits = SIZE_MAX;
-    for (size_t i = 0; i < count; i++) {
-        if (str_equal(name, str_from_c(verbs[i].name))) {
-            buf_fini(&text);
-            return verbs[i].run(argc - 1, argv + 1);
-        }
-        size_t edits;
-        if (text_is_near(name, str_from_c(verbs[i].name), &edits) && edits < nearest_edits) {
-            nearest = verbs[i].name;
-            nearest_edits = edits;
-        }
-    }
-    buf_printf(&text, "strom: `strom %s` has no verb \"", noun);
-    text_show(name, &text);
-    buf_printf(&text, "\"\n  hint: ");
-    if (nearest != NULL) {
-        buf_printf(&text, "did you mean `strom %s %s`?\n", noun, nearest);
-    } else {
-        buf_printf(&text, "see `strom %s --help`\n", noun);
-    }
-    write_error(&text);
-    return CLI_USAGE;
 }

@@ -23,7 +23,8 @@ static const struct args_flag create_flags[] = {
      "How many partitions. Without it: the broker's num.partitions."},
     {"replication-factor", ARGS_INT, "N", NULL, 1, 32767,
      "How many copies. Without it: the broker's default."},
-    {"config", ARGS_LIST, "KEY=VALUE", NULL, 0, 0, "A topic setting, as in retention.ms=86400000."},
+    {"config", ARGS_LIST, "KEY=VALUE", NULL, 0, 0, "A topic setting, as in retention.ms=86400000.",
+     ARGS_WORDS_TOPIC_SETTING},
     {"if-not-exists", ARGS_SWITCH, NULL, NULL, 0, 0, "A topic of that name is no error; it stays as it is."},
     {"validate-only", ARGS_SWITCH, NULL, NULL, 0, 0, "Check everything, create nothing."},
 };
@@ -231,8 +232,9 @@ static int list_run(int argc, char **argv)
 // ---- alter
 
 static const struct args_flag alter_flags[] = {
-    {"config", ARGS_LIST, "KEY=VALUE", NULL, 0, 0, "Set a topic setting."},
-    {"delete-config", ARGS_LIST, "KEY", NULL, 0, 0, "Go back to the broker's value for a setting."},
+    {"config", ARGS_LIST, "KEY=VALUE", NULL, 0, 0, "Set a topic setting.", ARGS_WORDS_TOPIC_SETTING},
+    {"delete-config", ARGS_LIST, "KEY", NULL, 0, 0, "Go back to the broker's value for a setting.",
+     ARGS_WORDS_TOPIC_SETTING},
     {"partitions", ARGS_INT, "N", NULL, 1, 200000,
      "Grow to this many partitions. It cannot shrink, and keyed records may go to other partitions than "
      "before."},
@@ -249,6 +251,7 @@ static const struct args_spec alter_spec = {
     .flag_count = sizeof alter_flags / sizeof *alter_flags,
     .names_min = 1,
     .names_max = 1,
+    .words = ARGS_WORDS_TOPIC,
     .is_remote = true,
     .is_json = true,
 };
@@ -332,6 +335,7 @@ static const struct args_spec delete_spec = {
     .flag_count = sizeof delete_flags / sizeof *delete_flags,
     .names_min = 1,
     .names_max = ARGS_NAMES_MAX,
+    .words = ARGS_WORDS_TOPIC,
     .is_remote = true,
     .is_json = true,
 };
@@ -414,6 +418,7 @@ static const struct args_spec trim_spec = {
     .flag_count = sizeof trim_flags / sizeof *trim_flags,
     .names_min = 1,
     .names_max = 1,
+    .words = ARGS_WORDS_TOPIC,
     .is_remote = true,
     .is_json = true,
 };
@@ -486,16 +491,13 @@ static int trim_run(int argc, char **argv)
     return run_finish(&run);
 }
 
-int topic_run(int argc, char **argv)
-{
-    static const struct cli_verb verbs[] = {
-        {"create", "create a topic", create_run},
-        {"list", "list the topics", list_run},
-        {"describe", "show partitions, offsets and settings", topic_describe_run},
-        {"alter", "change settings or the number of partitions", alter_run},
-        {"delete", "delete topics and all their records", delete_run},
-        {"trim", "drop the oldest records of a partition", trim_run},
-    };
-    return verb_run("topic", "create, list, describe, alter, trim and delete topics", verbs,
-                    sizeof verbs / sizeof *verbs, argc, argv);
-}
+static const struct cli_command create_command = {.name = "create", .spec = &create_spec, .run = create_run};
+static const struct cli_command list_command = {.name = "list", .spec = &list_spec, .run = list_run};
+static const struct cli_command alter_command = {.name = "alter", .spec = &alter_spec, .run = alter_run};
+static const struct cli_command delete_command = {.name = "delete", .spec = &delete_spec, .run = delete_run};
+static const struct cli_command trim_command = {.name = "trim", .spec = &trim_spec, .run = trim_run};
+static const struct cli_command *const verbs[] = {
+    &create_command, &list_command, &topic_describe_command, &alter_command, &delete_command,
+    &trim_command,   NULL};
+const struct cli_command topic_command = {
+    .name = "topic", .summary = "create, list, describe, alter, trim and delete topics", .verbs = verbs};

@@ -16,6 +16,7 @@ static const struct args_spec describe_spec = {
                 "  strom topic describe --json | jq '.[] | {topic, records}'\n",
     .names_min = 0,
     .names_max = ARGS_NAMES_MAX,
+    .words = ARGS_WORDS_TOPIC,
     .is_remote = true,
     .is_json = true,
 };
@@ -214,7 +215,7 @@ static void describe(struct run *run)
     }
 }
 
-int topic_describe_run(int argc, char **argv)
+static int topic_describe_run(int argc, char **argv)
 {
     struct run run;
     if (run_start(&run, &describe_spec, argc, argv) && run_connect(&run)) {
@@ -222,3 +223,6 @@ int topic_describe_run(int argc, char **argv)
     }
     return run_finish(&run);
 }
+
+const struct cli_command topic_describe_command = {
+    .name = "describe", .spec = &describe_spec, .run = topic_describe_run};

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// main.c - `strom serve`, the overall help, and the way to every other command.
+// main.c - `strom serve`; every other command is the command line's.
 #include "base/assert.h"
 #include "cli/cli.h"
 #include "platform/real/process.h"
@@ -11,26 +11,6 @@
 #ifndef STROM_VERSION
 #define STROM_VERSION "0"
 #endif
-
-static const char serve_help[] =
-    "Usage: strom serve [--config FILE] [--set KEY=VALUE]...\n"
-    "\n"
-    "Serve Kafka clients. Without arguments: data in ./strom-data, Kafka on 127.0.0.1:9092,\n"
-    "health and metrics over HTTP on 127.0.0.1:8081.\n"
-    "\n"
-    "  --config FILE      read KEY=VALUE lines (Kafka's own names where Kafka has one)\n"
-    "  --set KEY=VALUE    override one setting; may be repeated; wins over file and environment\n"
-    "  -h, --help         this page\n"
-    "\n"
-    "Every setting can also be an environment variable: log.retention.ms is STROM_LOG_RETENTION_MS,\n"
-    "strom.wal.file.bytes is STROM_WAL_FILE_BYTES. `strom config describe --broker --all` lists them.\n"
-    "\n"
-    "Stop with Ctrl-C or SIGTERM: what is in flight is answered first.\n"
-    "\n"
-    "Examples:\n"
-    "  strom serve\n"
-    "  strom serve --set data.dir=/var/lib/strom --set num.partitions=3\n"
-    "  strom serve --set listeners=127.0.0.1:19092 --set http.listeners=\n";
 
 static void say(enum process_stream stream, const char *text)
 {
@@ -54,43 +34,23 @@ static int complain(const struct error *e)
     return e->code == ERR_INVALID_CONFIG ? 2 : 1;
 }
 
-static enum err read_file(struct config *config, const char *path, struct error *e)
+static enum err read_file(struct config *config, struct str path, struct error *e)
 {
     struct buf text;
     buf_init(&text, 1 << 20);
-    enum err err = process_file_read(str_from_c(path), &text, e);
-    err = err == ERR_OK ? config_parse(config, arena_str(&config->arena, buf_str(&text)), str_from_c(path), e)
-                        : err;
+    enum err err = process_file_read(path, &text, e);
+    err = err == ERR_OK ? config_parse(config, arena_str(&config->arena, buf_str(&text)), path, e) : err;
     buf_fini(&text);
     return err;
 }
 
-// read_arguments fills the config: file first, then environment, then --set. *ret_exit >= 0: exit with it.
-static enum err read_arguments(int argc, char **argv, struct config *config, int *ret_exit, struct error *e)
+// read_settings fills the config: file first, then environment, then --set.
+static enum err read_settings(const struct cli_serve *options, struct config *config, struct error *e)
 {
-    *ret_exit = -1;
-    const char *file = NULL;
-    for (int i = 1; i < argc; i += 2) { // every flag but --help takes a value
-        struct str arg = str_from_c(argv[i]);
-        if (str_equal(arg, STR("-h")) || str_equal(arg, STR("--help"))) {
-            say(PROCESS_STDOUT, serve_help);
-            *ret_exit = 0;
-            return ERR_OK;
-        }
-        bool takes_value = str_equal(arg, STR("--set")) || str_equal(arg, STR("--config"));
-        if (!takes_value || i + 1 == argc) {
-            return takes_value
-                       ? FAIL(e, ERR_INVALID_CONFIG, "%s needs a value; see strom serve --help", argv[i])
-                       : FAIL(e, ERR_INVALID_CONFIG, "unknown argument %s; see strom serve --help", argv[i]);
-        }
-        file = str_equal(arg, STR("--config")) ? argv[i + 1] : file;
-    }
-    enum err err = file == NULL ? ERR_OK : read_file(config, file, e);
+    enum err err = options->config_path.ptr == NULL ? ERR_OK : read_file(config, options->config_path, e);
     err = err == ERR_OK ? config_environment(config, process_env_find, e) : err;
-    for (int i = 1; i + 1 < argc && err == ERR_OK; i += 2) {
-        if (str_equal(str_from_c(argv[i]), STR("--set"))) {
-            err = config_assign(config, str_from_c(argv[i + 1]), STR("--set"), e);
-        }
+    for (size_t i = 0; i < options->set_count && err == ERR_OK; i++) {
+        err = config_assign(config, options->sets[i], STR("--set"), e);
     }
     return err;
 }
@@ -138,58 +98,18 @@ static int run_server(struct config *config)
     return exit_code;
 }
 
-static int serve(int argc, char **argv)
+static int serve(const struct cli_serve *options)
 {
     process_signals_block();
     struct config config;
     config_init(&config);
     struct error e = {0};
-    int exit_code = -1;
-    if (read_arguments(argc, argv, &config, &exit_code, &e) != ERR_OK) {
-        exit_code = complain(&e);
-    } else if (exit_code < 0) {
-        exit_code = run_server(&config);
-    }
+    int exit_code = read_settings(options, &config, &e) == ERR_OK ? run_server(&config) : complain(&e);
     config_fini(&config);
     return exit_code;
 }
 
-static void print_help(enum process_stream stream)
-{
-    say(stream,
-        "Strom " STROM_VERSION ": event streaming that understands its data. Speaks the Kafka protocol.\n"
-        "\n"
-        "Usage: strom COMMAND [ARGUMENTS]\n"
-        "\n"
-        "  serve      run the broker\n");
-    size_t count = 0;
-    const struct cli_command *commands = cli_commands(&count);
-    for (size_t i = 0; i < count; i++) {
-        char line[160];
-        snprintf(line, sizeof line, "  %-10s %s\n", commands[i].name, commands[i].summary);
-        say(stream, line);
-    }
-    say(stream,
-        "\n"
-        "strom COMMAND --help explains each. A first try, in two terminals:\n"
-        "  strom serve\n"
-        "  echo hello | strom produce greetings && strom consume greetings --offset earliest --exit\n");
-}
-
 int main(int argc, char **argv)
 {
-    struct str command = argc < 2 ? (struct str){NULL, 0} : str_from_c(argv[1]);
-    if (command.ptr == NULL || str_equal(command, STR("-h")) || str_equal(command, STR("--help")) ||
-        str_equal(command, STR("help"))) {
-        print_help(command.ptr == NULL ? PROCESS_STDERR : PROCESS_STDOUT);
-        return command.ptr == NULL ? 2 : 0;
-    }
-    if (str_equal(command, STR("--version"))) {
-        say(PROCESS_STDOUT, "strom " STROM_VERSION "\n");
-        return 0;
-    }
-    if (str_equal(command, STR("serve"))) {
-        return serve(argc - 1, argv + 1);
-    }
-    return cli_run(argc - 1, argv + 1);
+    return cli_main(argc, argv, serve);
 }
