@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "base/plant.h"
 #include "broker/broker_private.h"
+#include "broker/fetch_session.h"
 
 #include <stdio.h>
 
@@ -50,6 +51,8 @@ static void register_metrics(struct broker *b)
                                      "Records that passed their checks");
     b->produce_failed = metrics_counter(m, "kafka_server_brokertopicmetrics_failedproducerequests_total",
                                         NULL, "Batches refused before they were appended");
+    b->fetches_parked = metrics_gauge(m, "kafka_server_delayedoperationpurgatory_purgatorysize",
+                                      "delayedOperation=\"Fetch\"", "Fetches that wait for records");
     b->bundles = metrics_counter(m, "strom_bundles_total", NULL, "Bundles handed to the engine");
     b->order_time = metrics_histogram(m, "strom_bundle_order_seconds", NULL,
                                       "Time to make one bundle durable, as its topics ask");
@@ -117,6 +120,12 @@ enum err broker_open(struct env *env, struct engine *engine, const struct broker
     b->is_shared = status.is_shared;
     b->segments = segment_cache_create(env, engine, options->segment_cache_bytes);
     // Half a log file: what the engine adds must fit as well.
+    const struct fetch_session_limits session_limits = {
+        .count_max = (uint32_t)broker_setting_i64(b, STR("max.incremental.fetch.session.cache.slots")),
+        .bytes_max = (size_t)broker_setting_i64(b, STR("strom.fetch.session.cache.bytes")),
+        .eviction_ms = broker_setting_i64(b, STR("min.incremental.fetch.session.eviction.ms")),
+    };
+    b->sessions = fetch_sessions_create(env, &session_limits, options->metrics);
     size_t file_bytes = (size_t)broker_setting_i64(b, STR("strom.wal.file.bytes"));
     b->bundle_bytes_max = file_bytes / 2 < ENGINE_BUNDLE_BYTES ? file_bytes / 2 : ENGINE_BUNDLE_BYTES;
     enum err err = core_static_configs_set(b->core, options->static_configs, options->static_config_count);
@@ -141,6 +150,7 @@ void broker_destroy(struct broker *take_broker)
     journal_fini(b);
     tail_fini(&b->tail);
     segment_cache_destroy(b->segments);
+    fetch_sessions_destroy(b->sessions);
     core_facts_fini(&b->facts);
     core_destroy(b->core);
     mem_free(b->waiters);
@@ -362,6 +372,11 @@ struct env *broker_env(const struct broker *b)
 struct pool *broker_pool(const struct broker *b)
 {
     return b->pool;
+}
+
+struct fetch_sessions *broker_fetch_sessions(const struct broker *b)
+{
+    return b->sessions;
 }
 
 bool broker_is_read_only(struct broker *b)

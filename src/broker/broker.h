@@ -57,6 +57,7 @@ struct metrics *broker_metrics(const struct broker *b);
 struct tracer *broker_tracer(const struct broker *b);
 struct env *broker_env(const struct broker *b);
 struct pool *broker_pool(const struct broker *b);
+struct fetch_sessions *broker_fetch_sessions(const struct broker *b); // broker/fetch_session.h
 
 // broker_view_begin takes the lock for reading the core; keep it for microseconds, call nothing else of the
 // broker, do no I/O. broker_view_end releases it.
@@ -134,8 +135,8 @@ struct fetch_slice {
 };
 struct fetch_part {
     // in
-    struct uuid topic_id;  // zero: by name
-    struct str topic_name; // not needed with an id
+    struct uuid topic_id;
+    struct str topic_name; // NULL ptr: by id
     int32_t partition;
     int32_t current_leader_epoch; // -1 = do not check
     int32_t last_fetched_epoch;   // -1 = do not check (KIP-595)
@@ -154,6 +155,7 @@ struct fetch_part {
     // private
     uint32_t slice_cap;
     uint32_t slot;
+    bool is_settled;    // planned to nothing at the end of its log, which has not moved since
     struct list waiter; // in the partition's list while parked
     struct fetch_op *op;
 };
@@ -176,6 +178,7 @@ struct fetch_op {
     uint64_t parked_bytes;
     bool is_parked;
     bool is_cancelled;
+    bool is_catalogue_old; // topics changed while it was parked: nothing is settled
 };
 // broker_fetch answers at once if there are bytes_min bytes, an error, or no time to wait; else it parks on
 // the partitions' waiter lists until appends or the deadline complete it. Parts are served in order; the

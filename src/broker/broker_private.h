@@ -103,6 +103,7 @@ struct broker {
     struct pool *pool;
     struct segment_cache *segments;
     struct keeper *keeper;
+    struct fetch_sessions *sessions;
     struct broker_options options;
     int32_t node_id;
     char cluster_id[UUID_TEXT_SIZE];
@@ -147,6 +148,7 @@ struct broker {
     struct metric *messages_in;
     struct metric *produce_failed;
     struct metric *bundles;
+    struct metric *fetches_parked;
     struct metric_histogram *order_time;
 };
 

@@ -2,6 +2,9 @@
 // fetch.c - plan what to send; if there is not enough yet, park until there is. Nothing polls: an append
 // wakes exactly the fetches whose bytes_min it fulfils, the deadline wakes the rest.
 //
+// A woken op plans anew only the partitions that moved: of a thousand idle ones it remembers that they are
+// idle.
+//
 // States of an op: planning (on its loop) -> parked (in the waiter lists, timer set) -> woken (its task is
 // queued on its loop) -> planning again -> done. Only the lock's holder moves it out of `parked`.
 #include "base/assert.h"
@@ -70,7 +73,7 @@ static uint32_t part_look(struct broker *b, struct fetch_part *part, int64_t bud
     part->diverging_epoch = -1;
     part->diverging_end_offset = -1;
     part->slot = UINT32_MAX;
-    bool is_by_name = uuid_is_zero(part->topic_id);
+    bool is_by_name = part->topic_name.ptr != NULL;
     struct topic *topic =
         is_by_name ? core_topic_find(b->core, part->topic_name) : core_topic_find_id(b->core, part->topic_id);
     struct partition *p = topic == NULL ? NULL : topic_partition(topic, part->partition);
@@ -217,13 +220,19 @@ static bool op_plan(struct fetch_op *op)
     bool has_error = false;
     for (uint32_t i = 0; i < op->part_count; i++) {
         struct fetch_part *part = &op->parts[i];
+        if (part->is_settled && !op->is_catalogue_old) {
+            continue;
+        }
         int64_t budget = left < part->bytes_max ? left : part->bytes_max;
         // KIP-74: the first partition with data makes progress even if its first batch exceeds the limits.
         part_plan(op->broker, part, budget, total == 0);
+        part->is_settled = part->err == ERR_OK && part->diverging_epoch < 0 && part->slice_count == 0 &&
+                           part->offset == part->high_watermark;
         total += part->slice_bytes;
         left -= part->slice_bytes;
         has_error = has_error || part->err != ERR_OK || part->diverging_epoch >= 0;
     }
+    op->is_catalogue_old = false;
     op->parked_bytes = (uint64_t)total;
     return has_error || total >= op->bytes_min;
 }
@@ -250,6 +259,7 @@ static void op_unpark(struct fetch_op *op)
     ASSERT(op->is_parked);
     op->is_parked = false;
     list_remove(&op->parked);
+    metric_add(op->broker->fetches_parked, -1);
     for (uint32_t i = 0; i < op->part_count; i++) {
         list_remove(&op->parts[i].waiter);
     }
@@ -268,12 +278,15 @@ static enum park op_park(struct fetch_op *op)
     for (uint32_t i = 0; i < op->part_count && park == PARK_DONE; i++) {
         struct fetch_part *part = &op->parts[i];
         struct partition *p = core_partition_at(b->core, part->slot);
-        if (p == NULL || partition_high_watermark(p) != part->high_watermark) {
+        if (p == NULL || partition_high_watermark(p) != part->high_watermark ||
+            partition_log_start(p) != part->log_start_offset) {
+            part->is_settled = false;
             park = PARK_MOVED;
         }
     }
     if (park == PARK_DONE) {
         op->is_parked = true;
+        metric_add(b->fetches_parked, 1);
         list_push_back(&b->parked, &op->parked);
         for (uint32_t i = 0; i < op->part_count; i++) {
             list_push_back(&b->waiters[op->parts[i].slot].parts, &op->parts[i].waiter);
@@ -320,6 +333,7 @@ void broker_fetch(struct broker *b, struct fetch_op *op)
     op->parked = (struct list){0};
     op->is_parked = false;
     op->is_cancelled = false;
+    op->is_catalogue_old = false;
     int64_t wait_ms = op->wait_ms_max < 0 ? 0 : op->wait_ms_max;
     op->deadline_ns = loop_now_ns(op->port->loop) + wait_ms * 1000000;
     for (uint32_t i = 0; i < op->part_count; i++) {
@@ -329,6 +343,7 @@ void broker_fetch(struct broker *b, struct fetch_op *op)
         part->slices = NULL;
         part->slice_count = part->slice_cap = part->slice_bytes = 0;
         part->slot = UINT32_MAX;
+        part->is_settled = false;
     }
     loop_defer(op->port->loop, &op->task); // never complete inside this call
 }
@@ -343,8 +358,23 @@ void broker_fetch_cancel(struct broker *b, struct fetch_op *op)
     journal_unlock(b, op->port);
 }
 
+// unsettle marks, of the parked parts, those whose partition moved: all of them before the first op is woken,
+// since waking one takes its parts out of every list.
+static void unsettle(struct broker *b, const struct core_facts *facts)
+{
+    for (uint32_t i = 0; i < facts->slot_count; i++) {
+        if (facts->slots[i] >= b->waiter_count) {
+            continue;
+        }
+        LIST_EACH (node, &b->waiters[facts->slots[i]].parts) {
+            LIST_ENTRY(node, struct fetch_part, waiter)->is_settled = false;
+        }
+    }
+}
+
 void fetch_wake(struct broker *b, const struct core_facts *facts)
 {
+    unsettle(b, facts);
     for (uint32_t i = 0; i < facts->slot_count; i++) {
         uint32_t slot = facts->slots[i];
         if (slot >= b->waiter_count) {
@@ -373,6 +403,8 @@ void fetch_wake(struct broker *b, const struct core_facts *facts)
 void fetch_wake_all(struct broker *b)
 {
     while (!list_is_empty(&b->parked)) {
-        op_unpark(LIST_ENTRY(b->parked.next, struct fetch_op, parked));
+        struct fetch_op *op = LIST_ENTRY(b->parked.next, struct fetch_op, parked);
+        op->is_catalogue_old = true;
+        op_unpark(op);
     }
 }

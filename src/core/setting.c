@@ -187,6 +187,10 @@ static const struct setting settings[] = {
     ROW_INT("max.connections", NULL, STATIC, "20000", 0, I32, "", "Connections at once.")
     ROW_INT("max.connections.per.ip", NULL, STATIC, "20000", 0, I32, "",
             "Connections at once from one address.")
+    ROW_INT("max.incremental.fetch.session.cache.slots", NULL, STATIC, "1000", 0, 100000, "",
+            "Fetch sessions at once; consumers without one send full requests.")
+    ROW_LONG("min.incremental.fetch.session.eviction.ms", NULL, STATIC, "120000", 0, I32, "ms",
+             "How long a fetch session is safe: unused for longer, it makes room for others.")
     ROW_LONG("connections.max.idle.ms", NULL, STATIC, "600000", -1, I64, "ms",
              "How long a connection may be idle; -1 is for ever.")
     ROW_INT("num.network.threads", NULL, DYNAMIC, "0", 0, 1024, "",
@@ -209,6 +213,8 @@ static const struct setting settings[] = {
              "Memory for the newest records, from which consumers that keep up are served.")
     ROW_LONG("strom.segment.cache.bytes", NULL, STATIC, "16777216", 65536, I64, "bytes",
              "Memory for the indexes of merged objects.")
+    ROW_LONG("strom.fetch.session.cache.bytes", NULL, STATIC, "33554432", 0, I64, "bytes",
+             "Memory for fetch sessions; one of them gets at most a quarter.")
     ROW_LONG("strom.merge.wal.bytes", NULL, DYNAMIC, "1073741824", 16384, I64, "bytes",
              "Unmerged bytes of the write-ahead log that start a merge.")
     ROW_LONG("strom.merge.extents.max", NULL, DYNAMIC, "200000", 64, I64, "",

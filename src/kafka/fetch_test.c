@@ -176,27 +176,6 @@ static void kafka_05_21_bounds_always_set(void **state)
     }
 }
 
-static void kafka_05_22_sessions_are_declined(void **state)
-{
-    (void)state;
-    topic_make(&c, "sessions", 1, NULL, NULL);
-    const struct fetch_ask ask = {.topic = "sessions"};
-    struct fetch_request *in = fetch_make(&c, &ask);
-    in->session_epoch = 0; // wants one
-    const struct fetch_response *out = client_call(&c, API_FETCH, 11, in);
-    assert_int_equal(out->error, ERR_OK);
-    assert_int_equal(out->session_id, 0);
-    assert_int_equal(out->topics_count, 1);
-    in->session_id = 77; // has one that nobody gave
-    in->session_epoch = 5;
-    out = client_call(&c, API_FETCH, 11, in);
-    assert_int_equal(out->error, ERR_FETCH_SESSION_NOT_FOUND);
-    assert_int_equal(out->topics_count, 0);
-    in->session_epoch = -1; // closes it
-    out = client_call(&c, API_FETCH, 11, in);
-    assert_int_equal(out->error, ERR_OK);
-}
-
 static void kafka_05_23_topic_ids(void **state)
 {
     (void)state;
@@ -413,7 +392,6 @@ int main(void)
         TEST(kafka_05_19_whole_batches_and_limits),
         TEST(kafka_05_20_waiting),
         TEST(kafka_05_21_bounds_always_set),
-        TEST(kafka_05_22_sessions_are_declined),
         TEST(kafka_05_23_topic_ids),
         TEST(kafka_05_24_leader_epochs),
         TEST(kafka_05_25_list_offsets),

@@ -50,6 +50,23 @@ void rig_init(struct rig *rig)
         .fetch_bytes_max = 50 << 20,
         .auto_create_topics = true,
     };
+    rig->loop_count = 1;
+    rig_set(rig, "delete.topic.enable", "true");
+    rig_set(rig, "log.retention.check.interval.ms", "100");
+    rig_set(rig, "num.partitions", "2");
+}
+
+// Sorted by key, as the broker wants them.
+void rig_set(struct rig *rig, const char *key, const char *value)
+{
+    uint32_t at = rig->config_count;
+    assert_true(at < RIG_CONFIGS_MAX);
+    while (at > 0 && str_compare(rig->configs[at - 1].key, str_from_c(key)) > 0) {
+        rig->configs[at] = rig->configs[at - 1];
+        at--;
+    }
+    rig->configs[at] = (struct item_config){str_from_c(key), str_from_c(value)};
+    rig->config_count++;
 }
 
 static void loop_main(void *arg)
@@ -75,17 +92,12 @@ static void rig_open_broker(struct rig *rig)
     engine_options.fatal = on_fatal;
     check(real_env_open(str_from_c(rig->dir), &rig->env, &e), &e);
     check(engine_local_open(rig->env, &engine_options, &rig->engine, &e), &e);
-    static const struct item_config configs[] = {
-        {{"delete.topic.enable", 19}, {"true", 4}},
-        {{"log.retention.check.interval.ms", 31}, {"100", 3}},
-        {{"num.partitions", 14}, {"2", 1}},
-    };
     rig->metrics = metrics_create();
     rig->pool = pool_create(rig->env, RIG_POOL, 4 << 20);
     rig->tracer = tracer_create(rig->env, TRACE_INFO, write_line, NULL);
     const struct broker_options options = {
-        .static_configs = configs,
-        .static_config_count = sizeof configs / sizeof configs[0],
+        .static_configs = rig->configs,
+        .static_config_count = rig->config_count,
         .node_id = 1,
         .cluster_id = engine_local_cluster_id(rig->engine),
         .frame_bytes_max = RIG_POOL,
@@ -104,35 +116,50 @@ void rig_start(struct rig *rig)
     rig_open_broker(rig);
     struct error e = {0};
     struct sock *listener = NULL;
-    rig->loop = loop_create(rig->env);
-    rig->port = broker_port_create(rig->broker, rig->loop);
-    rig->front = kafka_front_create(rig->broker, rig->port, &rig->options);
+    for (uint32_t i = 0; i < rig->loop_count; i++) {
+        struct rig_loop *l = &rig->loops[i];
+        l->rig = rig;
+        l->loop = loop_create(rig->env);
+        l->port = broker_port_create(rig->broker, l->loop);
+        l->front = kafka_front_create(rig->broker, l->port, &rig->options);
+        if (i > 0) {
+            kafka_front_share(rig->loops[0].front, l->front);
+        }
+    }
     check(net_listen(rig->env->net, STR("127.0.0.1"), 0, &listener, &rig->listen_port, &e), &e);
-    kafka_front_listen(rig->front, listener);
-    rig->thread = thread_start(rig->env->threads, "loop", loop_main, rig->loop);
+    kafka_front_listen(rig->loops[0].front, listener);
+    for (uint32_t i = 0; i < rig->loop_count; i++) {
+        rig->loops[i].thread = thread_start(rig->env->threads, "loop", loop_main, rig->loops[i].loop);
+    }
 }
 
 static void on_stopped(void *arg)
 {
-    struct rig *rig = arg;
-    kafka_front_destroy(rig->front); // allowed from here on
-    loop_stop(rig->loop);
+    struct rig_loop *l = arg;
+    kafka_front_destroy(l->front); // allowed from here on
+    loop_stop(l->loop);
 }
 
 static void on_stop(struct task *task)
 {
-    struct rig *rig = (struct rig *)(void *)((char *)task - offsetof(struct rig, stop));
-    kafka_front_stop(rig->front, on_stopped, rig);
+    struct rig_loop *l = (struct rig_loop *)(void *)((char *)task - offsetof(struct rig_loop, stop));
+    kafka_front_stop(l->front, on_stopped, l);
 }
 
 void rig_stop(struct rig *rig)
 {
-    rig->stop.run = on_stop;
-    loop_post(rig->loop, &rig->stop);
-    thread_join(rig->env->threads, rig->thread);
+    for (uint32_t i = 0; i < rig->loop_count; i++) {
+        rig->loops[i].stop.run = on_stop;
+        loop_post(rig->loops[i].loop, &rig->loops[i].stop);
+    }
+    for (uint32_t i = 0; i < rig->loop_count; i++) {
+        thread_join(rig->env->threads, rig->loops[i].thread);
+    }
     broker_stop(rig->broker);
-    broker_port_destroy(rig->port);
-    loop_destroy(rig->loop);
+    for (uint32_t i = 0; i < rig->loop_count; i++) {
+        broker_port_destroy(rig->loops[i].port);
+        loop_destroy(rig->loops[i].loop);
+    }
     broker_destroy(rig->broker);
     engine_stop(rig->engine);
     engine_close(rig->engine, true);

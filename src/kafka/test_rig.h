@@ -16,6 +16,18 @@
 #include "wire/messages.h"
 #include "wire/wire.h"
 
+enum { RIG_CONFIGS_MAX = 16, RIG_LOOPS_MAX = 4 };
+
+struct rig;
+struct rig_loop {
+    struct rig *rig;
+    struct loop *loop;
+    struct broker_port *port;
+    struct kafka_front *front;
+    struct thread *thread;
+    struct task stop;
+};
+
 struct rig {
     char dir[64];
     struct env *env;
@@ -24,16 +36,17 @@ struct rig {
     struct pool *pool;
     struct tracer *tracer;
     struct broker *broker;
-    struct loop *loop;
-    struct broker_port *port;
-    struct kafka_front *front;
-    struct kafka_options options; // change them between rig_init and rig_start
-    struct thread *thread;
-    struct task stop;
+    struct rig_loop loops[RIG_LOOPS_MAX];
+    // Change these between rig_init and rig_start.
+    struct kafka_options options;
+    struct item_config configs[RIG_CONFIGS_MAX]; // by rig_set
+    uint32_t config_count;
+    uint32_t loop_count; // connections go to them in turn
     int listen_port;
 };
 
 void rig_init(struct rig *rig);
+void rig_set(struct rig *rig, const char *key, const char *value); // a broker setting
 void rig_start(struct rig *rig);
 void rig_stop(struct rig *rig); // the directory stays: rig_start again is a restart
 void rig_fini(struct rig *rig);

@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // Fetch (key 1): read batches from an offset, waiting for them if asked. KIP-74 (limits), KIP-516 (topic ids,
-// v13). Sessions (KIP-227) are declined: session id 0, so that clients send full requests.
+// v13), KIP-227 (sessions, v7): epoch 0 asks for a session and gets one with the answer if there is room;
+// epoch -1 wants none; any other goes on with a session, and the answer holds only what is news.
+#include "broker/fetch_session.h"
 #include "kafka/handlers/handlers.h"
 
-enum { TOPIC_ID_VERSION_MIN = 13, SESSION_EPOCH_FINAL = -1 };
+enum { TOPIC_ID_VERSION_MIN = 13 };
 
 struct fetch_state {
     struct fetch_op op;
     struct request *rq;
+    bool wants_session;
+    struct fetch_session *session; // in use by this request, or NULL
 };
 
 static void fetch_release(struct request *rq)
@@ -21,6 +25,71 @@ static void fetch_cancel(struct request *rq)
     struct fetch_state *state = rq->state;
     broker_fetch_cancel(rq->broker, &state->op);
 }
+
+static bool uses_topic_ids(const struct request *rq)
+{
+    return rq->version >= TOPIC_ID_VERSION_MIN;
+}
+
+// ---- what is asked
+
+// A name, or from v13 on an id: then the name is null, and a zero id names no topic.
+static struct fetch_part part_of(const struct request *rq, struct str name, struct uuid id, int32_t partition)
+{
+    return (struct fetch_part){.topic_name = uses_topic_ids(rq) ? (struct str){NULL, 0} : name,
+                               .topic_id = id,
+                               .partition = partition};
+}
+
+static uint32_t asked_count(const struct fetch_request *in)
+{
+    uint32_t count = 0;
+    for (int32_t t = 0; t < in->topics_count; t++) {
+        count += (uint32_t)in->topics[t].partitions_count;
+    }
+    return count;
+}
+
+// asked_parts copies the request's partitions; NULL when out of memory.
+static struct fetch_part *asked_parts(struct request *rq)
+{
+    const struct fetch_request *in = rq->in;
+    struct fetch_part *parts = request_new(rq, struct fetch_part, (size_t)asked_count(in) + 1);
+    struct fetch_part *part = parts;
+    for (int32_t t = 0; t < in->topics_count && parts != NULL; t++) {
+        const struct fetch_request_topic *topic = &in->topics[t];
+        for (int32_t p = 0; p < topic->partitions_count; p++, part++) {
+            const struct fetch_request_partition *asked = &topic->partitions[p];
+            *part = part_of(rq, topic->topic, topic->topic_id, asked->partition);
+            part->current_leader_epoch = asked->current_leader_epoch;
+            part->last_fetched_epoch = asked->last_fetched_epoch;
+            part->offset = asked->fetch_offset;
+            part->bytes_max = asked->partition_max_bytes < 0 ? 0 : asked->partition_max_bytes;
+        }
+    }
+    return parts;
+}
+
+static struct fetch_part *forgotten_parts(struct request *rq, uint32_t *ret_count)
+{
+    const struct fetch_request *in = rq->in;
+    uint32_t count = 0;
+    for (int32_t t = 0; t < in->forgotten_topics_count; t++) {
+        count += (uint32_t)in->forgotten_topics[t].partitions_count;
+    }
+    struct fetch_part *parts = request_new(rq, struct fetch_part, (size_t)count + 1);
+    struct fetch_part *part = parts;
+    for (int32_t t = 0; t < in->forgotten_topics_count && parts != NULL; t++) {
+        const struct fetch_request_forgotten_topic *topic = &in->forgotten_topics[t];
+        for (int32_t p = 0; p < topic->partitions_count; p++) {
+            *part++ = part_of(rq, topic->topic, topic->topic_id, topic->partitions[p]);
+        }
+    }
+    *ret_count = count;
+    return parts;
+}
+
+// ---- the answer
 
 static void fill_partition(struct request *rq, struct fetch_part *part, struct fetch_response_partition *out)
 {
@@ -41,80 +110,157 @@ static void fill_partition(struct request *rq, struct fetch_part *part, struct f
     out->records.external = part;
 }
 
-static bool fill_response(struct request *rq, struct fetch_op *op)
+static bool is_same_topic(const struct fetch_part *a, const struct fetch_part *b)
 {
-    const struct fetch_request *in = rq->in;
+    return uuid_equal(a->topic_id, b->topic_id) && str_equal(a->topic_name, b->topic_name);
+}
+
+// fill_response groups neighbours of one topic, as Kafka does; a topic may come more than once.
+static bool fill_response(struct request *rq, struct fetch_part **parts, uint32_t count)
+{
     struct fetch_response *out = rq->out;
-    out->topics = wire_array(&rq->arena, fetch_response_topic, (size_t)in->topics_count);
-    if (out->topics == NULL) {
+    uint32_t topic_count = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        topic_count += i == 0 || !is_same_topic(parts[i - 1], parts[i]) ? 1 : 0;
+    }
+    out->topics = wire_array(&rq->arena, fetch_response_topic, (size_t)topic_count + 1);
+    struct fetch_response_partition *partitions =
+        wire_array(&rq->arena, fetch_response_partition, (size_t)count + 1);
+    if (out->topics == NULL || partitions == NULL) {
         return false;
     }
-    out->topics_count = in->topics_count;
-    struct fetch_part *part = op->parts;
-    for (int32_t t = 0; t < in->topics_count; t++) {
-        int32_t count = in->topics[t].partitions_count;
-        out->topics[t].topic = in->topics[t].topic;
-        out->topics[t].topic_id = in->topics[t].topic_id;
-        out->topics[t].partitions = wire_array(&rq->arena, fetch_response_partition, (size_t)count);
-        if (out->topics[t].partitions == NULL) {
-            return false;
+    out->topics_count = (int32_t)topic_count;
+    struct fetch_response_topic *topic = out->topics - 1;
+    for (uint32_t i = 0; i < count; i++) {
+        if (i == 0 || !is_same_topic(parts[i - 1], parts[i])) {
+            topic++;
+            topic->topic = parts[i]->topic_name;
+            topic->topic_id = parts[i]->topic_id;
+            topic->partitions = &partitions[i];
+            topic->partitions_count = 0;
         }
-        out->topics[t].partitions_count = count;
-        for (int32_t p = 0; p < count; p++, part++) {
-            fill_partition(rq, part, &out->topics[t].partitions[p]);
-        }
+        topic->partitions_count++;
+        fill_partition(rq, parts[i], &partitions[i]);
     }
     return true;
 }
 
 static void on_fetched(struct fetch_op *op)
 {
-    struct request *rq = ((struct fetch_state *)(void *)((char *)op - offsetof(struct fetch_state, op)))->rq;
-    if (!fill_response(rq, op)) {
-        request_out_of_memory(rq);
-        return;
+    struct fetch_state *state = (struct fetch_state *)(void *)((char *)op - offsetof(struct fetch_state, op));
+    struct request *rq = state->rq;
+    struct fetch_response *out = rq->out;
+    struct fetch_session *session = state->session;
+    struct fetch_part **told = request_new(rq, struct fetch_part *, (size_t)op->part_count + 1);
+    uint32_t count = op->part_count;
+    if (told != NULL && session != NULL) {
+        out->session_id = count > 0 ? fetch_session_id(session) : FETCH_SESSION_NONE; // empty: closed
+        count = fetch_session_news(session, op->parts, told);
+    } else if (told != NULL) {
+        for (uint32_t i = 0; i < count; i++) {
+            told[i] = &op->parts[i];
+        }
     }
-    request_reply(rq);
+    if (told == NULL || !fill_response(rq, told, count)) {
+        request_out_of_memory(rq);
+    } else {
+        if (state->wants_session) {
+            out->session_id =
+                fetch_session_create(broker_fetch_sessions(rq->broker), op->parts, op->part_count,
+                                     uses_topic_ids(rq), loop_now_ns(broker_port_loop(rq->port)));
+        }
+        request_reply(rq);
+    }
+    if (session != NULL) {
+        fetch_session_end(session); // the encoded answer no longer needs the names in it
+    }
+}
+
+// ---- sessions
+
+// session_take begins with the session that the request names and tells it what changed; an error is the
+// request's.
+static enum err session_take(struct request *rq, struct fetch_session **ret_session)
+{
+    const struct fetch_request *in = rq->in;
+    int64_t now_ns = loop_now_ns(broker_port_loop(rq->port));
+    struct fetch_session *session = NULL;
+    enum err err = fetch_session_begin(broker_fetch_sessions(rq->broker), in->session_id, in->session_epoch,
+                                       uses_topic_ids(rq), now_ns, &session);
+    if (err != ERR_OK) {
+        return err;
+    }
+    uint32_t forgotten_count = 0;
+    struct fetch_part *asked = asked_parts(rq);
+    struct fetch_part *forgotten = forgotten_parts(rq, &forgotten_count);
+    err = asked == NULL || forgotten == NULL
+              ? ERR_NO_MEMORY
+              : fetch_session_change(session, asked, asked_count(in), forgotten, forgotten_count, now_ns);
+    if (err != ERR_OK) {
+        fetch_session_end(session);
+        return err;
+    }
+    *ret_session = session;
+    return ERR_OK;
+}
+
+// state_parts makes the parts to be fetched: the request's, or all of the session's.
+static bool state_parts(struct fetch_state *state, struct fetch_part **ret_parts, uint32_t *ret_count)
+{
+    struct request *rq = state->rq;
+    if (state->session == NULL) {
+        *ret_parts = asked_parts(rq);
+        *ret_count = asked_count(rq->in);
+        return *ret_parts != NULL;
+    }
+    *ret_count = fetch_session_count(state->session);
+    *ret_parts = request_new(rq, struct fetch_part, (size_t)*ret_count + 1);
+    if (*ret_parts == NULL) {
+        fetch_session_end(state->session);
+        return false;
+    }
+    fetch_session_fill(state->session, *ret_parts);
+    return true;
+}
+
+static enum err sessions_obey(struct request *rq, struct fetch_state *state)
+{
+    const struct fetch_request *in = rq->in;
+    bool is_full = in->session_epoch == FETCH_EPOCH_INITIAL || in->session_epoch == FETCH_EPOCH_FINAL;
+    if (!is_full) {
+        return session_take(rq, &state->session);
+    }
+    if (in->session_id != FETCH_SESSION_NONE) {
+        fetch_session_close(broker_fetch_sessions(rq->broker), in->session_id);
+    }
+    state->wants_session = in->session_epoch == FETCH_EPOCH_INITIAL;
+    return ERR_OK;
 }
 
 static void fetch_handle(struct request *rq)
 {
     const struct fetch_request *in = rq->in;
     struct fetch_response *out = rq->out;
-    if (in->session_id != 0 && in->session_epoch != SESSION_EPOCH_FINAL) {
-        out->error = ERR_FETCH_SESSION_NOT_FOUND; // we never gave one
-        request_reply(rq);
-        return;
-    }
-    uint32_t count = 0;
-    for (int32_t t = 0; t < in->topics_count; t++) {
-        count += (uint32_t)in->topics[t].partitions_count;
-    }
     struct fetch_state *state = request_new(rq, struct fetch_state, 1);
-    struct fetch_part *parts = request_new(rq, struct fetch_part, count + 1);
-    if (state == NULL || parts == NULL) {
+    if (state == NULL) {
         request_out_of_memory(rq);
         return;
     }
-    struct fetch_part *part = parts;
-    for (int32_t t = 0; t < in->topics_count; t++) {
-        for (int32_t p = 0; p < in->topics[t].partitions_count; p++, part++) {
-            const struct fetch_request_partition *asked = &in->topics[t].partitions[p];
-            part->topic_id = in->topics[t].topic_id;
-            part->topic_name = in->topics[t].topic;
-            part->partition = asked->partition;
-            part->current_leader_epoch = asked->current_leader_epoch;
-            part->last_fetched_epoch = asked->last_fetched_epoch;
-            part->offset = asked->fetch_offset;
-            part->bytes_max = asked->partition_max_bytes < 0 ? 0 : asked->partition_max_bytes;
-            if (rq->version >= TOPIC_ID_VERSION_MIN && uuid_is_zero(part->topic_id)) {
-                part->topic_id.b[0] = 1; // a zero id names no topic
-            }
-        }
+    state->rq = rq;
+    enum err err = sessions_obey(rq, state);
+    struct fetch_part *parts = NULL;
+    uint32_t count = 0;
+    if (err == ERR_NO_MEMORY || (err == ERR_OK && !state_parts(state, &parts, &count))) {
+        request_out_of_memory(rq);
+        return;
+    }
+    if (err != ERR_OK) {
+        out->error = err;
+        request_reply(rq);
+        return;
     }
     int32_t bytes_max =
         in->max_bytes < rq->options->fetch_bytes_max ? in->max_bytes : rq->options->fetch_bytes_max;
-    state->rq = rq;
     state->op = (struct fetch_op){.port = rq->port,
                                   .parts = parts,
                                   .part_count = count,
