@@ -128,8 +128,15 @@ struct producer_view {
     int32_t last_sequence;
     int64_t last_offset;
     int64_t last_time_ms;
+    uint64_t place; // among the partition's producers: rises with each append
 };
 uint32_t partition_producers(const struct partition *p, struct producer_view *ret_views, uint32_t max);
+// partition_producers_next walks them in steps while others append: up to `max` that follow what earlier
+// calls gave (`seen`), longest unused first; 0 at the end. One that appended in between is given a second
+// time.
+uint32_t partition_producers_next(const struct core *core, const struct partition *p,
+                                  const struct producer_view *seen, uint32_t seen_count,
+                                  struct producer_view *ret_views, uint32_t max);
 
 // core_object_extents: live extents in an object; 0 = nothing refers to it.
 uint64_t core_object_extents(const struct core *core, uint64_t object);

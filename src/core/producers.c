@@ -178,13 +178,11 @@ int64_t producers_deadline_ms(const struct core *core)
 
 // ---- reading
 
-uint32_t partition_producers(const struct partition *p, struct producer_view *ret_views, uint32_t max)
+static uint32_t copy_from(const struct partition *p, const struct list *node, struct producer_view *ret_views,
+                          uint32_t max)
 {
     uint32_t count = 0;
-    LIST_EACH (node, &p->producers) {
-        if (count == max) {
-            break;
-        }
+    for (; node != &p->producers && count < max; node = node->next) {
         const struct producer *producer = LIST_ENTRY(node, struct producer, in_partition);
         const struct producer_batch *last = &producer->window[producer->window_count - 1];
         ret_views[count++] = (struct producer_view){
@@ -193,7 +191,31 @@ uint32_t partition_producers(const struct partition *p, struct producer_view *re
             .last_sequence = batch_last(last),
             .last_offset = last->base_offset + last->offset_span - 1,
             .last_time_ms = producer->last_time_ms,
+            .place = producer->order,
         };
     }
     return count;
+}
+
+uint32_t partition_producers(const struct partition *p, struct producer_view *ret_views, uint32_t max)
+{
+    return copy_from(p, p->producers.next, ret_views, max);
+}
+
+uint32_t partition_producers_next(const struct core *core, const struct partition *p,
+                                  const struct producer_view *seen, uint32_t seen_count,
+                                  struct producer_view *ret_views, uint32_t max)
+{
+    // What was seen left the front of the list or moved to its end: the last one still in place is where to
+    // go on. Should `max` of them be gone, it starts over.
+    const struct list *from = p->producers.next;
+    for (uint32_t back = 1; back <= seen_count && back <= max; back++) {
+        const struct producer_view *view = &seen[seen_count - back];
+        const struct producer *producer = producer_find(core, p, view->producer_id);
+        if (producer != NULL && producer->order == view->place) {
+            from = producer->in_partition.next;
+            break;
+        }
+    }
+    return copy_from(p, from, ret_views, max);
 }

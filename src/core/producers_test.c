@@ -248,6 +248,38 @@ static void producer_is_per_partition(void **state)
     rig_fini(&rig);
 }
 
+static void producers_are_walked_in_steps(void **state)
+{
+    (void)state;
+    struct rig rig;
+    topic_make(&rig, 1);
+    for (int64_t id = 0; id < 10; id++) {
+        struct item item = rig_idempotent(1, 0, id, 0, 0, 1);
+        assert_int_equal(rig_one(&rig, &item).err, ERR_OK);
+    }
+    const struct partition *p = rig_partition(&rig, 1, 0);
+    struct producer_view views[32];
+    assert_int_equal(partition_producers_next(rig.core, p, views, 0, views, 4), 4);
+    // The last two that were seen append again: they come back at the end, and nothing is left out.
+    for (int64_t id = 2; id < 4; id++) {
+        struct item item = rig_idempotent(1, 0, id, 0, 1, 1);
+        assert_int_equal(rig_one(&rig, &item).err, ERR_OK);
+    }
+    uint32_t count = 4;
+    for (uint32_t got = 4; got == 4;) {
+        got = partition_producers_next(rig.core, p, views, count, views + count, 4);
+        count += got;
+    }
+    static const int64_t expected[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 2, 3};
+    assert_int_equal(count, 12);
+    for (uint32_t i = 0; i < count; i++) {
+        assert_int_equal(views[i].producer_id, expected[i]);
+        assert_int_equal(views[i].last_sequence, i >= 10);
+    }
+    assert_int_equal(partition_producers_next(rig.core, p, views, count, views + count, 4), 0);
+    rig_fini(&rig);
+}
+
 static void tick(struct rig *rig, int64_t time_ms)
 {
     struct item item = rig_kind(ITEM_TICK);
@@ -425,6 +457,7 @@ int main(void)
         cmocka_unit_test(producer_bad_fields_are_refused_8),
         cmocka_unit_test(producer_admission_refuses_only_for_good),
         cmocka_unit_test(producer_is_per_partition),
+        cmocka_unit_test(producers_are_walked_in_steps),
         cmocka_unit_test(producer_expires_after_a_day_idle_16),
         cmocka_unit_test(producer_survives_trim_16),
         cmocka_unit_test(producer_tick_is_bounded),

@@ -156,6 +156,12 @@ static const struct setting settings[] = {
              "Default of segment.jitter.ms; overrides log.roll.jitter.hours.")
     ROW_INT("log.roll.jitter.hours", NULL, STATIC, "0", 0, I32, "hours",
             "Default of segment.jitter.ms, in hours.")
+    ROW_LONG("leader.replication.throttled.rate", NULL, DYNAMIC, "9223372036854775807", 0, I64, "bytes",
+             "Accepted for Kafka's tools; there are no followers.")
+    ROW_LONG("follower.replication.throttled.rate", NULL, DYNAMIC, "9223372036854775807", 0, I64, "bytes",
+             "Accepted for Kafka's tools; there are no followers.")
+    ROW_LONG("replica.alter.log.dirs.io.max.bytes.per.second", NULL, DYNAMIC, "9223372036854775807", 0, I64,
+             "bytes", "Accepted for Kafka's tools; there is one data directory.")
     ROW_BOOL("unclean.leader.election.enable", NULL, DYNAMIC, "false",
              "Default of the topics' unclean.leader.election.enable.")
 
