@@ -5,6 +5,7 @@
 #include "runtime/log.h"
 
 #include <stdarg.h>
+#include <stdatomic.h>
 
 #include "base/assert.h"
 #include "base/hash.h"
@@ -29,7 +30,7 @@ struct trace_site {
 
 struct tracer {
     struct env *env;
-    enum trace_level level;
+    _Atomic(enum trace_level) level;
     void (*write)(void *arg, enum trace_level level, struct str line);
     void *arg;
     struct mutex mutex; // guards sites; never held while writing
@@ -41,11 +42,23 @@ struct tracer *tracer_create(struct env *env, enum trace_level level,
 {
     struct tracer *t = mem_zalloc(sizeof *t);
     t->env = env;
-    t->level = level;
+    atomic_init(&t->level, level);
     t->write = write;
     t->arg = arg;
     mutex_init(&t->mutex, env->threads);
     return t;
+}
+
+enum trace_level tracer_level(const struct tracer *t)
+{
+    return t == NULL ? TRACE_ERROR : atomic_load_explicit(&t->level, memory_order_relaxed);
+}
+
+void tracer_level_set(struct tracer *t, enum trace_level level)
+{
+    if (t != NULL) {
+        atomic_store_explicit(&t->level, level, memory_order_relaxed);
+    }
 }
 
 struct civil {
@@ -139,7 +152,7 @@ static bool site_enter(struct tracer *t, enum trace_level level, const char *for
 void trace(struct tracer *t, enum trace_level level, const char *format, ...)
 {
     struct trace_site before;
-    if (t == NULL || level > t->level) {
+    if (t == NULL || level > tracer_level(t)) {
         return;
     }
     bool may_write = site_enter(t, level, format, &before);

@@ -14,6 +14,9 @@ struct tracer; // thread-safe; NULL is silent
 // at once; level filters; rate-limited per call site text (1,000/s), which must be a literal.
 struct tracer *tracer_create(struct env *env, enum trace_level level,
                              void (*write)(void *arg, enum trace_level level, struct str line), void *arg);
+// tracer_level tells, and tracer_level_set changes, what is let through; of NULL it is TRACE_ERROR.
+enum trace_level tracer_level(const struct tracer *t);
+void tracer_level_set(struct tracer *t, enum trace_level level);
 void tracer_destroy(struct tracer *take_tracer);
 void trace(struct tracer *t, enum trace_level level, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
