@@ -29,7 +29,8 @@ struct change_set {
 
 // change_set_create returns NULL past the request's memory limit, having closed the request.
 struct change_set *change_set_create(struct request *rq, uint32_t count);
-// change_set_refuse settles an entry before the start; text must outlive the request or be static.
+// change_set_refuse settles an entry before the start, with an error or with ERR_OK; text must outlive the
+// request or be static.
 void change_set_refuse(struct change_set *set, uint32_t index, enum err err, struct str text);
 // change_set_refuse_repeated settles with ERR_INVALID_REQUEST each unsettled entry whose name occurs more
 // than once; names[i] belongs to entry i, NULL ptr = has none. False: out of memory, and the request is

@@ -79,6 +79,22 @@ bool topic_view_epochs(struct request *rq, const struct topic_view *topic, int32
     return is_there;
 }
 
+bool topic_view_sizes(struct request *rq, const struct topic_view *topic, int32_t count, int64_t *ret_bytes)
+{
+    bool is_there = true;
+    for (int32_t done = 0; done < count && is_there;) {
+        const struct core *core = broker_view_begin(rq->broker);
+        const struct topic *found = core_topic_find_id(core, topic->id);
+        is_there = found != NULL;
+        for (int32_t step = 0; step < VIEW_STEP && done < count && is_there; step++, done++) {
+            const struct partition *partition = topic_partition(found, done);
+            ret_bytes[done] = partition == NULL ? 0 : (int64_t)partition_bytes(partition);
+        }
+        broker_view_end(rq->broker);
+    }
+    return is_there;
+}
+
 int32_t *topic_view_replicas(struct request *rq)
 {
     int32_t *replicas = request_new(rq, int32_t, 1);

@@ -21,6 +21,8 @@ struct topic_view *topic_view_list(struct request *rq, struct str from, uint32_t
 // topic_view_epochs reads the leader epochs of partitions [first, first + count); false if the topic is gone.
 bool topic_view_epochs(struct request *rq, const struct topic_view *topic, int32_t first, int32_t count,
                        int32_t *ret_epochs);
+// topic_view_sizes reads the stored bytes of partitions [0, count); false if the topic is gone.
+bool topic_view_sizes(struct request *rq, const struct topic_view *topic, int32_t count, int64_t *ret_bytes);
 // topic_view_replicas is the list of the one node that holds everything.
 int32_t *topic_view_replicas(struct request *rq);
 

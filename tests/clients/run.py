@@ -23,6 +23,7 @@ NODE = os.environ.get('STROM_NODE', NODE)
 
 # client: (command, seconds)
 CLIENTS = {
+    'answers': ([SYSTEM_PYTHON, 'answers_test.py'], 60),
     'kcat': ([SYSTEM_PYTHON, 'kcat_test.py'], 120),
     'confluent': ([SYSTEM_PYTHON, 'confluent_test.py'], 120),
     'kafka-python': ([SYSTEM_PYTHON, 'kafka_python_test.py'], 120),

@@ -36,6 +36,74 @@ static enum err check_changes(const struct wish *wish, struct error *e)
     return ERR_OK;
 }
 
+// check_is_kept refuses what has no configurations of its own that could be stored.
+static enum err check_is_kept(const struct wish *wish, struct error *e)
+{
+    struct str first = wish->change_count == 0 ? STR("") : wish->changes[0].key;
+    switch (wish->resource_type) {
+    case RESOURCE_CLIENT_METRICS:
+        return FAIL(e, ERR_INVALID_REQUEST,
+                    "Client metrics subscriptions are not kept: this broker asks clients for no metrics");
+    case RESOURCE_GROUP:
+        return FAIL(e, ERR_INVALID_CONFIG, "Unknown group config name: " STR_FMT, STR_ARG(first));
+    default:
+        return ERR_OK;
+    }
+}
+
+// ---- the logger: its level holds until the broker stops, as in Kafka
+
+static enum err plan_level(const struct wish *wish, bool is_whole, enum trace_level *ret, struct error *e)
+{
+    if (is_whole) {
+        return FAIL(e, ERR_INVALID_REQUEST, "Unknown resource type %d", wish->resource_type);
+    }
+    for (uint32_t i = 0; i < wish->change_count; i++) {
+        const struct config_change *change = &wish->changes[i];
+        if (!str_equal(change->key, STR(LOGGER_NAME))) {
+            return FAIL(e, ERR_INVALID_CONFIG, "Logger " STR_FMT " does not exist!", STR_ARG(change->key));
+        }
+        if (change->op == CONFIG_DELETE) {
+            return FAIL(e, ERR_INVALID_REQUEST,
+                        "Removing the log level of the " LOGGER_NAME " logger is not allowed");
+        }
+        if (change->op != CONFIG_SET) {
+            return FAIL(e, ERR_INVALID_REQUEST, "%s operation is not allowed for the BROKER_LOGGER resource",
+                        change->op == CONFIG_APPEND ? "APPEND" : "SUBTRACT");
+        }
+        if (!logger_level_parse(change->value, ret)) {
+            return FAIL(e, ERR_INVALID_CONFIG,
+                        "Cannot set the log level of " LOGGER_NAME " to " STR_FMT
+                        " as it is not a supported log level. Valid log levels are DEBUG, ERROR, INFO, WARN",
+                        STR_ARG(change->value));
+        }
+    }
+    return ERR_OK;
+}
+
+// settle_loggers changes levels at once: they are not part of the state, so that nothing is submitted.
+static void settle_loggers(struct change_set *set)
+{
+    const struct alter_state *state = set->state;
+    struct tracer *tracer = broker_tracer(set->rq->broker);
+    for (uint32_t i = 0; i < set->count; i++) {
+        const struct wish *wish = &state->wishes[i];
+        if (wish->resource_type != RESOURCE_BROKER_LOGGER || set->entries[i].is_settled) {
+            continue;
+        }
+        struct error error = {0};
+        enum trace_level level = tracer_level(tracer);
+        enum err err = config_resource_check(set->rq, wish->resource_type, wish->resource_name, &error);
+        err = err == ERR_OK ? check_changes(wish, &error) : err;
+        err = err == ERR_OK ? plan_level(wish, state->is_whole, &level, &error) : err;
+        if (err == ERR_OK && !set->is_validate_only) {
+            tracer_level_set(tracer, level);
+        }
+        struct str text = str_from_c(err == ERR_OK ? NULL : error.text);
+        change_set_refuse(set, i, err, arena_str(&set->rq->arena, text));
+    }
+}
+
 static enum err plan_wish(struct change_set *set, uint32_t index, struct item *ret_item, struct error *e)
 {
     const struct alter_state *state = set->state;
@@ -43,6 +111,9 @@ static enum err plan_wish(struct change_set *set, uint32_t index, struct item *r
     enum err err = config_resource_check(set->rq, wish->resource_type, wish->resource_name, e);
     if (err == ERR_OK) {
         err = check_changes(wish, e);
+    }
+    if (err == ERR_OK) {
+        err = check_is_kept(wish, e);
     }
     if (err != ERR_OK) {
         return err;
@@ -78,6 +149,7 @@ static void alter_start(struct request *rq, struct wish *wishes, uint32_t count,
     set->is_validate_only = is_validate_only;
     set->plan = plan_wish;
     set->done = done;
+    settle_loggers(set);
     change_set_start(set);
 }
 

@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // DescribeConfigs (key 32). KIP-133, KIP-226 (source and synonyms, v1), KIP-569 (type and documentation, v3).
-// Everything comes from the table of settings; a secret's value is never sent.
+// Topics and brokers come from the table of settings; a secret's value is never sent. The one logger has a
+// level. A client metrics subscription, whatever its name, is described by what holds without one, as in
+// Kafka, and cannot be changed; groups have no configurations.
 #include "kafka/config_view.h"
 #include "kafka/handlers/config_resource.h"
 #include "kafka/handlers/handlers.h"
 
-enum { SYNONYMS_MAX = 4 }; // topic, dynamic, static, default
+enum {
+    SYNONYMS_MAX = 4,  // topic, dynamic, static, default
+    SOURCE_LOGGER = 6, // Kafka's DYNAMIC_BROKER_LOGGER_CONFIG
+};
 
 static struct str synonym_name(const struct setting *setting, enum setting_source source)
 {
@@ -56,28 +61,27 @@ static void fill_config(struct request *rq, const struct setting *setting,
     }
 }
 
+static bool is_named(const struct describe_configs_request_resource *resource, const char *name)
+{
+    // Kafka takes an empty list for all, as null.
+    bool is = resource->configuration_keys_count <= 0;
+    for (int32_t i = 0; i < resource->configuration_keys_count && !is; i++) {
+        is = str_equal(resource->configuration_keys[i], str_from_c(name));
+    }
+    return is;
+}
+
 static bool is_asked_for(const struct describe_configs_request_resource *resource,
                          const struct setting *setting)
 {
     bool is_topic = resource->resource_type == RESOURCE_TOPIC;
-    if ((setting->scope == SETTING_TOPIC) != is_topic) {
-        return false;
-    }
-    // Kafka takes an empty list for all, as null.
-    bool has = resource->configuration_keys_count <= 0;
-    for (int32_t i = 0; i < resource->configuration_keys_count && !has; i++) {
-        has = str_equal(resource->configuration_keys[i], str_from_c(setting->name));
-    }
-    return has;
+    return (setting->scope == SETTING_TOPIC) == is_topic && is_named(resource, setting->name);
 }
 
-static enum err describe(struct request *rq, const struct describe_configs_request_resource *resource,
-                         struct describe_configs_response_result *out, struct error *e)
+static enum err describe_settings(struct request *rq,
+                                  const struct describe_configs_request_resource *resource,
+                                  struct describe_configs_response_result *out, struct error *e)
 {
-    enum err err = config_resource_check(rq, resource->resource_type, resource->resource_name, e);
-    if (err != ERR_OK) {
-        return err;
-    }
     bool is_topic = resource->resource_type == RESOURCE_TOPIC;
     struct setting_layers layers;
     if (!config_view_load(rq, is_topic ? resource->resource_name : (struct str){NULL, 0}, &layers)) {
@@ -97,6 +101,73 @@ static enum err describe(struct request *rq, const struct describe_configs_reque
         out->configs_count += is_shown ? 1 : 0;
     }
     return ERR_OK;
+}
+
+struct fixed_config {
+    const char *name;
+    const char *value;
+    enum setting_type type;
+    const char *text;
+};
+
+static void describe_client_metrics(struct request *rq,
+                                    const struct describe_configs_request_resource *resource,
+                                    struct describe_configs_response_result *out)
+{
+    static const struct fixed_config rows[] = {
+        {"interval.ms", "300000", SETTING_INT, "Milliseconds between two pushes of a client."},
+        {"match", "", SETTING_LIST, "Which clients are asked for metrics."},
+        {"metrics", "", SETTING_LIST, "Prefixes of the metrics that clients are asked for: none."},
+    };
+    const struct describe_configs_request *in = rq->in;
+    size_t row_count = sizeof rows / sizeof rows[0];
+    out->configs = wire_array(&rq->arena, describe_configs_response_config, row_count);
+    for (size_t i = 0; i < row_count && out->configs != NULL; i++) {
+        if (!is_named(resource, rows[i].name)) {
+            continue;
+        }
+        struct describe_configs_response_config *config = &out->configs[out->configs_count++];
+        config->name = str_from_c(rows[i].name);
+        config->value = str_from_c(rows[i].value);
+        config->read_only = true;
+        config->config_source = SETTING_FROM_DEFAULT;
+        config->config_type = (int8_t)rows[i].type;
+        config->documentation = str_from_c(in->include_documentation ? rows[i].text : NULL);
+    }
+}
+
+static void describe_logger(struct request *rq, const struct describe_configs_request_resource *resource,
+                            struct describe_configs_response_result *out)
+{
+    out->configs = wire_array(&rq->arena, describe_configs_response_config, 1);
+    if (out->configs == NULL || !is_named(resource, LOGGER_NAME)) {
+        return;
+    }
+    out->configs_count = 1;
+    out->configs[0].name = STR(LOGGER_NAME);
+    out->configs[0].value = str_from_c(logger_level_name(tracer_level(broker_tracer(rq->broker))));
+    out->configs[0].config_source = SOURCE_LOGGER;
+}
+
+static enum err describe(struct request *rq, const struct describe_configs_request_resource *resource,
+                         struct describe_configs_response_result *out, struct error *e)
+{
+    enum err err = config_resource_check(rq, resource->resource_type, resource->resource_name, e);
+    if (err != ERR_OK) {
+        return err;
+    }
+    switch (resource->resource_type) {
+    case RESOURCE_BROKER_LOGGER:
+        describe_logger(rq, resource, out);
+        return ERR_OK;
+    case RESOURCE_CLIENT_METRICS:
+        describe_client_metrics(rq, resource, out);
+        return ERR_OK;
+    case RESOURCE_GROUP:
+        return ERR_OK;
+    default:
+        return describe_settings(rq, resource, out, e);
+    }
 }
 
 static void describe_configs_handle(struct request *rq)

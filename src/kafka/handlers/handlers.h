@@ -22,5 +22,19 @@ extern const struct api_handler create_partitions_handler;
 extern const struct api_handler incremental_alter_configs_handler;
 extern const struct api_handler describe_cluster_handler;
 extern const struct api_handler describe_topic_partitions_handler;
+extern const struct api_handler describe_acls_handler;
+extern const struct api_handler create_acls_handler;
+extern const struct api_handler delete_acls_handler;
+extern const struct api_handler describe_log_dirs_handler;
+extern const struct api_handler elect_leaders_handler;
+extern const struct api_handler alter_partition_reassignments_handler;
+extern const struct api_handler list_partition_reassignments_handler;
+extern const struct api_handler describe_user_scram_credentials_handler;
+extern const struct api_handler describe_quorum_handler;
+extern const struct api_handler update_features_handler;
+extern const struct api_handler describe_producers_handler;
+extern const struct api_handler get_telemetry_subscriptions_handler;
+extern const struct api_handler push_telemetry_handler;
+extern const struct api_handler list_config_resources_handler;
 
 #endif
