@@ -154,32 +154,6 @@ static void seal_reserve(struct seal *seal, uint32_t count)
     seal->cap = cap;
 }
 
-// item_bytes_max bounds the encoded size of an item.
-static size_t item_bytes_max(const struct item *item)
-{
-    enum { FIXED_MAX = 512, EXTENT_MAX = 64, CONFIG_FIXED_MAX = 16 };
-    const struct item_config *configs = NULL;
-    uint32_t count = 0;
-    if (item->kind == ITEM_DATA) {
-        return 128;
-    }
-    if (item->kind == ITEM_REPLACE) {
-        return FIXED_MAX + ((size_t)item->replace.old_count + item->replace.fresh_count) * EXTENT_MAX;
-    }
-    if (item->kind == ITEM_TOPIC_CREATE) {
-        configs = item->topic_create.configs;
-        count = item->topic_create.config_count;
-    } else if (item->kind == ITEM_CONFIG_SET) {
-        configs = item->config_set.configs;
-        count = item->config_set.config_count;
-    }
-    size_t total = FIXED_MAX;
-    for (uint32_t i = 0; i < count; i++) {
-        total += CONFIG_FIXED_MAX + configs[i].key.len + configs[i].value.len;
-    }
-    return total;
-}
-
 // seal_take moves the head of the queue into the seal: one kind (data or control), up to a bundle's size.
 static void seal_take(struct broker *b, struct seal *seal)
 {
@@ -191,7 +165,7 @@ static void seal_take(struct broker *b, struct seal *seal)
     seal->needs_sync = false;
     while (b->queue_first != NULL && seal->count < BUNDLE_ITEMS_MAX) {
         struct submission *s = b->queue_first;
-        size_t more = s->payload.len + item_bytes_max(s->item);
+        size_t more = s->payload.len + item_encoded_max(s->item);
         bool is_over = seal->count > 0 && size + more > b->bundle_bytes_max;
         if (is_over || s->is_control != seal->is_control) {
             break;

@@ -11,7 +11,7 @@ static int config_order(const void *a, const void *b)
     return str_compare(x->key, y->key);
 }
 
-static struct str text_copy(char **at, struct str text)
+struct str text_copy(char **at, struct str text)
 {
     struct str copy = {*at, text.len};
     if (text.len > 0) {
@@ -75,6 +75,9 @@ void limits_refresh(struct core *core)
     core->limits.producers_max = (uint64_t)limit_number(core, STR("strom.producer.ids.max"), 1, 1000000);
     core->limits.partitions_max = (uint64_t)limit_number(core, STR("strom.partitions.max"), 1, 200000);
     core->limits.topics_max = (uint64_t)limit_number(core, STR("strom.topics.max"), 1, 200000);
+    core->limits.groups_max = (uint64_t)limit_number(core, STR("strom.groups.max"), 1, 10000);
+    core->limits.offsets_max = (uint64_t)limit_number(core, STR("strom.group.offsets.max"), 1, 2000000);
+    core->limits.quotas_max = (uint64_t)limit_number(core, STR("strom.quotas.max"), 1, 10000);
     core->settings_serial++;
 }
 

@@ -14,6 +14,11 @@ struct core *core_create(void)
     map_init(&core->topics_by_shape);
     map_init(&core->producers);
     map_init(&core->objects);
+    map_init(&core->groups_by_id);
+    list_init(&core->group_list);
+    list_init(&core->dying_groups);
+    list_init(&core->offset_pages);
+    list_init(&core->quota_list);
     list_init(&core->dying);
     list_init(&core->producer_lru);
     buf_init(&core->cut.saved, SIZE_MAX / 2);
@@ -27,6 +32,10 @@ void core_destroy(struct core *take_core)
     if (core == NULL) {
         return;
     }
+    core_snapshot_abort(core); // nothing is saved any more
+    core_offsets_fini(core);
+    core_groups_fini(core);
+    core_quotas_fini(core);
     LIST_EACH_SAFE (node, after, &core->producer_lru) {
         mem_free(LIST_ENTRY(node, struct producer, in_lru));
     }
@@ -51,7 +60,6 @@ void core_destroy(struct core *take_core)
     mem_free(core->free_slots);
     config_set_fini(&core->configs);
     config_set_fini(&core->fixed_configs);
-    buf_fini(&core->cut.saved);
     arena_fini(&core->scratch);
     mem_free(core);
 }
@@ -153,6 +161,21 @@ static void item_apply(struct apply *a, const struct item *item, struct outcome 
         epoch_raise_apply(a);
         is_catalogue = true;
         break;
+    case ITEM_GROUP_SET:
+        ret->err = group_set_apply(a, &item->group_set);
+        break;
+    case ITEM_GROUP_DELETE:
+        ret->err = group_delete_apply(a, &item->group_delete);
+        break;
+    case ITEM_OFFSET_COMMIT:
+        ret->err = offset_commit_apply(a, &item->offset_commit);
+        break;
+    case ITEM_OFFSET_DELETE:
+        ret->err = offset_delete_apply(a, &item->offset_delete);
+        break;
+    case ITEM_QUOTA_SET:
+        ret->err = quota_set_apply(a, &item->quota_set);
+        break;
     }
     if (is_catalogue && ret->err == ERR_OK && a->facts != NULL) {
         a->facts->catalogue_changed = true;
@@ -209,7 +232,9 @@ enum err core_apply(struct core *core, const struct core_bundle *bundle, struct 
         return FAIL(e, ERR_CORRUPT, "bundle %llu holds more than its %u items",
                     (unsigned long long)bundle->lsn, bundle->item_count);
     }
-    topics_reclaim(&apply);
+    uint32_t budget = RECLAIM_THINGS_MAX;
+    topics_reclaim(&apply, &budget);
+    groups_reclaim(core, &budget);
     core->lsn = bundle->lsn;
     return ERR_OK;
 }
@@ -231,13 +256,15 @@ int64_t core_time_ms(const struct core *core)
 
 int64_t core_next_deadline_ms(const struct core *core)
 {
-    return list_is_empty(&core->dying) ? producers_deadline_ms(core) : core->time_ms;
+    bool is_dying = !list_is_empty(&core->dying) || !list_is_empty(&core->dying_groups);
+    return is_dying ? core->time_ms : producers_deadline_ms(core);
 }
 
 uint64_t core_state_bytes(const struct core *core)
 {
     enum { HEAP_OVERHEAD = 16 }; // the allocator's own, each
-    uint64_t bytes = sizeof *core + core->configs.size + core->cut.saved.cap;
+    uint64_t bytes = sizeof *core + core->configs.size + core->cut.saved.cap + core->group_bytes;
+    bytes += (core->group_cap + core->groups_by_id.slot_count + core->quota_cap) * sizeof(void *);
     bytes += core->topic_count * (sizeof(struct topic) + 32 + HEAP_OVERHEAD);
     bytes += core->slot_count * (sizeof(struct partition) + 2 * sizeof(void *) + HEAP_OVERHEAD);
     bytes += core->extent_cap_total * sizeof(struct extent);

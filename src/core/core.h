@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // core.h - the state machine: apply(state, bundle) -> outcomes, facts. Topics, partitions, offsets,
-// idempotent producers, configs. Pure: no I/O, clock, threads or globals; two runs over the same bundles give
-// the same state hash. The owner serialises all calls (the broker's one lock); every call is short and
-// bounded.
+// idempotent producers, configs, groups, quotas. Pure: no I/O, clock, threads or globals; two runs over the
+// same bundles give the same state hash. The owner serialises all calls (the broker's one lock); every call
+// is short and bounded.
 #ifndef CORE_CORE_H
 #define CORE_CORE_H
 
@@ -13,6 +13,7 @@
 struct core;
 struct topic;     // opaque; valid until it is deleted by apply: never keep one across an unlock
 struct partition; // likewise; keep (topic id, index) or the slot with its generation instead
+struct group;     // likewise; keep its id
 
 struct core *core_create(void);
 void core_destroy(struct core *take_core);
@@ -138,6 +139,60 @@ uint32_t partition_producers_next(const struct core *core, const struct partitio
                                   const struct producer_view *seen, uint32_t seen_count,
                                   struct producer_view *ret_views, uint32_t max);
 
+// ---- reading: groups. What a group must not forget: its last complete generation and its offsets. Rounds
+// that are running, heartbeats and timeouts are the coordinator's (group/group.h).
+
+struct group *core_group_find(const struct core *core, struct str id); // NULL if unknown
+// Groups in id order: index from 0 to core_group_count; core_group_lower_bound finds the first id >= from.
+uint32_t core_group_count(const struct core *core);
+struct group *core_group_at(const struct core *core, uint32_t index);
+uint32_t core_group_lower_bound(const struct core *core, struct str from);
+
+struct str group_id(const struct group *group);
+int32_t group_generation(const struct group *group);
+struct str group_protocol_type(const struct group *group); // empty: only offsets were ever committed
+struct str group_protocol_name(const struct group *group); // NULL ptr = none
+struct str group_leader(const struct group *group);        // NULL ptr = none
+uint32_t group_member_count(const struct group *group);
+const struct item_member *group_member_at(const struct group *group, uint32_t index); // in the order given
+// group_empty_since_ms: core time at which its last member left; INT64_MIN if it never had one, INT64_MAX
+// while it has some.
+int64_t group_empty_since_ms(const struct group *group);
+uint32_t group_offset_count(const struct group *group);
+
+struct offset_view {
+    struct topic *topic;
+    int32_t partition;
+    int64_t offset;
+    int32_t leader_epoch;
+    int64_t commit_ms;    // core time
+    int64_t retention_ms; // -1 = the broker's setting
+    struct str metadata;
+};
+bool group_offset_find(const struct group *group, const struct topic *topic, int32_t partition,
+                       struct offset_view *ret); // false: none
+// group_offset_next gives the first offset after (topic id, partition) in that order, and so walks them all
+// in any number of steps: start with a zero id and -1. False at the end.
+bool group_offset_next(const struct group *group, struct uuid after_topic, int32_t after_partition,
+                       struct offset_view *ret);
+uint64_t core_offset_total(const struct core *core);
+
+// ---- reading: quotas
+
+struct quota_view {
+    const struct item_quota_part *parts;
+    uint32_t part_count;
+    const struct item_quota_value *values;
+    uint32_t value_count;
+    uint64_t revision;
+};
+uint32_t core_quota_count(const struct core *core);
+void core_quota_at(const struct core *core, uint32_t index,
+                   struct quota_view *ret); // in order of their parts
+bool core_quota_find(const struct core *core, const struct item_quota_part *parts, uint32_t part_count,
+                     struct quota_view *ret);        // false: no such entity
+uint64_t core_quota_serial(const struct core *core); // differs after every change of any quota
+
 // core_object_extents: live extents in an object; 0 = nothing refers to it.
 uint64_t core_object_extents(const struct core *core, uint64_t object);
 uint64_t core_object_max(const struct core *core); // highest object number ever seen in an item
@@ -153,8 +208,8 @@ bool core_producer_is_known(const struct core *core, const struct item_data *dat
 
 // core_snapshot_begin marks the cut at core_lsn(). One at a time.
 void core_snapshot_begin(struct core *core);
-// core_snapshot_step serialises at most max_objects more topics or partitions (plus what apply had to save
-// before changing it) onto out; true when the cut is complete.
+// core_snapshot_step serialises at most max_objects more topics, partitions, groups ... (plus what apply had
+// to save before changing it) onto out; true when the cut is complete.
 bool core_snapshot_step(struct core *core, uint32_t max_objects, struct buf *out);
 void core_snapshot_abort(struct core *core);
 // core_load fills a fresh core from a whole snapshot. ERR_CORRUPT: unknown section, count or hash mismatch.

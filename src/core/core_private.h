@@ -13,8 +13,10 @@ enum {
     TICK_EXPIRE_MAX = 1000,       // producers that one TICK expires
     INSERT_EVICT_MAX = 2,         // producers that one new producer pushes out
     RECLAIM_PARTITIONS_MAX = 64,  // deleted partitions freed per bundle
-    RECLAIM_THINGS_MAX = 4096,    // extents and producers freed per bundle
+    RECLAIM_THINGS_MAX = 4096,    // extents, producers and offsets freed per bundle
     SCRATCH_BYTES_MAX = 64 << 20, // decoded form of one item
+    OFFSET_PAGE_PARTITIONS = 256, // partitions of one topic whose offsets of one group lie together
+    OFFSET_PAGE_HEIGHT_MAX = 10,  // links of a page on the skip list of its group
     SNAPSHOT_VERSION = 1,
     SNAPSHOT_KEEP_BYTES = 1 << 20, // memory that the buffer of saved records keeps between steps
     SNAPSHOT_RECORD_HEAD_SIZE = 5, // body_length, kind
@@ -25,6 +27,9 @@ enum record_kind {
     RECORD_TOPIC = 2,
     RECORD_PARTITION = 3,
     RECORD_PRODUCER = 4,
+    RECORD_GROUP = 5,
+    RECORD_OFFSETS = 6, // one page
+    RECORD_QUOTA = 7,
     RECORD_END = 255,
 };
 
@@ -41,6 +46,8 @@ struct topic {
     struct map_node by_id;
     struct map_node by_shape; // the name with '.' read as '_'
     struct list in_dying;     // deleted, memory not yet given back
+    struct list offset_pages; // of all groups
+    uint64_t serial;          // unique within this core object; not part of the state
     struct uuid id;
     struct partition **partitions;
     int32_t partition_count;
@@ -105,6 +112,65 @@ struct producer {
     struct producer_batch window[PRODUCER_WINDOW]; // oldest first
 };
 
+// The membership of a group. Members, their order and all texts are one allocation.
+struct roster {
+    struct item_member *members;    // as given; NULL if nothing had to be allocated
+    struct item_member **by_member; // sorted by member id
+    uint32_t count;
+    size_t size; // heap bytes
+    struct str protocol_type;
+    struct str protocol_name;
+    struct str leader;
+};
+
+struct group {
+    struct map_node by_id;
+    struct list in_all; // living ones in the order of creation, or the dying ones
+    struct roster roster;
+    int32_t generation;
+    uint32_t offset_count; // of living topics
+    int64_t empty_since_ms;
+    struct offset_page *pages[OFFSET_PAGE_HEIGHT_MAX]; // the skip list's start
+    uint32_t snap_gen;
+    uint32_t delete_gen; // as of a topic
+    bool is_deleted;
+    uint16_t id_len;
+    char id[];
+};
+
+struct offset_entry {
+    int64_t offset;
+    int64_t commit_ms;
+    int64_t retention_ms; // -1 = none of its own
+    char *metadata;       // NULL when empty
+    int32_t leader_epoch;
+    uint16_t metadata_len;
+    uint8_t index; // partition % OFFSET_PAGE_PARTITIONS
+};
+
+// A page is part of the state while its group and its topic live. It outlives neither, and is never empty.
+struct offset_page {
+    struct list in_all; // in the order of creation
+    struct list in_topic;
+    struct group *group;
+    struct topic *topic;
+    struct offset_entry *entries; // in partition order
+    int32_t number;               // partition / OFFSET_PAGE_PARTITIONS
+    uint16_t count;
+    uint16_t cap;
+    uint32_t snap_gen;
+    uint8_t height;
+    struct offset_page *next[]; // `height` of them
+};
+
+// One entity. Replaced as a whole; one allocation with its parts, values and texts.
+struct quota {
+    struct list in_all; // in the order of their last set
+    struct quota_view view;
+    size_t size;
+    uint32_t snap_gen;
+};
+
 struct object_ref {
     struct map_node by_object;
     uint64_t object;
@@ -117,9 +183,12 @@ struct core_limits {
     uint64_t producers_max;
     uint64_t partitions_max;
     uint64_t topics_max;
+    uint64_t groups_max;
+    uint64_t offsets_max;
+    uint64_t quotas_max;
 };
 
-enum cut_phase { CUT_TOPICS, CUT_PARTITIONS, CUT_PRODUCERS, CUT_END };
+enum cut_phase { CUT_TOPICS, CUT_PARTITIONS, CUT_PRODUCERS, CUT_GROUPS, CUT_OFFSETS, CUT_QUOTAS, CUT_END };
 
 struct cut {
     bool is_active;
@@ -130,6 +199,9 @@ struct cut {
     size_t topic_name_len;
     uint32_t slot;             // next partition slot
     struct producer *producer; // next producer
+    struct list *group;        // next of core->group_list; NULL = none
+    struct list *page;         // next of core->offset_pages
+    struct list *quota;        // next of core->quota_list
     uint64_t record_count;
     uint64_t hash;
 };
@@ -156,12 +228,29 @@ struct core {
     uint32_t free_slot_cap;
     uint64_t partition_total;  // of living topics
     uint64_t partition_serial; // last one given
+    uint64_t topic_serial;     // last one given
 
     struct map producers;
     struct list producer_lru; // longest unused first; may hold producers of dying partitions
     uint64_t producer_count;  // of living partitions
     uint64_t producer_order;  // last one given
     int64_t next_producer_id;
+
+    struct map groups_by_id;
+    struct group **groups; // in id order
+    uint32_t group_count;
+    uint32_t group_cap;
+    struct list group_list;
+    struct list dying_groups; // deleted, with pages that are not yet freed
+    struct list offset_pages; // of living and dying groups and topics
+    uint64_t offset_total;    // of living groups and topics
+    uint64_t group_bytes;     // heap use of groups, pages and quotas
+
+    struct quota **quotas; // in the order of their parts
+    uint32_t quota_count;
+    uint32_t quota_cap;
+    struct list quota_list;
+    uint64_t quota_serial; // not part of the state
 
     struct config_set configs;       // the broker's own
     struct config_set fixed_configs; // given at start; not part of the state
@@ -191,6 +280,25 @@ struct item_config *configs_decode(struct reader *r, struct arena *arena, uint32
 void extent_encode(const struct extent *extent, struct buf *out);
 void extent_decode(struct reader *r, struct extent *ret);
 
+// ---- item_group.c: likewise
+
+void text_encode(struct str text, struct buf *out);
+void text_or_null_encode(struct str text, struct buf *out);
+struct str text_decode(struct reader *r); // empty once failed
+struct str text_or_null_decode(struct reader *r);
+void members_encode(const struct item_member *members, uint32_t count, struct buf *out);
+struct item_member *members_decode(struct reader *r, struct arena *arena, uint32_t *ret_count);
+void group_set_encode(const struct item_group_set *item, struct buf *out);
+void group_set_decode(struct reader *r, struct arena *arena, struct item_group_set *ret);
+void group_delete_encode(const struct item_group_delete *item, struct buf *out);
+void group_delete_decode(struct reader *r, struct item_group_delete *ret);
+void offset_commit_encode(const struct item_offset_commit *item, struct buf *out);
+void offset_commit_decode(struct reader *r, struct arena *arena, struct item_offset_commit *ret);
+void offset_delete_encode(const struct item_offset_delete *item, struct buf *out);
+void offset_delete_decode(struct reader *r, struct arena *arena, struct item_offset_delete *ret);
+void quota_set_encode(const struct item_quota_set *item, struct buf *out);
+void quota_set_decode(struct reader *r, struct arena *arena, struct item_quota_set *ret);
+
 // ---- core.c
 
 void facts_slot_add(struct core_facts *facts, struct partition *p, uint64_t appended_bytes);
@@ -207,8 +315,8 @@ void topics_sort(struct core *core);
 // topic_partitions_add makes partitions up to count, in slots of their own.
 void topic_partitions_add(struct core *core, struct topic *topic, int32_t count);
 void topic_free(struct topic *topic);
-// topics_reclaim gives back a bounded amount of the memory of deleted topics.
-void topics_reclaim(struct apply *a);
+// topics_reclaim gives back a bounded amount of the memory of deleted topics, and takes it off the budget.
+void topics_reclaim(struct apply *a, uint32_t *budget);
 // partition_get: ERR_UNKNOWN_TOPIC_ID, ERR_UNKNOWN_PARTITION.
 enum err partition_get(const struct core *core, struct uuid topic_id, int32_t index, struct partition **ret);
 
@@ -245,12 +353,57 @@ void producer_remove(struct core *core, struct producer *producer);
 void producers_tick(struct core *core);
 int64_t producers_deadline_ms(const struct core *core);
 
+// ---- groups.c
+
+enum err group_set_apply(struct apply *a, const struct item_group_set *item);
+enum err group_delete_apply(struct apply *a, const struct item_group_delete *item);
+// group_new makes an empty group and puts it into the map, not into id order.
+struct group *group_new(struct core *core, struct str id);
+void group_place(struct core *core, struct group *group); // the one just made
+void groups_sort(struct core *core);
+const struct item_member *group_member_find(const struct group *group, struct str member_id);
+// roster_make copies; false (and nothing made) if a member id is empty or not unique.
+bool roster_make(const struct item_group_set *item, struct roster *ret);
+// group_roster_take gives the group its membership.
+void group_roster_take(struct core *core, struct group *group, struct roster *take_roster);
+void groups_reclaim(struct core *core, uint32_t *budget); // as topics_reclaim
+void core_groups_fini(struct core *core);                 // the pages have gone before
+
+// ---- offsets.c
+
+enum err offset_commit_apply(struct apply *a, const struct item_offset_commit *item);
+enum err offset_delete_apply(struct apply *a, const struct item_offset_delete *item);
+struct offset_page *offset_page_find(const struct group *group, const struct topic *topic, int32_t number);
+struct offset_page *offset_page_new(struct core *core, struct group *group, struct topic *topic,
+                                    int32_t number);
+// offset_page_free returns how many things it freed, for the budget.
+uint32_t offset_page_free(struct core *core, struct offset_page *page);
+bool offset_page_is_dead(const struct offset_page *page);
+// offset_entry_set writes one entry, which the page may have already.
+void offset_entry_set(struct core *core, struct offset_page *page, const struct offset_entry *values,
+                      struct str metadata);
+void topic_offsets_leave(struct core *core, struct topic *topic); // the topic is being deleted
+void core_offsets_fini(struct core *core);
+
+// ---- quotas.c
+
+enum err quota_set_apply(struct apply *a, const struct item_quota_set *item);
+// quota_new copies, and puts the entity last in the list and nowhere else.
+struct quota *quota_new(struct core *core, const struct item_quota_set *item, uint64_t revision);
+bool quota_set_is_sound(const struct item_quota_set *item);
+// quota_append is for loading: quotas_sort puts what it added into order. False if an entity is there twice.
+void quota_append(struct core *core, struct quota *quota);
+bool quotas_sort(struct core *core);
+void core_quotas_fini(struct core *core);
+
 // ---- configs.c
 
 enum err config_set_apply(struct apply *a, const struct item_config_set *item);
 // config_set_replace copies and sorts; false (and no change) if a key occurs twice.
 bool config_set_replace(struct config_set *set, const struct item_config *configs, uint32_t count);
 void config_set_fini(struct config_set *set);
+// text_copy writes the text at *at, moves on, and returns the copy.
+struct str text_copy(char **at, struct str text);
 void limits_refresh(struct core *core);
 
 // ---- snapshot.c
@@ -259,9 +412,25 @@ void limits_refresh(struct core *core);
 void topic_touch(struct core *core, struct topic *topic);
 void partition_touch(struct core *core, struct partition *p);
 void producer_touch(struct core *core, struct producer *producer);
+void group_touch(struct core *core, struct group *group);
+void offset_page_touch(struct core *core, struct offset_page *page);
+void quota_touch(struct core *core, struct quota *quota);
+// The cut_..._leaving functions keep the cut's place when an object leaves the list that it walks.
+void cut_group_leaving(struct core *core, struct group *group);
+void cut_offset_page_leaving(struct core *core, struct offset_page *page);
+void cut_quota_leaving(struct core *core, struct quota *quota);
 // cut_producer_leaving keeps the cut's place when a producer leaves the LRU list or moves in it.
 void cut_producer_leaving(struct core *core, struct producer *producer);
 uint64_t record_hash(uint8_t kind, struct bytes body);
+
+// ---- record_group.c: bodies of snapshot records
+
+void group_body(const struct group *group, struct buf *out);
+void offset_page_body(const struct offset_page *page, struct buf *out);
+void quota_body(const struct quota *quota, struct buf *out);
+bool group_load(struct core *core, struct bytes body);
+bool offset_page_load(struct core *core, struct bytes body);
+bool quota_load(struct core *core, struct bytes body);
 extern const char snapshot_magic[8];
 
 #endif

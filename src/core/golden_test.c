@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Version 1 is frozen: these bytes must decode, apply and hash alike in every release. GOLDEN_WRITE=1 in the
 // environment writes the files anew, for a new version only.
-#include "core/rig_test.h"
+#include "core/group_rig_test.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -66,6 +66,96 @@ static void story_make(struct item items[STORY_ITEMS])
     assert_int_equal(n, STORY_ITEMS);
 }
 
+// The same for the kinds of groups, offsets and quotas.
+enum { GROUPS_ITEMS = 22, GROUPS_BUNDLES = 7 };
+static const uint32_t groups_ends[GROUPS_BUNDLES] = {4, 6, 10, 14, 17, 19, GROUPS_ITEMS};
+
+static void groups_story_make(struct item items[GROUPS_ITEMS])
+{
+    static struct item_member members[] = {
+        {{"m-1", 3},
+         {"rack-7", 6},
+         {"app", 3},
+         {"/10.0.0.7", 9},
+         45000,
+         300000,
+         {(const uint8_t *)"\0\1", 2},
+         {(const uint8_t *)"a", 1}},
+        {{"m-0", 3}, {NULL, 0}, {"app", 3}, {"", 0}, 6000, 60000, {NULL, 0}, {(const uint8_t *)"bb", 2}},
+    };
+    static struct item_offset offsets[] = {
+        {{{0x51, [15] = 1}}, 256, 77, 3, -1, {"note", 4}},
+        {{{0x51, [15] = 1}}, 0, 5, -1, 5000, {"", 0}},
+        {{{0x51, [15] = 2}}, 0, 6, -1, -1, {"", 0}}, // its topic goes
+        {{{0x51, [15] = 9}}, 0, 7, -1, -1, {"", 0}}, // skipped
+    };
+    static struct item_offset_name names[] = {{{{0x51, [15] = 1}}, 0}, {{{0x51, [15] = 1}}, 1}};
+    static struct item_quota_part parts[] = {
+        {QUOTA_USER, {NULL, 0}}, {QUOTA_CLIENT_ID, {"app", 3}}, {QUOTA_IP, {"10.0.0.7", 8}}};
+    static struct item_quota_value values[] = {{{"consumer_byte_rate", 18}, 1048576},
+                                               {{"request_percentage", 18}, 12.5}};
+    static struct item_config limits[] = {{{"strom.group.offsets.max", 23}, {"6", 1}},
+                                          {{"strom.groups.max", 16}, {"3", 1}},
+                                          {{"strom.quotas.max", 16}, {"2", 1}}};
+    uint32_t n = 0;
+    items[n++] = rig_create(1, "orders", 300);
+    items[n++] = rig_create(2, "gone.soon", 1);
+    items[n++] = config_item(0, limits, 3, 0);
+    items[n] = rig_kind(ITEM_GROUP_SET);
+    items[n++].group_set =
+        (struct item_group_set){STR("billing"), 0, 4, STR("consumer"), STR("range"), STR("m-1"), members, 2};
+    items[n++] = rig_commit_all("billing", 4, "m-0", offsets, 4);
+    items[n++] = rig_commit_all("billing", 3, "m-0", offsets, 4); // fenced
+    items[n++] = rig_commit_all("billing", -1, "", offsets, 4);   // refused: it has members
+    items[n++] = rig_commit_all("tool", -1, "", offsets, 2);
+    items[n++] = rig_commit_all("extra", -1, "", offsets, 2); // over the limit
+    items[n++] = rig_commit_all("gone", -1, "", offsets, 1);
+    items[n++] = rig_delete(2);
+    items[n++] = rig_group_delete("billing", false); // refused: it has members
+    items[n++] = rig_group_delete("gone", false);
+    items[n] = rig_kind(ITEM_GROUP_SET); // stale
+    items[n++].group_set = (struct item_group_set){.group_id = STR("billing"), .expected_generation = 3};
+    items[n] = rig_kind(ITEM_OFFSET_DELETE); // old enough by its own retention only
+    items[n++].offset_delete = (struct item_offset_delete){STR("tool"), 0, 0, names, 2};
+    items[n] = rig_kind(ITEM_GROUP_SET);
+    items[n++].group_set =
+        (struct item_group_set){.group_id = STR("billing"), .expected_generation = 4, .generation = 5};
+    items[n++] = rig_group_delete("tool", true); // refused: it has an offset
+    items[n] = rig_kind(ITEM_QUOTA_SET);
+    items[n++].quota_set = (struct item_quota_set){parts, 2, 0, values, 2};
+    items[n] = rig_kind(ITEM_QUOTA_SET);
+    items[n++].quota_set = (struct item_quota_set){parts + 2, 1, 0, values, 1};
+    items[n] = rig_kind(ITEM_QUOTA_SET); // over the limit
+    items[n++].quota_set = (struct item_quota_set){parts, 1, 0, values, 1};
+    items[n] = rig_kind(ITEM_QUOTA_SET);
+    items[n++].quota_set = (struct item_quota_set){parts + 2, 1, 1, values, 0};
+    items[n] = rig_kind(ITEM_QUOTA_SET);
+    items[n++].quota_set = (struct item_quota_set){parts, 2, 1, values + 1, 1};
+    assert_int_equal(n, GROUPS_ITEMS);
+}
+
+// A story and its two files.
+static const struct story {
+    void (*make)(struct item *items);
+    uint32_t item_count;
+    const uint32_t *ends;
+    uint32_t bundle_count;
+    int64_t bundle_ms; // time from one to the next
+    const char *items_file;
+    const char *items_about;
+    const char *snapshot_file;
+    const char *snapshot_about;
+} stories[] = {
+    {story_make, STORY_ITEMS, ends, STORY_BUNDLES, 250, "core_items_v1.hex",
+     "Item frames, version 1, of every kind (docs/formats/item.md).", "core_snapshot_v1.hex",
+     "Snapshot, version 1, after core_items_v1.hex in bundles (docs/formats/snapshot.md)."},
+    {groups_story_make, GROUPS_ITEMS, groups_ends, GROUPS_BUNDLES, 2500, "core_items_v1_groups.hex",
+     "Item frames, version 1, of groups, offsets and quotas (docs/formats/item.md).",
+     "core_snapshot_v1_groups.hex",
+     "Snapshot, version 1, after core_items_v1_groups.hex in bundles (docs/formats/snapshot.md)."},
+};
+enum { STORIES = sizeof stories / sizeof stories[0], STORY_ITEMS_MAX = 32 };
+
 static void path_make(const char *name, char *out, size_t size)
 {
     const char *dir = getenv("GOLDEN_DIR");
@@ -123,39 +213,45 @@ static void golden_compare(const char *name, const char *about, struct bytes mad
 static void golden_items_v1(void **state)
 {
     (void)state;
-    struct item items[STORY_ITEMS];
-    story_make(items);
-    struct buf frames;
-    buf_init(&frames, 1 << 20);
-    for (uint32_t i = 0; i < STORY_ITEMS; i++) {
-        item_encode(&items[i], &frames);
+    for (int s = 0; s < STORIES; s++) {
+        struct item items[STORY_ITEMS_MAX];
+        stories[s].make(items);
+        struct buf frames;
+        buf_init(&frames, 1 << 20);
+        for (uint32_t i = 0; i < stories[s].item_count; i++) {
+            item_encode(&items[i], &frames);
+        }
+        golden_compare(stories[s].items_file, stories[s].items_about, buf_bytes(&frames));
+        buf_fini(&frames);
     }
-    golden_compare("core_items_v1.hex", "Item frames, version 1, of every kind (docs/formats/item.md).",
-                   buf_bytes(&frames));
-    buf_fini(&frames);
 }
 
 // golden_replay applies the golden items, as stored, in the story's bundles.
-static void golden_replay(struct rig *rig)
+static void golden_replay(const struct story *story, struct rig *rig, enum err *ret_errs)
 {
     struct buf frames;
-    golden_read("core_items_v1.hex", &frames);
+    golden_read(story->items_file, &frames);
     struct arena arena;
     arena_init(&arena, 1 << 20);
     struct reader r = reader_init(buf_bytes(&frames));
     rig_init(rig);
     uint32_t bundle = 0;
-    for (uint32_t i = 0; i < STORY_ITEMS; i++) {
+    uint32_t first = 0;
+    for (uint32_t i = 0; i < story->item_count; i++) {
         struct item item;
         assert_int_equal(item_decode(&r, &arena, &item, NULL), ERR_OK);
         rig_add(rig, &item);
-        if (i + 1 == ends[bundle]) {
+        if (i + 1 == story->ends[bundle]) {
             rig_flush(rig);
-            rig->time_ms += 250;
+            rig->time_ms += story->bundle_ms;
+            for (uint32_t k = first; k <= i; k++) {
+                ret_errs[k] = rig->outcomes[k - first].err;
+            }
+            first = i + 1;
             bundle++;
         }
     }
-    assert_int_equal(bundle, STORY_BUNDLES);
+    assert_int_equal(bundle, story->bundle_count);
     arena_fini(&arena);
     buf_fini(&frames);
 }
@@ -164,7 +260,8 @@ static void golden_items_v1_replay(void **state)
 {
     (void)state;
     struct rig rig;
-    golden_replay(&rig);
+    enum err errs[STORY_ITEMS_MAX];
+    golden_replay(&stories[0], &rig, errs);
     struct partition *p = rig_partition(&rig, 1, 0);
     assert_int_equal(core_topic_count(rig.core), 1);
     assert_int_equal(partition_high_watermark(p), 10);
@@ -174,30 +271,64 @@ static void golden_items_v1_replay(void **state)
     assert_int_equal(partition_log_start(rig_partition(&rig, 1, 1)), 2);
     assert_int_equal(partition_high_watermark(rig_partition(&rig, 1, 1)), 4);
     assert_int_equal(partition_high_watermark(rig_partition(&rig, 1, 2)), 4);
-    assert_int_equal(rig.outcomes[2].err, ERR_UNKNOWN_TOPIC_ID);
+    assert_int_equal(errs[STORY_ITEMS - 1], ERR_UNKNOWN_TOPIC_ID);
+    rig_fini(&rig);
+}
+
+static void golden_groups_v1_replay(void **state)
+{
+    (void)state;
+    static const enum err want[GROUPS_ITEMS] = {
+        [5] = ERR_ILLEGAL_GENERATION,
+        [6] = ERR_UNKNOWN_MEMBER_ID,
+        [8] = ERR_POLICY_VIOLATION,
+        [11] = ERR_NON_EMPTY_GROUP,
+        [13] = ERR_STALE,
+        [16] = ERR_STALE,
+        [19] = ERR_POLICY_VIOLATION,
+    };
+    struct rig rig;
+    enum err errs[STORY_ITEMS_MAX];
+    golden_replay(&stories[1], &rig, errs);
+    for (int i = 0; i < GROUPS_ITEMS; i++) {
+        assert_int_equal(errs[i], want[i]);
+    }
+    assert_int_equal(core_group_count(rig.core), 2);
+    assert_int_equal(group_generation(rig_group(&rig, "billing")), 5);
+    assert_int_equal(group_empty_since_ms(rig_group(&rig, "billing")), 11000);
+    assert_int_equal(group_offset_count(rig_group(&rig, "billing")), 2);
+    assert_int_equal(rig_committed(&rig, "billing", 1, 256), 77);
+    assert_int_equal(rig_committed(&rig, "tool", 1, 0), -1);
+    assert_int_equal(rig_committed(&rig, "tool", 1, 256), 77);
+    assert_int_equal(core_quota_count(rig.core), 1);
+    struct quota_view view;
+    core_quota_at(rig.core, 0, &view);
+    assert_int_equal(view.revision, 2);
+    assert_true(view.values[0].value == 12.5);
     rig_fini(&rig);
 }
 
 static void golden_snapshot_v1(void **state)
 {
     (void)state;
-    struct rig rig;
-    golden_replay(&rig);
-    struct buf snapshot;
-    rig_snapshot(rig.core, &snapshot);
-    golden_compare("core_snapshot_v1.hex",
-                   "Snapshot, version 1, after core_items_v1.hex in bundles (docs/formats/snapshot.md).",
-                   buf_bytes(&snapshot));
-    struct buf golden;
-    golden_read("core_snapshot_v1.hex", &golden);
-    struct core *loaded = core_create();
-    assert_int_equal(core_load(loaded, buf_bytes(&golden), NULL), ERR_OK);
-    assert_true(core_state_hash(loaded) == core_state_hash(rig.core));
-    assert_true(core_state_hash(loaded) == load_be64(golden.ptr + golden.len - 8));
-    core_destroy(loaded);
-    buf_fini(&golden);
-    buf_fini(&snapshot);
-    rig_fini(&rig);
+    for (int s = 0; s < STORIES; s++) {
+        struct rig rig;
+        enum err errs[STORY_ITEMS_MAX];
+        golden_replay(&stories[s], &rig, errs);
+        struct buf snapshot;
+        rig_snapshot(rig.core, &snapshot);
+        golden_compare(stories[s].snapshot_file, stories[s].snapshot_about, buf_bytes(&snapshot));
+        struct buf golden;
+        golden_read(stories[s].snapshot_file, &golden);
+        struct core *loaded = core_create();
+        assert_int_equal(core_load(loaded, buf_bytes(&golden), NULL), ERR_OK);
+        assert_true(core_state_hash(loaded) == core_state_hash(rig.core));
+        assert_true(core_state_hash(loaded) == load_be64(golden.ptr + golden.len - 8));
+        core_destroy(loaded);
+        buf_fini(&golden);
+        buf_fini(&snapshot);
+        rig_fini(&rig);
+    }
 }
 
 int main(void)
@@ -205,6 +336,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(golden_items_v1),
         cmocka_unit_test(golden_items_v1_replay),
+        cmocka_unit_test(golden_groups_v1_replay),
         cmocka_unit_test(golden_snapshot_v1),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

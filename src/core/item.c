@@ -229,6 +229,21 @@ static void body_encode(const struct item *item, struct buf *out)
     case ITEM_REPLACE:
         replace_encode(&item->replace, out);
         return;
+    case ITEM_GROUP_SET:
+        group_set_encode(&item->group_set, out);
+        return;
+    case ITEM_GROUP_DELETE:
+        group_delete_encode(&item->group_delete, out);
+        return;
+    case ITEM_OFFSET_COMMIT:
+        offset_commit_encode(&item->offset_commit, out);
+        return;
+    case ITEM_OFFSET_DELETE:
+        offset_delete_encode(&item->offset_delete, out);
+        return;
+    case ITEM_QUOTA_SET:
+        quota_set_encode(&item->quota_set, out);
+        return;
     case ITEM_PRODUCER_ID:
     case ITEM_TICK:
     case ITEM_EPOCH_RAISE:
@@ -283,6 +298,21 @@ static bool body_decode(struct reader *r, struct arena *arena, struct item *ret)
         return true;
     case ITEM_REPLACE:
         replace_decode(r, arena, &ret->replace);
+        return true;
+    case ITEM_GROUP_SET:
+        group_set_decode(r, arena, &ret->group_set);
+        return true;
+    case ITEM_GROUP_DELETE:
+        group_delete_decode(r, &ret->group_delete);
+        return true;
+    case ITEM_OFFSET_COMMIT:
+        offset_commit_decode(r, arena, &ret->offset_commit);
+        return true;
+    case ITEM_OFFSET_DELETE:
+        offset_delete_decode(r, arena, &ret->offset_delete);
+        return true;
+    case ITEM_QUOTA_SET:
+        quota_set_decode(r, arena, &ret->quota_set);
         return true;
     case ITEM_PRODUCER_ID:
     case ITEM_TICK:

@@ -20,6 +20,11 @@ enum item_kind {
     ITEM_REPLACE = 8,        // extents are replaced by others holding the same records
     ITEM_TICK = 9,           // time passes: expire a bounded number of things
     ITEM_EPOCH_RAISE = 10,   // leader epochs of partitions with durability=os rise after an unclean start
+    ITEM_GROUP_SET = 11,     // the membership of a consumer group as a whole, against an expected generation
+    ITEM_GROUP_DELETE = 12,  // a group without members goes, with its offsets
+    ITEM_OFFSET_COMMIT = 13, // a group's positions
+    ITEM_OFFSET_DELETE = 14, // positions of a group go: on request, or because they are old
+    ITEM_QUOTA_SET = 15,     // all quotas of one entity
 };
 
 enum {
@@ -27,7 +32,13 @@ enum {
     ITEM_CONFIGS_MAX = 256,        // config entries per resource
     ITEM_CONFIG_VALUE_MAX = 32768, // bytes of one config value
     ITEM_REPLACE_EXTENTS_MAX = 256,
-    ITEM_PARTITIONS_MAX = 200000, // partitions of one topic
+    ITEM_PARTITIONS_MAX = 200000,    // partitions of one topic
+    ITEM_TEXT_MAX = 32767,           // bytes of a group id, member id, client id, offset metadata ...
+    ITEM_GROUP_BYTES_MAX = 8 << 20,  // subscription and assignment of one member
+    ITEM_GROUP_MEMBERS_MAX = 100000, // members in one GROUP_SET
+    ITEM_OFFSET_ENTRIES_MAX = 10000, // entries of one OFFSET_COMMIT or OFFSET_DELETE
+    ITEM_QUOTA_PARTS_MAX = 3,        // entity parts: user, client-id, ip
+    ITEM_QUOTA_VALUES_MAX = 16,      // quotas of one entity
 };
 
 struct item_data {
@@ -110,6 +121,96 @@ struct item_replace {
     uint32_t fresh_count;
 };
 
+// One member of a group as it must survive a restart.
+struct item_member {
+    struct str member_id;
+    struct str instance_id; // NULL ptr = a dynamic member (KIP-345)
+    struct str client_id;
+    struct str client_host;
+    int32_t session_timeout_ms;
+    int32_t rebalance_timeout_ms;
+    struct bytes subscription; // its metadata for the chosen protocol
+    struct bytes assignment;
+};
+
+// The whole membership of a group: a generation that is complete, or no members at all (the group is empty).
+// Refused with ERR_STALE unless the group's generation is the expected one; a group that does not exist has
+// generation 0, and is created (ERR_POLICY_VIOLATION: over strom.groups.max). ERR_INVALID_REQUEST: a
+// generation below 0, a member id that is empty or not unique.
+struct item_group_set {
+    struct str group_id;
+    int32_t expected_generation;
+    int32_t generation;
+    struct str protocol_type; // "consumer", "connect", ...
+    struct str protocol_name; // NULL ptr = none
+    struct str leader;        // member id; NULL ptr = none
+    struct item_member *members;
+    uint32_t member_count;
+};
+
+// ERR_GROUP_ID_NOT_FOUND, ERR_NON_EMPTY_GROUP; ERR_STALE if must_be_bare and it has offsets.
+struct item_group_delete {
+    struct str group_id;
+    bool must_be_bare; // only if it has no offsets either (clean-up)
+};
+
+struct item_offset {
+    struct uuid topic_id;
+    int32_t partition;
+    int64_t offset;
+    int32_t leader_epoch; // -1 = unknown
+    int64_t retention_ms; // -1 = the broker's setting (OffsetCommit v2 to v4 may say)
+    struct str metadata;  // never NULL
+};
+
+// generation >= 0: the member must be in the group's current generation (ERR_UNKNOWN_MEMBER_ID, then
+// ERR_ILLEGAL_GENERATION, which a group that does not exist gives too). -1: the group must have no members
+// (ERR_UNKNOWN_MEMBER_ID); it is created if it does not exist. Entries of topics or partitions that are gone
+// are skipped; an item with nothing left creates no group. Of two entries for one partition the later counts.
+// ERR_POLICY_VIOLATION: over strom.group.offsets.max or strom.groups.max; nothing of the item is taken.
+struct item_offset_commit {
+    struct str group_id;
+    int32_t generation;
+    struct str member_id; // not looked at outside a generation
+    struct item_offset *offsets;
+    uint32_t offset_count;
+};
+
+struct item_offset_name {
+    struct uuid topic_id;
+    int32_t partition;
+};
+// An entry goes if its commit time, and the time the group lost its last member, are <= cutoff_ms; one with a
+// retention of its own once that is over by core time, whatever the cutoff. INT64_MAX = each goes in any
+// case. ERR_GROUP_ID_NOT_FOUND; ERR_STALE unless expected_generation is the group's (-1 = not looked at).
+struct item_offset_delete {
+    struct str group_id;
+    int32_t expected_generation;
+    int64_t cutoff_ms; // in core time
+    struct item_offset_name *names;
+    uint32_t name_count;
+};
+
+enum quota_part_type { QUOTA_USER = 0, QUOTA_CLIENT_ID = 1, QUOTA_IP = 2 };
+struct item_quota_part {
+    enum quota_part_type type;
+    struct str name; // NULL ptr = the default of this type
+};
+struct item_quota_value {
+    struct str key; // "producer_byte_rate", ...
+    double value;
+};
+// The whole set of one entity, no values = the entity goes. ERR_STALE unless its revision is the expected
+// one; one that does not exist has revision 0. ERR_INVALID_REQUEST: parts or values not in their order;
+// ERR_POLICY_VIOLATION: over strom.quotas.max.
+struct item_quota_set {
+    struct item_quota_part *parts; // rising by type, each at most once
+    uint32_t part_count;
+    uint64_t expected_revision;
+    struct item_quota_value *values; // sorted by key
+    uint32_t value_count;
+};
+
 struct item {
     enum item_kind kind;
     uint8_t version; // 1 for every kind today
@@ -123,6 +224,11 @@ struct item {
         struct item_config_set config_set;
         struct item_trim trim;
         struct item_replace replace;
+        struct item_group_set group_set;
+        struct item_group_delete group_delete;
+        struct item_offset_commit offset_commit;
+        struct item_offset_delete offset_delete;
+        struct item_quota_set quota_set;
     };
 };
 
@@ -131,6 +237,8 @@ void item_encode(const struct item *item, struct buf *out);
 // item_decode reads one frame; strings borrow the input, arrays live in the arena. ERR_CORRUPT on anything it
 // does not understand, unknown kinds and versions included.
 enum err item_decode(struct reader *r, struct arena *arena, struct item *ret, struct error *e);
+// item_encoded_max bounds the size of the encoded frame; close to it for everything that can be large.
+size_t item_encoded_max(const struct item *item);
 const char *item_kind_name(enum item_kind kind);
 // item_print writes one line for people (strom dump).
 void item_print(const struct item *item, struct buf *out);

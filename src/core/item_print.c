@@ -24,6 +24,16 @@ const char *item_kind_name(enum item_kind kind)
         return "TICK";
     case ITEM_EPOCH_RAISE:
         return "EPOCH_RAISE";
+    case ITEM_GROUP_SET:
+        return "GROUP_SET";
+    case ITEM_GROUP_DELETE:
+        return "GROUP_DELETE";
+    case ITEM_OFFSET_COMMIT:
+        return "OFFSET_COMMIT";
+    case ITEM_OFFSET_DELETE:
+        return "OFFSET_DELETE";
+    case ITEM_QUOTA_SET:
+        return "QUOTA_SET";
     }
     return "UNKNOWN";
 }
@@ -87,6 +97,95 @@ static void data_print(const struct item_data *d, struct buf *out)
     }
 }
 
+// label_print leaves out what is null.
+static void label_print(const char *label, struct str text, struct buf *out)
+{
+    if (text.ptr != NULL) {
+        buf_printf(out, " %s=", label);
+        text_print(text, out);
+    }
+}
+
+static void group_set_print(const struct item_group_set *set, struct buf *out)
+{
+    label_print("group", set->group_id, out);
+    buf_printf(out, " generation=%d expected=%d", set->generation, set->expected_generation);
+    label_print("type", set->protocol_type, out);
+    label_print("protocol", set->protocol_name, out);
+    label_print("leader", set->leader, out);
+    buf_printf(out, " members=[");
+    for (uint32_t i = 0; i < set->member_count; i++) {
+        const struct item_member *m = &set->members[i];
+        buf_printf(out, "%s", i == 0 ? "" : "; ");
+        text_print(m->member_id, out);
+        label_print("instance", m->instance_id, out);
+        label_print("client", m->client_id, out);
+        label_print("host", m->client_host, out);
+        buf_printf(out, " session_ms=%d rebalance_ms=%d subscription=%zu assignment=%zu",
+                   m->session_timeout_ms, m->rebalance_timeout_ms, m->subscription.len, m->assignment.len);
+    }
+    buf_u8(out, ']');
+}
+
+static void offset_name_print(uint32_t index, struct uuid topic_id, int32_t partition, struct buf *out)
+{
+    char text[UUID_TEXT_SIZE];
+    uuid_format(topic_id, text);
+    buf_printf(out, "%s%s/%d", index == 0 ? "" : " ", text, partition);
+}
+
+static void offset_commit_print(const struct item_offset_commit *commit, struct buf *out)
+{
+    label_print("group", commit->group_id, out);
+    buf_printf(out, " generation=%d", commit->generation);
+    label_print("member", commit->member_id, out);
+    buf_printf(out, " offsets=[");
+    for (uint32_t i = 0; i < commit->offset_count; i++) {
+        const struct item_offset *o = &commit->offsets[i];
+        offset_name_print(i, o->topic_id, o->partition, out);
+        buf_printf(out, "=%lld", (long long)o->offset);
+        if (o->leader_epoch >= 0) {
+            buf_printf(out, " epoch=%d", o->leader_epoch);
+        }
+        if (o->retention_ms >= 0) {
+            buf_printf(out, " retention_ms=%lld", (long long)o->retention_ms);
+        }
+        if (o->metadata.len > 0) {
+            label_print("metadata", o->metadata, out);
+        }
+    }
+    buf_u8(out, ']');
+}
+
+static void offset_delete_print(const struct item_offset_delete *delete, struct buf *out)
+{
+    label_print("group", delete->group_id, out);
+    buf_printf(out, " expected=%d", delete->expected_generation);
+    if (delete->cutoff_ms != INT64_MAX) {
+        buf_printf(out, " cutoff_ms=%lld", (long long)delete->cutoff_ms);
+    }
+    buf_printf(out, " offsets=[");
+    for (uint32_t i = 0; i < delete->name_count; i++) {
+        offset_name_print(i, delete->names[i].topic_id, delete->names[i].partition, out);
+    }
+    buf_u8(out, ']');
+}
+
+static void quota_set_print(const struct item_quota_set *set, struct buf *out)
+{
+    static const char *const types[] = {"user", "client-id", "ip"};
+    for (uint32_t i = 0; i < set->part_count; i++) {
+        bool is_default = set->parts[i].name.ptr == NULL;
+        label_print(types[set->parts[i].type], is_default ? STR("(default)") : set->parts[i].name, out);
+    }
+    buf_printf(out, " revision=%llu", (unsigned long long)set->expected_revision);
+    for (uint32_t i = 0; i < set->value_count; i++) {
+        buf_u8(out, ' ');
+        text_print(set->values[i].key, out);
+        buf_printf(out, "=%.17g", set->values[i].value);
+    }
+}
+
 void item_print(const struct item *item, struct buf *out)
 {
     buf_printf(out, "%s", item_kind_name(item->kind));
@@ -128,6 +227,22 @@ void item_print(const struct item *item, struct buf *out)
         buf_printf(out, " partition=%d", item->replace.partition);
         extents_print("old", item->replace.old_extents, item->replace.old_count, out);
         extents_print("fresh", item->replace.fresh_extents, item->replace.fresh_count, out);
+        break;
+    case ITEM_GROUP_SET:
+        group_set_print(&item->group_set, out);
+        break;
+    case ITEM_GROUP_DELETE:
+        label_print("group", item->group_delete.group_id, out);
+        buf_printf(out, "%s", item->group_delete.must_be_bare ? " must_be_bare" : "");
+        break;
+    case ITEM_OFFSET_COMMIT:
+        offset_commit_print(&item->offset_commit, out);
+        break;
+    case ITEM_OFFSET_DELETE:
+        offset_delete_print(&item->offset_delete, out);
+        break;
+    case ITEM_QUOTA_SET:
+        quota_set_print(&item->quota_set, out);
         break;
     case ITEM_PRODUCER_ID:
     case ITEM_TICK:

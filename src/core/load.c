@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // load.c - a fresh core from a whole snapshot. First every record is framed, counted and hashed; only then
-// are they read: topics, then their partitions, then producers in the order of their last append.
+// are they read: topics, then their partitions, producers in the order of their last append, groups, then
+// their offsets, and quotas.
 #include "base/assert.h"
 #include "base/mem.h"
 #include "base/plant.h"
@@ -48,7 +49,7 @@ static enum err records_check(struct bytes snapshot, struct reader *ret, struct 
     struct record record = {0};
     while (record_next(&r, &record) && record.kind != RECORD_END) {
         bool is_head = record.kind == RECORD_HEAD;
-        if (record.kind < RECORD_HEAD || record.kind > RECORD_PRODUCER || is_head != (count == 0)) {
+        if (record.kind < RECORD_HEAD || record.kind > RECORD_QUOTA || is_head != (count == 0)) {
             return FAIL(e, ERR_CORRUPT, "snapshot record %llu of kind %u", (unsigned long long)count,
                         record.kind);
         }
@@ -292,6 +293,12 @@ static bool record_load(struct core *core, const struct record *record)
         return partition_load(core, record->body);
     case RECORD_PRODUCER:
         return producer_load(core, record->body);
+    case RECORD_GROUP:
+        return group_load(core, record->body);
+    case RECORD_OFFSETS:
+        return offset_page_load(core, record->body);
+    case RECORD_QUOTA:
+        return quota_load(core, record->body);
     case RECORD_END:
         break;
     }
@@ -350,5 +357,12 @@ enum err core_load(struct core *core, struct bytes snapshot, struct error *e)
     if (err == ERR_OK && !producers_sort(core)) {
         return FAIL(e, ERR_CORRUPT, "two producers of the snapshot have the same place");
     }
+    err = err == ERR_OK ? records_load(core, r, RECORD_GROUP, &count, e) : err;
+    err = err == ERR_OK ? records_load(core, r, RECORD_OFFSETS, &count, e) : err;
+    err = err == ERR_OK ? records_load(core, r, RECORD_QUOTA, &count, e) : err;
+    if (err == ERR_OK && !quotas_sort(core)) {
+        return FAIL(e, ERR_CORRUPT, "an entity of the snapshot has quotas twice");
+    }
+    groups_sort(core);
     return err;
 }

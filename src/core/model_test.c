@@ -2,7 +2,7 @@
 // A reference model beside the core: naive arrays, one entry per offset and every batch of every producer
 // ever sent. It predicts each outcome; after each bundle the core must hold the same offsets in the same
 // objects.
-#include "core/ops_test.h"
+#include "core/model_group_test.h"
 
 #include "base/mem.h"
 
@@ -39,6 +39,7 @@ struct model {
     uint64_t revision;
     int64_t expiration_ms;
     uint32_t producers_max;
+    struct model_groups groups;
 };
 
 static struct model_partition *model_find(struct model *m, struct uuid id, int32_t index, enum err *ret_err)
@@ -241,6 +242,9 @@ static enum err model_configs(struct model *m, const struct item_config_set *s)
         assert_true(str_parse_i64(s->configs[0].value, &max));
     }
     m->producers_max = (uint32_t)max;
+    m->groups.offsets_max = s->config_count > 2 ? (uint64_t)max : 2000000; // the same number
+    m->groups.groups_max = s->config_count > 3 ? 3 : 10000;
+    m->groups.quotas_max = s->config_count > 4 ? 2 : 10000;
     m->expiration_ms = s->config_count > 1 ? 500 : 86400000;
     return ERR_OK;
 }
@@ -273,6 +277,16 @@ static void model_raise(struct model *m)
     }
 }
 
+static enum err model_commit_apply(struct model *m, const struct rig *rig,
+                                   const struct item_offset_commit *commit)
+{
+    int32_t counts[MODEL_TOPICS];
+    for (int t = 0; t < MODEL_TOPICS; t++) {
+        counts[t] = m->topics[t].partition_count;
+    }
+    return model_commit(&m->groups, commit, counts, rig->time_ms);
+}
+
 static struct outcome model_apply(struct model *m, const struct rig *rig, const struct item *item)
 {
     struct outcome out = {.base_offset = -1, .log_start_offset = -1, .leader_epoch = -1};
@@ -286,6 +300,7 @@ static struct outcome model_apply(struct model *m, const struct rig *rig, const 
     case ITEM_TOPIC_DELETE:
         out.err = m->topics[item->topic_delete.topic_id.b[15]].is_there ? ERR_OK : ERR_UNKNOWN_TOPIC_ID;
         model_drop(&m->topics[item->topic_delete.topic_id.b[15]]);
+        model_offsets_drop(&m->groups, item->topic_delete.topic_id);
         break;
     case ITEM_PARTITIONS_ADD: {
         struct model_topic *t = &m->topics[item->partitions_add.topic_id.b[15]];
@@ -319,6 +334,21 @@ static struct outcome model_apply(struct model *m, const struct rig *rig, const 
         break;
     case ITEM_EPOCH_RAISE:
         model_raise(m);
+        break;
+    case ITEM_GROUP_SET:
+        out.err = model_group_set(&m->groups, &item->group_set, rig->time_ms);
+        break;
+    case ITEM_GROUP_DELETE:
+        out.err = model_group_delete(&m->groups, &item->group_delete);
+        break;
+    case ITEM_OFFSET_COMMIT:
+        out.err = model_commit_apply(m, rig, &item->offset_commit);
+        break;
+    case ITEM_OFFSET_DELETE:
+        out.err = model_offset_delete(&m->groups, &item->offset_delete, rig->time_ms);
+        break;
+    case ITEM_QUOTA_SET:
+        out.err = model_quota_set(&m->groups, &item->quota_set);
         break;
     }
     return out;
@@ -374,6 +404,7 @@ static void model_compare(struct model *m, struct rig *rig)
         }
     }
     assert_int_equal(core_topic_count(rig->core), topics);
+    model_groups_compare(&m->groups, rig);
 }
 
 static void outcome_compare(const struct item *item, const struct outcome *got, const struct outcome *want)
@@ -388,7 +419,11 @@ static void outcome_compare(const struct item *item, const struct outcome *got, 
     assert_int_equal(got->log_start_offset, want->log_start_offset);
 }
 
-static uint32_t hits[3]; // what the run must have met, or it proves little
+// What the run must have met, or it proves little: duplicates, merges, stale merges; then by kind of item,
+// those that took effect.
+static uint32_t hits[3];
+static uint32_t kinds[ITEM_QUOTA_SET + 1];
+static uint32_t over_limit; // groups, offsets and quotas
 
 static void bundle_run(struct model *m, struct rig *rig, struct ops *ops)
 {
@@ -414,6 +449,8 @@ static void bundle_run(struct model *m, struct rig *rig, struct ops *ops)
         hits[0] += want[i].is_duplicate;
         hits[1] += items[i].kind == ITEM_REPLACE && want[i].err == ERR_OK;
         hits[2] += items[i].kind == ITEM_REPLACE && want[i].err == ERR_STALE;
+        kinds[items[i].kind] += want[i].err == ERR_OK;
+        over_limit += want[i].err == ERR_POLICY_VIOLATION;
     }
     rig->time_ms += ops_random(ops, 40);
 }
@@ -427,6 +464,8 @@ static void core_agrees_with_a_model(void **state)
         struct model *m = mem_zalloc(sizeof *m);
         m->producers_max = 1000000;
         m->expiration_ms = 86400000;
+        m->groups.offsets_max = 2000000;
+        m->groups.groups_max = m->groups.quotas_max = 10000;
         rig_init(&rig);
         ops_init(&ops, seed);
         for (int i = 0; i < 1500 && ops.last_id < 250; i++) {
@@ -445,6 +484,10 @@ static void core_agrees_with_a_model(void **state)
     assert_true(hits[0] > 50);
     assert_true(hits[1] > 50);
     assert_true(hits[2] > 50);
+    for (int kind = ITEM_DATA; kind <= ITEM_QUOTA_SET; kind++) {
+        assert_true(kinds[kind] > 20);
+    }
+    assert_true(over_limit > 50);
 }
 
 int main(void)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // ops_test.h - a stream of random but plausible items: topics that come and go, producers that retry, restart
-// and misbehave, trims, and merges that are planned now and submitted later, when they may be stale.
+// and misbehave, trims, merges that are planned now and submitted later, when they may be stale, groups that
+// change and commit, and quotas.
 #ifndef CORE_OPS_TEST_H
 #define CORE_OPS_TEST_H
 
@@ -8,7 +9,17 @@
 
 #include <stdio.h>
 
-enum { OPS_SENT = 32, OPS_PLANS = 4, OPS_TOPICS = 6, OPS_OLD_MAX = 6, OPS_FRESH_MAX = 3 };
+enum {
+    OPS_SENT = 32,
+    OPS_PLANS = 4,
+    OPS_TOPICS = 6,
+    OPS_OLD_MAX = 6,
+    OPS_FRESH_MAX = 3,
+    OPS_GROUPS = 5,
+    OPS_MEMBERS = 6,
+    OPS_COMMIT_MAX = 4,
+    OPS_CONFIGS = 5
+};
 
 struct ops_plan {
     bool is_used;
@@ -24,8 +35,13 @@ struct ops {
     uint8_t last_id;
     uint64_t last_object;
     char name[8];
-    struct item_config configs[2];
+    struct item_config configs[OPS_CONFIGS];
     char value[8];
+    struct item_member members[OPS_MEMBERS]; // of the item just made, as what follows
+    struct item_offset offsets[OPS_COMMIT_MAX];
+    struct item_offset_name names[OPS_COMMIT_MAX];
+    struct item_quota_part parts[2];
+    struct item_quota_value values[2];
 };
 
 static inline void ops_init(struct ops *ops, uint64_t seed)
@@ -155,12 +171,139 @@ static inline void ops_configs(struct ops *ops, struct rig *rig, struct item *re
     snprintf(ops->value, sizeof ops->value, "%u", 3 + ops_random(ops, 12));
     ops->configs[0] = (struct item_config){STR("strom.producer.ids.max"), str_from_c(ops->value)};
     ops->configs[1] = (struct item_config){STR("producer.id.expiration.ms"), STR("500")};
+    ops->configs[2] = (struct item_config){STR("strom.group.offsets.max"), str_from_c(ops->value)};
+    ops->configs[3] = (struct item_config){STR("strom.groups.max"), STR("3")};
+    ops->configs[4] = (struct item_config){STR("strom.quotas.max"), STR("2")};
     ret->config_set.configs = ops->configs;
-    ret->config_set.config_count = ops_random(ops, 3);
+    ret->config_set.config_count = ops_random(ops, OPS_CONFIGS + 1);
     ret->config_set.expected_revision = core_broker_config_revision(rig->core);
     if (topic != NULL && ops_random(ops, 2) == 0) {
         ret->config_set.topic_id = topic_id(topic);
         ret->config_set.expected_revision = topic_config_revision(topic) + (ops_random(ops, 5) == 0);
+    }
+}
+
+// ---- groups
+
+static inline struct str ops_group_id(uint32_t index)
+{
+    static const char *const ids[OPS_GROUPS] = {"", "billing", "billing-2", "connect", "zz"};
+    return str_from_c(ids[index]);
+}
+
+static inline struct str ops_member_id(uint32_t index)
+{
+    static const char *const ids[OPS_MEMBERS] = {"m3", "m1", "a", "m12", "m", "z"};
+    return str_from_c(ids[index]);
+}
+
+static inline void ops_group_set(struct ops *ops, struct str id, const struct group *group, struct item *ret)
+{
+    *ret = rig_kind(ITEM_GROUP_SET);
+    struct item_group_set *set = &ret->group_set;
+    set->group_id = id;
+    set->expected_generation = (group == NULL ? 0 : group_generation(group)) + (ops_random(ops, 8) == 0);
+    set->generation = set->expected_generation + (int32_t)ops_random(ops, 3);
+    set->protocol_type = STR("consumer");
+    set->members = ops->members;
+    uint32_t first = ops_random(ops, OPS_MEMBERS);
+    for (uint32_t i = ops_random(ops, 2); i > 0 && set->member_count < OPS_MEMBERS; i = ops_random(ops, 4)) {
+        uint32_t index = (first + set->member_count) % OPS_MEMBERS;
+        ops->members[set->member_count++] = (struct item_member){
+            .member_id = ops_member_id(index),
+            .instance_id = index % 2 == 0 ? STR("") : (struct str){NULL, 0},
+            .client_id = STR("client"),
+            .session_timeout_ms = (int32_t)ops_random(ops, 1000),
+            .assignment = bytes_of("\0\1", index % 3),
+        };
+    }
+    if (set->member_count > 0) {
+        set->protocol_name = STR("range");
+        set->leader = ops->members[0].member_id;
+    }
+}
+
+static inline void ops_commit(struct ops *ops, struct rig *rig, struct str id, const struct group *group,
+                              struct item *ret)
+{
+    *ret = rig_kind(ITEM_OFFSET_COMMIT);
+    struct item_offset_commit *commit = &ret->offset_commit;
+    commit->group_id = id;
+    commit->generation = -1;
+    if (group != NULL && group_member_count(group) > 0) {
+        commit->generation = group_generation(group);
+        commit->member_id = group_member_at(group, 0)->member_id;
+    }
+    uint32_t dice = ops_random(ops, 16);
+    commit->generation += dice == 0;
+    commit->member_id = dice == 1 ? ops_member_id(ops_random(ops, OPS_MEMBERS)) : commit->member_id;
+    commit->offsets = ops->offsets;
+    commit->offset_count = ops_random(ops, OPS_COMMIT_MAX + 1);
+    for (uint32_t i = 0; i < commit->offset_count; i++) {
+        struct topic *topic = ops_topic(ops, rig);
+        ops->offsets[i] = (struct item_offset){
+            .topic_id = ops_random(ops, 16) == 0 ? rig_id((uint8_t)ops_random(ops, 256)) : topic_id(topic),
+            .partition = (int32_t)ops_random(ops, 4),
+            .offset = (int64_t)ops_random(ops, 1000),
+            .leader_epoch = (int32_t)ops_random(ops, 3) - 1,
+            .retention_ms = (int64_t)ops_random(ops, 4) * 100 - 200,
+            .metadata = {"metadata", ops_random(ops, 3)},
+        };
+    }
+}
+
+static inline void ops_offset_delete(struct ops *ops, struct rig *rig, struct str id,
+                                     const struct group *group, struct item *ret)
+{
+    *ret = rig_kind(ITEM_OFFSET_DELETE);
+    struct item_offset_delete *delete = &ret->offset_delete;
+    delete->group_id = id;
+    delete->expected_generation = -1;
+    if (group != NULL && ops_random(ops, 2) == 0) {
+        delete->expected_generation = group_generation(group) + (ops_random(ops, 4) == 0);
+    }
+    delete->cutoff_ms = ops_random(ops, 3) == 0 ? INT64_MAX : rig->time_ms - (int64_t)ops_random(ops, 300);
+    delete->names = ops->names;
+    delete->name_count = ops_random(ops, OPS_COMMIT_MAX + 1);
+    for (uint32_t i = 0; i < delete->name_count; i++) {
+        ops->names[i] = (struct item_offset_name){topic_id(ops_topic(ops, rig)), (int32_t)ops_random(ops, 4)};
+    }
+}
+
+static inline void ops_quota_set(struct ops *ops, struct rig *rig, struct item *ret)
+{
+    *ret = rig_kind(ITEM_QUOTA_SET);
+    struct item_quota_set *set = &ret->quota_set;
+    uint32_t which = ops_random(ops, 4);
+    ops->parts[0] = (struct item_quota_part){QUOTA_USER, which < 2 ? STR("u") : (struct str){NULL, 0}};
+    ops->parts[1] = (struct item_quota_part){QUOTA_CLIENT_ID, STR("c")};
+    set->parts = ops->parts;
+    set->part_count = 1 + which % 2;
+    ops->values[0] = (struct item_quota_value){STR("consumer_byte_rate"), ops_random(ops, 100) / 4.0};
+    ops->values[1] = (struct item_quota_value){STR("producer_byte_rate"), 1e9};
+    set->values = ops->values;
+    set->value_count = ops_random(ops, 3);
+    struct quota_view view = {0};
+    core_quota_find(rig->core, set->parts, set->part_count, &view);
+    set->expected_revision = view.revision + (ops_random(ops, 8) == 0);
+}
+
+static inline void ops_group_next(struct ops *ops, struct rig *rig, struct item *ret)
+{
+    struct str id = ops_group_id(ops_random(ops, OPS_GROUPS));
+    const struct group *group = core_group_find(rig->core, id);
+    uint32_t dice = ops_random(ops, 100);
+    if (dice < 25) {
+        ops_group_set(ops, id, group, ret);
+    } else if (dice < 75) {
+        ops_commit(ops, rig, id, group, ret);
+    } else if (dice < 85) {
+        ops_offset_delete(ops, rig, id, group, ret);
+    } else if (dice < 90) {
+        *ret = rig_kind(ITEM_GROUP_DELETE);
+        ret->group_delete = (struct item_group_delete){id, ops_random(ops, 2) == 0};
+    } else {
+        ops_quota_set(ops, rig, ret);
     }
 }
 
@@ -191,6 +334,8 @@ static inline void ops_next(struct ops *ops, struct rig *rig, struct item *ret)
         *ret = rig_kind(ITEM_TICK);
     } else if (dice < 123) {
         *ret = rig_kind(ITEM_EPOCH_RAISE);
+    } else if (dice >= 750) {
+        ops_group_next(ops, rig, ret);
     } else if (dice >= 250 || !ops_replace(ops, p, ret)) {
         ops_data(ops, p, ret);
     }

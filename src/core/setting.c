@@ -229,6 +229,27 @@ static const struct setting settings[] = {
              "Age of unmerged records that starts a merge.")
     ROW_LONG("strom.snapshot.wal.bytes", NULL, DYNAMIC, "134217728", 16384, I64, "bytes",
              "Bytes of the write-ahead log since the last snapshot that start the next one.")
+    // ---- broker: groups
+    ROW_INT("group.initial.rebalance.delay.ms", NULL, STATIC, "3000", 0, I32, "ms",
+            "How long an empty group waits for further members before its first generation.")
+    ROW_INT("group.min.session.timeout.ms", NULL, STATIC, "6000", 1, I32, "ms",
+            "The shortest session timeout that a member may ask for.")
+    ROW_INT("group.max.session.timeout.ms", NULL, STATIC, "1800000", 1, I32, "ms",
+            "The longest session timeout that a member may ask for.")
+    ROW_INT("group.max.size", NULL, STATIC, "2000", 1, 100000, "", "Members of one group at once.")
+    ROW_INT("offset.metadata.max.bytes", NULL, STATIC, "4096", 0, 32767, "bytes",
+            "The longest text that may be committed with an offset.")
+    ROW_INT("offsets.retention.minutes", NULL, STATIC, "10080", 1, I32, "minutes",
+            "How long offsets are kept after their group lost its last member, or after the last commit "
+            "outside a group.")
+    ROW_LONG("offsets.retention.check.interval.ms", NULL, STATIC, "600000", 1, I64, "ms",
+             "Time between two looks for offsets that are over their retention.")
+    ROW_INT("strom.group.bytes.max", NULL, STATIC, "4194304", 65536, 8388608, "bytes",
+            "Subscriptions and assignments of one group's members together.")
+    ROW_LONG("strom.groups.max", NULL, DYNAMIC, "10000", 1, I64, "", "Groups at once.")
+    ROW_LONG("strom.group.offsets.max", NULL, DYNAMIC, "2000000", 1, I64, "",
+             "Committed offsets of all groups together.")
+    ROW_LONG("strom.quotas.max", NULL, DYNAMIC, "10000", 1, I64, "", "Entities with quotas at once.")
     ROW_LONG("strom.producer.ids.max", NULL, DYNAMIC, "1000000", 1, I64, "",
              "Pairs of partition and idempotent producer that are remembered; the longest idle go first.")
     ROW_LONG("strom.topics.max", NULL, DYNAMIC, "200000", 1, I64, "", "Topics at once.")

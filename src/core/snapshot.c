@@ -2,8 +2,9 @@
 // snapshot.c - the state as a stream of records (docs/formats/snapshot.md), cut at one LSN and handed out in
 // slices. An object carries the number of the cut that has it. A step hands out the next objects that the
 // cut lacks; apply saves an object just before its first change. Either way the record shows it as it was at
-// the cut. Topics are walked by name, partitions by slot, producers by their place in the LRU list, of which
-// new and moved entries always lie behind the cut's place and are in the cut already or not part of it.
+// the cut. Topics are walked by name, partitions by slot, the others by their place in a list (producers in
+// the LRU list), of which new and moved entries always lie behind the cut's place and are in the cut already
+// or not part of it.
 #include "base/assert.h"
 #include "base/hash.h"
 #include "base/plant.h"
@@ -93,6 +94,15 @@ static void record_body(enum record_kind kind, const void *object, struct buf *o
     case RECORD_PRODUCER:
         producer_body(object, out);
         return;
+    case RECORD_GROUP:
+        group_body(object, out);
+        return;
+    case RECORD_OFFSETS:
+        offset_page_body(object, out);
+        return;
+    case RECORD_QUOTA:
+        quota_body(object, out);
+        return;
     case RECORD_END:
         break;
     }
@@ -118,11 +128,22 @@ static void record_write(struct cut *cut, enum record_kind kind, const void *obj
 
 // ---- saving before a change
 
+// cut_is_open: the cut has no object yet that carries `snap_gen`.
+static bool cut_is_open(const struct core *core, uint32_t snap_gen)
+{
+    return core->cut.is_active && snap_gen != core->cut.gen;
+}
+
+// was_deleted_before the running cut began.
+static bool was_deleted_before(const struct core *core, bool is_deleted, uint32_t delete_gen)
+{
+    return is_deleted && delete_gen != core->cut.gen;
+}
+
 // cut_lacks: the cut must still get an object of this topic that carries `snap_gen`.
 static bool cut_lacks(const struct core *core, const struct topic *topic, uint32_t snap_gen)
 {
-    bool was_deleted_before = topic->is_deleted && topic->delete_gen != core->cut.gen;
-    return core->cut.is_active && snap_gen != core->cut.gen && !was_deleted_before;
+    return cut_is_open(core, snap_gen) && !was_deleted_before(core, topic->is_deleted, topic->delete_gen);
 }
 
 void topic_touch(struct core *core, struct topic *topic)
@@ -152,6 +173,32 @@ void producer_touch(struct core *core, struct producer *producer)
     }
 }
 
+void group_touch(struct core *core, struct group *group)
+{
+    if (cut_is_open(core, group->snap_gen)) {
+        group->snap_gen = core->cut.gen;
+        record_write(&core->cut, RECORD_GROUP, group, &core->cut.saved);
+    }
+}
+
+void offset_page_touch(struct core *core, struct offset_page *page)
+{
+    const struct group *group = page->group;
+    if (cut_lacks(core, page->topic, page->snap_gen) &&
+        !was_deleted_before(core, group->is_deleted, group->delete_gen)) {
+        page->snap_gen = core->cut.gen;
+        record_write(&core->cut, RECORD_OFFSETS, page, &core->cut.saved);
+    }
+}
+
+void quota_touch(struct core *core, struct quota *quota)
+{
+    if (cut_is_open(core, quota->snap_gen)) {
+        quota->snap_gen = core->cut.gen;
+        record_write(&core->cut, RECORD_QUOTA, quota, &core->cut.saved);
+    }
+}
+
 static struct producer *producer_after(const struct core *core, const struct list *node)
 {
     return node->next == &core->producer_lru ? NULL : LIST_ENTRY(node->next, struct producer, in_lru);
@@ -162,6 +209,33 @@ void cut_producer_leaving(struct core *core, struct producer *producer)
     if (core->cut.is_active && core->cut.producer == producer) {
         core->cut.producer = producer_after(core, &producer->in_lru);
     }
+}
+
+static struct list *node_after(const struct list *head, const struct list *node)
+{
+    return node->next == head ? NULL : node->next;
+}
+
+static void cut_node_leaving(struct list **cursor, const struct list *head, const struct list *node)
+{
+    if (*cursor == node) {
+        *cursor = node_after(head, node);
+    }
+}
+
+void cut_group_leaving(struct core *core, struct group *group)
+{
+    cut_node_leaving(&core->cut.group, &core->group_list, &group->in_all);
+}
+
+void cut_offset_page_leaving(struct core *core, struct offset_page *page)
+{
+    cut_node_leaving(&core->cut.page, &core->offset_pages, &page->in_all);
+}
+
+void cut_quota_leaving(struct core *core, struct quota *quota)
+{
+    cut_node_leaving(&core->cut.quota, &core->quota_list, &quota->in_all);
 }
 
 // ---- the cut
@@ -177,6 +251,9 @@ void core_snapshot_begin(struct core *core)
     cut->topic_name_len = 0;
     cut->slot = 0;
     cut->producer = producer_after(core, &core->producer_lru);
+    cut->group = node_after(&core->group_list, &core->group_list);
+    cut->page = node_after(&core->offset_pages, &core->offset_pages);
+    cut->quota = node_after(&core->quota_list, &core->quota_list);
     cut->record_count = 0;
     cut->hash = 0;
     buf_append(&cut->saved, snapshot_magic, sizeof snapshot_magic);
@@ -188,6 +265,7 @@ void core_snapshot_abort(struct core *core)
 {
     core->cut.is_active = false;
     core->cut.producer = NULL;
+    core->cut.group = core->cut.page = core->cut.quota = NULL;
     buf_fini(&core->cut.saved);
 }
 
@@ -237,6 +315,43 @@ static bool cut_producer_next(struct core *core)
     return true;
 }
 
+// cut_node_take gives the next object of a list and moves on; NULL at its end.
+static struct list *cut_node_take(struct list **cursor, const struct list *head)
+{
+    struct list *node = *cursor;
+    if (node != NULL) {
+        *cursor = node_after(head, node);
+    }
+    return node;
+}
+
+static bool cut_group_next(struct core *core)
+{
+    struct list *node = cut_node_take(&core->cut.group, &core->group_list);
+    if (node != NULL) {
+        group_touch(core, LIST_ENTRY(node, struct group, in_all));
+    }
+    return node != NULL;
+}
+
+static bool cut_offset_page_next(struct core *core)
+{
+    struct list *node = cut_node_take(&core->cut.page, &core->offset_pages);
+    if (node != NULL) {
+        offset_page_touch(core, LIST_ENTRY(node, struct offset_page, in_all));
+    }
+    return node != NULL;
+}
+
+static bool cut_quota_next(struct core *core)
+{
+    struct list *node = cut_node_take(&core->cut.quota, &core->quota_list);
+    if (node != NULL) {
+        quota_touch(core, LIST_ENTRY(node, struct quota, in_all));
+    }
+    return node != NULL;
+}
+
 static bool cut_next(struct core *core)
 {
     struct cut *cut = &core->cut;
@@ -250,6 +365,15 @@ static bool cut_next(struct core *core)
         break;
     case CUT_PRODUCERS:
         is_more = cut_producer_next(core);
+        break;
+    case CUT_GROUPS:
+        is_more = cut_group_next(core);
+        break;
+    case CUT_OFFSETS:
+        is_more = cut_offset_page_next(core);
+        break;
+    case CUT_QUOTAS:
+        is_more = cut_quota_next(core);
         break;
     case CUT_END:
         return false;
@@ -315,6 +439,18 @@ uint64_t core_state_hash(const struct core *core)
         if (!producer->partition->topic->is_deleted && !plant_is(PLANT_FORGET_PRODUCERS)) {
             hash_add(&sum, RECORD_PRODUCER, producer, &scratch);
         }
+    }
+    for (uint32_t i = 0; i < core->group_count; i++) {
+        hash_add(&sum, RECORD_GROUP, core->groups[i], &scratch);
+    }
+    LIST_EACH (node, &core->offset_pages) {
+        const struct offset_page *page = LIST_ENTRY(node, struct offset_page, in_all);
+        if (!offset_page_is_dead(page)) {
+            hash_add(&sum, RECORD_OFFSETS, page, &scratch);
+        }
+    }
+    for (uint32_t i = 0; i < core->quota_count; i++) {
+        hash_add(&sum, RECORD_QUOTA, core->quotas[i], &scratch);
     }
     buf_fini(&scratch);
     return sum.hash;

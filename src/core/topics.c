@@ -181,6 +181,8 @@ struct topic *topic_new(struct core *core, struct uuid id, struct str name)
     ASSERT(name.len > 0 && name.len <= ITEM_NAME_MAX);
     struct topic *topic = mem_zalloc(sizeof *topic + name.len);
     topic->id = id;
+    topic->serial = ++core->topic_serial;
+    list_init(&topic->offset_pages);
     topic->name_len = (uint16_t)name.len;
     topic->snap_gen = core->cut.gen;
     memcpy(topic->name, name.ptr, name.len);
@@ -322,7 +324,7 @@ enum err topic_delete_apply(struct apply *a, const struct item_topic_delete *ite
     if (topic == NULL) {
         return ERR_UNKNOWN_TOPIC_ID;
     }
-    topic_touch(core, topic); // its partitions and producers are saved when they are freed
+    topic_touch(core, topic); // what hangs on it is saved when it is freed
     uint32_t at = core_topic_lower_bound(core, topic_name(topic));
     ASSERT(core->topics[at] == topic);
     memmove(&core->topics[at], &core->topics[at + 1], (core->topic_count - at - 1) * sizeof *core->topics);
@@ -332,6 +334,7 @@ enum err topic_delete_apply(struct apply *a, const struct item_topic_delete *ite
     map_remove(&core->topics_by_shape, &topic->by_shape);
     core->partition_total -= (uint64_t)topic->partition_count;
     core->producer_count -= topic->producer_count;
+    topic_offsets_leave(core, topic);
     topic->is_deleted = true;
     topic->delete_gen = core->cut.gen;
     list_push_back(&core->dying, &topic->in_dying);
@@ -364,18 +367,31 @@ static bool partition_reclaim(struct apply *a, struct partition *p, uint32_t *bu
     return true;
 }
 
-void topics_reclaim(struct apply *a)
+// offsets_reclaim frees pages of offsets; true once the topic has none.
+static bool offsets_reclaim(struct core *core, struct topic *topic, uint32_t *budget)
 {
-    uint32_t things = RECLAIM_THINGS_MAX;
+    while (*budget > 0 && !list_is_empty(&topic->offset_pages)) {
+        uint32_t freed =
+            offset_page_free(core, LIST_ENTRY(topic->offset_pages.next, struct offset_page, in_topic));
+        *budget -= freed < *budget ? freed : *budget;
+    }
+    return list_is_empty(&topic->offset_pages);
+}
+
+void topics_reclaim(struct apply *a, uint32_t *budget)
+{
     uint32_t partitions = RECLAIM_PARTITIONS_MAX;
-    while (things > 0 && partitions > 0 && !list_is_empty(&a->core->dying)) {
+    while (*budget > 0 && partitions > 0 && !list_is_empty(&a->core->dying)) {
         struct topic *topic = LIST_ENTRY(a->core->dying.next, struct topic, in_dying);
+        if (!offsets_reclaim(a->core, topic, budget)) {
+            return;
+        }
         if (topic->partition_count == 0) {
             list_remove(&topic->in_dying);
             topic_free(topic);
             continue;
         }
-        if (!partition_reclaim(a, topic->partitions[topic->partition_count - 1], &things)) {
+        if (!partition_reclaim(a, topic->partitions[topic->partition_count - 1], budget)) {
             return;
         }
         topic->partition_count--;
