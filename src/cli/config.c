@@ -215,9 +215,9 @@ static const struct args_spec describe_spec = {
     .command = "strom config describe",
     .names_usage = "",
     .summary = "show settings of a topic or of the broker",
-    .text =
-        "Shows what was set. SOURCE says where: topic, cluster (changed while running), file (configuration "
-        "file, flag or environment at start), or default.",
+    .text = "Shows what was set. SOURCE says where: topic, broker or cluster (changed while running), file "
+            "(configuration "
+            "(configuration file, flag or environment at start), or default.",
     .examples = "  strom config describe\n"
                 "  strom config describe --topic orders --all\n"
                 "  strom config describe --broker --all --explain\n",

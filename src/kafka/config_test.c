@@ -252,7 +252,15 @@ static void broker_configs_reach_topics(void **state)
     assert_true(is(config->synonyms[0].name, "log.retention.ms"));
     const struct describe_configs_response_result *nameless = describe(4, 4, "", NULL, -1);
     assert_true(is(config_of(nameless, "log.retention.ms")->value, "123456"));
+    config = config_of(nameless, "log.retention.ms");
+    assert_int_equal(config->config_source, SETTING_FROM_DYNAMIC);
+    assert_int_equal(config->synonyms_count, 1); // its default is under another name, in hours
+    assert_int_equal(config->synonyms[0].source, SETTING_FROM_DYNAMIC);
     assert_null(config_of(nameless, "node.id"));
+    // The broker by its name has it as its own, or kafka-configs would neither show nor delete it.
+    config = config_of(describe(4, 4, "1", NULL, -1), "log.retention.ms");
+    assert_int_equal(config->config_source, 2);
+    assert_int_equal(config->synonyms[0].source, 2);
     static const struct wish back[] = {{"log.retention.ms", NULL, 1}};
     assert_int_equal(alter(1, 4, "1", back, 1, false), ERR_OK);
     assert_config("inherits", "retention.ms", "604800000");

@@ -263,7 +263,7 @@ def test_config(cli, _broker):
 
     cli.run('config', 'alter', '--broker', '--config', 'log.retention.ms=123456789')
     found = {c['name']: c for c in cli.json('config', 'describe')}
-    same((found['log.retention.ms']['value'], found['log.retention.ms']['source']), ('123456789', 'cluster'))
+    same((found['log.retention.ms']['value'], found['log.retention.ms']['source']), ('123456789', 'broker'))
     same(found['data.dir']['read_only'], True)
     cli.run('config', 'alter', '--broker', '--delete-config', 'log.retention.ms')
     assert 'log.retention.ms' not in {c['name'] for c in cli.json('config', 'describe', '--broker')}

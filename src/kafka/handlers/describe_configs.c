@@ -9,6 +9,7 @@
 
 enum {
     SYNONYMS_MAX = 4,  // topic, dynamic, static, default
+    SOURCE_BROKER = 2, // Kafka's DYNAMIC_BROKER_CONFIG
     SOURCE_LOGGER = 6, // Kafka's DYNAMIC_BROKER_LOGGER_CONFIG
 };
 
@@ -78,6 +79,18 @@ static bool is_asked_for(const struct describe_configs_request_resource *resourc
     return (setting->scope == SETTING_TOPIC) == is_topic && is_named(resource, setting->name);
 }
 
+// claim_dynamic tells what is dynamic as this broker's own: it is the only one, so what was set for it and
+// what for all are the same, and tools show and delete only what has the source that they asked for.
+static void claim_dynamic(struct describe_configs_response_config *config)
+{
+    bool is_dynamic = config->config_source == SETTING_FROM_DYNAMIC;
+    config->config_source = is_dynamic ? SOURCE_BROKER : config->config_source;
+    for (int32_t i = 0; i < config->synonyms_count && is_dynamic; i++) {
+        bool is_it = config->synonyms[i].source == SETTING_FROM_DYNAMIC;
+        config->synonyms[i].source = is_it ? SOURCE_BROKER : config->synonyms[i].source;
+    }
+}
+
 static enum err describe_settings(struct request *rq,
                                   const struct describe_configs_request_resource *resource,
                                   struct describe_configs_response_result *out, struct error *e)
@@ -96,7 +109,11 @@ static enum err describe_settings(struct request *rq,
             continue;
         }
         struct describe_configs_response_config *config = &out->configs[out->configs_count];
+        *config = (struct describe_configs_response_config){0}; // may hold one that is not shown
         fill_config(rq, setting, &layers, config);
+        if (!is_topic && !has_dynamic_only) {
+            claim_dynamic(config);
+        }
         bool is_shown = !has_dynamic_only || config->config_source == SETTING_FROM_DYNAMIC;
         out->configs_count += is_shown ? 1 : 0;
     }
