@@ -134,8 +134,8 @@ static enum err fail_unknown_flag(const struct args_spec *spec, struct str name,
 bool choice_has(struct str choices, struct str word)
 {
     bool is_found = false;
-    while (choices.ptr != NULL) {
-        is_found = is_found || str_equal(str_cut(choices, '|', &choices), word);
+    while (!is_found && choices.ptr != NULL) {
+        is_found = str_equal(str_cut(choices, '|', &choices), word);
     }
     return is_found;
 }

@@ -53,6 +53,9 @@ static void test_all_forms(void **state)
         "--partitions", "7",         "--config=a=b", "name",   "--config", "c=",
         "--yes",        "--format=", "--",           "--json", NULL};
     struct str text;
+    static const char *const first_choice[] = {"name", "--codec", "gzip", NULL};
+    assert_int_equal(parse(first_choice, &args, NULL), ERR_OK);
+    assert_true(str_equal(args_text(&args, "codec"), STR("gzip")));
     assert_int_equal(parse(words, &args, NULL), ERR_OK);
     assert_int_equal(args.name_count, 2);
     assert_true(str_equal(args.names[0], STR("name")));
