@@ -147,7 +147,7 @@ static enum err value_check(const struct args_flag *flag, struct str text, struc
         return FAIL(e, ERR_INVALID_REQUEST, "--%s is one of %s, not \"" STR_FMT "\"", flag->name,
                     flag->value_name, STR_ARG(text));
     }
-    if (flag->kind != ARGS_INT && flag->kind != ARGS_INTS) {
+    if (flag->kind != ARGS_INT && flag->kind != ARGS_INTS && flag->kind != ARGS_OPTIONAL) {
         return ERR_OK;
     }
     if (!str_parse_i64(text, &number)) {
@@ -172,6 +172,9 @@ static enum err flag_parse(struct args *args, int argc, char **argv, int *at, st
     }
     if (flag->kind == ARGS_SWITCH && value.ptr != NULL) {
         return FAIL(e, ERR_INVALID_REQUEST, "--%s takes no value", flag->name);
+    }
+    if (flag->kind == ARGS_OPTIONAL && value.ptr == NULL) {
+        value = str_from_c(flag->default_text);
     }
     if (flag->kind != ARGS_SWITCH && value.ptr == NULL) {
         if (*at + 1 >= argc) {

@@ -10,10 +10,11 @@
 enum args_kind {
     ARGS_SWITCH, // takes no value
     ARGS_TEXT,
-    ARGS_CHOICE, // one of the words of value_name, as in "json|text"
-    ARGS_INT,    // min..max
-    ARGS_LIST,   // may be repeated
-    ARGS_INTS,   // may be repeated; min..max
+    ARGS_CHOICE,   // one of the words of value_name, as in "json|text"
+    ARGS_INT,      // min..max
+    ARGS_OPTIONAL, // --flag or --flag=N; min..max; the default is what the bare flag means
+    ARGS_LIST,     // may be repeated
+    ARGS_INTS,     // may be repeated; min..max
 };
 
 // What a shell offers for a name or a value that is typed.

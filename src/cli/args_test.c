@@ -13,6 +13,7 @@ static const struct args_flag flags[] = {
     {"partition", ARGS_INTS, "P", NULL, 0, 9, "Which."},
     {"format", ARGS_TEXT, "F", NULL, 0, 0,
      "How to print what there is to print, which takes more than a line."},
+    {"watch", ARGS_OPTIONAL, "SECONDS", "2", 1, 9, "Again and again."},
     {"codec", ARGS_CHOICE, "gzip|zstd", "zstd", 0, 0, "Which codec."},
     {"yes", ARGS_SWITCH, NULL, NULL, 0, 0, "Do it."},
 };
@@ -81,6 +82,13 @@ static void test_later_wins_and_defaults(void **state)
     assert_int_equal(parse(words, &args, NULL), ERR_OK);
     assert_int_equal(args_int(&args, "partitions"), 3);
     assert_true(str_equal(args.names[1], STR("-")));
+    static const char *const bare[] = {"--watch", "x", NULL};
+    static const char *const valued[] = {"--watch=7", "x", NULL};
+    assert_int_equal(parse(bare, &args, NULL), ERR_OK);
+    assert_true(args_given(&args, "watch") && args.name_count == 1);
+    assert_int_equal(args_int(&args, "watch"), 2);
+    assert_int_equal(parse(valued, &args, NULL), ERR_OK);
+    assert_int_equal(args_int(&args, "watch"), 7);
     assert_int_equal(parse(plain, &args, NULL), ERR_OK);
     assert_int_equal(args_int(&args, "partitions"), 1);
 }
@@ -102,6 +110,8 @@ static void test_mistakes(void **state)
         {{"x", "--partition=99999999999999999999"}, "wants a number"},
         {{"x", "--partitions"}, "wants a value"},
         {{"x", "--yes=1"}, "takes no value"},
+        {{"x", "--watch=0"}, "1 to 9"},
+        {{"x", "--watch="}, "wants a number"},
         {{"x", "--codec=rar"}, "--codec is one of gzip|zstd, not \"rar\""},
         {{"x", "--codec=gzip|zstd"}, "one of"},
         {{"x", "--codec="}, "one of"},

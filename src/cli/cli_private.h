@@ -11,8 +11,15 @@
 #include "cli/table.h"
 
 enum {
+    CLI_PEERS_MAX = 64,
     CLI_ARENA_BYTES = 1 << 30,   // of answers kept by one command
     CLI_OUT_BYTES_MAX = 1 << 30, // of output kept before it is written
+};
+
+// A connection to one broker of a cluster, beside the first.
+struct peer {
+    int32_t id;
+    struct client *client;
 };
 
 // One run of one command. Owner: the command's function, on its stack.
@@ -24,6 +31,8 @@ struct run {
     bool is_out_closed;
     struct env *env; // NULL until run_connect
     struct client *client;
+    struct peer peers[CLI_PEERS_MAX];
+    size_t peer_count;
     struct arena arena;
     struct json json;
 };
@@ -57,9 +66,25 @@ void run_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 // run_call is client_call with run's client and arena; false after saying what went wrong.
 bool run_call(struct run *run, enum api_key key, const void *request, void *ret_response);
+bool run_call_on(struct run *run, struct client *client, enum api_key key, const void *request,
+                 void *ret_response);
+// run_retry says whether a call that failed with this error is worth another try: an error that goes away by
+// itself, before deadline_ns. It has waited a moment then.
+bool run_retry(struct run *run, enum err err, int64_t deadline_ns);
+int64_t run_deadline(struct run *run); // now and --timeout-ms
+
+// run_broker connects to one broker of the cluster; in a cluster of one that is the connection there is. NULL
+// after saying why not. Connections live as long as the run.
+struct client *run_broker(struct run *run, int32_t id);
+// run_coordinator is run_broker for the one that a group belongs to, and its id.
+struct client *run_coordinator(struct run *run, struct str group, int32_t *ret_id);
+
 // run_new is wire_new from the run's arena, which never runs out for what flags can ask.
 void *run_new(struct run *run, const struct wire_struct *type, size_t count);
 #define run_array(run, name, count) ((struct name *)run_new((run), &name##_type, (count)))
+// run_room is zeroed memory for count things (and one more) that an answer told of; NULL after saying that
+// there are too many. How much a broker tells is its own decision.
+void *run_room(struct run *run, size_t count, size_t size);
 struct str run_print(struct run *run, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 // run_topics fetches the metadata of the named topics (all if count is 0) in name order.
@@ -75,6 +100,18 @@ void run_topic_error(struct run *run, const char *what, struct str topic, enum e
 enum { OFFSETS_END = -1, OFFSETS_START = -2 };
 bool run_offsets(struct run *run, struct str topic, const int32_t *partitions, size_t count,
                  int64_t timestamp, int64_t *ret_offsets);
+
+// One offset to look up; see run_offsets for the timestamp.
+struct offset_query {
+    struct str topic;
+    int32_t partition;
+    int64_t timestamp;
+    int64_t offset; // the answer; -1 where there is none
+    enum err err;   // of this partition
+};
+// run_offset_queries looks many up at once, in order of topic and partition. An error of one partition is its
+// own; false after saying what else went wrong.
+bool run_offset_queries(struct run *run, struct offset_query *queries, size_t count);
 
 // kafka_error_name is Kafka's own word for a protocol error code, as its documentation has it:
 // "UNKNOWN_TOPIC_OR_PARTITION".
@@ -104,6 +141,9 @@ extern const struct cli_command topic_describe_command;
 extern const struct cli_command produce_command;
 extern const struct cli_command consume_command;
 extern const struct cli_command config_command;
+extern const struct cli_command group_command;
+extern const struct cli_command group_describe_command;
+extern const struct cli_command group_reset_command;
 extern const struct cli_command cluster_command;
 extern const struct cli_command dump_command;
 extern const struct cli_command repair_command;

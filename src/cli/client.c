@@ -13,6 +13,7 @@ enum {
     RECV_STEP_BYTES = 256 << 10,
     CONNECT_TIMEOUT_MS = 5000, // per address, at most
     EVENTS_MAX = 4,
+    OFFSETS_BY_NAME_VERSION = 9,
     NS_PER_MS = 1000000,
 };
 
@@ -185,6 +186,14 @@ bool client_range(const struct client *c, int16_t key, int16_t *ret_min, int16_t
     return false;
 }
 
+// version_limit is the newest version of an API that the commands want. OffsetCommit and OffsetFetch 10 know
+// topics by id alone: the offsets of a deleted topic would have no name.
+static int16_t version_limit(const struct wire_api *api)
+{
+    bool is_by_id_alone = api->key == API_OFFSET_COMMIT || api->key == API_OFFSET_FETCH;
+    return is_by_id_alone ? OFFSETS_BY_NAME_VERSION : api->version_max;
+}
+
 enum err client_version(const struct client *c, enum api_key key, int16_t *ret_version, struct error *e)
 {
     const struct wire_api *api = wire_api_find((int16_t)key);
@@ -198,11 +207,12 @@ enum err client_version(const struct client *c, enum api_key key, int16_t *ret_v
     if (!client_range(c, (int16_t)key, &min, &max)) {
         return FAIL(e, ERR_UNSUPPORTED_VERSION, "%s does not know the request %s", c->name, api->name);
     }
-    int16_t best = max < api->version_max ? max : api->version_max;
+    int16_t limit = version_limit(api);
+    int16_t best = max < limit ? max : limit;
     int16_t lowest = min > api->decode_min ? min : api->decode_min;
     if (best < lowest) {
         return FAIL(e, ERR_UNSUPPORTED_VERSION, "%s speaks %s versions %d to %d, this program %d to %d",
-                    c->name, api->name, min, max, api->decode_min, api->version_max);
+                    c->name, api->name, min, max, api->decode_min, limit);
     }
     *ret_version = best;
     return ERR_OK;

@@ -148,7 +148,9 @@ static void complete_command(struct completion *c, const struct args_spec *spec,
         } else if (str_has_prefix(word, STR("--"))) {
             const struct args_flag *flag =
                 args_flag_find(spec, str_cut(str_from_c(argv[i] + 2), '=', &value));
-            open = flag != NULL && value.ptr == NULL && flag->kind != ARGS_SWITCH ? flag : NULL;
+            bool wants_value =
+                flag != NULL && value.ptr == NULL && flag->kind != ARGS_SWITCH && flag->kind != ARGS_OPTIONAL;
+            open = wants_value ? flag : NULL;
         }
     }
     struct str word = str_from_c(argv[argc - 1]);

@@ -6,6 +6,8 @@
 
 #include "base/assert.h"
 
+enum { LEADER_WAIT_MS = 3000, NS_PER_MS = 1000000 };
+
 static int compare_topics(const void *a, const void *b)
 {
     const struct metadata_response_topic *left = a;
@@ -89,62 +91,132 @@ void run_topic_error(struct run *run, const char *what, struct str topic, enum e
     }
 }
 
-// find_partition gives the place of a partition in a list of them; count if it is not there.
-static size_t find_partition(const int32_t *partitions, size_t count, int32_t partition)
+static int compare_places(struct str left_topic, int32_t left, struct str right_topic, int32_t right)
 {
-    if (partition >= 0 && (size_t)partition < count && partitions[partition] == partition) {
-        return (size_t)partition; // the usual case: all of them
-    }
-    size_t at = 0;
-    while (at < count && partitions[at] != partition) {
-        at++;
-    }
-    return at;
+    int order = str_compare(left_topic, right_topic);
+    return order != 0 ? order : (left > right) - (left < right);
 }
 
-static bool take_offsets(struct run *run, struct str topic, const int32_t *partitions, size_t count,
-                         const struct list_offsets_response *response, int64_t *ret_offsets)
+static int compare_queries(const void *a, const void *b)
 {
-    const char *what = run_print(run, "cannot look up offsets of " STR_FMT, STR_ARG(topic)).ptr;
-    size_t found = 0;
-    for (int32_t t = 0; t < response->topics_count; t++) {
-        for (int32_t p = 0; p < response->topics[t].partitions_count; p++) {
-            const struct list_offsets_response_partition *part = &response->topics[t].partitions[p];
-            size_t at = find_partition(partitions, count, part->partition_index);
-            if (part->error != ERR_OK) {
-                what = run_print(run, "%s, partition %d", what, part->partition_index).ptr;
-                run_topic_error(run, what, topic, part->error);
-                return false;
-            }
-            if (at < count) {
-                ret_offsets[at] = part->offset;
-                found++;
+    const struct offset_query *left = a;
+    const struct offset_query *right = b;
+    return compare_places(left->topic, left->partition, right->topic, right->partition);
+}
+
+// query_find finds what an answer belongs to, NULL if nobody asked for it.
+static struct offset_query *query_find(struct offset_query *queries, size_t count, struct str topic,
+                                       int32_t partition)
+{
+    size_t low = 0;
+    size_t high = count;
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        int order = compare_places(queries[middle].topic, queries[middle].partition, topic, partition);
+        if (order == 0) {
+            return &queries[middle];
+        }
+        low = order < 0 ? middle + 1 : low;
+        high = order < 0 ? high : middle;
+    }
+    return NULL;
+}
+
+static bool queries_fill(struct run *run, const struct offset_query *queries, size_t count,
+                         struct list_offsets_request *request)
+{
+    request->topics = wire_array(&run->arena, list_offsets_request_topic, count);
+    struct list_offsets_request_partition *partitions =
+        wire_array(&run->arena, list_offsets_request_partition, count);
+    if (request->topics == NULL || partitions == NULL) {
+        run_fail(run, "cannot look up offsets", ERR_NO_MEMORY, NULL, NULL);
+        return false;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (i == 0 || !str_equal(queries[i].topic, queries[i - 1].topic)) {
+            request->topics[request->topics_count].name = queries[i].topic;
+            request->topics[request->topics_count++].partitions = &partitions[i];
+        }
+        request->topics[request->topics_count - 1].partitions_count++;
+        partitions[i].partition_index = queries[i].partition;
+        partitions[i].timestamp = queries[i].timestamp;
+    }
+    return true;
+}
+
+// queries_ask asks once. *ret_is_passing: some partition has no leader yet, as when its topic is very new.
+static bool queries_ask(struct run *run, struct offset_query *queries, size_t count,
+                        const struct list_offsets_request *request, bool *ret_is_passing)
+{
+    struct list_offsets_response response;
+    for (size_t i = 0; i < count; i++) {
+        queries[i].offset = -1;
+        queries[i].err = ERR_UNKNOWN; // an answer may leave it out
+    }
+    *ret_is_passing = false;
+    if (!run_call(run, API_LIST_OFFSETS, request, &response)) {
+        return false;
+    }
+    for (int32_t t = 0; t < response.topics_count; t++) {
+        for (int32_t p = 0; p < response.topics[t].partitions_count; p++) {
+            const struct list_offsets_response_partition *part = &response.topics[t].partitions[p];
+            struct offset_query *query =
+                query_find(queries, count, response.topics[t].name, part->partition_index);
+            if (query != NULL) {
+                query->err = part->error;
+                query->offset = part->error == ERR_OK ? part->offset : -1;
+                *ret_is_passing = *ret_is_passing || part->error == ERR_NOT_LEADER;
             }
         }
     }
-    if (found != count) {
-        run_refused(run, what, ERR_UNKNOWN, STR("the answer lacks partitions"), NULL);
+    return true;
+}
+
+bool run_offset_queries(struct run *run, struct offset_query *queries, size_t count)
+{
+    struct list_offsets_request request;
+    bool is_passing = false;
+    if (count == 0) {
+        return true;
     }
-    return found == count;
+    wire_init(&list_offsets_request_type, &request);
+    request.replica_id = -1;
+    request.timeout_ms = (int32_t)args_int(run->args, "timeout-ms");
+    if (!queries_fill(run, queries, count, &request)) {
+        return false;
+    }
+    int64_t deadline_ns = clock_mono_ns(run->env->clock) + (int64_t)LEADER_WAIT_MS * NS_PER_MS;
+    do {
+        if (!queries_ask(run, queries, count, &request, &is_passing)) {
+            return false;
+        }
+    } while (is_passing && run_retry(run, ERR_NOT_LEADER, deadline_ns));
+    return true;
 }
 
 bool run_offsets(struct run *run, struct str topic, const int32_t *partitions, size_t count,
                  int64_t timestamp, int64_t *ret_offsets)
 {
-    struct list_offsets_request request;
-    wire_init(&list_offsets_request_type, &request);
-    request.replica_id = -1;
-    request.timeout_ms = (int32_t)args_int(run->args, "timeout-ms");
-    request.topics = run_array(run, list_offsets_request_topic, 1);
-    request.topics_count = 1;
-    request.topics->name = topic;
-    request.topics->partitions = run_array(run, list_offsets_request_partition, count + 1);
-    request.topics->partitions_count = (int32_t)count;
+    struct offset_query *queries = arena_new(&run->arena, struct offset_query, count + 1);
+    ASSERT(queries != NULL);
     for (size_t i = 0; i < count; i++) {
-        request.topics->partitions[i].partition_index = partitions[i];
-        request.topics->partitions[i].timestamp = timestamp;
+        queries[i] =
+            (struct offset_query){.topic = topic, .partition = partitions[i], .timestamp = timestamp};
     }
-    struct list_offsets_response response;
-    return run_call(run, API_LIST_OFFSETS, &request, &response) &&
-           take_offsets(run, topic, partitions, count, &response, ret_offsets);
+    qsort(queries, count, sizeof *queries, compare_queries);
+    if (!run_offset_queries(run, queries, count)) {
+        return false;
+    }
+    for (size_t i = 0; i < count; i++) {
+        const struct offset_query *query = query_find(queries, count, topic, partitions[i]);
+        if (query->err != ERR_OK) {
+            const char *what = run_print(run, "cannot look up offsets of " STR_FMT ", partition %d",
+                                         STR_ARG(topic), partitions[i])
+                                   .ptr;
+            run_topic_error(run, what, topic, query->err);
+            return false;
+        }
+        ret_offsets[i] = query->offset;
+    }
+    return true;
 }

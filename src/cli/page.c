@@ -49,8 +49,12 @@ static bool is_repeated(const struct args_flag *flag)
 
 static void flag_text(const struct args_flag *flag, struct buf *out)
 {
-    buf_printf(out, "  --%s%s%s", flag->name, flag->value_name == NULL ? "" : " ",
-               flag->value_name == NULL ? "" : flag->value_name);
+    bool is_optional = flag->kind == ARGS_OPTIONAL;
+    buf_printf(out, "  --%s%s%s%s", flag->name,
+               flag->value_name == NULL ? ""
+               : is_optional            ? "[="
+                                        : " ",
+               flag->value_name == NULL ? "" : flag->value_name, is_optional ? "]" : "");
     if (flag->default_text != NULL && flag->default_text[0] != '\0') {
         buf_printf(out, "   (default %s)", flag->default_text);
     }
@@ -136,9 +140,10 @@ static void roff_flag(const struct args_flag *flag, struct buf *out)
     page_roff_text(str_from_c(flag->name), out);
     buf_printf(out, "\\fR");
     if (flag->value_name != NULL) {
-        buf_printf(out, " \\fI");
+        bool is_optional = flag->kind == ARGS_OPTIONAL;
+        buf_printf(out, is_optional ? "[=\\fI" : " \\fI");
         page_roff_text(str_from_c(flag->value_name), out);
-        buf_printf(out, "\\fR");
+        buf_printf(out, is_optional ? "\\fR]" : "\\fR");
     }
     if (flag->default_text != NULL && flag->default_text[0] != '\0') {
         buf_printf(out, " (default ");

@@ -287,7 +287,11 @@ static bool producer_open(struct produce *p)
     struct error e = {0};
     bool is_refused = false;
     p->producer = producer_create(p->run->env, p->run->client, &p->options);
-    enum err err = producer_start(p->producer, &is_refused, &e);
+    int64_t deadline_ns = run_deadline(p->run);
+    enum err err;
+    do {
+        err = producer_start(p->producer, &is_refused, &e);
+    } while (is_refused && run_retry(p->run, err, deadline_ns));
     if (err != ERR_OK) {
         run_fail(p->run, "cannot get a producer id", err, is_refused ? NULL : &e,
                  "--acks 1 does without it, and without its guarantees");

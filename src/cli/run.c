@@ -89,6 +89,9 @@ int run_finish(struct run *run)
     if (run->out.len > 0 || run->out.failed) {
         (void)run_flush(run);
     }
+    for (size_t i = 0; i < run->peer_count; i++) {
+        client_destroy(run->peers[i].client);
+    }
     client_destroy(run->client);
     real_env_close(run->env);
     arena_fini(&run->arena);
@@ -179,20 +182,38 @@ void run_note(const char *format, ...)
     write_error(&text);
 }
 
-bool run_call(struct run *run, enum api_key key, const void *request, void *ret_response)
+bool run_call_on(struct run *run, struct client *client, enum api_key key, const void *request,
+                 void *ret_response)
 {
     struct error e = {0};
-    enum err err = client_call(run->client, key, request, &run->arena, ret_response, &e);
+    enum err err = client_call(client, key, request, &run->arena, ret_response, &e);
     if (err != ERR_OK) {
         run_fail(run, NULL, err, &e, err == ERR_NETWORK ? "the broker's log may say why" : NULL);
     }
     return err == ERR_OK;
 }
 
+bool run_call(struct run *run, enum api_key key, const void *request, void *ret_response)
+{
+    return run_call_on(run, run->client, key, request, ret_response);
+}
+
 void *run_new(struct run *run, const struct wire_struct *type, size_t count)
 {
     void *at = wire_new(&run->arena, type, count);
     ASSERT(at != NULL);
+    return at;
+}
+
+void *run_room(struct run *run, size_t count, size_t size)
+{
+    struct error e = {0};
+    void *at = arena_array_alloc(&run->arena, count + 1, size);
+    if (at == NULL) {
+        run_fail(run, NULL,
+                 FAIL(&e, ERR_NO_MEMORY, "the broker told of %zu things, too many for this command", count),
+                 &e, NULL);
+    }
     return at;
 }
 

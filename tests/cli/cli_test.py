@@ -23,6 +23,7 @@ import traceback
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(ROOT, 'tests', 'support'))
+import rawkafka  # noqa: E402
 from broker import Broker, free_port  # noqa: E402
 
 TIMEOUT_S = 60
@@ -87,6 +88,7 @@ def eventually(what, seconds=20):
 # ---- help and usage
 
 COMMANDS = [['topic', verb] for verb in ('create', 'list', 'describe', 'alter', 'delete', 'trim')] + \
+    [['group', verb] for verb in ('list', 'describe', 'reset', 'delete')] + \
     [['config', 'describe'], ['config', 'alter']] + \
     [[name] for name in ('serve', 'produce', 'consume', 'cluster', 'dump', 'repair', 'completion', 'help', 'version')]
 
@@ -277,6 +279,187 @@ def test_cluster(cli, broker):
     same(len(cluster['cluster_id']), 22)
     assert {'Produce', 'Fetch', 'ApiVersions'} <= {a['name'] for a in cluster['apis']}
     has(cli.text('cluster', '--apis'), cluster['cluster_id'], 'REQUEST', 'Fetch', broker.bootstrap)
+
+
+# ---- groups
+
+def knows(cli, *apis):
+    """False, after saying so, if the broker does not speak these requests."""
+    known = {a['name'] for a in cli.json('cluster')['apis']}
+    missing = [api for api in apis if api not in known]
+    if missing:
+        print(f'    the broker does not speak {", ".join(missing)}: skipped')
+    return not missing
+
+
+GROUP_APIS = ('FindCoordinator', 'JoinGroup', 'SyncGroup', 'Heartbeat', 'LeaveGroup', 'OffsetCommit', 'OffsetFetch',
+              'DescribeGroups', 'ListGroups', 'DeleteGroups', 'OffsetDelete')
+
+
+def listed(cli, *words):
+    return {g['group']: g for g in cli.json('group', 'list', *words)}
+
+
+def committed(cli, group):
+    [found] = cli.json('group', 'describe', group)
+    return {(p['topic'], p['partition']): p['committed'] for p in found['partitions']}
+
+
+def test_group_usage(cli, _broker):
+    has(cli.error('group', 'reset', 'g', expect=2), 'where to')
+    has(cli.error('group', 'reset', 'g', '--to-latest', expect=2), 'which partitions')
+    has(cli.error('group', 'reset', 'g', '--to-latest', '--to-earliest', '--topic', 't', expect=2), 'more than one')
+    has(cli.error('group', 'reset', 'g', '--from-file', 'x', '--topic', 't', expect=2), '--from-file names')
+    has(cli.error('group', 'reset', 'g', '--topic', 't', '--all-topics', '--to-latest', expect=2), 'either')
+    has(cli.error('group', 'reset', 'g', '--topic', 't', '--to-offset', '-1', expect=2), '--to-offset must be')
+    has(cli.error('group', 'reset', 'g', '--topic', 't', '--to-datetime', 'noon', expect=2), '2026-01-31')
+    has(cli.error('group', 'reset', 'g', '--topic', 't', '--by-duration', '1h', expect=2), 'PT15M')
+    has(cli.error('group', 'reset', 'g', '--topic', 't', '--to-latest', '--execute', '--dry-run', expect=2), 'exclude')
+    has(cli.error('group', 'describe', expect=2), 'GROUP... is missing')
+    has(cli.error('group', 'describe', 'g', '--watch', '--members', expect=2), 'excludes')
+    has(cli.error('group', 'describe', 'g', '--watch=0', expect=2), '--watch must be')
+
+
+def test_group_offsets(cli, _broker):
+    """Offsets without members: reset in all ways, describe, list, delete."""
+    if not knows(cli, *GROUP_APIS):
+        return
+    cli.run('topic', 'create', 'goff', '--partitions', '3')
+    cli.run('topic', 'create', 'goff-b')
+    eventually(lambda: cli.records('goff', '--partition', '0') == [])
+    for p in range(3):
+        cli.run('produce', 'goff', '--partition', str(p), stdin=b'x\n' * (10 * (p + 1)))
+    cli.run('produce', 'goff-b', stdin=b'x\n' * 5)
+
+    def reset(*words):
+        cli.run('group', 'reset', 'goff-g', *words, '--execute')
+        return committed(cli, 'goff-g')
+
+    plan = cli.json('group', 'reset', 'goff-g', '--topic', 'goff', '--to-latest')
+    same((plan['executed'], [p['new_offset'] for p in plan['partitions']]), (False, [10, 20, 30]))
+    has(cli.error('group', 'describe', 'goff-g'), 'GROUP_ID_NOT_FOUND (69)')  # a plan changes nothing
+    same(reset('--topic', 'goff', '--to-offset', '15'),
+         {('goff', 0): 10, ('goff', 1): 15, ('goff', 2): 15})
+    same(reset('--topic', 'goff:0,2', '--shift-by', '-5'), {('goff', 0): 5, ('goff', 1): 15, ('goff', 2): 10})
+    same(reset('--topic', 'goff', '--shift-by', '1000'), {('goff', 0): 10, ('goff', 1): 20, ('goff', 2): 30})
+    same(reset('--topic', 'goff:1', '--to-earliest', '--topic', 'goff-b'),
+         {('goff', 0): 10, ('goff', 1): 0, ('goff', 2): 30, ('goff-b', 0): 0})
+    same(reset('--all-topics', '--to-datetime', '2020-01-01T00:00:00Z')[('goff', 2)], 0)
+    same(reset('--all-topics', '--to-datetime', '2999-01-01')[('goff', 2)], 30)
+    same(reset('--all-topics', '--by-duration', 'PT1H')[('goff', 2)], 0)
+    before = reset('--topic', 'goff', '--to-latest')
+    lines = cli.text('group', 'reset', 'goff-g', '--all-topics', '--to-current', '--export')
+    same(lines, 'goff,0,10\ngoff,1,20\ngoff,2,30\ngoff-b,0,0\n')
+    reset('--all-topics', '--to-earliest')
+    cli.run('group', 'reset', 'goff-g', '--from-file', '-', '--execute', stdin=lines.encode())
+    same(committed(cli, 'goff-g'), before)
+    has(cli.error('group', 'reset', 'goff-g', '--from-file', '-', stdin=b'goff,0,1\nnonsense\n', expect=2), 'line 2')
+    has(cli.run('group', 'reset', 'goff-g', '--topic', 'goff', '--to-offset', '99')[1], 'offsets 0 to 10')
+    has(cli.error('group', 'reset', 'goff-g', '--topic', 'goff:9', '--to-latest'), 'partitions 0 to 2')
+    has(cli.error('group', 'reset', 'goff-g', '--topic', 'gofff', '--to-latest'), 'did you mean "goff"')
+    has(cli.error('group', 'reset', 'goff-none', '--all-topics', '--to-latest'), 'no partition to reset')
+
+    cli.run('group', 'reset', 'goff-g', '--topic', 'goff', '--shift-by', '-4', '--execute')
+    [group] = cli.json('group', 'describe', 'goff-g')
+    same((group['state'], group['members'], group['lag']), ('Empty', [], 17))
+    same([p['lag'] for p in group['partitions']], [4, 4, 4, 5])
+    has(cli.text('group', 'describe', 'goff-g'), 'group goff-g: Empty, 0 members, lag 17', 'COMMITTED')
+    same(listed(cli)['goff-g']['members'], 0)
+    assert 'goff-g' in listed(cli, '--state', 'empty') and 'goff-g' not in listed(cli, '--state', 'Stable')
+    has(cli.text('group', 'list'), 'GROUP', 'goff-g')
+    has(cli.error('group', 'describe', 'goff-x'), 'did you mean "goff-g"')
+    same(complete(cli, 'strom group describe goff-'), ['goff-g'])
+
+    same(cli.json('group', 'delete', 'goff-g', '--topic', 'goff:0,1'), [{'group': 'goff-g', 'offsets_deleted': 2}])
+    same(committed(cli, 'goff-g'), {('goff', 2): 26, ('goff-b', 0): 0})
+    has(cli.text('group', 'delete', 'goff-g', '--topic', 'goff'), 'forgot 1 offset')
+    has(cli.error('group', 'delete', 'goff-g', '--topic', 'goff'), 'no offset for topic goff')
+    has(cli.text('group', 'delete', 'goff-g'), 'Deleted group goff-g')
+    has(cli.error('group', 'delete', 'goff-g'), 'GROUP_ID_NOT_FOUND (69)')
+    same(cli.json('group', 'delete', 'goff-g', '--if-exists'), [{'group': 'goff-g', 'deleted': False}])
+
+
+def test_group_of_deleted_topic(cli, _broker):
+    if not knows(cli, *GROUP_APIS):
+        return
+    cli.run('topic', 'create', 'gone-t')
+    cli.run('topic', 'create', 'gone-stays')
+    cli.run('group', 'reset', 'gone-g', '--topic', 'gone-t', '--topic', 'gone-stays', '--to-earliest', '--execute')
+    cli.run('topic', 'delete', 'gone-t')
+    # A broker may forget the offsets with the topic; what it tells must make sense.
+    [group] = cli.json('group', 'describe', 'gone-g')
+    for p in group['partitions']:
+        same((p['committed'], p['end_offset'], p['lag']), (0, None, None) if p['topic'] == 'gone-t' else (0, 0, 0))
+    same(group['partitions'][-1]['topic'] == 'gone-t' or len(group['partitions']) == 1, True)
+
+
+def test_group_watch(cli, _broker):
+    if not knows(cli, *GROUP_APIS):
+        return
+    cli.run('topic', 'create', 'watch-t')
+    cli.run('produce', 'watch-t', stdin=b'x\n' * 100)
+    cli.run('group', 'reset', 'watch-g', '--topic', 'watch-t', '--to-earliest', '--execute')
+    watcher = cli.start('group', 'describe', 'watch-g', '--watch=1', '--json', stdin=subprocess.DEVNULL)
+    first = json.loads(watcher.stdout.readline())
+    same((first['lag'], first['consumed_per_s'], first['zero_in_s']), (100, None, None))
+    cli.run('group', 'reset', 'watch-g', '--topic', 'watch-t', '--shift-by', '60', '--execute')
+    while (line := json.loads(watcher.stdout.readline()))['lag'] != 40:
+        pass
+    assert line['consumed_per_s'] > 0 and line['produced_per_s'] == 0 and line['zero_in_s'] > 0, line
+    same(line['partitions'][0]['committed'], 60)
+    watcher.send_signal(signal.SIGINT)
+    same((watcher.wait(TIMEOUT_S), watcher.stderr.read()), (0, b''))
+    watcher = cli.start('group', 'describe', 'watch-g', 'watch-later', '--watch', stdin=subprocess.DEVNULL)
+    has(watcher.stdout.readline().decode(), 'group watch-g: Empty')
+    watcher.send_signal(signal.SIGTERM)
+    rest = watcher.stdout.read().decode()
+    has(rest, 'zero in', 'ZERO IN', 'group watch-later: Dead')
+    assert '\x1b' not in rest
+    same(watcher.wait(TIMEOUT_S), 0)
+
+
+def raw_member(broker, group, metadata, assignment):
+    """Joins a group by hand with whatever bytes; returns the connection, which keeps the member alive."""
+    member = rawkafka.Connection(('127.0.0.1', broker.port))
+    body = rawkafka.string(group) + struct.pack('>ii', 30000, 30000) + rawkafka.string('') + \
+        rawkafka.string('consumer') + struct.pack('>i', 1) + rawkafka.string('range') + \
+        struct.pack('>i', len(metadata)) + metadata
+    answer = member.ask(rawkafka.request(11, 2, body))
+    error, generation = struct.unpack_from('>hi', answer, 8)
+    same(error, 0)
+    at = 14
+    texts = []
+    for _ in range(3):
+        size, = struct.unpack_from('>h', answer, at)
+        texts.append(answer[at + 2:at + 2 + size].decode())
+        at += 2 + size
+    member_id = texts[2]
+    body = rawkafka.string(group) + struct.pack('>i', generation) + rawkafka.string(member_id) + \
+        struct.pack('>i', 1) + rawkafka.string(member_id) + struct.pack('>i', len(assignment)) + assignment
+    same(struct.unpack_from('>h', member.ask(rawkafka.request(14, 1, body)), 8)[0], 0)
+    return member
+
+
+def test_group_hostile_members(cli, broker):
+    """A member may tell the others anything; describe shows what it can and says what it cannot. (No rotten count of
+    topics in a subscription: Apache Kafka 4.2 reads those, and then never answers the group.)"""
+    if not knows(cli, *GROUP_APIS):
+        return
+    topic = rawkafka.string('t')
+    for i, (metadata, assignment, is_opaque) in enumerate([
+            (b'', b'', False), (b'\xff', b'\xff\xff\xff', True),
+            (b'\0\0\0\0\0\0\0\0\0\0', b'\0\0\0\0\0\x09', True),
+            (b'\0\0\0\0\0\x01' + topic + b'\0\0\0\0',
+             b'\0\0\0\0\0\x01' + topic + b'\0\0\0\x03\0\0\0\x01\xff\xff\xff\xff\0\0\0\x02\0\0\0\0', False)]):
+        member = raw_member(broker, f'hostile-{i}', metadata, assignment)
+        [group] = cli.json('group', 'describe', f'hostile-{i}')
+        same((group['state'], [m['opaque'] for m in group['members']]), ('Stable', [is_opaque]))
+        has(cli.text('group', 'describe', f'hostile-{i}'), 'Stable, 1 member')
+        has(cli.text('group', 'describe', f'hostile-{i}', '--members'), '(not a consumer' if is_opaque else 'MEMBER')
+        has(cli.error('group', 'reset', f'hostile-{i}', '--topic', 'x', '--to-latest'), 'NON_EMPTY_GROUP (68)',
+            '1 member', 'stop its consumers')
+        has(cli.error('group', 'delete', f'hostile-{i}'), 'NON_EMPTY_GROUP (68)', 'stop its consumers')
+        member.close()
 
 
 # ---- records
@@ -668,15 +851,36 @@ def test_kcat(cli, broker):
             same(len({r['partition'] for r in got if r['key'] == key}), 1)
 
 
+class Other:
+    """A broker that somebody else started: --bootstrap."""
+
+    def __init__(self, bootstrap):
+        self.bootstrap = bootstrap
+        host, port = bootstrap.rsplit(':', 1)
+        self.port = int(port)
+        self.address = (host, self.port)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+    def alive(self):
+        socket.create_connection(self.address).close()
+        return True
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument('--strom', default=os.path.join(ROOT, 'build', 'src', 'server', 'strom'))
+    parser.add_argument('--bootstrap', help='test against this broker instead of an own one; names the tests then')
     parser.add_argument('names', nargs='*')
     options = parser.parse_args()
     tests = [(name, f) for name, f in globals().items() if name.startswith('test_') and
              (not options.names or any(n in name for n in options.names))]
     failed = []
-    with Broker(options.strom) as broker:
+    with Other(options.bootstrap) if options.bootstrap else Broker(options.strom) as broker:
         cli = Cli(os.path.abspath(options.strom), broker.bootstrap)
         for name, test in tests:
             begin = time.monotonic()

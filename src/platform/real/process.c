@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -41,6 +42,16 @@ enum process_signal process_signal_wait(void)
     } while (signal_number < 0 && errno == EINTR);
     ASSERT(signal_number > 0);
     return signal_number == SIGHUP ? PROCESS_RELOAD : PROCESS_STOP;
+}
+
+void process_signal_raise(void)
+{
+    ASSERT(kill(getpid(), SIGTERM) == 0);
+}
+
+_Noreturn void process_exit(int code)
+{
+    _exit(code);
 }
 
 int64_t process_rss_bytes(void)
@@ -96,6 +107,12 @@ static int stream_fd(enum process_stream stream)
 bool process_is_tty(enum process_stream stream)
 {
     return isatty(stream_fd(stream)) == 1;
+}
+
+int process_tty_rows(enum process_stream stream)
+{
+    struct winsize size;
+    return ioctl(stream_fd(stream), TIOCGWINSZ, &size) == 0 ? size.ws_row : 0;
 }
 
 enum err process_write(enum process_stream stream, struct str text, struct error *e)

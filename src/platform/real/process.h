@@ -13,6 +13,10 @@ void process_signals_block(void);
 enum process_signal { PROCESS_STOP, PROCESS_RELOAD }; // SIGTERM or SIGINT; SIGHUP
 // process_signal_wait blocks until one of the blocked signals comes.
 enum process_signal process_signal_wait(void);
+// process_signal_raise sends this process a SIGTERM, so that a thread in process_signal_wait comes back.
+void process_signal_raise(void);
+// process_exit ends the process at once: nothing is flushed, no thread is waited for.
+_Noreturn void process_exit(int code);
 
 int64_t process_rss_bytes(void); // resident memory; 0 where it cannot be read
 // process_fd_limit_raise lifts the soft limit of open files to the hard one and returns the limit.
@@ -24,6 +28,7 @@ struct str process_env_find(const char *name);
 
 enum process_stream { PROCESS_STDIN, PROCESS_STDOUT, PROCESS_STDERR };
 bool process_is_tty(enum process_stream stream);
+int process_tty_rows(enum process_stream stream); // lines of the terminal; 0 where there is none
 // process_write writes all of text. ERR_CLOSED: nobody reads it any more (a closed pipe); ERR_NO_SPACE;
 // ERR_IO.
 enum err process_write(enum process_stream stream, struct str text, struct error *e);
