@@ -11,6 +11,30 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum { ITEMS_MAX = 256, SNAPSHOT_HEAD_SIZE = 12, RECORD_HEAD_SIZE = 5, RECORD_END = 255 };
 
+// groups_walk: the walk over each group's offsets and the counts agree.
+static void groups_walk(const struct core *core)
+{
+    uint64_t total = 0;
+    for (uint32_t i = 0; i < core_group_count(core); i++) {
+        const struct group *group = core_group_at(core, i);
+        ASSERT(core_group_find(core, group_id(group)) == group);
+        struct uuid topic = {{0}};
+        int32_t partition = -1;
+        struct offset_view view;
+        uint32_t count = 0;
+        while (group_offset_next(group, topic, partition, &view)) {
+            topic = topic_id(view.topic);
+            partition = view.partition;
+            struct offset_view found;
+            ASSERT(group_offset_find(group, view.topic, partition, &found));
+            count++;
+        }
+        ASSERT(count == group_offset_count(group));
+        total += count;
+    }
+    ASSERT(total == core_offset_total(core));
+}
+
 // snapshot_round_trip hands a core over through a snapshot and compares.
 static void snapshot_round_trip(struct core *core)
 {
@@ -22,6 +46,7 @@ static void snapshot_round_trip(struct core *core)
     struct core *other = core_create();
     ASSERT(core_load(other, buf_bytes(&snapshot), NULL) == ERR_OK);
     ASSERT(core_state_hash(other) == core_state_hash(core));
+    groups_walk(other);
     core_destroy(other);
     buf_fini(&snapshot);
 }

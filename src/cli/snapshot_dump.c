@@ -16,6 +16,11 @@ enum {
     RECORD_TOPIC = 2,
     RECORD_PARTITION = 3,
     RECORD_PRODUCER = 4,
+    RECORD_GROUP = 5,
+    RECORD_OFFSETS = 6,
+    RECORD_QUOTA = 7,
+    OFFSETS_PER_PAGE = 256,
+    TEXT_NULL = 0xffff,
     RECORD_END = 255,
 };
 
@@ -176,6 +181,97 @@ static void dump_producer(struct dump *d, struct reader *r)
     }
 }
 
+// dump_text reads a text behind its length, and shows it unless it is null.
+static void dump_text(struct dump *d, const char *label, struct reader *r)
+{
+    uint16_t len = (uint16_t)reader_i16(r);
+    const uint8_t *at = len == TEXT_NULL ? NULL : reader_take(r, len);
+    if (at != NULL) {
+        buf_printf(&d->text, " %s=", label);
+        text_show((struct str){(const char *)at, len}, &d->text);
+    }
+}
+
+static void dump_blob_size(struct dump *d, const char *label, struct reader *r)
+{
+    uint32_t len = reader_u32(r);
+    reader_take(r, len);
+    buf_printf(&d->text, " %s=%u", label, len);
+}
+
+static void dump_group(struct dump *d, struct reader *r)
+{
+    buf_printf(&d->text, "GROUP");
+    dump_text(d, "group", r);
+    buf_printf(&d->text, " generation=%d", reader_i32(r));
+    int64_t empty_since_ms = reader_i64(r);
+    if (empty_since_ms != INT64_MAX && empty_since_ms != INT64_MIN) { // it has members; it never had any
+        buf_printf(&d->text, " empty_since_ms=%lld", (long long)empty_since_ms);
+    }
+    dump_text(d, "type", r);
+    dump_text(d, "protocol", r);
+    dump_text(d, "leader", r);
+    uint32_t count = reader_u32(r);
+    buf_printf(&d->text, " members=%u", count);
+    for (uint32_t i = 0; i < count && !r->failed; i++) {
+        line_end(d);
+        buf_printf(&d->text, "  member");
+        dump_text(d, "id", r);
+        dump_text(d, "instance", r);
+        dump_text(d, "client", r);
+        dump_text(d, "host", r);
+        buf_printf(&d->text, " session_ms=%d", reader_i32(r));
+        buf_printf(&d->text, " rebalance_ms=%d", reader_i32(r));
+        dump_blob_size(d, "subscription", r);
+        dump_blob_size(d, "assignment", r);
+    }
+}
+
+static void dump_offsets(struct dump *d, struct reader *r)
+{
+    buf_printf(&d->text, "OFFSETS");
+    dump_text(d, "group", r);
+    dump_uuid(d, r);
+    int64_t first = (int64_t)reader_i32(r) * OFFSETS_PER_PAGE;
+    uint16_t count = (uint16_t)reader_i16(r);
+    buf_printf(&d->text, " partitions=%lld.. count=%u", (long long)first, count);
+    for (uint16_t i = 0; i < count && !r->failed; i++) {
+        line_end(d);
+        buf_printf(&d->text, "  offset partition=%lld", (long long)first + (uint8_t)reader_i8(r));
+        buf_printf(&d->text, " offset=%lld", (long long)reader_i64(r));
+        buf_printf(&d->text, " epoch=%d", reader_i32(r));
+        buf_printf(&d->text, " commit_ms=%lld", (long long)reader_i64(r));
+        buf_printf(&d->text, " retention_ms=%lld", (long long)reader_i64(r));
+        dump_text(d, "metadata", r);
+    }
+}
+
+static void dump_quota(struct dump *d, struct reader *r)
+{
+    static const char *const types[] = {"user", "client-id", "ip"};
+    buf_printf(&d->text, "QUOTA");
+    int part_count = (uint8_t)reader_i8(r);
+    for (int i = 0; i < part_count && !r->failed; i++) {
+        uint8_t type = (uint8_t)reader_i8(r);
+        const char *label = type < sizeof types / sizeof *types ? types[type] : "unknown-type";
+        if (reader_left(r) >= 2 && load_be16(r->pos) == TEXT_NULL) {
+            buf_printf(&d->text, " %s=(default)", label);
+        }
+        dump_text(d, label, r);
+    }
+    buf_printf(&d->text, " revision=%lld", (long long)reader_i64(r));
+    int value_count = (uint8_t)reader_i8(r);
+    for (int i = 0; i < value_count && !r->failed; i++) {
+        struct str key = read_name(r);
+        uint64_t bits = (uint64_t)reader_i64(r);
+        double value;
+        memcpy(&value, &bits, sizeof value);
+        buf_u8(&d->text, ' ');
+        text_show(key, &d->text);
+        buf_printf(&d->text, "=%.17g", value);
+    }
+}
+
 static bool dump_record(struct dump *d, int kind, struct reader *r)
 {
     switch (kind) {
@@ -190,6 +286,15 @@ static bool dump_record(struct dump *d, int kind, struct reader *r)
         break;
     case RECORD_PRODUCER:
         dump_producer(d, r);
+        break;
+    case RECORD_GROUP:
+        dump_group(d, r);
+        break;
+    case RECORD_OFFSETS:
+        dump_offsets(d, r);
+        break;
+    case RECORD_QUOTA:
+        dump_quota(d, r);
         break;
     case RECORD_END:
         buf_printf(&d->text, "END records=%lld", (long long)reader_i64(r));
@@ -211,12 +316,13 @@ enum err snapshot_dump(struct bytes snapshot, void (*line)(void *arg, struct str
 {
     struct reader r = reader_init(snapshot);
     const uint8_t *magic = reader_take(&r, 8);
-    if (magic == NULL || memcmp(magic, "STROMSNP", 8) != 0) {
+    uint32_t version = reader_u32(&r);
+    if (r.failed || memcmp(magic, "STROMSNP", 8) != 0) {
         return FAIL(e, ERR_CORRUPT, "no snapshot: it does not begin with \"STROMSNP\"");
     }
     struct dump d = {.line = line, .arg = arg};
     buf_init(&d.text, LINE_BYTES_MAX);
-    buf_printf(&d.text, "snapshot version %u, %zu bytes", reader_u32(&r), snapshot.len);
+    buf_printf(&d.text, "snapshot version %u, %zu bytes", version, snapshot.len);
     line_end(&d);
     enum err err = ERR_OK;
     while (err == ERR_OK && reader_left(&r) > 0) {

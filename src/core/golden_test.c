@@ -67,7 +67,7 @@ static void story_make(struct item items[STORY_ITEMS])
 }
 
 // The same for the kinds of groups, offsets and quotas.
-enum { GROUPS_ITEMS = 22, GROUPS_BUNDLES = 7 };
+enum { GROUPS_ITEMS = 23, GROUPS_BUNDLES = 7 };
 static const uint32_t groups_ends[GROUPS_BUNDLES] = {4, 6, 10, 14, 17, 19, GROUPS_ITEMS};
 
 static void groups_story_make(struct item items[GROUPS_ITEMS])
@@ -82,6 +82,17 @@ static void groups_story_make(struct item items[GROUPS_ITEMS])
          {(const uint8_t *)"\0\1", 2},
          {(const uint8_t *)"a", 1}},
         {{"m-0", 3}, {NULL, 0}, {"app", 3}, {"", 0}, 6000, 60000, {NULL, 0}, {(const uint8_t *)"bb", 2}},
+    };
+    static struct item_member workers[] = {
+        {{"w-1", 3},
+         {"node-1", 6},
+         {"connect", 7},
+         {"/10.0.0.8", 9},
+         10000,
+         60000,
+         {(const uint8_t *)"\0\1\2", 3},
+         {(const uint8_t *)"w", 1}},
+        {{"w-0", 3}, {NULL, 0}, {"", 0}, {"", 0}, 0, 0, {NULL, 0}, {NULL, 0}},
     };
     static struct item_offset offsets[] = {
         {{{0x51, [15] = 1}}, 256, 77, 3, -1, {"note", 4}},
@@ -131,6 +142,9 @@ static void groups_story_make(struct item items[GROUPS_ITEMS])
     items[n++].quota_set = (struct item_quota_set){parts + 2, 1, 1, values, 0};
     items[n] = rig_kind(ITEM_QUOTA_SET);
     items[n++].quota_set = (struct item_quota_set){parts, 2, 1, values + 1, 1};
+    items[n] = rig_kind(ITEM_GROUP_SET);
+    items[n++].group_set =
+        (struct item_group_set){STR("tool"), 0, 2, STR("connect"), STR("v1"), STR("w-1"), workers, 2};
     assert_int_equal(n, GROUPS_ITEMS);
 }
 
@@ -299,6 +313,8 @@ static void golden_groups_v1_replay(void **state)
     assert_int_equal(group_offset_count(rig_group(&rig, "billing")), 2);
     assert_int_equal(rig_committed(&rig, "billing", 1, 256), 77);
     assert_int_equal(rig_committed(&rig, "tool", 1, 0), -1);
+    assert_int_equal(group_member_count(rig_group(&rig, "tool")), 2);
+    assert_true(str_equal(group_leader(rig_group(&rig, "tool")), STR("w-1")));
     assert_int_equal(rig_committed(&rig, "tool", 1, 256), 77);
     assert_int_equal(core_quota_count(rig.core), 1);
     struct quota_view view;
