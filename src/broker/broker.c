@@ -134,6 +134,7 @@ enum err broker_open(struct env *env, struct engine *engine, const struct broker
         broker_destroy(b);
         return err;
     }
+    groups_init(b);
     journal_waiters_reserve(b); // the snapshot may have been all there is
     *ret_broker = b;
     return ERR_OK;
@@ -148,6 +149,7 @@ void broker_destroy(struct broker *take_broker)
     ASSERT(b->port_count == 0);
     keeper_destroy(b->keeper);
     journal_fini(b);
+    coordinator_destroy(b->coordinator);
     tail_fini(&b->tail);
     segment_cache_destroy(b->segments);
     fetch_sessions_destroy(b->sessions);
@@ -262,6 +264,7 @@ enum err broker_start(struct broker *b, struct error *e)
     mutex_lock(&b->lock);
     b->is_started = true;
     mutex_unlock(&b->lock);
+    groups_start(b);
     journal_start(b);
     if (b->is_read_only) {
         return ERR_OK;
@@ -293,6 +296,7 @@ void broker_stop(struct broker *b)
     bool was_started = b->is_started;
     b->is_stopping = true;
     fetch_wake_all(b);
+    groups_stop(b);
     journal_unlock(b, NULL);
     if (was_started) {
         journal_stop(b);

@@ -11,6 +11,7 @@
 #include "codec/codec.h"
 #include "core/core.h"
 #include "engine/engine.h"
+#include "group/group.h"
 #include "record/check.h"
 #include "runtime/log.h"
 #include "runtime/loop.h"
@@ -79,6 +80,7 @@ struct submission { // private to broker/
     struct chunk *chunk;
     struct change_op *change;
     struct produce_op *produce;
+    struct group_submission *group;
     uint32_t payload_position;
     bool is_control;
     bool needs_sync;
@@ -298,6 +300,41 @@ enum err broker_plan_configs(struct broker *b, struct str topic_name, const stru
 // offset -1 = high watermark. ERR_OFFSET_OUT_OF_RANGE past it.
 enum err broker_plan_trim(struct broker *b, struct str topic_name, int32_t partition, int64_t offset,
                           struct item *ret_item, struct error *e);
+
+// ---- groups (group/group.h says what the fields mean)
+
+struct group_op {
+    struct broker_port *port;
+    void (*done)(struct group_op *op); // on the port's loop
+    struct task task;                  // private
+};
+struct group_join_op {
+    struct group_op op;
+    struct group_join join; // but call and fresh_id
+};
+struct group_sync_op {
+    struct group_op op;
+    struct group_sync sync; // but call
+};
+void broker_group_join(struct broker *b, struct group_join_op *op);
+void broker_group_sync(struct broker *b, struct group_sync_op *op);
+// The cancels: the client is gone. done is still called once, soon.
+void broker_group_join_cancel(struct broker *b, struct group_join_op *op);
+void broker_group_sync_cancel(struct broker *b, struct group_sync_op *op);
+enum err broker_group_heartbeat(struct broker_port *port, const struct group_member_name *name);
+enum err broker_group_leave(struct broker_port *port, struct str group_id, struct str member_id,
+                            struct str instance_id);
+// broker_group_commit_check says whether the member may commit now, and with which generation the item is to
+// be made: apply judges again.
+enum err broker_group_commit_check(struct broker_port *port, const struct group_member_name *name, bool is_v9,
+                                   int32_t *ret_generation);
+size_t broker_offset_metadata_max(const struct broker *b); // offset.metadata.max.bytes
+// broker_coordinator: for looking only, between broker_view_begin and broker_view_end.
+const struct coordinator *broker_coordinator(const struct broker *b);
+enum err broker_plan_group_delete(struct broker *b, struct str group_id, struct item *ret_item,
+                                  struct error *e);
+// broker_group_offsets_deletable: ERR_GROUP_ID_NOT_FOUND, ERR_NON_EMPTY_GROUP (KIP-496).
+enum err broker_group_offsets_deletable(struct broker *b, struct str group_id);
 
 // The health of the whole, for /health and `strom` alike.
 struct broker_status {

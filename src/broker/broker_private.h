@@ -113,6 +113,9 @@ struct broker {
 
     struct mutex lock; // the monitor: everything below
     struct core *core;
+    struct coordinator *coordinator;
+    size_t offset_metadata_max;
+    int64_t wal_sleeps_until_ms; // INT64_MAX = until it is woken; INT64_MIN while it is awake
     struct core_facts facts;
     struct submission *queue_first;
     struct submission *queue_last;
@@ -213,6 +216,14 @@ enum err batch_walk_read(struct batch_walk *w, struct chunk **ret_chunk, struct 
                          struct error *e);
 bool broker_is_damaged(const struct broker *b, const struct extent *extent); // the lock is held
 void broker_mark_damaged(struct broker *b, uint64_t object, int64_t position);
+
+// ---- groups.c (the lock is held but for init and start)
+void groups_init(struct broker *b);
+void groups_start(struct broker *b); // after replay
+void groups_stop(struct broker *b);
+bool groups_tick(struct broker *b);  // false: nothing was due
+void groups_sleep(struct broker *b); // the WAL thread waits for work, or for what is due next
+void groups_written(struct broker *b, struct group_submission *take_gs);
 
 // ---- plan_configs.c
 // plan_configs_is_noop: the planned set equals the stored one.

@@ -81,9 +81,11 @@ void journal_unlock(struct broker *b, struct broker_port *own)
     }
 }
 
-static void submission_finish(struct submission *s)
+static void submission_finish(struct broker *b, struct submission *s)
 {
-    if (s->produce != NULL) {
+    if (s->group != NULL) {
+        groups_written(b, s->group); // the submission is gone
+    } else if (s->produce != NULL) {
         if (--s->produce->pending == 0) {
             journal_complete(s->produce->port, &s->produce->task);
         }
@@ -177,7 +179,7 @@ static void seal_take(struct broker *b, struct seal *seal)
             // Retriable, as the refusal it follows from: with other brokers around, this one may only lag.
             *s->outcome = (struct outcome){.err = ERR_STORAGE, .base_offset = -1};
             tail_discard(&b->tail, s->chunk);
-            submission_finish(s);
+            submission_finish(b, s);
             continue;
         }
         seal_reserve(seal, seal->count + 1);
@@ -343,11 +345,14 @@ enum err journal_deliver(struct broker *b, const struct ordered *o, struct error
         for (uint32_t i = 0; i < own->count; i++) {
             *own->subs[i]->outcome = outcomes[i];
             chunk_unref(own->subs[i]->chunk);
-            submission_finish(own->subs[i]);
+            submission_finish(b, own->subs[i]);
         }
         awaiting_free(own);
     }
     cond_broadcast(&b->idle);
+    if (b->queue_first != NULL) {
+        cond_signal(&b->work); // a group's next write
+    }
     journal_unlock(b, NULL);
     mem_free(outcomes);
     return err;
@@ -367,10 +372,9 @@ static void seal_fail(struct broker *b, struct seal *seal, enum err err)
 
 static void seal_finish(struct broker *b, struct seal *seal)
 {
-    (void)b;
     for (uint32_t i = 0; i < seal->count; i++) {
         chunk_unref(seal->subs[i]->chunk);
-        submission_finish(seal->subs[i]);
+        submission_finish(b, seal->subs[i]);
     }
 }
 
@@ -498,8 +502,14 @@ static void wal_run(void *arg)
     struct broker *b = arg;
     mutex_lock(&b->lock);
     for (;;) {
-        while (!(b->queue_first != NULL && !b->is_ordering) && !(b->is_stopping && b->queue_first == NULL)) {
-            cond_wait(&b->work, &b->lock, CLOCK_NEVER);
+        if (groups_tick(b)) {
+            journal_unlock(b, NULL);
+            mutex_lock(&b->lock);
+            continue;
+        }
+        if (!(b->queue_first != NULL && !b->is_ordering) && !(b->is_stopping && b->queue_first == NULL)) {
+            groups_sleep(b);
+            continue;
         }
         if (b->queue_first == NULL) {
             break;
@@ -579,7 +589,13 @@ void journal_fini(struct broker *b)
     mem_free(seal->outcomes);
     buf_fini(&seal->meta);
     while (!list_is_empty(&b->awaiting)) {
-        awaiting_free(LIST_ENTRY(b->awaiting.next, struct awaiting, node));
+        struct awaiting *a = LIST_ENTRY(b->awaiting.next, struct awaiting, node);
+        for (uint32_t i = 0; i < a->count; i++) {
+            if (a->subs[i]->group != NULL) {
+                groups_written(b, a->subs[i]->group);
+            }
+        }
+        awaiting_free(a);
     }
 }
 

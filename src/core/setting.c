@@ -246,6 +246,8 @@ static const struct setting settings[] = {
              "Time between two looks for offsets that are over their retention.")
     ROW_INT("strom.group.bytes.max", NULL, STATIC, "4194304", 65536, 8388608, "bytes",
             "Subscriptions and assignments of one group's members together.")
+    ROW_LONG("strom.group.members.max", NULL, STATIC, "200000", 1, I64, "",
+             "Members of all groups together, with ids that were handed out and not used yet.")
     ROW_LONG("strom.groups.max", NULL, DYNAMIC, "10000", 1, I64, "", "Groups at once.")
     ROW_LONG("strom.group.offsets.max", NULL, DYNAMIC, "2000000", 1, I64, "",
              "Committed offsets of all groups together.")

@@ -177,6 +177,12 @@ void request_endpoint(struct request *rq, struct str *ret_host, int32_t *ret_por
     *ret_port = *ret_port != 0 ? *ret_port : (int32_t)port;
 }
 
+struct str request_client_host(struct request *rq)
+{
+    const struct ip_count *ip = rq->conn->ip;
+    return ip == NULL ? STR("/") : arena_printf(&rq->arena, "/%.*s", (int)ip->len, ip->text);
+}
+
 // ---- changes
 
 static void on_change(struct change_op *op)

@@ -59,6 +59,9 @@ void request_out_of_memory(struct request *rq);
 // request_endpoint tells where this broker is reachable for this client.
 void request_endpoint(struct request *rq, struct str *ret_host, int32_t *ret_port);
 
+// request_client_host is the client's address as Kafka writes it, "/127.0.0.1"; NULL ptr when out of memory.
+struct str request_client_host(struct request *rq);
+
 // request_change submits control items and calls done(rq) with the outcomes (request_new memory) when
 // applied.
 struct request_change {

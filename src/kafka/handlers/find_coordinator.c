@@ -1,19 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-// FindCoordinator (key 10): there are no groups and no transactions here yet, and clients are told so.
-// KIP-699. The code is UNSUPPORTED_VERSION because no client retries it: the Java consumer throws from poll,
-// kafka-python and kafkajs raise, librdkafka hands the application one error with our text and goes on
-// serving assigned partitions. COORDINATOR_NOT_AVAILABLE would have every one of them retry in silence until
-// its own timeout, or for ever.
+// FindCoordinator (key 10): this broker is the coordinator of every group. There are no transactions and no
+// share groups here yet, and clients are told so with UNSUPPORTED_VERSION, which none of them retries:
+// COORDINATOR_NOT_AVAILABLE would have every one of them ask again until its own timeout, or for ever.
+// KIP-699 (many keys, v4).
 #include "kafka/handlers/handlers.h"
 
 enum { KEY_GROUP = 0, KEY_TRANSACTION = 1, KEY_SHARE = 2, BATCH_VERSION_MIN = 4 };
 
-static enum err refuse(int8_t key_type, struct str *ret_text)
+static enum err find(int8_t key_type, struct str *ret_text)
 {
     switch (key_type) {
     case KEY_GROUP:
-        *ret_text = STR("Consumer groups are not served yet: assign partitions instead of subscribing.");
-        return ERR_UNSUPPORTED_VERSION;
+        *ret_text = (struct str){NULL, 0};
+        return ERR_OK;
     case KEY_TRANSACTION:
         *ret_text = STR("Transactions are not served yet: unset transactional.id.");
         return ERR_UNSUPPORTED_VERSION;
@@ -31,11 +30,19 @@ static void find_coordinator_handle(struct request *rq)
     const struct find_coordinator_request *in = rq->in;
     struct find_coordinator_response *out = rq->out;
     struct str text;
-    enum err err = refuse(in->key_type, &text);
+    enum err err = find(in->key_type, &text);
+    int32_t node_id = err == ERR_OK ? broker_node_id(rq->broker) : -1;
+    struct str host = STR("");
+    int32_t port = -1;
+    if (err == ERR_OK) {
+        request_endpoint(rq, &host, &port);
+    }
     if (rq->version < BATCH_VERSION_MIN) {
         out->error = err;
         out->error_message = text;
-        out->node_id = out->port = -1;
+        out->node_id = node_id;
+        out->host = host;
+        out->port = port;
         request_reply(rq);
         return;
     }
@@ -51,7 +58,9 @@ static void find_coordinator_handle(struct request *rq)
         coordinator->key = in->coordinator_keys[i];
         coordinator->error = err;
         coordinator->error_message = text;
-        coordinator->node_id = coordinator->port = -1;
+        coordinator->node_id = node_id;
+        coordinator->host = host;
+        coordinator->port = port;
     }
     request_reply(rq);
 }

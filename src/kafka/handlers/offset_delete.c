@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+// OffsetDelete (key 47): forget a group's positions of some partitions. Those of topics that its members
+// consume stay. KIP-496.
+#include "kafka/handlers/handlers.h"
+#include "kafka/topic_view.h"
+
+struct delete_state {
+    struct item *items;
+    uint32_t item_count;
+    enum err *errors; // per partition, in the order of the request
+    int32_t *item_of;
+};
+
+static enum err check_topic(struct request *rq, const struct offset_delete_request_topic *topic,
+                            struct topic_view *ret_view)
+{
+    const struct offset_delete_request *in = rq->in;
+    if (!topic_view_find(rq, topic->name, (struct uuid){{0}}, ret_view)) {
+        return ERR_UNKNOWN_PARTITION;
+    }
+    (void)broker_view_begin(rq->broker);
+    bool is_used = coordinator_is_subscribed(broker_coordinator(rq->broker), in->group_id, topic->name);
+    broker_view_end(rq->broker);
+    return is_used ? ERR_GROUP_SUBSCRIBED_TO_TOPIC : ERR_OK;
+}
+
+static struct item_offset_delete *item_for(struct delete_state *state, struct str group_id,
+                                           struct item_offset_name *names)
+{
+    struct item_offset_delete *last =
+        state->item_count == 0 ? NULL : &state->items[state->item_count - 1].offset_delete;
+    if (last != NULL && last->name_count < ITEM_OFFSET_ENTRIES_MAX) {
+        return last;
+    }
+    struct item *item = &state->items[state->item_count++];
+    *item = (struct item){.kind = ITEM_OFFSET_DELETE, .version = 1};
+    item->offset_delete = (struct item_offset_delete){
+        .group_id = group_id,
+        .expected_generation = -1,
+        .cutoff_ms = INT64_MAX,
+        .names = last == NULL ? names : last->names + last->name_count,
+    };
+    return &item->offset_delete;
+}
+
+static void gather(struct request *rq, struct delete_state *state, struct item_offset_name *names)
+{
+    const struct offset_delete_request *in = rq->in;
+    uint32_t at = 0;
+    for (int32_t t = 0; t < in->topics_count; t++) {
+        const struct offset_delete_request_topic *topic = &in->topics[t];
+        struct topic_view view = {0};
+        enum err err = check_topic(rq, topic, &view);
+        for (int32_t i = 0; i < topic->partitions_count; i++, at++) {
+            int32_t partition = topic->partitions[i].partition_index;
+            bool is_known = err != ERR_OK || (partition >= 0 && partition < view.partition_count);
+            state->errors[at] = is_known ? err : ERR_UNKNOWN_PARTITION;
+            if (state->errors[at] == ERR_OK) {
+                struct item_offset_delete *item = item_for(state, in->group_id, names);
+                item->names[item->name_count++] = (struct item_offset_name){view.id, partition};
+                state->item_of[at] = (int32_t)state->item_count - 1;
+            }
+        }
+    }
+}
+
+static void answer(struct request *rq, const struct delete_state *state, const struct outcome *outcomes)
+{
+    const struct offset_delete_request *in = rq->in;
+    struct offset_delete_response *out = rq->out;
+    out->topics = wire_array(&rq->arena, offset_delete_response_topic, (size_t)in->topics_count + 1);
+    uint32_t at = 0;
+    for (int32_t t = 0; t < in->topics_count && out->topics != NULL; t++) {
+        struct offset_delete_response_topic *topic = &out->topics[out->topics_count++];
+        int32_t count = in->topics[t].partitions_count;
+        topic->name = in->topics[t].name;
+        topic->partitions = wire_array(&rq->arena, offset_delete_response_partition, (size_t)count + 1);
+        for (int32_t i = 0; i < count && topic->partitions != NULL; i++, at++) {
+            struct offset_delete_response_partition *partition =
+                &topic->partitions[topic->partitions_count++];
+            partition->partition_index = in->topics[t].partitions[i].partition_index;
+            partition->error =
+                state->errors[at] != ERR_OK ? state->errors[at] : outcomes[state->item_of[at]].err;
+        }
+    }
+    request_reply(rq); // closes if the arena failed
+}
+
+static void on_deleted(struct request *rq, struct request_change *change)
+{
+    answer(rq, change->state, change->op.outcomes);
+}
+
+static void offset_delete_handle(struct request *rq)
+{
+    const struct offset_delete_request *in = rq->in;
+    struct offset_delete_response *out = rq->out;
+    out->error = in->group_id.len == 0 ? ERR_INVALID_GROUP_ID
+                                       : broker_group_offsets_deletable(rq->broker, in->group_id);
+    if (out->error != ERR_OK) {
+        request_reply(rq);
+        return;
+    }
+    size_t count = 0;
+    for (int32_t t = 0; t < in->topics_count; t++) {
+        count += (size_t)in->topics[t].partitions_count;
+    }
+    struct delete_state *state = request_new(rq, struct delete_state, 1);
+    struct item_offset_name *names = request_new(rq, struct item_offset_name, count + 1);
+    if (state != NULL) {
+        state->errors = request_new(rq, enum err, count + 1);
+        state->item_of = request_new(rq, int32_t, count + 1);
+        state->items = request_new(rq, struct item, count / ITEM_OFFSET_ENTRIES_MAX + 1);
+    }
+    if (rq->arena.failed) {
+        request_out_of_memory(rq);
+        return;
+    }
+    gather(rq, state, names);
+    (void)request_change_start(rq, state->items, state->item_count, state, on_deleted);
+}
+
+const struct api_handler offset_delete_handler = {.key = API_OFFSET_DELETE, .handle = offset_delete_handle};
