@@ -26,7 +26,6 @@ struct broker_options {
     uint32_t static_config_count;
     int32_t node_id;
     struct uuid cluster_id;
-    size_t frame_bytes_max;  // of all half-received and queued requests: the pool's limit
     size_t tail_cache_bytes; // at most half of the pool is used
     size_t segment_cache_bytes;
     struct tracer *tracer;   // may be NULL

@@ -197,12 +197,18 @@ static const struct setting settings[] = {
             "Fetch sessions at once; consumers without one send full requests.")
     ROW_LONG("min.incremental.fetch.session.eviction.ms", NULL, STATIC, "120000", 0, I32, "ms",
              "How long a fetch session is safe: unused for longer, it makes room for others.")
+    ROW_INT("max.connection.creation.rate", NULL, STATIC, "2147483647", 1, I32, "",
+            "New connections per second; more of them wait.")
     ROW_LONG("connections.max.idle.ms", NULL, STATIC, "600000", -1, I64, "ms",
              "How long a connection may be idle; -1 is for ever.")
     ROW_INT("num.network.threads", NULL, DYNAMIC, "0", 0, 1024, "",
             "Event loops that serve connections; 0 is one for each processor but one.")
     ROW_LONG("queued.max.request.bytes", NULL, STATIC, "-1", -1, I64, "bytes",
-             "Bytes of requests being received at once; -1 is a share of strom.memory.max.bytes.")
+             "Bytes of requests that came and are not answered; at the limit one frame at a time is read on. "
+             "-1 is a quarter of strom.memory.max.bytes.")
+    ROW_INT("quota.window.num", NULL, STATIC, "11", 2, 64, "",
+            "Windows over which the rates of quotas are taken.")
+    ROW_INT("quota.window.size.seconds", NULL, STATIC, "1", 1, 3600, "seconds", "Length of one of them.")
     ROW_INT("producer.id.expiration.ms", NULL, DYNAMIC, "86400000", 1, I32, "ms",
             "How long the sequence of an idle idempotent producer is remembered.")
 
@@ -256,6 +262,10 @@ static const struct setting settings[] = {
              "Pairs of partition and idempotent producer that are remembered; the longest idle go first.")
     ROW_LONG("strom.topics.max", NULL, DYNAMIC, "200000", 1, I64, "", "Topics at once.")
     ROW_LONG("strom.partitions.max", NULL, DYNAMIC, "200000", 1, I64, "", "Partitions of all topics at once.")
+    ROW_LONG("strom.first.request.max.bytes", NULL, STATIC, "4194304", 1024, I32, "bytes",
+             "The largest first request of a connection.")
+    ROW_LONG("strom.request.memory.max.bytes", NULL, STATIC, "268435456", 65536, I32, "bytes",
+             "Memory for working on one request, and for its answer without records.")
     ROW_INT("strom.connection.inflight.max", NULL, STATIC, "100", 1, 100000, "",
             "Requests of one connection that are worked on at once.")
     ROW_LONG("strom.connection.output.max.bytes", NULL, STATIC, "8388608", 65536, I64, "bytes",

@@ -5,6 +5,8 @@
 #include "base/mem.h"
 #include "kafka/front_private.h"
 
+static const int64_t NEVER_NS = 86400LL * 1000000000; // looked at again then
+
 static void connection_cancel(struct connection *conn)
 {
     LIST_EACH (node, &conn->requests) {
@@ -37,7 +39,7 @@ static void on_ready(struct loop_io *io, unsigned ready)
     connection_step(conn);
 }
 
-// next_check_ns: when this connection may have been idle, or slow with a frame, for too long.
+// next_check_ns: when this connection may have been idle, or slow, for too long.
 static int64_t next_check_ns(const struct connection *conn)
 {
     const struct kafka_options *options = &conn->front->options;
@@ -45,24 +47,55 @@ static int64_t next_check_ns(const struct connection *conn)
     if (!conn->is_first_done) {
         return conn->opened_ns + frame_limit_ns; // the first frame whole, however it trickles in
     }
-    if (conn->frame_ns != 0) {
-        return conn->active_ns + frame_limit_ns; // later ones: some progress
+    if (conn->has_turn) {
+        return conn->turn_end_ns;
     }
-    return conn->active_ns + options->idle_ms * 1000000;
+    if (conn->frame_ns != 0 || conn->resolved_bytes > 0) {
+        return conn->active_ns + frame_limit_ns; // later ones, and answers: some progress
+    }
+    int64_t idle_ns = options->idle_ms * 1000000;
+    return options->idle_ms < 0 ? loop_now_ns(conn->front->loop) + NEVER_NS : conn->active_ns + idle_ns;
+}
+
+// A client that takes its answer slowly is borne, unless others lack the memory that waits for it.
+static bool is_slow_reader(const struct connection *conn)
+{
+    const struct pool *pool = broker_pool(conn->front->broker);
+    return conn->resolved_bytes > 0 && pool_used_bytes(pool) > pool_limit_bytes(pool) / 4 * 3;
+}
+
+// is_over: at the time of its check, whether the connection has to go; *ret_is_slow: for the metrics.
+static bool is_over(struct connection *conn, bool *ret_is_slow)
+{
+    bool is_working = conn->request_count > 0;
+    *ret_is_slow = true;
+    if (conn->has_turn && queue_turn_renew(conn)) {
+        return false;
+    }
+    if (conn->resolved_bytes > 0 && conn->frame_ns == 0) {
+        return is_slow_reader(conn);
+    }
+    *ret_is_slow = conn->frame_ns != 0 || !conn->is_first_done;
+    if (is_working) {
+        queue_turn_end(conn);
+    }
+    return !is_working;
 }
 
 static void on_timer(struct timer *timer)
 {
     struct connection *conn =
         (struct connection *)(void *)((char *)timer - offsetof(struct connection, timer));
-    int64_t due_ns = next_check_ns(conn);
-    bool is_working = conn->request_count > 0;
-    if (due_ns <= loop_now_ns(conn->front->loop) && !is_working) {
+    struct kafka_front *front = conn->front;
+    bool is_slow = false;
+    if (next_check_ns(conn) <= loop_now_ns(front->loop) && is_over(conn, &is_slow)) {
+        metric_add(is_slow ? front->metric_slow : front->metric_idle, 1);
         connection_close(conn);
         return;
     }
-    int64_t soonest_ns = loop_now_ns(conn->front->loop) + 1000000000;
-    loop_timer_set(conn->front->loop, timer, due_ns > soonest_ns ? due_ns : soonest_ns);
+    int64_t due_ns = next_check_ns(conn);
+    int64_t soonest_ns = loop_now_ns(front->loop) + 1000000000;
+    loop_timer_set(front->loop, timer, due_ns > soonest_ns ? due_ns : soonest_ns);
 }
 
 void connection_open(struct kafka_front *front, struct sock *take_sock, struct ip_count *ip)
@@ -98,7 +131,11 @@ void connection_close(struct connection *conn)
         loop_timer_cancel(front->loop, &conn->timer);
         output_fini(conn);
         input_fini(conn);
-        front_ip_release(front, conn->ip);
+        queue_turn_end(conn);
+        queue_resume(conn);
+        list_remove(&conn->thirsty);
+        queue_remove(front, &conn->queued);
+        gate_leave(front->gate, conn->ip);
         connection_cancel(conn);
     }
     LIST_EACH_SAFE (node, after, &conn->requests) {
@@ -166,8 +203,8 @@ void connection_step(struct connection *conn)
     if (!conn->is_unplugged) {
         loop_io_set(conn->front->loop, &conn->io, interest);
     }
-    if (conn->frame_ns != 0) {
-        // A frame begun must be completed in time; the idle check alone would come too late.
+    if (conn->frame_ns != 0 || conn->resolved_bytes > 0) {
+        // A frame begun must be completed, an answer taken; the idle check alone would come too late.
         int64_t due_ns = next_check_ns(conn);
         if (conn->timer.node.key > due_ns) {
             loop_timer_set(conn->front->loop, &conn->timer, due_ns);

@@ -2,56 +2,18 @@
 // front.c - listeners, connection limits, and the end of each round, where connections send what was
 // completed.
 #include "base/assert.h"
-#include "base/hash.h"
 #include "base/mem.h"
 #include "kafka/front_private.h"
 
 enum { ACCEPTS_PER_ROUND = 64, ACCEPT_RETRY_NS = 100 * 1000000 };
 
-// ---- connections per address
-
-static struct ip_count *ip_take(struct kafka_front *front, struct sock *sock)
-{
-    char text[SOCK_NAME_SIZE];
-    struct str name = sock_peer_name(sock, text);
-    while (name.len > 0 && name.ptr[name.len - 1] != ':') {
-        name.len--; // without the port
-    }
-    uint64_t hash = hash64(bytes_of(name.ptr, name.len), 0);
-    struct map_node *node = map_first(&front->ips, hash);
-    for (; node != NULL; node = map_next(node)) {
-        struct ip_count *ip = MAP_ENTRY(node, struct ip_count, node);
-        if (ip->len == name.len && memcmp(ip->text, name.ptr, name.len) == 0) {
-            ip->count++;
-            return ip;
-        }
-    }
-    struct ip_count *ip = mem_zalloc(sizeof *ip);
-    memcpy(ip->text, name.ptr, name.len);
-    ip->len = name.len;
-    ip->count = 1;
-    map_insert(&front->ips, &ip->node, hash);
-    return ip;
-}
-
-void front_ip_release(struct kafka_front *front, struct ip_count *ip)
-{
-    if (--ip->count == 0) {
-        map_remove(&front->ips, &ip->node);
-        mem_free(ip);
-    }
-}
-
 // ---- accepting
 
-// front_adopt makes a connection of an accepted socket, within the limits.
-static void front_adopt(struct kafka_front *front, struct sock *sock)
+// front_adopt makes a connection of an accepted socket that was let in.
+static void front_adopt(struct kafka_front *front, struct sock *sock, struct ip_count *ip)
 {
-    struct ip_count *ip = ip_take(front, sock);
-    bool is_over = front->connection_count >= front->options.connections_max ||
-                   ip->count > front->options.connections_per_ip || front->is_stopping;
-    if (is_over) {
-        front_ip_release(front, ip);
+    if (front->is_stopping) {
+        gate_leave(front->gate, ip);
         sock_close(sock);
         return;
     }
@@ -63,26 +25,35 @@ struct hand_over {
     struct task task;
     struct kafka_front *front;
     struct sock *sock;
+    struct ip_count *ip;
 };
 
 static void on_hand_over(struct task *task)
 {
     struct hand_over *h = (struct hand_over *)(void *)((char *)task - offsetof(struct hand_over, task));
-    front_adopt(h->front, h->sock);
+    front_adopt(h->front, h->sock, h->ip);
     mem_free(h);
 }
 
 static void front_place(struct kafka_front *front, struct sock *sock)
 {
+    struct ip_count *ip = NULL;
+    enum gate_answer answer = gate_enter(front->gate, &front->options, sock, &ip);
+    if (answer != GATE_OPEN) {
+        metric_add(answer == GATE_FULL ? front->metric_full : front->metric_full_for_ip, 1);
+        sock_close(sock);
+        return;
+    }
     uint32_t turn = front->peer_count == 0 ? 0 : front->peer_turn++ % (front->peer_count + 1);
     if (turn == 0) {
-        front_adopt(front, sock);
+        front_adopt(front, sock, ip);
         return;
     }
     struct hand_over *h = mem_zalloc(sizeof *h);
     h->task.run = on_hand_over;
     h->front = front->peers[turn - 1];
     h->sock = sock;
+    h->ip = ip;
     loop_post(h->front->loop, &h->task);
 }
 
@@ -90,6 +61,17 @@ void kafka_front_share(struct kafka_front *front, struct kafka_front *peer)
 {
     ASSERT(front->peer_count < FRONT_PEERS_MAX);
     front->peers[front->peer_count++] = peer;
+    gate_unref(peer->gate);
+    peer->gate = gate_ref(front->gate);
+}
+
+// front_pause accepts nothing for a while.
+static void front_pause(struct kafka_front *front, int64_t pause_ns)
+{
+    for (struct listener *l = front->listeners; l != NULL; l = l->next) {
+        loop_io_set(front->loop, &l->io, 0);
+    }
+    loop_timer_set(front->loop, &front->accept_retry, loop_now_ns(front->loop) + pause_ns);
 }
 
 static void on_accept(struct loop_io *io, unsigned ready)
@@ -103,14 +85,18 @@ static void on_accept(struct loop_io *io, unsigned ready)
         enum err err = sock_accept(io->sock, &sock, &error);
         if (err == ERR_NO_MEMORY) {
             // Out of file descriptors: wait for connections to end instead of spinning on a ready listener.
-            loop_io_set(front->loop, io, 0);
-            loop_timer_set(front->loop, &front->accept_retry, loop_now_ns(front->loop) + ACCEPT_RETRY_NS);
+            front_pause(front, ACCEPT_RETRY_NS);
             return;
         }
         if (err != ERR_OK) {
             return;
         }
         front_place(front, sock);
+        int64_t pause_ns = gate_pause_ns(front->gate, &front->options, loop_now_ns(front->loop));
+        if (pause_ns > 0) {
+            front_pause(front, pause_ns); // the rest waits in the kernel's queue
+            return;
+        }
     }
 }
 
@@ -163,19 +149,6 @@ void front_flush_later(struct kafka_front *front)
     }
 }
 
-static void on_starved_retry(struct timer *timer)
-{
-    struct kafka_front *front =
-        (struct kafka_front *)(void *)((char *)timer - offsetof(struct kafka_front, starved_retry));
-    LIST_EACH_SAFE (node, after, &front->connections) {
-        struct connection *conn = LIST_ENTRY(node, struct connection, node);
-        if (conn->is_starved) {
-            conn->is_starved = false;
-            connection_mark(conn);
-        }
-    }
-}
-
 // A client that does not read its answers cannot keep the server from stopping.
 static void on_stop_grace(struct timer *timer)
 {
@@ -183,13 +156,6 @@ static void on_stop_grace(struct timer *timer)
         (struct kafka_front *)(void *)((char *)timer - offsetof(struct kafka_front, stop_grace));
     LIST_EACH_SAFE (node, after, &front->connections) {
         connection_close(LIST_ENTRY(node, struct connection, node));
-    }
-}
-
-void front_starved(struct kafka_front *front)
-{
-    if (front->starved_retry.node.index == 0) {
-        loop_timer_set(front->loop, &front->starved_retry, loop_now_ns(front->loop) + STARVED_RETRY_NS);
     }
 }
 
@@ -206,17 +172,31 @@ struct kafka_front *kafka_front_create(struct broker *broker, struct broker_port
     front->options = *options;
     front->flush.run = on_flush;
     front->accept_retry.fire = on_accept_retry;
-    front->starved_retry.fire = on_starved_retry;
+    front->starved_retry.fire = queue_on_retry;
     front->stop_grace.fire = on_stop_grace;
     list_init(&front->connections);
     list_init(&front->dirty);
-    map_init(&front->ips);
+    list_init(&front->starved[FRAME_SMALL]);
+    list_init(&front->starved[FRAME_LARGE]);
+    list_init(&front->thirsty);
+    front->gate = gate_create(rng_u64(broker_env(broker)->rng));
     front->metric_connections = metrics_gauge(m, "kafka_server_socket_server_metrics_connection_count", NULL,
                                               "Open Kafka connections");
     front->metric_requests =
         metrics_counter(m, "kafka_network_requestmetrics_requests_total", NULL, "Kafka requests received");
     front->metric_bad = metrics_counter(m, "strom_kafka_malformed_requests_total", NULL,
                                         "Frames that made their connection be closed");
+    front->metric_queued =
+        metrics_gauge(m, "kafka_network_socketserver_memorypoolused", NULL,
+                      "Bytes of requests that came, whole or in part, and are not answered");
+    const char *refused = "strom_kafka_refused_connections_total";
+    const char *refused_help = "Connections that were closed at once, by the limit that they met";
+    front->metric_full = metrics_counter(m, refused, "limit=\"max.connections\"", refused_help);
+    front->metric_full_for_ip = metrics_counter(m, refused, "limit=\"max.connections.per.ip\"", refused_help);
+    const char *ended = "strom_kafka_ended_connections_total";
+    const char *ended_help = "Connections that the broker closed for being idle, or slow with a request";
+    front->metric_idle = metrics_counter(m, ended, "reason=\"idle\"", ended_help);
+    front->metric_slow = metrics_counter(m, ended, "reason=\"slow\"", ended_help);
     return front;
 }
 
@@ -250,7 +230,7 @@ void kafka_front_destroy(struct kafka_front *take_front)
     }
     ASSERT(take_front->connection_count == 0);
     loop_timer_cancel(take_front->loop, &take_front->starved_retry);
-    map_fini(&take_front->ips);
+    gate_unref(take_front->gate);
     mem_free(take_front);
 }
 

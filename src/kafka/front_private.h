@@ -3,7 +3,7 @@
 #ifndef KAFKA_FRONT_PRIVATE_H
 #define KAFKA_FRONT_PRIVATE_H
 
-#include "base/map.h"
+#include "kafka/gate.h"
 #include "kafka/request.h"
 
 enum {
@@ -15,10 +15,7 @@ enum {
     FRAME_GROW_MIN = 64 * 1024,   // a big frame's memory grows with the bytes that came, never with its claim
     REQUEST_ARENA_FACTOR = 8,     // cap of a request's arena: this many times its frame ...
     REQUEST_ARENA_MIN = 64 << 20, // ... but at least this: small requests can have large answers (Metadata)
-    REQUEST_ARENA_MAX = 256 << 20,
-    RESPONSE_BYTES_MAX = 256 << 20, // encoded bytes of one answer, without external records
     FRONT_PEERS_MAX = 31,
-    STARVED_RETRY_NS = 20 * 1000000,
     STOP_GRACE_MS = 5000, // when stopping, for clients to read their answers
     CONNECTION_MAGIC = 0x6b636f6e,
 };
@@ -31,13 +28,6 @@ struct out_piece {
     size_t len;
     struct request *ends;       // the request whose answer ends with this piece
     struct fetch_slice *unpins; // the slice that ends with this piece
-};
-
-struct ip_count {
-    struct map_node node;
-    uint32_t count;
-    size_t len;
-    char text[SOCK_NAME_SIZE];
 };
 
 struct connection {
@@ -63,17 +53,23 @@ struct connection {
     bool is_read_closed; // no more requests come; what came whole is still answered
     bool is_hung;        // the peer has stopped sending, or is gone: its last bytes are not read yet
     bool is_unplugged;   // the peer is gone altogether: the poller no longer watches the socket
-    bool is_starved;
+    bool is_starved;     // waits for room in the queue or the pool, in the front's list
+    struct list starved;
+    struct queued queued; // read, and not yet of a request
+    bool has_turn;        // may read on although the queue is full
+    int64_t turn_end_ns;
+    size_t turn_bytes; // read in it
     // requests being worked on or answered, in order
     struct list requests;
     uint32_t request_count;
     // output
-    struct out_piece pieces[OUT_PIECES_MAX];
+    struct out_piece *pieces; // OUT_PIECES_MAX, while there are any
     uint32_t piece_head;
     uint32_t piece_count;
     size_t piece_sent; // of the head piece
     size_t resolved_bytes;
     size_t answered_bytes; // of answers that are not fully sent
+    struct list thirsty;   // in the front's list while the pool has no memory for its answer
     bool is_closing;
     bool is_parsing;
 };
@@ -95,7 +91,9 @@ struct kafka_front {
     struct list dirty;
     struct task flush;
     bool is_flush_deferred;
-    struct map ips; // per front: with several, max.connections.per.ip holds for each
+    struct gate *gate;
+    struct list starved[FRAME_CLASSES]; // connections, the one whose frame began first at the front
+    struct list thirsty;
     struct kafka_front *peers[FRONT_PEERS_MAX];
     uint32_t peer_count;
     uint32_t peer_turn;
@@ -108,6 +106,11 @@ struct kafka_front {
     struct metric *metric_connections;
     struct metric *metric_requests;
     struct metric *metric_bad;
+    struct metric *metric_queued;
+    struct metric *metric_full; // connections refused
+    struct metric *metric_full_for_ip;
+    struct metric *metric_idle; // connections ended
+    struct metric *metric_slow;
 };
 
 // connection.c
@@ -116,10 +119,29 @@ void connection_close(struct connection *conn);
 // connection_mark has the front look at the connection at the end of the round: flush, then parse on.
 void connection_mark(struct connection *conn);
 void connection_step(struct connection *conn);
+// queue.c
+// queue_add counts bytes that were read, queue_take hands a frame's on to its request, queue_remove counts
+// out what is answered or dropped.
+void queue_add(struct connection *conn, size_t bytes);
+struct queued queue_take(struct connection *conn, size_t bytes);
+void queue_remove(struct kafka_front *front, struct queued *queued);
+// queue_may_read: there is room for more of this connection's frame, or it has the turn.
+bool queue_may_read(struct connection *conn);
+// queue_turn_renew: false: it had the turn for a whole period and did not use it.
+bool queue_turn_renew(struct connection *conn);
+void queue_turn_end(struct connection *conn); // no-op without the turn
+// queue_starve has the connection wait until there is room; queue_resume ends that.
+void queue_starve(struct connection *conn);
+void queue_resume(struct connection *conn);
+// queue_thirst has the connection step again when the pool may have memory for its answer.
+void queue_thirst(struct connection *conn);
+void queue_on_retry(struct timer *timer);
 // input.c
 bool input_read(struct connection *conn);  // false: the connection is to be closed
 bool input_parse(struct connection *conn); // likewise
 bool input_has_frame(const struct connection *conn);
+// input_frame_total: the size of the frame at the front, length included; 0 while its length is not here.
+size_t input_frame_total(const struct connection *conn);
 void input_fini(struct connection *conn);
 // output.c
 bool output_flush(struct connection *conn); // false: the connection is to be closed
@@ -127,13 +149,11 @@ bool output_is_empty(const struct connection *conn);
 void output_fini(struct connection *conn);
 // request.c
 // request_start decodes and dispatches a frame (without its length) that lies in chunk; false = close.
-bool request_start(struct connection *conn, struct chunk *chunk, struct bytes frame);
+bool request_start(struct connection *conn, struct chunk *chunk, struct bytes frame, struct queued queued);
 void request_destroy(struct request *rq);
 // front.c
-void front_ip_release(struct kafka_front *front, struct ip_count *ip);
 // front_flush_later has the front look at its dirty connections, and whether it has stopped, at the end of
 // the round.
 void front_flush_later(struct kafka_front *front);
-void front_starved(struct kafka_front *front);
 
 #endif

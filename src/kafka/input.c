@@ -18,8 +18,7 @@ static const uint8_t *input_bytes(const struct connection *conn)
     return conn->in != NULL ? conn->in->ptr + conn->in_start : conn->partial;
 }
 
-// The whole size of the frame at the front, length included; 0 while its length is not here.
-static size_t frame_total(const struct connection *conn)
+size_t input_frame_total(const struct connection *conn)
 {
     if (input_left(conn) < LENGTH_SIZE) {
         return 0;
@@ -29,14 +28,14 @@ static size_t frame_total(const struct connection *conn)
 
 bool input_has_frame(const struct connection *conn)
 {
-    size_t total = frame_total(conn);
+    size_t total = input_frame_total(conn);
     return total != 0 && input_left(conn) >= total;
 }
 
 static size_t wanted_chunk(const struct connection *conn)
 {
     size_t left = input_left(conn);
-    size_t total = frame_total(conn);
+    size_t total = input_frame_total(conn);
     size_t want = conn->read_hint;
     if (total > want) {
         size_t grown = 2 * left > FRAME_GROW_MIN ? 2 * left : FRAME_GROW_MIN;
@@ -54,7 +53,7 @@ static bool input_room(struct connection *conn)
         if (conn->in_start == conn->in_end && is_ours) {
             conn->in_start = conn->in_end = 0;
         }
-        size_t total = frame_total(conn);
+        size_t total = input_frame_total(conn);
         bool fits = conn->in_end < conn->in->cap && (total == 0 || conn->in_start + total <= conn->in->cap);
         bool grows = total > conn->in->cap && conn->in_end < conn->in->cap;
         if (fits || grows) {
@@ -90,7 +89,7 @@ void input_fini(struct connection *conn)
 static void input_rest(struct connection *conn)
 {
     size_t left = input_left(conn);
-    if (conn->in == NULL || left > PARTIAL_KEEP_MAX || frame_total(conn) > conn->in->cap) {
+    if (conn->in == NULL || left > PARTIAL_KEEP_MAX || input_frame_total(conn) > conn->in->cap) {
         return;
     }
     uint8_t *partial = left == 0 ? NULL : mem_alloc(left);
@@ -105,9 +104,8 @@ static void input_rest(struct connection *conn)
 bool input_read(struct connection *conn)
 {
     for (int round = 0; round < 4; round++) {
-        if (!input_room(conn)) {
-            conn->is_starved = true;
-            front_starved(conn->front);
+        if (!queue_may_read(conn) || !input_room(conn)) {
+            queue_starve(conn);
             return true;
         }
         size_t room = conn->in->cap - conn->in_end;
@@ -123,6 +121,7 @@ bool input_read(struct connection *conn)
         }
         conn->active_ns = loop_now_ns(conn->front->loop);
         conn->in_end += got;
+        queue_add(conn, got);
         if (got == room && conn->read_hint < READ_CHUNK_MAX) {
             conn->read_hint *= 2;
         }
@@ -147,12 +146,19 @@ static bool may_start(const struct connection *conn, int16_t api_key)
     return last->header.api_key == api_key && last->handler != NULL && last->handler->overlaps;
 }
 
+// A stranger's first request may be less large: clients begin with ApiVersions or Metadata.
+static size_t frame_max(const struct connection *conn)
+{
+    const struct kafka_options *options = &conn->front->options;
+    bool is_first = !conn->is_first_done && options->first_frame_bytes_max < options->frame_bytes_max;
+    return is_first ? options->first_frame_bytes_max : options->frame_bytes_max;
+}
+
 bool input_parse(struct connection *conn)
 {
     while (!conn->is_closing) {
-        size_t total = frame_total(conn);
-        if (total != 0 &&
-            (total == LENGTH_SIZE || total - LENGTH_SIZE > conn->front->options.frame_bytes_max)) {
+        size_t total = input_frame_total(conn);
+        if (total != 0 && (total == LENGTH_SIZE || total - LENGTH_SIZE > frame_max(conn))) {
             metric_add(conn->front->metric_bad, 1);
             return false; // kafka.md 5.7: oversized or negative: close
         }
@@ -173,8 +179,7 @@ bool input_parse(struct connection *conn)
             break;
         }
         if (conn->in == NULL && !input_room(conn)) { // a whole small frame waited in partial
-            conn->is_starved = true;
-            front_starved(conn->front);
+            queue_starve(conn);
             break;
         }
         at = input_bytes(conn);
@@ -184,7 +189,9 @@ bool input_parse(struct connection *conn)
             conn->read_hint = total;
         }
         conn->in_start += total;
-        if (!request_start(conn, conn->in, bytes_of(at + LENGTH_SIZE, total - LENGTH_SIZE))) {
+        queue_turn_end(conn);
+        const struct bytes frame = bytes_of(at + LENGTH_SIZE, total - LENGTH_SIZE);
+        if (!request_start(conn, conn->in, frame, queue_take(conn, total))) {
             metric_add(conn->front->metric_bad, 1);
             return false;
         }

@@ -3,6 +3,7 @@
 // slices of stored batches cut in; slices are resolved piece by piece as the socket takes them, so a slow
 // reader pins objects and at most OUT_RESOLVED_MAX bytes of memory.
 #include "base/assert.h"
+#include "base/mem.h"
 #include "base/plant.h"
 #include "kafka/front_private.h"
 
@@ -14,6 +15,9 @@ bool output_is_empty(const struct connection *conn)
 static struct out_piece *piece_push(struct connection *conn)
 {
     ASSERT(conn->piece_count < OUT_PIECES_MAX);
+    if (conn->pieces == NULL) {
+        conn->pieces = mem_array(OUT_PIECES_MAX, sizeof *conn->pieces);
+    }
     struct out_piece *piece = &conn->pieces[(conn->piece_head + conn->piece_count++) % OUT_PIECES_MAX];
     *piece = (struct out_piece){0};
     return piece;
@@ -38,22 +42,37 @@ static void piece_pop(struct connection *conn)
     }
 }
 
+// output_rest gives the pieces' memory back: an idle connection costs its struct.
+static void output_rest(struct connection *conn)
+{
+    if (conn->piece_count == 0) {
+        mem_free(conn->pieces);
+        conn->pieces = NULL;
+    }
+}
+
 void output_fini(struct connection *conn)
 {
     while (conn->piece_count > 0) {
         piece_pop(conn);
     }
+    output_rest(conn);
 }
 
 // next_slice_piece queues the next piece of the record slices at the request's current cut; *ret_more: there
-// is more of this cut to come.
-static bool next_slice_piece(struct connection *conn, struct request *rq, bool *ret_more)
+// is more of this cut to come; *ret_stop: there is no memory for it now.
+static bool next_slice_piece(struct connection *conn, struct request *rq, bool *ret_more, bool *ret_stop)
 {
     struct fetch_part *part = rq->cuts.items[rq->cut_index].external;
     struct fetch_slice *slice = &part->slices[rq->slice_index];
     struct fetch_piece resolved;
     struct error error = {0};
     enum err err = broker_slice_next(conn->front->broker, slice, &resolved, &error);
+    if (err == ERR_NO_MEMORY) {
+        queue_thirst(conn);
+        *ret_stop = true;
+        return true;
+    }
     if (err != ERR_OK) {
         trace(broker_tracer(conn->front->broker), TRACE_WARN, "a fetch answer was cut off: %s", error.text);
         return false;
@@ -100,8 +119,12 @@ static bool output_fill(struct connection *conn)
         bool at_cut = rq->cut_index < rq->cuts.count && rq->cuts.items[rq->cut_index].position == rq->sent;
         if (at_cut) {
             bool has_more = false;
-            if (!next_slice_piece(conn, rq, &has_more)) {
+            bool must_stop = false;
+            if (!next_slice_piece(conn, rq, &has_more, &must_stop)) {
                 return false;
+            }
+            if (must_stop) {
+                break;
             }
             if (!has_more) {
                 rq->cut_index++;
@@ -178,6 +201,7 @@ bool output_flush(struct connection *conn)
             return false;
         }
         if (conn->piece_count == 0) {
+            output_rest(conn);
             return true;
         }
         size_t asked = 0;

@@ -6,11 +6,11 @@
 #include "base/mem.h"
 #include "kafka/front_private.h"
 
-static size_t arena_cap(size_t frame_size)
+static size_t arena_cap(const struct kafka_options *options, size_t frame_size)
 {
     size_t cap = frame_size * REQUEST_ARENA_FACTOR;
     cap = cap < REQUEST_ARENA_MIN ? REQUEST_ARENA_MIN : cap;
-    return cap > REQUEST_ARENA_MAX ? REQUEST_ARENA_MAX : cap;
+    return cap > options->request_memory_max ? options->request_memory_max : cap;
 }
 
 static struct request *request_create(struct connection *conn, struct chunk *chunk, size_t frame_size)
@@ -23,13 +23,14 @@ static struct request *request_create(struct connection *conn, struct chunk *chu
     rq->options = &conn->front->options;
     rq->chunk = chunk;
     chunk_ref(chunk);
-    arena_init(&rq->arena, arena_cap(frame_size));
-    buf_init(&rq->response, RESPONSE_BYTES_MAX);
+    arena_init(&rq->arena, arena_cap(rq->options, frame_size));
+    buf_init(&rq->response, rq->options->request_memory_max);
     return rq;
 }
 
 void request_destroy(struct request *rq)
 {
+    queue_remove(rq->front, &rq->queued);
     if (rq->release != NULL) {
         rq->release(rq);
     }
@@ -75,9 +76,10 @@ static bool request_decode(struct request *rq, struct reader *reader)
     return err == ERR_OK;
 }
 
-bool request_start(struct connection *conn, struct chunk *chunk, struct bytes frame)
+bool request_start(struct connection *conn, struct chunk *chunk, struct bytes frame, struct queued queued)
 {
     struct request *rq = request_create(conn, chunk, frame.len);
+    rq->queued = queued;
     struct reader reader = reader_init(frame);
     bool is_fine = wire_request_header_decode(&reader, &rq->header) == ERR_OK;
     rq->handler = is_fine ? handler_find(rq->header.api_key) : NULL;
@@ -108,6 +110,7 @@ static void request_done(struct request *rq)
 {
     ASSERT(!rq->is_done);
     rq->is_done = true;
+    queue_remove(rq->front, &rq->queued);
     connection_mark(rq->conn);
 }
 

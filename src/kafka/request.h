@@ -4,6 +4,7 @@
 #ifndef KAFKA_REQUEST_H
 #define KAFKA_REQUEST_H
 
+#include "kafka/gate.h"
 #include "kafka/kafka.h"
 #include "wire/messages.h"
 #include "wire/wire.h"
@@ -21,10 +22,11 @@ struct request {
     const struct api_handler *handler;
     struct wire_request_header header;
     int16_t version;
-    struct chunk *chunk; // holds the frame: in's views point into it
-    struct arena arena;  // lives until the answer is encoded; with `release`, until it is sent
-    void *in;            // struct <api>_request
-    void *out;           // struct <api>_response at defaults
+    struct chunk *chunk;  // holds the frame: in's views point into it
+    struct arena arena;   // lives until the answer is encoded; with `release`, until it is sent
+    void *in;             // struct <api>_request
+    void *out;            // struct <api>_response at defaults
+    struct queued queued; // its frame, until it is answered
     bool is_done;
     bool has_no_answer; // acks=0
     bool closes;        // close the connection instead of answering

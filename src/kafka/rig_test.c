@@ -41,6 +41,11 @@ void rig_init(struct rig *rig)
     assert_non_null(mkdtemp(rig->dir));
     rig->options = (struct kafka_options){
         .frame_bytes_max = RIG_FRAME_MAX,
+        .first_frame_bytes_max = RIG_FRAME_MAX,
+        .request_memory_max = 256 << 20,
+        .queued_bytes_max = RIG_POOL,
+        .connection_rate_max = INT32_MAX,
+        .rate = {11, 1000000000},
         .connections_max = 1000,
         .connections_per_ip = 1000,
         .idle_ms = 600000,
@@ -51,6 +56,7 @@ void rig_init(struct rig *rig)
         .auto_create_topics = true,
     };
     rig->loop_count = 1;
+    rig->pool_bytes = RIG_POOL;
     rig_set(rig, "delete.topic.enable", "true");
     rig_set(rig, "log.retention.check.interval.ms", "100");
     rig_set(rig, "num.partitions", "2");
@@ -93,14 +99,13 @@ static void rig_open_broker(struct rig *rig)
     check(real_env_open(str_from_c(rig->dir), &rig->env, &e), &e);
     check(engine_local_open(rig->env, &engine_options, &rig->engine, &e), &e);
     rig->metrics = metrics_create();
-    rig->pool = pool_create(rig->env, RIG_POOL, 4 << 20);
+    rig->pool = pool_create(rig->env, rig->pool_bytes, 4 << 20);
     rig->tracer = tracer_create(rig->env, TRACE_INFO, write_line, NULL);
     const struct broker_options options = {
         .static_configs = rig->configs,
         .static_config_count = rig->config_count,
         .node_id = 1,
         .cluster_id = engine_local_cluster_id(rig->engine),
-        .frame_bytes_max = RIG_POOL,
         .tail_cache_bytes = 2 << 20,
         .segment_cache_bytes = 1 << 20,
         .tracer = rig->tracer,
@@ -181,12 +186,19 @@ void rig_fini(struct rig *rig)
 
 void client_open(struct client *c, const struct rig *rig)
 {
+    client_open_from(c, rig, 1);
+}
+
+void client_open_from(struct client *c, const struct rig *rig, uint8_t host)
+{
     *c = (struct client){.correlation = 100};
     arena_init(&c->arena, 512 << 20);
     c->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     struct sockaddr_in to = {.sin_family = AF_INET,
                              .sin_port = htons((uint16_t)rig->listen_port),
                              .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    struct sockaddr_in from = {.sin_family = AF_INET, .sin_addr = {htonl((127u << 24) + host)}};
+    assert_int_equal(bind(c->fd, (struct sockaddr *)&from, sizeof from), 0);
     assert_int_equal(connect(c->fd, (struct sockaddr *)&to, sizeof to), 0);
     int one = 1;
     assert_int_equal(setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one), 0);

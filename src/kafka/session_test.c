@@ -348,6 +348,24 @@ static void idle_partitions_stay_silent(void **state)
     close_session(id);
 }
 
+// The memory of a fetch of thousands of partitions is not kept for as long as it asks.
+static void large_fetches_do_not_wait_long(void **state)
+{
+    (void)state;
+    enum { PARTITIONS = 2001 };
+    topic_make(&c, "huge", PARTITIONS, NULL, NULL);
+    struct want *wants = mem_array(PARTITIONS, sizeof *wants);
+    for (int32_t p = 0; p < PARTITIONS; p++) {
+        wants[p] = (struct want){.topic = "huge", .partition = p};
+    }
+    struct fetch_request *in = ask(&c, 0, -1, wants, PARTITIONS);
+    mem_free(wants);
+    in->max_wait_ms = LONG_MS;
+    const struct fetch_response *out = client_call(&c, API_FETCH, NAME_VERSION, in); // after 5 s
+    assert_int_equal(out->error, ERR_OK);
+    assert_int_equal(out->topics[0].partitions_count, PARTITIONS);
+}
+
 // ---- hostile
 
 // Two connections, on two loops, play the same session.
@@ -483,6 +501,7 @@ int main(void)
         TEST(kafka_05_23_topic_ids_in_a_session),
         TEST(no_partition_starves),
         TEST(idle_partitions_stay_silent),
+        TEST(large_fetches_do_not_wait_long),
         TEST(one_session_on_two_connections),
         TEST(connection_gone_while_fetching),
         TEST(sessions_that_grow),

@@ -41,6 +41,7 @@ struct rig {
     struct kafka_options options;
     struct item_config configs[RIG_CONFIGS_MAX]; // by rig_set
     uint32_t config_count;
+    size_t pool_bytes;
     uint32_t loop_count; // connections go to them in turn
     int listen_port;
 };
@@ -57,6 +58,8 @@ struct client {
     struct arena arena;  // requests, answers and batches; until client_close
 };
 void client_open(struct client *c, const struct rig *rig);
+// client_open_from connects from 127.0.0.`host`.
+void client_open_from(struct client *c, const struct rig *rig, uint8_t host);
 void client_close(struct client *c);
 void client_send_bytes(struct client *c, const void *data, size_t len);
 // client_frame encodes a request with its length.

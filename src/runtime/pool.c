@@ -170,12 +170,12 @@ void chunk_unref(struct chunk *chunk)
     ASSERT(used >= cap);
 }
 
-size_t pool_used_bytes(struct pool *pool)
+size_t pool_used_bytes(const struct pool *pool)
 {
     return __atomic_load_n(&pool->used_bytes, __ATOMIC_ACQUIRE);
 }
 
-size_t pool_limit_bytes(struct pool *pool)
+size_t pool_limit_bytes(const struct pool *pool)
 {
     return pool->limit_bytes;
 }

@@ -25,7 +25,7 @@ void pool_destroy(struct pool *take_pool);
 struct chunk *chunk_get(struct pool *pool, size_t size);
 void chunk_ref(struct chunk *chunk);
 void chunk_unref(struct chunk *chunk); // NULL is a no-op; the last one returns it
-size_t pool_used_bytes(struct pool *pool);
-size_t pool_limit_bytes(struct pool *pool);
+size_t pool_used_bytes(const struct pool *pool);
+size_t pool_limit_bytes(const struct pool *pool);
 
 #endif

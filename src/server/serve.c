@@ -94,7 +94,6 @@ static enum err open_broker(struct server *s, struct uuid cluster_id, struct err
         .static_config_count = s->config->count,
         .node_id = (int32_t)config_i64(s->config, STR("node.id")),
         .cluster_id = cluster_id,
-        .frame_bytes_max = size_of(s->config, STR("queued.max.request.bytes")),
         .tail_cache_bytes = size_of(s->config, STR("strom.tail.cache.bytes")),
         .segment_cache_bytes = size_of(s->config, STR("strom.segment.cache.bytes")),
         .tracer = s->tracer,
@@ -119,8 +118,15 @@ static bool next_listener(struct str *list, struct str *ret)
 static enum err kafka_options_fill(struct server *s, struct kafka_options *o, struct error *e)
 {
     const struct config *c = s->config;
+    int64_t queued = config_i64(c, STR("queued.max.request.bytes"));
     *o = (struct kafka_options){
         .frame_bytes_max = size_of(c, STR("socket.request.max.bytes")),
+        .first_frame_bytes_max = size_of(c, STR("strom.first.request.max.bytes")),
+        .request_memory_max = size_of(c, STR("strom.request.memory.max.bytes")),
+        .queued_bytes_max = queued < 0 ? size_of(c, STR("strom.memory.max.bytes")) / 4 : (size_t)queued,
+        .connection_rate_max = (int32_t)config_i64(c, STR("max.connection.creation.rate")),
+        .rate = {.window_count = (uint32_t)config_i64(c, STR("quota.window.num")),
+                 .window_ns = config_i64(c, STR("quota.window.size.seconds")) * 1000000000},
         .connections_max = (uint32_t)config_i64(c, STR("max.connections")),
         .connections_per_ip = (uint32_t)config_i64(c, STR("max.connections.per.ip")),
         .idle_ms = config_i64(c, STR("connections.max.idle.ms")),

@@ -14,6 +14,7 @@ import struct
 import sys
 import threading
 import time
+import urllib.request
 import zlib
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'support'))
@@ -25,6 +26,9 @@ MEMORY_GROWTH_MAX = 300 << 20  # over everything: the caps of the broker, not th
 CLOSE_WITHIN_S = 5
 PATIENCE_S = 2  # the longest that the healthy client may wait for an answer
 IDLE_CONNECTIONS = 10_000
+QUEUE_BYTES = 64 << 20  # queued.max.request.bytes of the broker under attack
+FRAME_BYTES = 16 << 20  # socket.request.max.bytes
+SESSION_SLOTS = 50
 TOPIC = 'hostile'
 
 
@@ -94,15 +98,16 @@ class Enemy:
 
     def attack_frame_sizes(self):
         """2 GiB, negative, zero and just over the limit."""
-        for size in (0x7fffffff, -1, -0x80000000, 0, 1, 7, 104857601):
+        for size in (0x7fffffff, -1, -0x80000000, 0, 1, 7, FRAME_BYTES + 1):
             self.must_close(struct.pack('>i', size) + b'\0\x12\0\0\0\0\0\1'[:max(0, min(size, 8))], f'frame of {size}')
 
     def attack_claims_without_bytes(self):
-        """300 connections claim 90 MB each and send 100 bytes: nobody reserves 27 GB for them."""
+        """300 connections claim 16 MB each and send 100 bytes: nobody reserves 5 GB for them."""
         before = self.broker.rss_bytes()
         connections = [self.connect() for _ in range(300)]
         for c in connections:
-            c.send(struct.pack('>i', 90_000_000) + struct.pack('>hhi', PRODUCE, 7, 1) + b'\0' * 92)
+            c.ask(request(API_VERSIONS, 0, b''))  # the first request may not be that large
+            c.send(struct.pack('>i', FRAME_BYTES) + struct.pack('>hhi', PRODUCE, 7, 1) + b'\0' * 92)
         time.sleep(0.5)  # let it read
         grown = self.broker.rss_bytes() - before
         for c in connections:
@@ -119,6 +124,91 @@ class Enemy:
                 pass  # closed for lack of memory: its right
         for c in connections:
             c.close()
+
+    def attack_first_frames(self):
+        """The first request of a stranger that claims to be large."""
+        for size in (FRAME_BYTES, (4 << 20) + 1):
+            self.must_close(struct.pack('>i', size) + bytes(100), f'first frame of {size}')
+
+    def attack_full_queue(self):
+        """300 connections send 1.5 MiB of a 3 MiB frame, 450 MiB in all, and stop; a friend sends a whole one."""
+        before = self.broker.rss_bytes()
+        head = struct.pack('>i', 3 << 20) + struct.pack('>hhi', PRODUCE, 7, 1)
+        connections = [self.connect() for _ in range(300)]
+        for c in connections:
+            c.ask(request(API_VERSIONS, 0, b''))
+            c.socket.setblocking(False)
+            try:
+                c.socket.send(head + bytes(3 << 19))
+            except OSError:
+                pass
+        grown = self.broker.rss_bytes() - before
+        check(grown < 3 * QUEUE_BYTES, f'memory grew by {grown >> 20} MiB')
+        deadline = time.monotonic() + 40
+        while True:  # it may be ended itself, for waiting as long as they do; then it tries again, as clients do
+            with self.connect(timeout=30) as c:
+                try:
+                    c.ask(request(API_VERSIONS, 0, b''))
+                    check(produce_error(c.ask(produce('no-such-topic', bytes(3 << 20)))) == 3, 'wrong answer')
+                    break
+                except OSError:
+                    check(time.monotonic() < deadline, 'large requests are no longer served')
+        for c in connections:
+            c.close()
+
+    # ---- fetch sessions
+
+    def fetch(self, session, epoch, partitions, first=0, wait_ms=0, forgotten=()):
+        """Fetch v7; partitions that mostly do not exist."""
+        body = struct.pack('>iiiibii', -1, wait_ms, 1, 1 << 20, 0, session, epoch)
+        body += struct.pack('>i', 1) + string(TOPIC) + struct.pack('>i', partitions)
+        body += b''.join(struct.pack('>iqqi', first + p, 0, -1, 1 << 20) for p in range(partitions))
+        body += struct.pack('>i', 1) + string(TOPIC) + struct.pack('>i', len(forgotten))
+        return request(FETCH, 7, body + b''.join(struct.pack('>i', p) for p in forgotten))
+
+    def session_of(self, answer):
+        """(error, session id) of a Fetch v7 answer."""
+        return struct.unpack('>hi', answer[8:14])
+
+    def metric(self, name):
+        with urllib.request.urlopen(self.broker.http + '/metrics', timeout=5) as response:
+            for line in response.read().decode().splitlines():
+                if line.startswith(name + ' '):
+                    return float(line.split()[1])
+        raise Failure(f'no metric {name}')
+
+    def attack_session_hoarders(self):
+        """Sessions of 20,000 partitions that do not exist, again and again, and never used."""
+        before = self.broker.rss_bytes()
+        for _ in range(100):
+            with self.connect() as c:
+                error, _ = self.session_of(c.ask(self.fetch(0, 0, 20_000)))
+                check(error == 0, f'error {error}')
+        sessions = self.metric('kafka_server_fetchsessioncache_numincrementalfetchsessions')
+        check(0 < sessions <= SESSION_SLOTS, f'{sessions} sessions')
+        partitions = self.metric('kafka_server_fetchsessioncache_numincrementalfetchpartitionscached')
+        check(partitions < 400_000, f'{partitions} partitions in sessions')  # of 2 million, in 32 MiB
+        grown = self.broker.rss_bytes() - before
+        check(grown < 128 << 20, f'memory grew by {grown >> 20} MiB')
+
+    def attack_session_games(self):
+        """Epochs and ids by chance, on many connections at once, some of them waiting."""
+        connections = [self.connect() for _ in range(20)]
+        session = 0
+        for _ in range(2000):
+            c = self.random.choice(connections)
+            epoch = self.random.choice((-2, -1, 0, 1, 1, 2, 2, 3, 4, 0x7fffffff, -0x80000000))
+            asked = self.random.choice((session, session, 0, self.random.randrange(1 << 31)))
+            partitions = self.random.choice((0, 1, 5))
+            error, made = self.session_of(c.ask(self.fetch(asked, epoch, partitions, self.random.randrange(10),
+                                                           forgotten=range(self.random.choice((0, 3, 20))))))
+            check(error in (0, 70, 71), f'error {error}')
+            session = made or session
+        for c in connections:  # all of them wait in one session, or are refused; then they go
+            c.send(self.fetch(session, self.random.randrange(1, 5), 0, wait_ms=60_000))
+            c.close()
+        with self.connect() as c:
+            check(self.session_of(c.ask(self.fetch(session, -1, 0)))[0] == 0, 'cannot close the session')
 
     def attack_one_byte_at_a_time(self):
         """A valid request in single bytes is a valid request."""
@@ -388,7 +478,9 @@ def main():
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))  # the broker inherits it
     if hard < IDLE_CONNECTIONS + 200:
         print(f'# only {hard} files may be open here: {IDLE_CONNECTIONS} connections will not fit', flush=True)
-    broker = Broker(options.broker)
+    broker = Broker(options.broker, settings={
+        'queued.max.request.bytes': QUEUE_BYTES, 'socket.request.max.bytes': FRAME_BYTES,
+        'max.incremental.fetch.session.cache.slots': SESSION_SLOTS})
     failed = 0
     try:
         broker.start()

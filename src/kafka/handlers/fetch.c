@@ -5,7 +5,11 @@
 #include "broker/fetch_session.h"
 #include "kafka/handlers/handlers.h"
 
-enum { TOPIC_ID_VERSION_MIN = 13 };
+enum {
+    TOPIC_ID_VERSION_MIN = 13,
+    LARGE_PARTS = 2000, // a fetch of more, and without a session, does not hold its memory for long:
+    LARGE_WAIT_MS_MAX = 5000,
+};
 
 struct fetch_state {
     struct fetch_op op;
@@ -259,16 +263,18 @@ static void fetch_handle(struct request *rq)
         request_reply(rq);
         return;
     }
+    bool is_large = state->session == NULL && count > LARGE_PARTS;
     int32_t bytes_max =
         in->max_bytes < rq->options->fetch_bytes_max ? in->max_bytes : rq->options->fetch_bytes_max;
-    state->op = (struct fetch_op){.port = rq->port,
-                                  .parts = parts,
-                                  .part_count = count,
-                                  .wait_ms_max = in->max_wait_ms,
-                                  .bytes_min = in->min_bytes,
-                                  .bytes_max = bytes_max < 0 ? 0 : bytes_max,
-                                  .is_read_committed = in->isolation_level == 1,
-                                  .done = on_fetched};
+    state->op = (struct fetch_op){
+        .port = rq->port,
+        .parts = parts,
+        .part_count = count,
+        .wait_ms_max = is_large && in->max_wait_ms > LARGE_WAIT_MS_MAX ? LARGE_WAIT_MS_MAX : in->max_wait_ms,
+        .bytes_min = in->min_bytes,
+        .bytes_max = bytes_max < 0 ? 0 : bytes_max,
+        .is_read_committed = in->isolation_level == 1,
+        .done = on_fetched};
     rq->state = state;
     rq->release = fetch_release;
     rq->cancel = fetch_cancel;

@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: Apache-2.0
+// queue.c - how many bytes of requests may wait inside, over all fronts (queued.max.request.bytes). A byte
+// counts from the moment it was read until its request is answered.
+//
+// Small frames have a quarter of the queue to themselves: however many large ones are held back, a heartbeat
+// gets through. Of the large ones all wait once their part is full, but for one connection of the whole
+// broker: who has the turn reads on, beyond the limit by one frame, so that one after the other is completed,
+// in the order in which they began. Who has the turn and does not send is closed, which frees what it holds.
+#include "base/assert.h"
+#include "kafka/front_private.h"
+
+enum {
+    SMALL_FRAME_MAX = 64 * 1024,
+    TURN_MS = 3000,
+    TURN_BYTES_MIN = 1 << 20, // what a connection must send to keep its turn for another period
+    RESUMED_PER_TICK = 64,    // of each class
+    RETRY_NS = 20 * 1000000,
+};
+
+// ---- counting
+
+static enum frame_class class_of(const struct connection *conn)
+{
+    return input_frame_total(conn) <= SMALL_FRAME_MAX ? FRAME_SMALL : FRAME_LARGE;
+}
+
+static size_t queued_in(const struct kafka_front *front, enum frame_class class)
+{
+    return __atomic_load_n(&front->gate->queued_bytes[class], __ATOMIC_RELAXED);
+}
+
+static size_t limit_of(const struct kafka_front *front, enum frame_class class)
+{
+    size_t quarter = front->options.queued_bytes_max / 4;
+    return class == FRAME_SMALL ? quarter : 3 * quarter;
+}
+
+void queue_add(struct connection *conn, size_t bytes)
+{
+    enum frame_class class = class_of(conn);
+    conn->queued.bytes[class] += bytes;
+    conn->turn_bytes += bytes;
+    __atomic_fetch_add(&conn->front->gate->queued_bytes[class], bytes, __ATOMIC_RELAXED);
+    metric_add(conn->front->metric_queued, (int64_t)bytes);
+}
+
+struct queued queue_take(struct connection *conn, size_t bytes)
+{
+    // The first bytes of a large frame were counted as small, before its length was known.
+    enum frame_class class = bytes <= SMALL_FRAME_MAX ? FRAME_SMALL : FRAME_LARGE;
+    enum frame_class other = class == FRAME_SMALL ? FRAME_LARGE : FRAME_SMALL;
+    struct queued taken;
+    taken.bytes[class] = conn->queued.bytes[class] < bytes ? conn->queued.bytes[class] : bytes;
+    taken.bytes[other] = bytes - taken.bytes[class];
+    ASSERT(taken.bytes[other] <= conn->queued.bytes[other]);
+    conn->queued.bytes[class] -= taken.bytes[class];
+    conn->queued.bytes[other] -= taken.bytes[other];
+    return taken;
+}
+
+void queue_remove(struct kafka_front *front, struct queued *queued)
+{
+    for (int class = 0; class < FRAME_CLASSES; class ++) {
+        size_t bytes = queued->bytes[class];
+        size_t before = __atomic_fetch_sub(&front->gate->queued_bytes[class], bytes, __ATOMIC_RELAXED);
+        ASSERT(before >= bytes);
+        metric_add(front->metric_queued, -(int64_t)bytes);
+        queued->bytes[class] = 0;
+    }
+}
+
+// ---- the turn
+
+static bool turn_take(struct connection *conn)
+{
+    struct connection *nobody = NULL;
+    if (!__atomic_compare_exchange_n(&conn->front->gate->turn, &nobody, conn, false, __ATOMIC_ACQ_REL,
+                                     __ATOMIC_RELAXED)) {
+        return false;
+    }
+    struct loop *loop = conn->front->loop;
+    conn->has_turn = true;
+    conn->turn_bytes = 0;
+    conn->turn_end_ns = loop_now_ns(loop) + TURN_MS * (int64_t)1000000;
+    loop_timer_set(loop, &conn->timer, conn->turn_end_ns);
+    return true;
+}
+
+void queue_turn_end(struct connection *conn)
+{
+    if (!conn->has_turn) {
+        return;
+    }
+    struct kafka_front *front = conn->front;
+    conn->has_turn = false;
+    __atomic_store_n(&front->gate->turn, NULL, __ATOMIC_RELEASE);
+    if (!list_is_empty(&front->starved[FRAME_LARGE])) {
+        loop_timer_set(front->loop, &front->starved_retry, loop_now_ns(front->loop)); // the next one
+    }
+}
+
+bool queue_turn_renew(struct connection *conn)
+{
+    if (conn->turn_bytes < TURN_BYTES_MIN) {
+        return false;
+    }
+    conn->turn_bytes = 0;
+    conn->turn_end_ns = loop_now_ns(conn->front->loop) + TURN_MS * (int64_t)1000000;
+    return true;
+}
+
+bool queue_may_read(struct connection *conn)
+{
+    const struct kafka_front *front = conn->front;
+    enum frame_class class = class_of(conn);
+    size_t limit = limit_of(front, class);
+    size_t queued = queued_in(front, class);
+    if (queued < limit || class == FRAME_SMALL) {
+        return queued < limit;
+    }
+    if (conn->has_turn) {
+        return true;
+    }
+    const struct list *starved = &front->starved[FRAME_LARGE];
+    bool is_oldest = list_is_empty(starved) || starved->next == &conn->starved;
+    // Room for one frame is kept beyond the limit: it must be free.
+    return is_oldest && queued < limit + front->options.frame_bytes_max && turn_take(conn);
+}
+
+// ---- waiting
+
+static void retry_later(struct kafka_front *front)
+{
+    if (front->starved_retry.node.index == 0) {
+        loop_timer_set(front->loop, &front->starved_retry, loop_now_ns(front->loop) + RETRY_NS);
+    }
+}
+
+void queue_starve(struct connection *conn)
+{
+    struct list *starved = &conn->front->starved[class_of(conn)];
+    conn->is_starved = true;
+    list_remove(&conn->starved);
+    // By the age of the frame that waits; one whose frame has not begun goes last.
+    struct list *at = starved->prev;
+    while (at != starved && conn->frame_ns != 0) {
+        const struct connection *other = LIST_ENTRY(at, struct connection, starved);
+        if (other->frame_ns != 0 && other->frame_ns <= conn->frame_ns) {
+            break;
+        }
+        at = at->prev;
+    }
+    list_push_front(at, &conn->starved);
+    retry_later(conn->front);
+}
+
+void queue_resume(struct connection *conn)
+{
+    conn->is_starved = false;
+    list_remove(&conn->starved);
+}
+
+void queue_thirst(struct connection *conn)
+{
+    if (!list_is_linked(&conn->thirsty)) {
+        list_push_back(&conn->front->thirsty, &conn->thirsty);
+    }
+    retry_later(conn->front);
+}
+
+void queue_on_retry(struct timer *timer)
+{
+    struct kafka_front *front =
+        (struct kafka_front *)(void *)((char *)timer - offsetof(struct kafka_front, starved_retry));
+    for (int class = 0; class < FRAME_CLASSES; class ++) {
+        for (int i = 0; i < RESUMED_PER_TICK && !list_is_empty(&front->starved[class]); i++) {
+            struct connection *conn = LIST_ENTRY(front->starved[class].next, struct connection, starved);
+            if (!queue_may_read(conn)) {
+                break;
+            }
+            queue_resume(conn);
+            connection_mark(conn);
+        }
+    }
+    struct list *node;
+    while ((node = list_pop_front(&front->thirsty)) != NULL) {
+        connection_mark(LIST_ENTRY(node, struct connection, thirsty));
+    }
+    if (!list_is_empty(&front->starved[FRAME_SMALL]) || !list_is_empty(&front->starved[FRAME_LARGE])) {
+        retry_later(front);
+    }
+}
