@@ -6,7 +6,7 @@ import re
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
-from member import SETTINGS, start, stopped, tell
+from member import SETTINGS, Owned, start, stopped, tell
 
 ASSIGNORS = {'range': 'range', 'roundrobin': 'roundrobin', 'cooperative': 'cooperative-sticky'}
 COMMIT_RECORDS = 50
@@ -31,6 +31,7 @@ class Member:
         logger.propagate = False
         logger.addHandler(self.generation)
         self.consumer = Consumer(self.config(), logger=logger)
+        self.owned = Owned()
         self.pending = {}  # (topic, partition): next offset
 
     def config(self):
@@ -70,7 +71,7 @@ class Member:
                 tell('records', rows=[[topic, partition, offset, message.value().decode()]])
                 self.pending[topic, partition] = offset + 1
             else:
-                tell('fenced' if error.code() == KafkaError._FENCED else 'notice', text=str(error))
+                tell_error(error)
 
     def commit(self):
         """What was delivered; synchronously, so that nothing is on its way when partitions are handed over."""
@@ -83,18 +84,28 @@ class Member:
             tell('committed', offsets=offsets)
         except KafkaException as e:
             tell('refused', text=str(e.args[0]))
+            tell_error(e.args[0])
 
     def on_assign(self, _consumer, partitions):
-        tell('assigned', partitions=[[p.topic, p.partition] for p in partitions], generation=self.generation.number)
+        self.owned.assign(pairs(partitions), self.generation.number)
 
     def on_revoke(self, _consumer, partitions):
         if not IS_AUTO:
             self.commit()
-        tell('revoked', partitions=[[p.topic, p.partition] for p in partitions])
+        self.owned.revoke(pairs(partitions))
 
     def on_lost(self, _consumer, partitions):
         self.pending = {}
-        tell('revoked', lost=True, partitions=[[p.topic, p.partition] for p in partitions])
+        self.owned.revoke(pairs(partitions), lost=True)
+
+
+def tell_error(error):
+    is_fenced = error.code() in (KafkaError.FENCED_INSTANCE_ID, KafkaError._FATAL)
+    tell('fenced' if is_fenced else 'notice', text=str(error))
+
+
+def pairs(partitions):
+    return [(p.topic, p.partition) for p in partitions]
 
 
 if __name__ == '__main__':

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A group member with kafka-crab-js 5.0.0 (a recent librdkafka through Rust).
 import { createRequire } from 'node:module'
-import { IS_AUTO, SETTINGS, start, stopped, tell } from './member.mjs'
+import { IS_AUTO, Owned, SETTINGS, start, stopped, tell } from './member.mjs'
 
 const { KafkaClientConfig } = createRequire(import.meta.url)('kafka-crab-js')
 
@@ -24,12 +24,14 @@ const consumer = client.createConsumer({
     ...(SETTINGS.instance && { 'group.instance.id': SETTINGS.instance })
   }
 })
+const owned = new Owned()
 consumer.onEvents((error, event) => {
   if (error) return tell('notice', { text: String(error) })
   if (event.name !== 'PreRebalance') return
   const { action, tpl } = event.payload
   const partitions = tpl.flatMap(t => t.partitionOffset.map(p => [t.topic, p.partition]))
-  if (partitions.length > 0) tell(action === 'assign' ? 'assigned' : 'revoked', { partitions })
+  if (action === 'assign') owned.assign(partitions)
+  else owned.revoke(partitions)
 })
 
 start()
@@ -63,9 +65,8 @@ async function commit (message) {
 }
 
 async function leave () {
-  const partitions = consumer.assignment().flatMap(t => t.partitionOffset.map(p => [t.topic, p.partition]))
   await consumer.disconnect()
-  tell('revoked', { partitions })
+  owned.revoke()
   tell('left')
   process.exit(0)
 }

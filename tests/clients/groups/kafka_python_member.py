@@ -7,7 +7,7 @@ from kafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
 from kafka.errors import KafkaError
 from kafka.structs import OffsetAndMetadata, TopicPartition
 
-from member import SETTINGS, start, stopped, tell
+from member import SETTINGS, Owned, start, stopped, tell
 
 ASSIGNORS = {'range': RangePartitionAssignor, 'roundrobin': RoundRobinPartitionAssignor}
 IS_AUTO = SETTINGS['commit'] == 'auto'
@@ -15,6 +15,7 @@ IS_AUTO = SETTINGS['commit'] == 'auto'
 
 class Member(ConsumerRebalanceListener):
     def __init__(self):
+        self.owned = Owned()
         self.pending = {}  # (topic, partition): next offset
         self.consumer = KafkaConsumer(
             bootstrap_servers=SETTINGS['bootstrap'], group_id=SETTINGS['group'], client_id=SETTINGS['name'],
@@ -35,9 +36,8 @@ class Member(ConsumerRebalanceListener):
                 self.pending.update({(topic, partition): offset + 1 for topic, partition, offset, _ in rows})
                 if not IS_AUTO:
                     self.commit()
-        owned = self.consumer.assignment()
         self.consumer.close(autocommit=IS_AUTO)
-        self.tell_revoked(owned)
+        self.owned.revoke(self.owned.partitions)
         tell('left')
 
     def commit(self):
@@ -49,19 +49,14 @@ class Member(ConsumerRebalanceListener):
         except KafkaError as e:
             tell('refused', text=repr(e))
 
-    def tell_revoked(self, partitions):
-        if partitions:
-            tell('revoked', partitions=[list(p) for p in partitions])
-
     def on_partitions_revoked(self, revoked):
         if self.pending and not IS_AUTO:
             self.commit()
-        self.tell_revoked(revoked)
+        self.owned.revoke(revoked)
 
     def on_partitions_assigned(self, assigned):
         generation = self.consumer._coordinator.generation()  # it has no public name
-        tell('assigned', partitions=[list(p) for p in assigned],
-             generation=generation.generation_id if generation else None)
+        self.owned.assign(assigned, generation.generation_id if generation else None)
 
 
 if __name__ == '__main__':

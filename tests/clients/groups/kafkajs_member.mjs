@@ -39,7 +39,6 @@ async function eachBatch ({ batch, isRunning, isStale }) {
 
 consumer.on('consumer.rebalancing', () => owned.revoke())
 consumer.on('consumer.group_join', ({ payload }) => {
-  owned.revoke(true) // it was thrown out, and says so only now
   owned.assign(Object.entries(payload.memberAssignment).flatMap(([t, ps]) => ps.map(p => [t, p])))
 })
 consumer.on('consumer.crash', ({ payload }) => {

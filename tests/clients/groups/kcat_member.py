@@ -7,12 +7,13 @@ import signal
 import subprocess
 import threading
 
-from member import SETTINGS, start, stopped, tell
+from member import SETTINGS, Owned, start, stopped, tell
 
 ASSIGNORS = {'range': 'range', 'roundrobin': 'roundrobin', 'cooperative': 'cooperative-sticky'}
 REBALANCED = re.compile(r'% Group \S+ rebalanced(?: \(memberid [^)]*\))?: (?:incremental )?(assign|revoke)[^:]*:(.*)')
 GENERATION = re.compile(r'JoinGroup response: GenerationId (\d+)')
 PARTITION = re.compile(r'(\S+) \[(\d+)\]')
+owned = Owned()
 
 
 def command():
@@ -57,7 +58,10 @@ def told(line, generation):
     found = REBALANCED.match(line)
     if found:
         partitions = [[topic, int(number)] for topic, number in PARTITION.findall(found.group(2))]
-        tell(found.group(1).rstrip('e') + 'ed', partitions=partitions, generation=generation)
+        if found.group(1) == 'assign':
+            owned.assign(partitions, generation)
+        else:
+            owned.revoke(partitions)
     elif 'FENCED' in line:
         tell('fenced', text=line.strip())
     elif not line.startswith(('%7|', '% Reached end')):

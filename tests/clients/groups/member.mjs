@@ -25,14 +25,17 @@ export function start () {
 export class Owned {
   partitions = []
 
+  // The rest is given up by then, unless rebalances are cooperative; not every client tells so.
   assign (partitions, generation) {
-    this.partitions = partitions
+    if (SETTINGS.assignor !== 'cooperative') this.revoke(this.partitions, true)
+    this.partitions = [...this.partitions, ...partitions]
     tell('assigned', { partitions, generation })
   }
 
-  revoke (lost = false) {
-    if (this.partitions.length > 0) tell('revoked', { partitions: this.partitions, lost })
-    this.partitions = []
+  revoke (partitions = this.partitions, lost = false) {
+    const names = new Set(partitions.map(String))
+    this.partitions = this.partitions.filter(p => !names.has(String(p)))
+    if (partitions.length > 0) tell('revoked', { partitions, lost })
   }
 
   has (topic, partition) {

@@ -26,6 +26,27 @@ def start(pid=None):
     threading.Thread(target=_listen, daemon=True).start()
 
 
+class Owned:
+    """What this member owns, told as it changes."""
+
+    def __init__(self):
+        self.partitions = []
+
+    def assign(self, partitions, generation=None):
+        """The rest is given up by then, unless rebalances are cooperative: librdkafka 2.0.2 does not always tell."""
+        partitions = [list(p) for p in partitions]
+        if SETTINGS['assignor'] != 'cooperative' and self.partitions:
+            self.revoke(self.partitions, lost=True)
+        self.partitions = self.partitions + partitions
+        tell('assigned', partitions=partitions, generation=generation)
+
+    def revoke(self, partitions, lost=False):
+        partitions = [list(p) for p in partitions]
+        self.partitions = [p for p in self.partitions if p not in partitions]
+        if partitions:
+            tell('revoked', partitions=partitions, lost=lost)
+
+
 def _listen():
     for line in sys.stdin:
         if json.loads(line)[0] == 'stop':

@@ -24,13 +24,15 @@ let held = null // messages that came since the last join, until the committed o
 
 consumer.on('consumer:group:rebalance', () => owned.revoke())
 consumer.on('consumer:group:join', ({ generationId, assignments }) => {
-  owned.revoke(true)
   pending.take()
   held = []
   owned.assign(assignments.flatMap(({ topic, partitions }) => partitions.map(p => [topic, p])), generationId)
   lookUp(++joins, assignments)
 })
 consumer.on('error', error => tell('notice', { text: String(error) }))
+consumer.on('consumer:heartbeat:error', ({ error }) => {
+  tell(error.findBy?.('apiId', 'FENCED_INSTANCE_ID') ? 'fenced' : 'notice', { text: String(error) })
+})
 
 start()
 const stream = await consumer.consume({

@@ -35,7 +35,7 @@ class Client:
 
     def __init__(self, name, program, churns=(('manual', 'range'), ('auto', 'roundrobin')), alone='auto',
                  is_cooperative=False, is_static=False, sees_growth=True, repeats=None, trails=None, late=None,
-                 drops_at_stop=None, overwrites=None):
+                 drops_at_stop=None, overwrites=None, fights=None):
         self.name = name
         self.command = [NODE if program.endswith('.mjs') else SYSTEM_PYTHON, os.path.join(HERE, program)]
         self.churns = churns  # (way to commit, assignor): a group of each
@@ -47,6 +47,7 @@ class Client:
         self.late = late  # why a revocation may be told when others own the partition already
         self.drops_at_stop = drops_at_stop  # why a record may be committed and not handed out by a member that leaves
         self.overwrites = overwrites  # why a member that was thrown out may still commit an old offset
+        self.fights = fights  # why a member whose instance was taken over does not yield
 
 
 CLIENTS = {c.name: c for c in [
@@ -59,6 +60,7 @@ CLIENTS = {c.name: c for c in [
     # It commits by itself what it has fetched, though a crash may keep that from being handed out: not in this game.
     Client('platformatic', 'platformatic_member.mjs', churns=(('manual', 'roundrobin'),), is_static=True,
            sees_growth=False, overwrites='it sends a commit that was refused again, in its next generation',
+           fights='it joins again without a member id, and fences the other',
            repeats='it hears of a rebalance when others may have joined already, too late to commit',
            trails='what it has fetched comes out of its stream after the rebalance'),
     # Who commits by hand may do so for a partition that has gone to another: it hears of a rebalance after it.

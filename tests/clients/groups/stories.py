@@ -54,7 +54,8 @@ def cooperative(world, _broker):
 
 
 def static(world, _broker):
-    """Static members (KIP-345): one that is back in time finds its partitions, and the others notice nothing."""
+    """Static members (KIP-345): one that is back in time finds its partitions, and the others notice nothing. Who
+    takes over an instance that is alive fences it."""
     topic = world.topic(PARTITIONS, RATE)
     group = world.group([topic], world.client.commits[0])
     group.start('one', instance='instance-1')
@@ -67,7 +68,19 @@ def static(world, _broker):
     if group.changes('two') != changes or set(group.members['one-again'].owned) != had:
         raise StoryFailed(f'two was told {group.changes("two") - changes} changes; {had} became '
                           f'{set(group.members["one-again"].owned)}')
+    if not world.client.fights:
+        take_over(group)
     world.finish()
+
+
+def take_over(group):
+    """Another process with the instance id of a living member."""
+    changes, had = group.changes('two'), set(group.members['one-again'].owned)
+    group.start('one-thief', instance='instance-1')
+    group.be_fenced('one-again')
+    group.settle('one-thief', 'two')
+    if group.changes('two') != changes or set(group.members['one-thief'].owned) != had:
+        raise StoryFailed(f'two was told {group.changes("two") - changes} changes when an instance was taken over')
 
 
 def subscriptions(world, _broker):

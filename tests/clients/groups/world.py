@@ -40,7 +40,9 @@ class World:
     def __enter__(self):
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, kind, *_):
+        for group in self.groups if kind else ():
+            keep_events(group.name, group.events())
         for group in self.groups:
             group.observer.stop()
             for member in group.members.values():
@@ -196,6 +198,15 @@ class Group:
             member.killed = True
             self.start(f'{name}2')
 
+    def be_fenced(self, name):
+        """Waits until the member hears that another has its instance id, and ends it then."""
+        member = self.members[name]
+        member.may_end = True
+        member.marks.append((time.monotonic(), 'killed'))
+        self.world.wait(f'{name} to be fenced', lambda: member.count('fenced') > 0 or member.has_ended())
+        member.killed = True
+        member.kill()
+
     def active(self):
         return [n for n, m in self.members.items() if not (m.stopping or m.killed or n in self.frozen)]
 
@@ -224,12 +235,14 @@ class Group:
         """How often the member was told of another assignment."""
         return self.members[name].count('assigned', 'revoked')
 
+    def events(self):
+        members = [event for member in self.members.values() for event in member.story()]
+        return members + self.observer.story() + self.world.broker_marks
+
     def check(self, produced):
         client = self.world.client
         checker = Checker(client.repeats, client.trails, client.late)
-        events = self.observer.story() + self.world.broker_marks
-        for member in self.members.values():
-            events += member.story()
+        events = self.events()
         checker.replay(events)
         violations = checker.finish({tp: count for tp, count in produced.items() if tp[0] in self.topics})
         print(f'# {self.name}: {checker.summary()}', flush=True)
