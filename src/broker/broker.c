@@ -108,7 +108,7 @@ enum err broker_open(struct env *env, struct engine *engine, const struct broker
     cond_init(&b->idle, env->threads);
     list_init(&b->parked);
     list_init(&b->awaiting);
-    buf_init(&b->seal.meta, 64 << 20);
+    buf_init(&b->seal.meta, META_BYTES_MAX);
     // The cache gives memory back only for newer batches: it must leave room for them to come in.
     size_t tail_max = pool_limit_bytes(options->pool) / 2;
     tail_init(&b->tail, options->tail_cache_bytes < tail_max ? options->tail_cache_bytes : tail_max);
@@ -128,6 +128,7 @@ enum err broker_open(struct env *env, struct engine *engine, const struct broker
     b->sessions = fetch_sessions_create(env, &session_limits, options->metrics);
     size_t file_bytes = (size_t)broker_setting_i64(b, STR("strom.wal.file.bytes"));
     b->bundle_bytes_max = file_bytes / 2 < ENGINE_BUNDLE_BYTES ? file_bytes / 2 : ENGINE_BUNDLE_BYTES;
+    b->change_bytes_max = file_bytes / 2 < META_BYTES_MAX ? file_bytes / 2 : META_BYTES_MAX;
     enum err err = core_static_configs_set(b->core, options->static_configs, options->static_config_count);
     err = err == ERR_OK ? replay(b, e) : err;
     if (err != ERR_OK) {

@@ -258,6 +258,8 @@ struct change_op {
     struct submission *submissions; // caller's memory, item_count entries
     uint32_t pending;
 };
+// broker_change: an item that half a file of the log could not hold gets ERR_BATCH_TOO_LARGE, the others go
+// on.
 void broker_change(struct broker *b, struct change_op *op);
 // broker_change_wait submits and waits (not on a loop's thread: start-up, keeper, tests).
 enum err broker_change_wait(struct broker *b, const struct item *item, struct outcome *ret_outcome,

@@ -9,6 +9,7 @@
 enum {
     BROKER_PORTS_MAX = 64,
     BUNDLE_ITEMS_MAX = 4096,            // bounds one critical section of apply
+    META_BYTES_MAX = 64 << 20,          // item frames of one bundle
     INLINE_BYTES_MAX = 64 * 1024,       // a front may sync a bundle of this size itself
     INLINE_SYNC_NS_MAX = 2000000,       // while recent syncs are faster than this
     TAIL_ENTRIES_MAX = 1 << 16,         // batches in the tail cache
@@ -110,6 +111,7 @@ struct broker {
     bool is_shared;
     bool is_read_only;
     size_t bundle_bytes_max; // payload and metadata, unless one item alone is larger
+    size_t change_bytes_max; // one item of a change
 
     struct mutex lock; // the monitor: everything below
     struct core *core;

@@ -624,6 +624,9 @@ void broker_change(struct broker *b, struct change_op *op)
         if (b->is_stopping || b->is_read_only) {
             op->outcomes[i].err = b->is_stopping ? ERR_STOPPING : ERR_READ_ONLY;
             op->pending--;
+        } else if (item_encoded_max(&op->items[i]) > b->change_bytes_max) {
+            op->outcomes[i].err = ERR_BATCH_TOO_LARGE;
+            op->pending--;
         } else {
             journal_push(b, &op->submissions[i]);
         }

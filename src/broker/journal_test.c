@@ -85,11 +85,41 @@ static void long_configs_in_many_topics(void **state)
     rig_stop(rig);
 }
 
+// One item may be larger than a bundle should be, but not larger than what the log takes: it alone is
+// refused.
+static void one_item_too_large_for_the_log(void **state)
+{
+    enum { OFFSETS = 10000 };
+    struct rig *rig = *state;
+    rig_start(rig);
+    topic_make(rig, "t", 1);
+    static char text[ITEM_TEXT_MAX];
+    memset(text, 'x', sizeof text);
+    struct item_offset *offsets = arena_new(&rig->arena, struct item_offset, OFFSETS);
+    for (int i = 0; i < OFFSETS; i++) {
+        offsets[i] = (struct item_offset){.retention_ms = -1, .metadata = {text, sizeof text}};
+    }
+    struct item items[3];
+    for (int i = 0; i < 3; i++) { // 2 MB, 328 MB, 2 MB
+        items[i] = (struct item){.kind = ITEM_OFFSET_COMMIT, .version = 1};
+        items[i].offset_commit =
+            (struct item_offset_commit){STR("g"), -1, STR(""), offsets, i == 1 ? OFFSETS : 64};
+    }
+    struct outcome outcomes[3];
+    struct error e = {0};
+    assert_int_equal(broker_change_wait_all(rig->broker, items, 3, outcomes, &e), ERR_OK);
+    assert_int_equal(outcomes[0].err, ERR_OK);
+    assert_int_equal(outcomes[1].err, ERR_BATCH_TOO_LARGE);
+    assert_int_equal(outcomes[2].err, ERR_OK);
+    rig_stop(rig);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(bundles_fit_the_smallest_log_file, setup, teardown),
         cmocka_unit_test_setup_teardown(long_configs_in_many_topics, setup, teardown),
+        cmocka_unit_test_setup_teardown(one_item_too_large_for_the_log, setup, teardown),
     };
     return cmocka_run_group_tests_name("journal", tests, NULL, NULL);
 }
