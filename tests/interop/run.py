@@ -3,59 +3,72 @@
 """run.py - the newest clients: confluent-kafka, kafka-python and aiokafka from PyPI, and Apache Kafka's own command
 line tools from Maven. Prints `ok name` and `not ok name: why`.
 
-  tests/interop/run.py --broker build/src/server/strom [--bootstrap HOST:PORT] [python|java]
+  tests/interop/run.py --broker build/src/server/strom [python|tools[=STORY,...]]
+  tests/interop/run.py --kafka [...]        against Apache Kafka 4.2.0: what the tests themselves are checked with
+  tests/interop/run.py --record tools=...   plays stories against both and writes what each printed into them
 """
 import argparse
+import glob
 import os
 import re
 import subprocess
 import sys
+import time
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-ROOT = os.path.dirname(os.path.dirname(HERE))
-CLIENTS = os.path.join(ROOT, 'tests', 'clients')
-WORK = os.path.join(ROOT, 'build-interop')
-sys.path.insert(0, os.path.join(ROOT, 'tests', 'support'))
-sys.path.insert(0, CLIENTS)
-from broker import Broker, BrokerFailed  # noqa: E402
-from scenario import Failure, Suite, check, equal, fresh_topic  # noqa: E402
+import jvm
+import story
+from work import CLIENTS, HERE, WORK, Failure, once, run, run_ok
+from broker import Broker, BrokerFailed
+from kafka import Kafka
 
-SETTINGS = {'auto.create.topics.enable': 'false'}
-TOOLS = 'org.apache.kafka.tools.'
+SETTINGS = {'auto.create.topics.enable': 'false', 'node.id': 1}
 
 
-def run(command, stdin='', seconds=120, **options):
-    """Runs a command; returns (exit code, output with errors)."""
-    result = subprocess.run(command, input=stdin, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                            timeout=seconds, check=False, **options)
-    return result.returncode, result.stdout
+class Peer:
+    """Makes brokers, a fresh one for each group of tests."""
+
+    def __init__(self, options):
+        self.options = options
+        self.letter = 'K' if options.kafka else 'S'  # whose lines of a story have to come out
+
+    def make(self):
+        return Kafka(SETTINGS) if self.options.kafka else Broker(self.options.broker, settings=SETTINGS)
 
 
-def run_ok(command, **options):
-    code, out = run(command, **options)
-    check(code == 0, f'{" ".join(command[:4])} ended with {code}: {out[-500:]}')
-    return out
+def with_broker(name, peer, action):
+    """Calls action with a broker of its own; returns whether something failed."""
+    broker = peer.make()
+    begin = time.monotonic()
+    try:
+        broker.start()
+        failed = action(broker)
+        if not broker.alive():
+            raise BrokerFailed(f'died with {broker.process.returncode}\n{broker.log_tail()}')
+        print(f'# {name}: {time.monotonic() - begin:.1f} s', flush=True)
+        return failed
+    except (Failure, BrokerFailed, subprocess.TimeoutExpired) as e:
+        print(f'not ok {name}: {e}', flush=True)
+        return True
+    finally:
+        broker.close()
 
 
 # ---- Python
 
 def python_setup():
     """A venv with the pinned clients; made once per change of requirements.txt."""
-    python = os.path.join(WORK, 'venv', 'bin', 'python')
-    stamp = os.path.join(WORK, 'venv', '.strom-stamp')
-    wanted = open(os.path.join(HERE, 'requirements.txt'), encoding='utf-8').read()
-    if not os.path.exists(stamp) or open(stamp, encoding='utf-8').read() != wanted:
-        run_ok(['/usr/bin/python3', '-m', 'venv', os.path.join(WORK, 'venv')], seconds=300)
-        run_ok([python, '-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '-r',
-                os.path.join(HERE, 'requirements.txt')], seconds=600)
-        with open(stamp, 'w', encoding='utf-8') as f:
-            f.write(wanted)
+    venv, wanted = os.path.join(WORK, 'venv'), os.path.join(HERE, 'requirements.txt')
+    python = os.path.join(venv, 'bin', 'python')
+
+    def make():
+        run_ok(['/usr/bin/python3', '-m', 'venv', venv], seconds=300)
+        run_ok([python, '-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '-r', wanted], seconds=600)
+    once(venv, [wanted], make)
     return python
 
 
-def python_clients(bootstrap):
+def python_scripts(python, bootstrap):
     """The scripts of tests/clients under the new libraries; returns whether one failed."""
-    python = python_setup()
     failed = False
     for script in (os.path.join(CLIENTS, 'confluent_test.py'), os.path.join(CLIENTS, 'kafka_python_test.py'),
                    os.path.join(HERE, 'aiokafka_test.py')):
@@ -69,121 +82,83 @@ def python_clients(bootstrap):
     return failed
 
 
+def python_clients(peer, _):
+    python = python_setup()
+    return with_broker('python', peer, lambda broker: python_scripts(python, broker.bootstrap))
+
+
 # ---- Apache Kafka's tools
 
-class Tools:
-    """org.apache.kafka.tools against one broker."""
-
-    def __init__(self, bootstrap):
-        self.bootstrap = bootstrap
-        self.jars = os.path.join(WORK, 'java')
-
-    def setup(self):
-        if not os.path.isdir(self.jars):
-            run_ok(['mvn', '-q', '-B', '-f', os.path.join(HERE, 'pom.xml'), 'dependency:copy-dependencies',
-                    f'-DoutputDirectory={self.jars}'], seconds=600)
-
-    def tool(self, name, *arguments, stdin=''):
-        """The output without the logger's complaints."""
-        out = run_ok(['java', '-Xmx256m', '-cp', self.jars + '/*', name, *arguments, '--bootstrap-server',
-                      self.bootstrap], stdin=stdin)
-        return '\n'.join(line for line in out.splitlines() if not line.startswith('SLF4J'))
-
-    def topic_lifecycle(self):
-        topic = fresh_topic('java-life')
-        self.tool(TOOLS + 'TopicCommand', '--create', '--topic', topic, '--partitions', '3', '--config',
-                  'retention.ms=99000')
-        described = self.tool(TOOLS + 'TopicCommand', '--describe', '--topic', topic)
-        check('PartitionCount: 3' in described and 'retention.ms=99000' in described, described)
-        self.tool(TOOLS + 'TopicCommand', '--alter', '--topic', topic, '--partitions', '5')
-        described = self.tool(TOOLS + 'TopicCommand', '--describe', '--topic', topic)
-        check('PartitionCount: 5' in described, described)
-        check(topic in self.tool(TOOLS + 'TopicCommand', '--list').split(), 'the topic is not listed')
-        self.tool(TOOLS + 'TopicCommand', '--delete', '--topic', topic)
-        check(topic not in self.tool(TOOLS + 'TopicCommand', '--list').split(), 'the topic is still listed')
-
-    def configs(self):
-        topic = fresh_topic('java-config')
-        self.tool(TOOLS + 'TopicCommand', '--create', '--topic', topic)
-        command = 'kafka.admin.ConfigCommand'
-        self.tool(command, '--alter', '--entity-type', 'topics', '--entity-name', topic, '--add-config',
-                  'max.message.bytes=2000,retention.ms=5000')
-        self.tool(command, '--alter', '--entity-type', 'topics', '--entity-name', topic, '--delete-config',
-                  'retention.ms')
-        described = self.tool(command, '--describe', '--entity-type', 'topics', '--entity-name', topic)
-        check('max.message.bytes=2000' in described and 'retention.ms=5000' not in described, described)
-
-    def produce_and_consume(self):
-        for codec in ('none', 'gzip', 'snappy', 'lz4', 'zstd'):
-            topic = fresh_topic('java-' + codec)
-            self.tool(TOOLS + 'TopicCommand', '--create', '--topic', topic)
-            lines = [f'key-{i}:value-{i}-' + 'x' * (i % 90) for i in range(2000)]
-            self.tool(TOOLS + 'ConsoleProducer', '--topic', topic, '--compression-codec', codec, '--command-property',
-                      'enable.idempotence=true', '--reader-property', 'parse.key=true', '--reader-property',
-                      'key.separator=:', stdin='\n'.join(lines) + '\n')
-            out = self.tool(TOOLS + 'consumer.ConsoleConsumer', '--topic', topic, '--partition', '0', '--offset',
-                            'earliest', '--max-messages', '2000', '--timeout-ms', '20000', '--command-property',
-                            'enable.auto.commit=false', '--formatter-property', 'print.key=true',
-                            '--formatter-property', 'key.separator=:')
-            equal(codec, [line for line in out.splitlines() if line.startswith('key-')], lines)
-
-    def offsets_and_delete_records(self):
-        topic = fresh_topic('java-offsets')
-        self.tool(TOOLS + 'TopicCommand', '--create', '--topic', topic)
-        self.tool(TOOLS + 'ConsoleProducer', '--topic', topic, stdin='\n'.join(map(str, range(100))) + '\n')
-
-        def offset_at(time):
-            return self.tool(TOOLS + 'GetOffsetShell', '--topic', topic, '--time', time).strip()
-        equal('latest', offset_at('-1'), f'{topic}:0:100')
-        equal('earliest', offset_at('-2'), f'{topic}:0:0')
-        equal('largest timestamp', offset_at('-3').rsplit(':', 1)[0], f'{topic}:0')
-        plan = os.path.join(WORK, 'delete.json')
-        with open(plan, 'w', encoding='utf-8') as f:
-            f.write('{"version": 1, "partitions": [{"topic": "%s", "partition": 0, "offset": 40}]}' % topic)
-        self.tool(TOOLS + 'DeleteRecordsCommand', '--offset-json-file', plan)
-        equal('earliest after delete', offset_at('-2'), f'{topic}:0:40')
-
-    def cluster(self):
-        check(re.search(r'Cluster ID: \S+', self.tool(TOOLS + 'ClusterTool', 'cluster-id')), 'no cluster id')
-        check('Produce(0)' in self.tool(TOOLS + 'BrokerApiVersionsCommand'), 'no API versions')
+def story_paths(names):
+    if names:
+        return [os.path.join(HERE, 'stories', name + '.story') for name in names]
+    return sorted(glob.glob(os.path.join(HERE, 'stories', '*.story')))
 
 
-def java_clients(bootstrap):
-    tools = Tools(bootstrap)
-    suite = Suite('java')
-    suite.run('setup', tools.setup)
-    if not suite.failed:
-        for name in ('topic_lifecycle', 'configs', 'produce_and_consume', 'offsets_and_delete_records', 'cluster'):
-            suite.run(name, getattr(tools, name))
-    return suite.failed > 0
+def tools(peer, names):
+    """Every story, each against a broker of its own."""
+    jvm.setup()
+    runner = jvm.ToolRunner()
+    failed = False
+    try:
+        for path in story_paths(names):
+            name = 'tools ' + os.path.splitext(os.path.basename(path))[0]
+
+            def play(broker, path=path, name=name):
+                story.check_story(runner, broker.bootstrap, path, peer.letter)
+                print(f'ok {name}', flush=True)
+                return False
+            failed |= with_broker(name, peer, play)
+    finally:
+        runner.close()
+    return failed
 
 
-GROUPS = {'python': python_clients, 'java': java_clients}
+def record(peer, names):
+    """Writes the stories anew, from what Apache Kafka and Strom print."""
+    jvm.setup()
+    runner = jvm.ToolRunner()
+    try:
+        for path in story_paths(names):
+            kafka, strom = Kafka(SETTINGS), peer.make()
+            try:
+                kafka.start()
+                strom.start()
+                story.record_story(runner, kafka.bootstrap, strom.bootstrap, path)
+            except Failure as e:
+                print(f'not ok {os.path.basename(path)}: {e}', flush=True)
+            finally:
+                kafka.close()
+                strom.close()
+    finally:
+        runner.close()
+
+
+GROUPS = {'python': python_clients, 'tools': tools}
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--broker', default='build/src/server/strom')
-    parser.add_argument('--bootstrap', help='use this broker instead of starting one')
-    parser.add_argument('groups', nargs='*', metavar='python|java')
+    parser.add_argument('--kafka', action='store_true', help='test Apache Kafka 4.2.0 itself')
+    parser.add_argument('--record', action='store_true', help='write the expected lines of the named stories anew')
+    parser.add_argument('groups', nargs='*', metavar='GROUP[=NAME,...]', default=list(GROUPS))
     options = parser.parse_args()
     os.makedirs(WORK, exist_ok=True)
+    peer = Peer(options)
     failed = False
-    for name in options.groups or GROUPS:
-        broker = None if options.bootstrap else Broker(options.broker, settings=SETTINGS)
+    for group in options.groups:
+        name, _, parts = group.partition('=')
+        if name not in GROUPS:
+            parser.error(f'no group {name}; there are {" ".join(GROUPS)}')
         try:
-            if broker:
-                broker.start()
-            failed |= GROUPS[name](options.bootstrap or broker.bootstrap)
-            if broker and not broker.alive():
-                print(f'not ok {name} broker: died with {broker.process.returncode}\n{broker.log_tail()}', flush=True)
-                failed = True
-        except (Failure, BrokerFailed, subprocess.TimeoutExpired) as e:
+            if options.record:
+                record(peer, parts.split(',') if parts else [])
+            else:
+                failed |= GROUPS[name](peer, parts.split(',') if parts else [])
+        except Failure as e:
             print(f'not ok {name}: {e}', flush=True)
             failed = True
-        finally:
-            if broker:
-                broker.close()
     return 1 if failed else 0
 
 
