@@ -46,5 +46,9 @@ int err_http(enum err code);         // HTTP status
 bool err_is_retriable(enum err code);
 // err_from_kafka finds the first of our codes with this Kafka code; ERR_UNKNOWN where none has.
 enum err err_from_kafka(int16_t kafka_code);
+// err_kafka_name is Kafka's own word for a protocol error code, -1 to ERR_KAFKA_MAX, as its documentation has
+// it: "UNKNOWN_TOPIC_OR_PARTITION".
+enum { ERR_KAFKA_MAX = 133 };
+const char *err_kafka_name(int16_t kafka_code);
 
 #endif

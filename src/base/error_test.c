@@ -101,6 +101,11 @@ static void test_known_codes(void **state)
         assert_int_equal(err_from_kafka(rows[i].kafka), rows[i].code);
     }
     assert_int_equal(err_from_kafka(12345), ERR_UNKNOWN);
+    assert_string_equal(err_kafka_name(0), "NONE");
+    assert_string_equal(err_kafka_name(-1), "UNKNOWN_SERVER_ERROR");
+    assert_string_equal(err_kafka_name(3), "UNKNOWN_TOPIC_OR_PARTITION");
+    assert_string_equal(err_kafka_name(ERR_KAFKA_MAX), "SHARE_SESSION_LIMIT_REACHED");
+    assert_string_equal(err_kafka_name(ERR_KAFKA_MAX + 1), "UNKNOWN_SERVER_ERROR");
 }
 
 int main(void)

@@ -113,10 +113,6 @@ struct offset_query {
 // own; false after saying what else went wrong.
 bool run_offset_queries(struct run *run, struct offset_query *queries, size_t count);
 
-// kafka_error_name is Kafka's own word for a protocol error code, as its documentation has it:
-// "UNKNOWN_TOPIC_OR_PARTITION".
-const char *kafka_error_name(int16_t code);
-
 // config_hint finds the setting that a misspelt name may have meant; NULL if none is near.
 const char *config_hint(struct str name, bool is_topic);
 // config_alter sets and deletes configs of one resource (2 topic, 4 broker), as --config and --delete-config

@@ -115,7 +115,7 @@ static void print_cause(struct buf *text, enum err err, const struct error *e)
     bool has_text = e != NULL && e->text[0] != '\0';
     bool is_from_broker = e == NULL || e->file == NULL;
     if (is_from_broker) {
-        buf_printf(text, "%s (%d): %s%s", kafka_error_name(code), code, err_text(err), has_text ? ": " : "");
+        buf_printf(text, "%s (%d): %s%s", err_kafka_name(code), code, err_text(err), has_text ? ": " : "");
     }
     if (has_text) {
         text_show(str_from_c(e->text), text);

@@ -182,8 +182,7 @@ struct kafka_front *kafka_front_create(struct broker *broker, struct broker_port
     front->gate = gate_create(rng_u64(broker_env(broker)->rng));
     front->metric_connections = metrics_gauge(m, "kafka_server_socket_server_metrics_connection_count", NULL,
                                               "Open Kafka connections");
-    front->metric_requests =
-        metrics_counter(m, "kafka_network_requestmetrics_requests_total", NULL, "Kafka requests received");
+    front->stats = kafka_stats_shard(options->stats);
     front->metric_bad = metrics_counter(m, "strom_kafka_malformed_requests_total", NULL,
                                         "Frames that made their connection be closed");
     front->metric_queued =

@@ -5,6 +5,7 @@
 
 #include "kafka/gate.h"
 #include "kafka/request.h"
+#include "kafka/stats.h"
 
 enum {
     OUT_PIECES_MAX = 64,           // scattered pieces queued per connection
@@ -104,7 +105,7 @@ struct kafka_front {
     void (*stopped)(void *arg);
     void *stopped_arg;
     struct metric *metric_connections;
-    struct metric *metric_requests;
+    struct stats_shard *stats;
     struct metric *metric_bad;
     struct metric *metric_queued;
     struct metric *metric_full; // connections refused

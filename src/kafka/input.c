@@ -122,6 +122,7 @@ bool input_read(struct connection *conn)
         conn->active_ns = loop_now_ns(conn->front->loop);
         conn->in_end += got;
         queue_add(conn, got);
+        stats_received(conn->front->stats, got);
         if (got == room && conn->read_hint < READ_CHUNK_MAX) {
             conn->read_hint *= 2;
         }

@@ -8,6 +8,7 @@
 #include "runtime/quota_rate.h"
 
 struct kafka_front;
+struct kafka_stats;
 
 struct kafka_options {
     size_t frame_bytes_max;        // socket.request.max.bytes
@@ -26,8 +27,13 @@ struct kafka_options {
     struct str advertised_host; // empty = the address the client used
     int32_t advertised_port;    // 0 = the port the client used
     bool auto_create_topics;
-    struct str rack; // empty = none
+    struct str rack;           // empty = none
+    struct kafka_stats *stats; // required
 };
+
+// kafka_stats_create makes what all fronts count requests in, and shows it among the metrics.
+struct kafka_stats *kafka_stats_create(struct env *env, struct metrics *m);
+void kafka_stats_destroy(struct kafka_stats *take_stats); // after the fronts; NULL is a no-op
 
 struct kafka_front *kafka_front_create(struct broker *broker, struct broker_port *port,
                                        const struct kafka_options *options);

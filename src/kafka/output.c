@@ -214,6 +214,7 @@ bool output_flush(struct connection *conn)
             return false;
         }
         conn->active_ns = loop_now_ns(conn->front->loop);
+        stats_sent(conn->front->stats, took);
         output_took(conn, took);
         if (took < asked) {
             return true;

@@ -45,7 +45,6 @@ void request_destroy(struct request *rq)
 // client can step down (KIP-511).
 static void answer_unknown_api_versions(struct request *rq)
 {
-    rq->version = 0;
     rq->out = wire_new(&rq->arena, rq->api->response, 1);
     struct api_versions_response *out = rq->out;
     out->error = ERR_UNSUPPORTED_VERSION;
@@ -87,7 +86,6 @@ bool request_start(struct connection *conn, struct chunk *chunk, struct bytes fr
     rq->version = rq->header.api_version;
     bool is_api_versions = rq->api != NULL && rq->api->key == API_API_VERSIONS;
     bool is_known = rq->api != NULL && wire_can_decode(rq->api, rq->version);
-    metric_add(conn->front->metric_requests, 1);
     if (!is_known && !is_api_versions) {
         request_destroy(rq);
         return false;
@@ -96,6 +94,8 @@ bool request_start(struct connection *conn, struct chunk *chunk, struct bytes fr
         request_destroy(rq);
         return false;
     }
+    rq->version = is_known ? rq->version : 0;
+    stats_request(conn->front->stats, rq, frame.len);
     list_push_back(&conn->requests, &rq->node);
     conn->request_count++;
     if (is_known) {
@@ -114,25 +114,36 @@ static void request_done(struct request *rq)
     connection_mark(rq->conn);
 }
 
+// answer_encode leaves the whole answer in rq->response; false if it cannot be.
+static bool answer_encode(struct request *rq)
+{
+    uint8_t length[4] = {0};
+    struct error error = {0};
+    const struct wire_watch watch = stats_watch(rq->front->stats, rq);
+    buf_append(&rq->response, length, sizeof length);
+    wire_response_header_encode(rq->api, rq->version, rq->header.correlation_id, &rq->response);
+    enum err err = wire_encode_watched(rq->api->response, rq->version, wire_is_flexible(rq->api, rq->version),
+                                       rq->out, &rq->response, &rq->cuts, &watch, &error);
+    size_t total = rq->response.len - sizeof length + wire_cuts_size(&rq->cuts);
+    if (err != ERR_OK || rq->response.failed || rq->arena.failed || total > INT32_MAX) {
+        trace(broker_tracer(rq->broker), TRACE_WARN, "closing a connection: the answer to %s v%d: %s",
+              rq->api->name, rq->version, err == ERR_OK ? "over its memory limit" : error.text);
+        return false;
+    }
+    store_be32(rq->response.ptr, (uint32_t)total);
+    return true;
+}
+
 void request_reply(struct request *rq)
 {
-    if (!rq->has_no_answer) {
-        uint8_t length[4] = {0};
-        struct error error = {0};
-        buf_append(&rq->response, length, sizeof length);
-        wire_response_header_encode(rq->api, rq->version, rq->header.correlation_id, &rq->response);
-        enum err err = wire_encode(rq->api->response, rq->version, wire_is_flexible(rq->api, rq->version),
-                                   rq->out, &rq->response, &rq->cuts, &error);
-        size_t total = rq->response.len - sizeof length + wire_cuts_size(&rq->cuts);
-        if (err != ERR_OK || rq->response.failed || rq->arena.failed || total > INT32_MAX) {
-            trace(broker_tracer(rq->broker), TRACE_WARN, "closing a connection: the answer to %s v%d: %s",
-                  rq->api->name, rq->version, err == ERR_OK ? "over its memory limit" : error.text);
-            rq->closes = true;
-        } else {
-            store_be32(rq->response.ptr, (uint32_t)total);
-            rq->conn->answered_bytes += rq->response.len + wire_cuts_size(&rq->cuts);
-        }
+    size_t size = 0;
+    if (!rq->has_no_answer && answer_encode(rq)) {
+        size = rq->response.len + wire_cuts_size(&rq->cuts);
+        rq->conn->answered_bytes += size;
+    } else if (!rq->has_no_answer) {
+        rq->closes = true;
     }
+    stats_answer(rq->front->stats, rq, size);
     if (rq->release == NULL) {
         // A slow reader holds the answer, not what it was made from.
         arena_fini(&rq->arena);

@@ -119,6 +119,7 @@ static void rig_open_broker(struct rig *rig)
 void rig_start(struct rig *rig)
 {
     rig_open_broker(rig);
+    rig->options.stats = kafka_stats_create(rig->env, rig->metrics);
     struct error e = {0};
     struct sock *listener = NULL;
     for (uint32_t i = 0; i < rig->loop_count; i++) {
@@ -171,6 +172,7 @@ void rig_stop(struct rig *rig)
     assert_int_equal(pool_used_bytes(rig->pool), 0);
     pool_destroy(rig->pool);
     tracer_destroy(rig->tracer);
+    kafka_stats_destroy(rig->options.stats);
     metrics_destroy(rig->metrics);
     real_env_close(rig->env);
 }

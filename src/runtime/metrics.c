@@ -46,9 +46,16 @@ struct family {
     struct series *_Atomic first;
 };
 
+struct collector {
+    struct collector *_Atomic next;
+    void (*collect)(void *arg, struct buf *out);
+    void *arg;
+};
+
 struct metrics {
     atomic_flag registering;
     struct family *_Atomic first;
+    struct collector *_Atomic collectors;
 };
 
 struct metrics *metrics_create(void)
@@ -75,6 +82,12 @@ void metrics_destroy(struct metrics *take_metrics)
         }
         mem_free(family);
         family = family_next;
+    }
+    struct collector *collector = atomic_load(&take_metrics->collectors);
+    while (collector != NULL) {
+        struct collector *next = atomic_load(&collector->next);
+        mem_free(collector);
+        collector = next;
     }
     mem_free(take_metrics);
 }
@@ -157,6 +170,21 @@ struct metric_histogram *metrics_histogram(struct metrics *m, const char *name, 
         ->histogram;
 }
 
+void metrics_collector(struct metrics *m, void (*collect)(void *arg, struct buf *out), void *arg)
+{
+    struct collector *collector = mem_zalloc(sizeof *collector);
+    collector->collect = collect;
+    collector->arg = arg;
+    while (atomic_flag_test_and_set(&m->registering)) {
+    }
+    struct collector *_Atomic *link = &m->collectors;
+    for (struct collector *c = atomic_load(link); c != NULL; c = atomic_load(link)) {
+        link = &c->next;
+    }
+    atomic_store(link, collector); // complete before anyone sees it
+    atomic_flag_clear(&m->registering);
+}
+
 void metric_add(struct metric *metric, int64_t delta)
 {
     atomic_fetch_add_explicit(&metric->value, delta, memory_order_relaxed);
@@ -188,6 +216,48 @@ void metric_observe_ns(struct metric_histogram *h, int64_t ns)
 }
 
 // ---- rendering
+
+void metrics_family(struct buf *out, const char *name, const char *type, const char *help)
+{
+    buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+}
+
+// utf8_size is the length of the well-formed character at text (RFC 3629), 0 if it is none.
+static size_t utf8_size(const uint8_t *text, size_t len)
+{
+    if (text[0] < 0x80) {
+        return 1;
+    }
+    size_t size = text[0] >= 0xf0 ? 4 : text[0] >= 0xe0 ? 3 : 2;
+    if (text[0] < 0xc2 || text[0] > 0xf4 || len < size) {
+        return 0;
+    }
+    for (size_t i = 1; i < size; i++) {
+        if ((text[i] & 0xc0) != 0x80) {
+            return 0;
+        }
+    }
+    bool is_overlong = (text[0] == 0xe0 && text[1] < 0xa0) || (text[0] == 0xf0 && text[1] < 0x90);
+    bool is_outside = (text[0] == 0xed && text[1] > 0x9f) || (text[0] == 0xf4 && text[1] > 0x8f);
+    return is_overlong || is_outside ? 0 : size;
+}
+
+void metrics_label(struct buf *out, struct str value)
+{
+    const uint8_t *text = (const uint8_t *)value.ptr;
+    for (size_t i = 0; i < value.len;) {
+        size_t size = utf8_size(text + i, value.len - i);
+        bool is_odd = size == 0 || text[i] < 0x20 || text[i] == 0x7f;
+        if (is_odd) {
+            buf_printf(out, "%%%02X", text[i]);
+        } else if (text[i] == '"' || text[i] == '\\') {
+            buf_printf(out, "\\%c", text[i]);
+        } else {
+            buf_append(out, text + i, size);
+        }
+        i += size == 0 ? 1 : size;
+    }
+}
 
 // name{labels} or name alone.
 static void name_render(struct buf *out, const struct family *family, const char *suffix, const char *labels)
@@ -229,8 +299,7 @@ void metrics_render(struct metrics *m, struct buf *out)
         [KIND_COUNTER] = "counter", [KIND_GAUGE] = "gauge", [KIND_HISTOGRAM] = "histogram"};
     for (struct family *family = atomic_load(&m->first); family != NULL;
          family = atomic_load(&family->next)) {
-        buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", family->name, family->help, family->name,
-                   kinds[family->kind]);
+        metrics_family(out, family->name, kinds[family->kind], family->help);
         for (struct series *series = atomic_load(&family->first); series != NULL;
              series = atomic_load(&series->next)) {
             if (family->kind == KIND_HISTOGRAM) {
@@ -242,5 +311,8 @@ void metrics_render(struct metrics *m, struct buf *out)
             name_render(out, family, "", series->labels);
             buf_printf(out, " %lld\n", (long long)value);
         }
+    }
+    for (struct collector *c = atomic_load(&m->collectors); c != NULL; c = atomic_load(&c->next)) {
+        c->collect(c->arg, out);
     }
 }

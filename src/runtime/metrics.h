@@ -26,6 +26,13 @@ void metric_add(struct metric *metric, int64_t delta);
 void metric_set(struct metric *metric, int64_t value);
 int64_t metric_value(const struct metric *metric);
 void metric_observe_ns(struct metric_histogram *h, int64_t ns);
+// metrics_collector has `collect` append whole families at scrape time, after all others: for series that
+// come and go. metrics_family writes their head.
+void metrics_collector(struct metrics *m, void (*collect)(void *arg, struct buf *out), void *arg);
+void metrics_family(struct buf *out, const char *name, const char *type, const char *help);
+// metrics_label writes a label's value without its quotes: what Prometheus would not read is written as %XX,
+// so that names which clients chose cannot spoil a scrape.
+void metrics_label(struct buf *out, struct str value);
 // metrics_render writes the Prometheus text format 0.0.4, one HELP and TYPE per name, names in registration
 // order.
 void metrics_render(struct metrics *m, struct buf *out);

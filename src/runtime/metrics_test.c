@@ -132,13 +132,47 @@ static void test_histogram_text(void **state)
     metrics_destroy(m);
 }
 
+static void collect_groups(void *arg, struct buf *out)
+{
+    metrics_family(out, "strom_group_lag", "gauge", "Records behind");
+    buf_printf(out, "strom_group_lag{group=\"");
+    metrics_label(out, *(const struct str *)arg);
+    buf_printf(out, "\"} 7\n");
+}
+
+static void collectors_come_last(void **state)
+{
+    (void)state;
+    struct metrics *m = metrics_create();
+    struct str first = STR("a\\b\"c\nd");
+    struct str second = STR("\xc3\xa9 \xe2\x82\xac \xff \xed\xa0\x80 \xc0\x80 \xf0\x9f\x98\x80 \xe2\x82");
+    metrics_collector(m, collect_groups, &first);
+    metrics_collector(m, collect_groups, &second);
+    metrics_gauge(m, "strom_connections", NULL, "Open connections");
+    struct buf out;
+    buf_init(&out, 4096);
+    metrics_render(m, &out);
+    buf_u8(&out, 0);
+    assert_string_equal((char *)out.ptr, "# HELP strom_connections Open connections\n"
+                                         "# TYPE strom_connections gauge\n"
+                                         "strom_connections 0\n"
+                                         "# HELP strom_group_lag Records behind\n"
+                                         "# TYPE strom_group_lag gauge\n"
+                                         "strom_group_lag{group=\"a\\\\b\\\"c%0Ad\"} 7\n"
+                                         "# HELP strom_group_lag Records behind\n"
+                                         "# TYPE strom_group_lag gauge\n"
+                                         "strom_group_lag{group=\"\xc3\xa9 \xe2\x82\xac %FF %ED%A0%80 %C0%80 "
+                                         "\xf0\x9f\x98\x80 %E2%82\"} 7\n");
+    buf_fini(&out);
+    metrics_destroy(m);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_text_format),
-        cmocka_unit_test(test_registering_twice),
-        cmocka_unit_test(test_histogram_bounds),
-        cmocka_unit_test(test_histogram_text),
+        cmocka_unit_test(test_text_format),      cmocka_unit_test(test_registering_twice),
+        cmocka_unit_test(test_histogram_bounds), cmocka_unit_test(test_histogram_text),
+        cmocka_unit_test(collectors_come_last),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -33,6 +33,7 @@ struct server {
     struct pool *pool;
     struct engine *engine;
     struct broker *broker;
+    struct kafka_stats *stats;
     struct http_server *http;
     struct admin *admin;
     struct server_loop loops[LOOPS_MAX];
@@ -136,6 +137,7 @@ static enum err kafka_options_fill(struct server *s, struct kafka_options *o, st
         .fetch_bytes_max = (int32_t)config_i64(c, STR("fetch.max.bytes")),
         .auto_create_topics = config_bool(c, STR("auto.create.topics.enable")),
         .rack = config_get(c, STR("broker.rack")),
+        .stats = s->stats,
     };
     struct str list = config_get(c, STR("advertised.listeners"));
     struct str first;
@@ -267,6 +269,7 @@ enum err server_start(struct env *env, const struct config *config, const struct
     mutex_init(&s->lock, env->threads);
     cond_init(&s->stopped, env->threads);
     s->metrics = metrics_create();
+    s->stats = kafka_stats_create(env, s->metrics);
     s->pool = pool_create(env, size_of(config, STR("strom.memory.max.bytes")),
                           size_of(config, STR("strom.tail.cache.bytes")));
     enum err err = open_all(s, e);
@@ -342,6 +345,7 @@ void server_stop(struct server *take_server)
         engine_close(s->engine, s->is_started);
     }
     pool_destroy(s->pool);
+    kafka_stats_destroy(s->stats);
     metrics_destroy(s->metrics);
     cond_fini(&s->stopped);
     mutex_fini(&s->lock);

@@ -11,6 +11,7 @@ struct encoder {
     struct error *e;
     int16_t version;
     bool is_flexible;
+    const struct wire_watch *watch; // may be NULL
 };
 
 static enum err encode_struct(const struct encoder *c, const struct wire_struct *type,
@@ -128,8 +129,9 @@ static enum err encode_bytes(const struct encoder *c, const struct wire_field *f
     return ERR_OK;
 }
 
-static void encode_scalar(struct buf *out, enum wire_type type, const void *at)
+static void encode_scalar(const struct encoder *c, enum wire_type type, const void *at)
 {
+    struct buf *out = c->out;
     switch (type) {
     case WIRE_BOOL:
         put_u8(out, *(const bool *)at ? 1 : 0);
@@ -153,7 +155,11 @@ static void encode_scalar(struct buf *out, enum wire_type type, const void *at)
         return;
     case WIRE_ERROR: {
         enum err code = *(const enum err *)at;
-        put_be16(out, (uint16_t)(code < ERR_COUNT ? err_kafka(code) : -1));
+        int16_t kafka_code = code < ERR_COUNT ? err_kafka(code) : -1;
+        put_be16(out, (uint16_t)kafka_code);
+        if (c->watch != NULL) {
+            c->watch->error(c->watch->arg, kafka_code);
+        }
         return;
     }
     case WIRE_STRING:
@@ -179,7 +185,7 @@ static enum err encode_element(const struct encoder *c, const struct wire_field 
     case WIRE_RECORDS:
         return encode_bytes(c, field, at);
     default:
-        encode_scalar(c->out, field->type, at);
+        encode_scalar(c, field->type, at);
         return ERR_OK;
     }
 }
@@ -315,7 +321,7 @@ static enum err encode_struct(const struct encoder *c, const struct wire_struct 
             continue;
         }
         if (field->flags == 0 && field->type < WIRE_STRING) {
-            encode_scalar(c->out, field->type, message + field->offset);
+            encode_scalar(c, field->type, message + field->offset);
             continue;
         }
         enum err err = encode_field(c, field, message);
@@ -326,10 +332,11 @@ static enum err encode_struct(const struct encoder *c, const struct wire_struct 
     return c->is_flexible ? encode_tags(c, type, message) : ERR_OK;
 }
 
-enum err wire_encode(const struct wire_struct *type, int16_t version, bool is_flexible, const void *message,
-                     struct buf *out, struct wire_cuts *cuts, struct error *e)
+enum err wire_encode_watched(const struct wire_struct *type, int16_t version, bool is_flexible,
+                             const void *message, struct buf *out, struct wire_cuts *cuts,
+                             const struct wire_watch *watch, struct error *e)
 {
-    const struct encoder c = {out, cuts, e, version, is_flexible};
+    const struct encoder c = {out, cuts, e, version, is_flexible, watch};
     enum err err = encode_struct(&c, type, message);
     if (err == ERR_OK && out->failed) {
         err = FAIL(e, ERR_NO_MEMORY, "limit of %zu bytes", out->limit);
@@ -338,4 +345,10 @@ enum err wire_encode(const struct wire_struct *type, int16_t version, bool is_fl
         error_wrap(e, "%s v%d", type->name, version);
     }
     return err;
+}
+
+enum err wire_encode(const struct wire_struct *type, int16_t version, bool is_flexible, const void *message,
+                     struct buf *out, struct wire_cuts *cuts, struct error *e)
+{
+    return wire_encode_watched(type, version, is_flexible, message, out, cuts, NULL, e);
 }

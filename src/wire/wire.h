@@ -95,6 +95,16 @@ enum err wire_decode(const struct wire_struct *type, int16_t version, bool is_fl
 enum err wire_encode(const struct wire_struct *type, int16_t version, bool is_flexible, const void *message,
                      struct buf *out, struct wire_cuts *cuts, struct error *e);
 
+// wire_encode_watched is wire_encode that tells of every error code it writes, as Kafka numbers it; watch may
+// be NULL.
+struct wire_watch {
+    void (*error)(void *arg, int16_t kafka_code);
+    void *arg;
+};
+enum err wire_encode_watched(const struct wire_struct *type, int16_t version, bool is_flexible,
+                             const void *message, struct buf *out, struct wire_cuts *cuts,
+                             const struct wire_watch *watch, struct error *e);
+
 // wire_print appends the message as one line of JSON for traces and tests: the fields of this version, errors
 // by name, long bytes and records as size and CRC-32C. Fields marked secret in the spec are never printed.
 void wire_print(const struct wire_struct *type, int16_t version, const void *message, struct buf *out);

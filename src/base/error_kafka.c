@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Kafka's own words for its protocol error codes, -1 to 133, so that people can look them up.
-#include "cli/cli_private.h"
+#include "base/error.h"
 
 static const char *const names[] = {
     "UNKNOWN_SERVER_ERROR",
@@ -139,9 +139,9 @@ static const char *const names[] = {
     "STREAMS_TOPOLOGY_FENCED",
     "SHARE_SESSION_LIMIT_REACHED",
 };
-_Static_assert(sizeof names / sizeof *names == 135, "codes -1 to 133");
+_Static_assert(sizeof names / sizeof *names == ERR_KAFKA_MAX + 2, "codes -1 to the last");
 
-const char *kafka_error_name(int16_t code)
+const char *err_kafka_name(int16_t kafka_code)
 {
-    return code >= -1 && code <= 133 ? names[code + 1] : "UNKNOWN_SERVER_ERROR";
+    return kafka_code >= -1 && kafka_code <= ERR_KAFKA_MAX ? names[kafka_code + 1] : "UNKNOWN_SERVER_ERROR";
 }

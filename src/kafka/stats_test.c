@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+// Requests as a scrape shows them.
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "kafka/test_rig.h"
+
+static struct rig the_rig;
+static struct client c;
+static struct buf page;
+
+static int setup(void **state)
+{
+    (void)state;
+    rig_init(&the_rig);
+    the_rig.loop_count = 2; // counts of several fronts are added up
+    rig_start(&the_rig);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    rig_stop(&the_rig);
+    rig_fini(&the_rig);
+    return 0;
+}
+
+static void scrape(void)
+{
+    buf_init(&page, 16 << 20);
+    metrics_render(the_rig.metrics, &page);
+    buf_u8(&page, 0);
+    assert_false(page.failed);
+}
+
+// value_of gives the number of the one line that begins with `series`, -1 if there is none.
+static double value_of(const char *series)
+{
+    char line[256];
+    snprintf(line, sizeof line, "\n%s ", series);
+    const char *at = strstr((const char *)page.ptr, line);
+    if (at == NULL) {
+        return -1;
+    }
+    assert_null(strstr(at + 1, line));
+    return strtod(at + strlen(line), NULL);
+}
+
+static double sample(const char *series)
+{
+    scrape();
+    double value = value_of(series);
+    buf_fini(&page);
+    return value;
+}
+
+#define REQUESTS "kafka_network_requestmetrics_requests_total"
+#define ERRORS   "kafka_network_requestmetrics_errors_total"
+#define TIMES    "kafka_network_requestmetrics_totaltimems"
+#define SIZES    "kafka_network_requestmetrics_requestbytes"
+
+static void requests_are_counted_by_version(void **state)
+{
+    (void)state;
+    assert_true(sample(REQUESTS "{request=\"ApiVersions\",version=\"0\"}") < 0); // never asked for
+    for (int i = 0; i < 4; i++) {                                                // on both fronts
+        client_assert_served(&the_rig);
+    }
+    client_open(&c, &the_rig);
+    // A version that nobody knows is answered as version 0.
+    static const uint8_t unknown[] = {0, 0, 0, 11, 0, 18, 0, 99, 0, 0, 0, 7, 0xff, 0xff, 0};
+    client_send_bytes(&c, unknown, sizeof unknown);
+    (void)client_recv_frame(&c);
+    scrape();
+    assert_true(value_of(REQUESTS "{request=\"ApiVersions\",version=\"0\"}") == 5);
+    assert_true(value_of(ERRORS "{request=\"ApiVersions\",error=\"NONE\"}") == 4);
+    assert_true(value_of(ERRORS "{request=\"ApiVersions\",error=\"UNSUPPORTED_VERSION\"}") == 1);
+    assert_true(value_of(TIMES "_count{request=\"ApiVersions\"}") == 5);
+    assert_true(value_of(TIMES "{request=\"ApiVersions\",quantile=\"0.50\"}") >= 0);
+    assert_true(value_of(TIMES "{request=\"ApiVersions\",quantile=\"0.999\"}") < 20000);
+    assert_true(value_of(SIZES "_sum{request=\"ApiVersions\"}") == 4 * 14 + 11); // without the length itself
+    assert_true(value_of(REQUESTS "{request=\"Produce\",version=\"9\"}") < 0);
+    buf_fini(&page);
+    client_close(&c);
+}
+
+static void errors_are_counted_per_partition(void **state)
+{
+    (void)state;
+    client_open(&c, &the_rig);
+    topic_make(&c, "counted", 1, NULL, NULL);
+    produce(&c, "counted", 0, batch_at(&c, wall_now_ms(), 5, false));
+    struct bytes batch = batch_at(&c, wall_now_ms(), 5, false);
+    (void)produce_send(&c, 9, "counted", (struct uuid){{0}}, 7, batch_copy(&c, batch));
+    uint8_t *broken = (uint8_t *)batch_copy(&c, batch).ptr;
+    broken[batch.len - 1] ^= 1;
+    (void)produce_send(&c, 9, "counted", (struct uuid){{0}}, 0, bytes_of(broken, batch.len));
+    const struct fetch_ask ask = {.topic = "counted", .min_bytes = 1, .wait_ms = 50};
+    (void)fetch_send(&c, 11, &ask);
+    scrape();
+    assert_true(value_of(ERRORS "{request=\"Produce\",error=\"NONE\"}") == 1);
+    assert_true(value_of(ERRORS "{request=\"Produce\",error=\"UNKNOWN_TOPIC_OR_PARTITION\"}") == 1);
+    assert_true(value_of(ERRORS "{request=\"Produce\",error=\"CORRUPT_MESSAGE\"}") == 1);
+    // A consumer's Fetch goes by two names; its answer has an error code of its own and one per partition.
+    assert_true(value_of(ERRORS "{request=\"Fetch\",error=\"NONE\"}") == 2);
+    assert_true(value_of(REQUESTS "{request=\"FetchConsumer\",version=\"11\"}") == 1);
+    assert_true(value_of("strom_response_bytes_total{request=\"Fetch\"}") > (double)batch.len);
+    assert_true(value_of("kafka_server_socket_server_metrics_incoming_byte_total") > (double)batch.len * 3);
+    assert_true(value_of("kafka_server_socket_server_metrics_outgoing_byte_total") > (double)batch.len);
+    buf_fini(&page);
+    client_close(&c);
+}
+
+static void time_includes_the_wait(void **state)
+{
+    (void)state;
+    client_open(&c, &the_rig);
+    topic_make(&c, "waited", 1, NULL, NULL);
+    double before = sample(TIMES "_sum{request=\"Fetch\"}");
+    const struct fetch_ask ask = {.topic = "waited", .min_bytes = 1, .wait_ms = 150};
+    (void)fetch_send(&c, 11, &ask);
+    double after = sample(TIMES "_sum{request=\"Fetch\"}");
+    assert_true(after - (before < 0 ? 0 : before) >= 149);
+    assert_true(sample(TIMES "{request=\"Fetch\",quantile=\"0.999\"}") >= 149);
+    client_close(&c);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(requests_are_counted_by_version),
+        cmocka_unit_test(errors_are_counted_per_partition),
+        cmocka_unit_test(time_includes_the_wait),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
