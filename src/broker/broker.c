@@ -43,19 +43,12 @@ static enum err host_submit_all(void *arg, const struct item *items, uint32_t co
 static void register_metrics(struct broker *b)
 {
     struct metrics *m = b->metrics;
-    b->bytes_in = metrics_counter(m, "kafka_server_brokertopicmetrics_bytesin_total", NULL,
-                                  "Bytes of record batches that passed their checks");
-    b->bytes_out = metrics_counter(m, "kafka_server_brokertopicmetrics_bytesout_total", NULL,
-                                   "Bytes of record batches sent to consumers");
-    b->messages_in = metrics_counter(m, "kafka_server_brokertopicmetrics_messagesin_total", NULL,
-                                     "Records that passed their checks");
-    b->produce_failed = metrics_counter(m, "kafka_server_brokertopicmetrics_failedproducerequests_total",
-                                        NULL, "Batches refused before they were appended");
     b->fetches_parked = metrics_gauge(m, "kafka_server_delayedoperationpurgatory_purgatorysize",
                                       "delayedOperation=\"Fetch\"", "Fetches that wait for records");
     b->bundles = metrics_counter(m, "strom_bundles_total", NULL, "Bundles handed to the engine");
     b->order_time = metrics_histogram(m, "strom_bundle_order_seconds", NULL,
                                       "Time to make one bundle durable, as its topics ask");
+    metrics_collector(m, exposition_collect, b);
 }
 
 static enum err deliver_replayed(void *arg, const struct ordered *o, struct error *e)
@@ -157,6 +150,7 @@ void broker_destroy(struct broker *take_broker)
     core_facts_fini(&b->facts);
     core_destroy(b->core);
     mem_free(b->waiters);
+    mem_free(b->slot_traffic);
     cond_fini(&b->work);
     cond_fini(&b->idle);
     mutex_fini(&b->lock);

@@ -81,6 +81,7 @@ struct submission { // private to broker/
     struct produce_op *produce;
     struct group_submission *group;
     uint32_t payload_position;
+    uint32_t slot; // of the partition, of records
     bool is_control;
     bool needs_sync;
 };

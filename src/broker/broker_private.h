@@ -4,6 +4,7 @@
 #define BROKER_BROKER_PRIVATE_H
 
 #include "broker/broker.h"
+#include "broker/traffic.h"
 #include "keeper/keeper.h"
 
 enum {
@@ -135,6 +136,9 @@ struct broker {
     struct tail tail;
     struct waiters *waiters; // by slot
     uint32_t waiter_count;
+    struct slot_traffic *slot_traffic; // by slot
+    uint32_t slot_traffic_count;
+    struct traffic traffic;              // of everything, deleted topics and unknown ones too
     struct list parked;                  // struct fetch_op.parked
     struct refused refused[REFUSED_MAX]; // a ring, oldest overwritten
     uint32_t refused_count;
@@ -148,10 +152,6 @@ struct broker {
     struct thread *wal_thread;
     struct thread *tail_thread;
 
-    struct metric *bytes_in;
-    struct metric *bytes_out;
-    struct metric *messages_in;
-    struct metric *produce_failed;
     struct metric *bundles;
     struct metric *fetches_parked;
     struct metric_histogram *order_time;
@@ -226,6 +226,10 @@ void groups_stop(struct broker *b);
 bool groups_tick(struct broker *b);  // false: nothing was due
 void groups_sleep(struct broker *b); // the WAL thread waits for work, or for what is due next
 void groups_written(struct broker *b, struct group_submission *take_gs);
+
+// ---- exposition.c
+// exposition_collect appends the metrics of topics, partitions and groups to a scrape; arg is the broker.
+void exposition_collect(void *arg, struct buf *out);
 
 // ---- plan_configs.c
 // plan_configs_is_noop: the planned set equals the stored one.

@@ -239,11 +239,9 @@ static bool op_plan(struct fetch_op *op)
 
 static void op_answer(struct fetch_op *op)
 {
-    int64_t sent = 0;
-    for (uint32_t i = 0; i < op->part_count; i++) {
-        sent += op->parts[i].slice_bytes;
-    }
-    metric_add(op->broker->bytes_out, sent);
+    mutex_lock(&op->broker->lock);
+    traffic_fetch(op->broker, op);
+    mutex_unlock(&op->broker->lock);
     op->done(op);
 }
 

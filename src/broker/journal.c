@@ -271,6 +271,7 @@ void journal_waiters_reserve(struct broker *b)
     mem_free(b->waiters);
     b->waiters = moved;
     b->waiter_count = count;
+    traffic_reserve(b, count);
 }
 
 // apply runs with the lock held. seal is NULL for bundles that others wrote, and at replay.
@@ -297,6 +298,7 @@ static enum err apply(struct broker *b, const struct ordered *o, struct seal *se
         }
         for (uint32_t i = 0; i < seal->sorted_count; i++) {
             struct submission *s = seal->sorted[i];
+            traffic_outcome(b, s);
             if (s->outcome->err == ERR_OK && !s->outcome->is_duplicate) {
                 // Nobody else has seen these bytes: the base offset and the epoch may be written in place.
                 batch_patch((uint8_t *)s->payload.ptr, s->outcome->base_offset, s->outcome->leader_epoch);
@@ -344,6 +346,9 @@ enum err journal_deliver(struct broker *b, const struct ordered *o, struct error
     if (own != NULL) {
         for (uint32_t i = 0; i < own->count; i++) {
             *own->subs[i]->outcome = outcomes[i];
+            if (own->subs[i]->item->kind == ITEM_DATA) {
+                traffic_outcome(b, own->subs[i]);
+            }
             chunk_unref(own->subs[i]->chunk);
             submission_finish(b, own->subs[i]);
         }
@@ -367,6 +372,9 @@ static void seal_fail(struct broker *b, struct seal *seal, enum err err)
             refused_remember(b, &seal->subs[i]->item->data);
         }
         *seal->subs[i]->outcome = (struct outcome){.err = err, .base_offset = -1, .log_start_offset = -1};
+        if (seal->subs[i]->item->kind == ITEM_DATA) {
+            traffic_outcome(b, seal->subs[i]);
+        }
     }
 }
 

@@ -10,7 +10,7 @@
 // What one part needs to know of its topic, copied out of the lock.
 struct produce_topic {
     struct topic_settings settings;
-    bool is_known;
+    uint32_t slot; // TRAFFIC_NO_SLOT: no such partition
 };
 
 static void part_fail(struct produce_part *part, enum err err, const char *text)
@@ -29,7 +29,7 @@ static struct topic *part_topic(const struct core *core, const struct produce_pa
 
 static void part_resolve(struct broker *b, struct produce_part *part, struct produce_topic *ret)
 {
-    ret->is_known = false;
+    ret->slot = TRAFFIC_NO_SLOT;
     part->err = ERR_OK;
     part->base_offset = -1;
     part->log_append_time_ms = -1;
@@ -48,7 +48,7 @@ static void part_resolve(struct broker *b, struct produce_part *part, struct pro
     part->topic_id = topic_id(topic);
     part->log_start_offset = partition_log_start(partition);
     ret->settings = *topic_settings(b->core, topic);
-    ret->is_known = true;
+    ret->slot = partition_slot(partition);
 }
 
 static void part_keep_bad_records(struct produce_op *op, struct produce_part *part,
@@ -63,8 +63,8 @@ static void part_keep_bad_records(struct produce_op *op, struct produce_part *pa
 }
 
 // part_check verifies the batch, settles its timestamps, and fills the item.
-static void part_check(struct broker *b, struct produce_op *op, struct produce_part *part,
-                       const struct produce_topic *topic, int64_t now_ms)
+static void part_check(struct produce_op *op, struct produce_part *part, const struct produce_topic *topic,
+                       int64_t now_ms)
 {
     const struct topic_settings *settings = &topic->settings;
     const struct batch_rules rules = {
@@ -83,7 +83,6 @@ static void part_check(struct broker *b, struct produce_op *op, struct produce_p
     if (err != ERR_OK) {
         part_fail(part, err, error.text);
         part_keep_bad_records(op, part, &facts);
-        metric_add(b->produce_failed, 1);
         return;
     }
     uint8_t *bytes = (uint8_t *)part->batch.ptr;
@@ -115,23 +114,23 @@ static void part_check(struct broker *b, struct produce_op *op, struct produce_p
     if (rules.is_log_append_time) {
         part->item.data.attributes |= BATCH_ATTRIBUTE_LOG_APPEND_TIME;
     }
-    metric_add(b->messages_in, header->record_count);
-    metric_add(b->bytes_in, (int64_t)part->batch.len);
 }
 
-static void part_submit(struct broker *b, struct produce_op *op, struct produce_part *part, bool needs_sync)
+// part_submit is true if the part was queued; else its outcome is final.
+static bool part_submit(struct broker *b, struct produce_op *op, struct produce_part *part,
+                        const struct produce_topic *topic)
 {
     bool is_settled = false;
     part->outcome = (struct outcome){.err = ERR_STOPPING, .base_offset = -1};
     if (b->is_stopping || b->is_read_only) {
         part->outcome.err = b->is_stopping ? ERR_STOPPING : ERR_READ_ONLY;
-        return;
+        return false;
     }
     (void)core_admit(b->core, &part->item.data, &is_settled, &part->outcome);
     // A duplicate may only be answered here when its original is durable: an os-durable one is as durable as
     // asked.
     if (is_settled) {
-        return;
+        return false;
     }
     chunk_ref(part->chunk);
     part->submission = (struct submission){
@@ -140,10 +139,12 @@ static void part_submit(struct broker *b, struct produce_op *op, struct produce_
         .payload = part->batch,
         .chunk = part->chunk,
         .produce = op,
-        .needs_sync = needs_sync,
+        .slot = topic->slot,
+        .needs_sync = !topic->settings.is_durability_os,
     };
     op->pending++;
     journal_push(b, &part->submission);
+    return true;
 }
 
 static void produce_completed(struct task *task)
@@ -187,15 +188,16 @@ void broker_produce(struct broker *b, struct produce_op *op)
     int64_t now_ms = clock_wall_ms(b->env->clock);
     for (uint32_t i = 0; i < op->part_count; i++) {
         if (op->parts[i].err == ERR_OK) {
-            part_check(b, op, &op->parts[i], &topics[i], now_ms);
+            part_check(op, &op->parts[i], &topics[i], now_ms);
         }
     }
 
     mutex_lock(&b->lock);
     for (uint32_t i = 0; i < op->part_count; i++) {
-        if (op->parts[i].err == ERR_OK) {
-            part_submit(b, op, &op->parts[i], !topics[i].settings.is_durability_os);
-        }
+        struct produce_part *part = &op->parts[i];
+        bool is_queued = part->err == ERR_OK && part_submit(b, op, part, &topics[i]);
+        bool has_failed = part->err != ERR_OK || (!is_queued && part->outcome.err != ERR_OK);
+        traffic_produce(b, topics == NULL ? TRAFFIC_NO_SLOT : topics[i].slot, has_failed);
     }
     if (op->pending == 0) {
         journal_complete(op->port, &op->task);

@@ -272,6 +272,10 @@ static const struct setting settings[] = {
              "Answers waiting for one connection, above which no more of its requests are read.")
     ROW_LONG("strom.handshake.timeout.ms", NULL, STATIC, "10000", 1, I64, "ms",
              "How long a connection may take to its first whole request.")
+    ROW_INT("strom.metrics.topics.max", NULL, STATIC, "1000", 0, 1000000, "",
+            "Topics with metrics of their own; the traffic of the others is shown as one sum.")
+    ROW_INT("strom.metrics.partitions.max", NULL, STATIC, "2000", 0, 1000000, "",
+            "Partitions of topics, and likewise of groups, with metrics of their own.")
     ROW_BOOL("strom.listen.unprotected", NULL, STATIC, "false",
              "Allow listeners beyond loopback without TLS and authentication.")
     ROW_TEXT("strom.tcp.congestion", NULL, STATIC, NULL, NULL,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Requests as a scrape shows them.
+// Requests, topics and partitions as a scrape shows them.
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -14,6 +14,8 @@ static int setup(void **state)
     (void)state;
     rig_init(&the_rig);
     the_rig.loop_count = 2; // counts of several fronts are added up
+    rig_set(&the_rig, "strom.metrics.topics.max", "3");
+    rig_set(&the_rig, "strom.metrics.partitions.max", "4");
     rig_start(&the_rig);
     return 0;
 }
@@ -126,12 +128,92 @@ static void time_includes_the_wait(void **state)
     client_close(&c);
 }
 
+#define TOPICS "kafka_server_brokertopicmetrics_"
+
+static void topics_have_traffic(void **state)
+{
+    (void)state;
+    client_open(&c, &the_rig);
+    topic_make(&c, "a-topic", 2, NULL, NULL);
+    scrape();
+    double messages = value_of(TOPICS "messagesin_total");
+    double failed = value_of(TOPICS "failedproducerequests_total");
+    assert_true(value_of(TOPICS "messagesin_total{topic=\"a-topic\"}") == 0);
+    buf_fini(&page);
+    struct batch_options options = batch_options_default();
+    options.producer_id = 9;
+    options.producer_epoch = 0;
+    options.base_sequence = 0;
+    struct bytes batch = batch_make(&c, &options, 7, "v");
+    produce(&c, "a-topic", 1, batch_copy(&c, batch));
+    produce(&c, "a-topic", 1, batch_copy(&c, batch)); // a duplicate adds nothing
+    uint8_t *broken = (uint8_t *)batch_copy(&c, batch).ptr;
+    broken[batch.len - 1] ^= 1;
+    (void)produce_send(&c, 9, "a-topic", (struct uuid){{0}}, 0, bytes_of(broken, batch.len));
+    options.base_sequence = 99; // refused only when it is applied
+    batch = batch_make(&c, &options, 7, "v");
+    assert_int_equal(produce_send(&c, 9, "a-topic", (struct uuid){{0}}, 1, batch_copy(&c, batch))->error,
+                     ERR_OUT_OF_ORDER_SEQUENCE);
+    (void)produce_send(&c, 9, "a-topic", (struct uuid){{0}}, 5, batch_copy(&c, batch)); // no such partition
+    const struct fetch_ask ask = {.topic = "a-topic", .partition = 1, .min_bytes = 1, .wait_ms = 50};
+    (void)fetch_send(&c, 11, &ask);
+    const struct fetch_ask past = {.topic = "a-topic", .partition = 1, .offset = 99, .min_bytes = 1};
+    (void)fetch_send(&c, 11, &past);
+    scrape();
+    assert_true(value_of(TOPICS "messagesin_total{topic=\"a-topic\"}") == 7);
+    assert_true(value_of(TOPICS "messagesin_total") == messages + 7);
+    assert_true(value_of(TOPICS "bytesin_total{topic=\"a-topic\"}") == (double)batch.len);
+    assert_true(value_of(TOPICS "bytesout_total{topic=\"a-topic\"}") == (double)batch.len);
+    assert_true(value_of(TOPICS "totalproducerequests_total{topic=\"a-topic\"}") == 4);
+    assert_true(value_of(TOPICS "failedproducerequests_total{topic=\"a-topic\"}") == 2);
+    assert_true(value_of(TOPICS "failedproducerequests_total") == failed + 3);
+    assert_true(value_of(TOPICS "totalfetchrequests_total{topic=\"a-topic\"}") == 2);
+    assert_true(value_of(TOPICS "failedfetchrequests_total{topic=\"a-topic\"}") == 1);
+    assert_true(value_of("kafka_log_log_logendoffset{topic=\"a-topic\",partition=\"1\"}") == 7);
+    assert_true(value_of("kafka_log_log_logendoffset{topic=\"a-topic\",partition=\"0\"}") == 0);
+    assert_true(value_of("kafka_log_log_size{topic=\"a-topic\",partition=\"1\"}") == (double)batch.len);
+    buf_fini(&page);
+    // A topic that is made again starts anew; the total keeps what was.
+    topic_drop(&c, "a-topic");
+    assert_true(sample(TOPICS "messagesin_total{topic=\"a-topic\"}") < 0);
+    topic_make(&c, "a-topic", 2, NULL, NULL);
+    scrape();
+    assert_true(value_of(TOPICS "messagesin_total{topic=\"a-topic\"}") == 0);
+    assert_true(value_of(TOPICS "messagesin_total") == messages + 7);
+    buf_fini(&page);
+    client_close(&c);
+}
+
+static void series_are_bounded(void **state)
+{
+    (void)state;
+    client_open(&c, &the_rig);
+    topic_make(&c, "z-one", 1, NULL, NULL);
+    topic_make(&c, "z-two", 5, NULL, NULL);
+    double before = sample(TOPICS "messagesin_total{topic=\"(others)\"}");
+    produce(&c, "z-one", 0, batch_at(&c, wall_now_ms(), 3, false));
+    produce(&c, "z-two", 4, batch_at(&c, wall_now_ms(), 4, false));
+    scrape();
+    // Three topics in the order of their names, four of their partitions.
+    assert_true(value_of(TOPICS "messagesin_total{topic=\"a-topic\"}") == 0);
+    assert_true(value_of(TOPICS "messagesin_total{topic=\"z-one\"}") < 0);
+    assert_true(value_of(TOPICS "messagesin_total{topic=\"(others)\"}") == before + 7);
+    double partitions = value_of("kafka_server_replicamanager_partitioncount");
+    assert_true(partitions == 10);
+    assert_true(value_of("strom_metrics_partitions_left_out") == partitions - 4);
+    assert_true(value_of("kafka_controller_kafkacontroller_globaltopiccount") == 5);
+    buf_fini(&page);
+    client_close(&c);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(requests_are_counted_by_version),
         cmocka_unit_test(errors_are_counted_per_partition),
         cmocka_unit_test(time_includes_the_wait),
+        cmocka_unit_test(topics_have_traffic),
+        cmocka_unit_test(series_are_bounded),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -4,13 +4,17 @@
 #include "base/mem.h"
 #include "platform/real/process.h"
 
-enum { ADMIN_ROUTES = 2, METRICS_BYTES_MAX = 16 << 20 };
+enum {
+    ADMIN_ROUTES = 2,
+    METRICS_BYTES_MAX = 64 << 20,
+    STATE_RUNNING = 3, // as Kafka numbers them
+    STATE_STOPPING = 7,
+};
 
 struct admin {
     struct broker *broker;
     struct metrics *metrics;
-    struct metric *topics;
-    struct metric *partitions;
+    struct metric *state;
     struct metric *lsn;
     struct metric *durable_lsn;
     struct metric *snapshot_lsn;
@@ -48,8 +52,7 @@ static void on_metrics(struct http_request *rq)
     struct admin *a = http_request_arg(rq);
     struct broker_status status;
     broker_status(a->broker, &status);
-    metric_set(a->topics, status.topic_count);
-    metric_set(a->partitions, (int64_t)status.partition_count);
+    metric_set(a->state, status.is_stopping ? STATE_STOPPING : STATE_RUNNING);
     metric_set(a->lsn, (int64_t)status.lsn);
     metric_set(a->durable_lsn, (int64_t)status.engine.durable_lsn);
     metric_set(a->snapshot_lsn, (int64_t)status.engine.snapshot_lsn);
@@ -61,7 +64,11 @@ static void on_metrics(struct http_request *rq)
     struct buf text;
     buf_init(&text, METRICS_BYTES_MAX);
     metrics_render(a->metrics, &text);
-    http_reply(rq, 200, STR("text/plain; version=0.0.4; charset=utf-8"), buf_bytes(&text));
+    if (text.failed) {
+        http_reply_error(rq, 503, 50301, STR("The metrics are over 64 MiB: lower strom.metrics.*.max."));
+    } else {
+        http_reply(rq, 200, STR("text/plain; version=0.0.4; charset=utf-8"), buf_bytes(&text));
+    }
     buf_fini(&text);
 }
 
@@ -70,9 +77,7 @@ struct admin *admin_create(struct broker *broker, struct metrics *m)
     struct admin *a = mem_zalloc(sizeof *a);
     a->broker = broker;
     a->metrics = m;
-    a->topics = metrics_gauge(m, "kafka_controller_kafkacontroller_globaltopiccount", NULL, "Topics");
-    a->partitions =
-        metrics_gauge(m, "kafka_controller_kafkacontroller_globalpartitioncount", NULL, "Partitions");
+    a->state = metrics_gauge(m, "kafka_server_kafkaserver_brokerstate", NULL, "3 = running, 7 = stopping");
     a->lsn = metrics_gauge(m, "strom_applied_lsn", NULL, "Last applied bundle");
     a->durable_lsn = metrics_gauge(m, "strom_durable_lsn", NULL, "Last bundle known to be durable");
     a->snapshot_lsn = metrics_gauge(m, "strom_snapshot_lsn", NULL, "Bundle of the newest durable snapshot");

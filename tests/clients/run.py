@@ -30,15 +30,17 @@ CLIENTS = {
     'kafkajs': ([NODE, 'kafkajs_test.mjs'], 120),
     'platformatic': ([NODE, 'platformatic_test.mjs'], 120),
     'crab': ([NODE, 'crab_test.mjs'], 120),
+    'metrics': ([SYSTEM_PYTHON, 'metrics_test.py'], 60),
 }
 
+STROM_ONLY = {'metrics'}  # Kafka has no such page
 SETTINGS = {'auto.create.topics.enable': 'false'}  # so that "no such topic" can be tested
 
 
-def run_client(name, bootstrap):
+def run_client(name, bootstrap, http=''):
     """Runs one script and returns whether it failed; its lines go straight out."""
     command, seconds = CLIENTS[name]
-    environment = dict(os.environ, STROM_BOOTSTRAP=bootstrap, KAFKAJS_NO_PARTITIONER_WARNING='1',
+    environment = dict(os.environ, STROM_BOOTSTRAP=bootstrap, STROM_HTTP=http, KAFKAJS_NO_PARTITIONER_WARNING='1',
                        NODE_NO_WARNINGS='1')
     begin = time.monotonic()
     try:
@@ -60,7 +62,8 @@ def main():
     parser.add_argument('clients', nargs='*', metavar='CLIENT')
     options = parser.parse_args()
     failed = False
-    for name in options.clients or CLIENTS:
+    everything = [name for name in CLIENTS if not options.bootstrap or name not in STROM_ONLY]
+    for name in options.clients or everything:
         if name not in CLIENTS:
             parser.error(f'no client {name}; there are {" ".join(CLIENTS)}')
         if options.bootstrap:
@@ -69,7 +72,7 @@ def main():
         broker = Broker(options.broker, settings=SETTINGS)
         try:
             broker.start()
-            client_failed = run_client(name, broker.bootstrap)
+            client_failed = run_client(name, broker.bootstrap, broker.http)
             died = not broker.alive()
             code = broker.process.returncode if died else broker.stop()
             if died or code != 0:
