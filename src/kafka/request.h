@@ -22,7 +22,7 @@ struct request {
     const struct api_handler *handler;
     struct wire_request_header header;
     int16_t version;
-    int64_t started_ns;  // when it had come as a whole
+    int64_t started_ns;   // when it had come as a whole
     struct chunk *chunk;  // holds the frame: in's views point into it
     struct arena arena;   // lives until the answer is encoded; with `release`, until it is sent
     void *in;             // struct <api>_request
