@@ -6,7 +6,10 @@ import { BOOTSTRAP, check, equal, expectError, freshTopic, runAll } from '../sce
 const { Kafka, AssignerProtocol, logLevel } = createRequire(import.meta.url)('kafkajs')
 
 const kafka = new Kafka({
-  brokers: [BOOTSTRAP], clientId: 'kafkajs-admin', logLevel: logLevel.NOTHING, retry: { initialRetryTime: 50, retries: 3 }
+  brokers: [BOOTSTRAP],
+  clientId: 'kafkajs-admin',
+  logLevel: logLevel.NOTHING,
+  retry: { initialRetryTime: 50, retries: 8 }
 })
 const admin = kafka.admin()
 await admin.connect()

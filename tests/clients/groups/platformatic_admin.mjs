@@ -41,8 +41,8 @@ async function join ({ topic, groupId }, count) {
 
 async function offsets ({ topic, groupId }) {
   const groups = [{ groupId, topics: [{ name: topic, partitionIndexes: [0, 1, 2] }] }]
-  const [group] = await admin.listConsumerGroupOffsets({ groups })
-  return group.topics[0].partitions.sort((a, b) => a.partitionIndex - b.partitionIndex).map(p => Number(p.committedOffset))
+  const [{ topics: [{ partitions }] }] = await admin.listConsumerGroupOffsets({ groups })
+  return partitions.sort((a, b) => a.partitionIndex - b.partitionIndex).map(p => Number(p.committedOffset))
 }
 
 async function describe (groupId) {

@@ -41,7 +41,8 @@ class Client:
 
     def __init__(self, name, program, admin=None, churns=(('manual', 'range'), ('auto', 'roundrobin')), alone='auto',
                  is_cooperative=False, is_static=False, sees_growth=True, repeats=None, trails=None, late=None,
-                 drops_at_stop=None, overwrites=None, fights=None):
+                 drops_at_stop=None, overwrites=None, fights=None,
+                 ends_with_broker=None):
         self.name = name
         self.command = command_of(program)
         self.admin = admin and command_of(admin)  # a script of scenarios with its admin client
@@ -55,18 +56,21 @@ class Client:
         self.drops_at_stop = drops_at_stop  # why a record may be committed and not handed out by a member that leaves
         self.overwrites = overwrites  # why a member that was thrown out may still commit an old offset
         self.fights = fights  # why a member whose instance was taken over does not yield
+        self.ends_with_broker = ends_with_broker  # why a member does not wait for a broker that is away
 
 
 CLIENTS = {c.name: c for c in [
     Client('kcat', 'kcat_member.py', churns=(('auto', 'range'), ('auto', 'roundrobin')), is_cooperative=True,
            is_static=True, late='what it prints is stamped when it is read',
-           drops_at_stop='it throws away what it reads after the signal to end'),
+           drops_at_stop='it throws away what it reads after the signal to end',
+           ends_with_broker='it ends when all brokers are down'),
     Client('confluent', 'confluent_member.py', admin='confluent_admin.py', is_cooperative=True, is_static=True),
     Client('kafka-python', 'kafka_python_member.py', admin='kafka_python_admin.py'),
     Client('kafkajs', 'kafkajs_member.mjs', admin='kafkajs_admin.mjs'),
     # It commits by itself what it has fetched, though a crash may keep that from being handed out: not in this game.
     Client('platformatic', 'platformatic_member.mjs', admin='platformatic_admin.mjs',
-           churns=(('manual', 'roundrobin'),), is_static=True, sees_growth=False, overwrites='it sends a commit that was refused again, in its next generation',
+           churns=(('manual', 'roundrobin'),), is_static=True, sees_growth=False,
+           overwrites='it sends a commit that was refused again, in its next generation',
            fights='it joins again without a member id, and fences the other',
            repeats='it hears of a rebalance when others may have joined already, too late to commit',
            trails='what it has fetched comes out of its stream after the rebalance'),
@@ -95,7 +99,8 @@ def play(client, story, bootstrap, broker):
 
 def play_admin(client, bootstrap):
     """The scenarios of the admin client; they print their own lines."""
-    environment = dict(os.environ, STROM_BOOTSTRAP=bootstrap, KAFKAJS_NO_PARTITIONER_WARNING='1', NODE_NO_WARNINGS='1')
+    environment = dict(os.environ, STROM_BOOTSTRAP=bootstrap, KAFKAJS_NO_PARTITIONER_WARNING='1',
+                       NODE_NO_WARNINGS='1')
     try:
         return subprocess.run(client.admin, env=environment, stdin=subprocess.DEVNULL, timeout=ADMIN_SECONDS,
                               check=False).returncode != 0
