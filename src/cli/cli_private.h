@@ -78,6 +78,9 @@ int64_t run_deadline(struct run *run); // now and --timeout-ms
 struct client *run_broker(struct run *run, int32_t id);
 // run_coordinator is run_broker for the one that a group belongs to, and its id.
 struct client *run_coordinator(struct run *run, struct str group, int32_t *ret_id);
+// run_coordinator_open opens a connection of one's own to it, which the caller destroys. It asks once; of the
+// broker's own error e has no file.
+enum err run_coordinator_open(struct run *run, struct str group, struct client **ret_client, struct error *e);
 
 // run_new is wire_new from the run's arena, which never runs out for what flags can ask.
 void *run_new(struct run *run, const struct wire_struct *type, size_t count);

@@ -73,38 +73,55 @@ static enum err take_classic(const struct offset_fetch_response *response, struc
     return response->error;
 }
 
-bool group_committed(struct run *run, const struct group *group, struct group_offsets *ret)
+enum err group_offsets_fetch(struct client *coordinator, struct str group, struct arena *arena,
+                             struct group_offsets *ret, struct error *e)
 {
     struct offset_fetch_request request;
+    struct offset_fetch_request_group one;
     struct offset_fetch_response response;
-    enum err err;
-    int64_t deadline_ns = run_deadline(run);
     wire_init(&offset_fetch_request_type, &request);
-    request.group_id = group->id;
-    request.topics_count = -1; // all
-    request.groups = run_array(run, offset_fetch_request_group, 1);
+    wire_init(&offset_fetch_request_group_type, &one);
+    one.group_id = request.group_id = group;
+    one.topics_count = request.topics_count = -1; // all
+    request.groups = &one;
     request.groups_count = 1;
-    request.groups->group_id = group->id;
-    request.groups->topics_count = -1;
-    do {
-        if (!run_call_on(run, group->coordinator, API_OFFSET_FETCH, &request, &response) ||
-            !items_reserve(run, ret, answer_count(&response))) {
-            return false;
-        }
-        err = response.groups_count > 0 ? take_modern(response.groups, ret) : take_classic(&response, ret);
-    } while (err != ERR_OK && run_retry(run, err, deadline_ns));
+    enum err err = client_call(coordinator, API_OFFSET_FETCH, &request, arena, &response, e);
+    if (err != ERR_OK) {
+        return err;
+    }
+    size_t count = answer_count(&response);
+    *ret = (struct group_offsets){.items = arena_new(arena, struct group_offset, count + 1)};
+    if (ret->items == NULL) {
+        return FAIL(e, ERR_NO_MEMORY, "the group has committed %zu partitions", count);
+    }
+    err = response.groups_count > 0 ? take_modern(response.groups, ret) : take_classic(&response, ret);
     if (err == ERR_GROUP_ID_NOT_FOUND) { // never committed, never joined
         ret->count = 0;
-        return true;
+        return ERR_OK;
     }
+    if (err != ERR_OK) {
+        *e = (struct error){.code = err};
+        return err;
+    }
+    qsort(ret->items, ret->count, sizeof *ret->items, compare_offsets);
+    return ERR_OK;
+}
+
+bool group_committed(struct run *run, const struct group *group, struct group_offsets *ret)
+{
+    struct error e;
+    enum err err;
+    int64_t deadline_ns = run_deadline(run);
+    do {
+        e = (struct error){0};
+        err = group_offsets_fetch(group->coordinator, group->id, &run->arena, ret, &e);
+    } while (err != ERR_OK && run_retry(run, err, deadline_ns));
     if (err != ERR_OK) {
         const char *what =
             run_print(run, "cannot read the offsets of group " STR_FMT, STR_ARG(group->id)).ptr;
-        run_refused(run, what, err, (struct str){NULL, 0}, NULL);
-        return false;
+        run_fail(run, what, err, &e, NULL);
     }
-    qsort(ret->items, ret->count, sizeof *ret->items, compare_offsets);
-    return true;
+    return err == ERR_OK;
 }
 
 static size_t assigned_count(const struct group *group)

@@ -64,6 +64,11 @@ bool group_offsets_read(struct run *run, const struct group *group, struct group
 // group_committed fetches the committed offsets alone: topic, partition, committed and metadata are set.
 bool group_committed(struct run *run, const struct group *group, struct group_offsets *ret);
 
+// group_offsets_fetch is group_committed over any connection to the coordinator, once; of the broker's own
+// error e has no file.
+enum err group_offsets_fetch(struct client *coordinator, struct str group, struct arena *arena,
+                             struct group_offsets *ret, struct error *e);
+
 // A topic with some of its partitions, as --topic NAME[:P,P...] has it.
 struct topic_choice {
     struct str topic;

@@ -23,14 +23,18 @@ bool run_retry(struct run *run, enum err err, int64_t deadline_ns)
     return true;
 }
 
+static struct str address_text(struct run *run, struct str host, int32_t port)
+{
+    bool is_v6 = host.len > 0 && memchr(host.ptr, ':', host.len) != NULL;
+    return run_print(run, "%s" STR_FMT "%s:%d", is_v6 ? "[" : "", STR_ARG(host), is_v6 ? "]" : "", port);
+}
+
 // peer_connect opens a connection to a broker under the address that the cluster tells.
 static struct client *peer_connect(struct run *run, int32_t id, struct str host, int32_t port)
 {
     struct error e = {0};
     struct client *client = NULL;
-    bool is_v6 = memchr(host.ptr, ':', host.len) != NULL;
-    struct str address =
-        run_print(run, "%s" STR_FMT "%s:%d", is_v6 ? "[" : "", STR_ARG(host), is_v6 ? "]" : "", port);
+    struct str address = address_text(run, host, port);
     if (run->peer_count == CLI_PEERS_MAX) {
         run_fail(run, NULL, FAIL(&e, ERR_BUSY, "more than %d brokers", CLI_PEERS_MAX), &e, NULL);
         return NULL;
@@ -81,32 +85,81 @@ struct client *run_broker(struct run *run, int32_t id)
     return NULL;
 }
 
-struct client *run_coordinator(struct run *run, struct str group, int32_t *ret_id)
+// coordinator_ask asks once where a group belongs. Of the broker's own error e has no file.
+static enum err coordinator_ask(struct run *run, struct str group,
+                                struct find_coordinator_response_coordinator *ret, struct error *e)
 {
     struct find_coordinator_request request;
     struct find_coordinator_response response;
-    enum err err;
-    struct str message;
-    int32_t id;
-    int64_t deadline_ns = run_deadline(run);
     wire_init(&find_coordinator_request_type, &request);
     request.key = group;
     request.coordinator_keys = &group;
     request.coordinator_keys_count = 1;
+    enum err err = client_is_connected(run->client) ? ERR_OK : client_connect(run->client, e);
+    err = err == ERR_OK ? client_call(run->client, API_FIND_COORDINATOR, &request, &run->arena, &response, e)
+                        : err;
+    if (err != ERR_OK) {
+        return err;
+    }
+    if (response.coordinators_count > 0) {
+        *ret = response.coordinators[0];
+    } else {
+        *ret = (struct find_coordinator_response_coordinator){.node_id = response.node_id,
+                                                              .host = response.host,
+                                                              .port = response.port,
+                                                              .error = response.error,
+                                                              .error_message = response.error_message};
+    }
+    if (ret->error != ERR_OK && e != NULL) {
+        *e = (struct error){.code = ret->error};
+        snprintf(e->text, sizeof e->text, STR_FMT,
+                 (int)(ret->error_message.len < sizeof e->text ? ret->error_message.len : sizeof e->text - 1),
+                 ret->error_message.ptr == NULL ? "" : ret->error_message.ptr);
+    }
+    return ret->error;
+}
+
+struct client *run_coordinator(struct run *run, struct str group, int32_t *ret_id)
+{
+    struct find_coordinator_response_coordinator found;
+    struct error e;
+    enum err err;
+    int64_t deadline_ns = run_deadline(run);
     do {
-        if (!run_call(run, API_FIND_COORDINATOR, &request, &response)) {
-            return NULL;
-        }
-        bool is_list = response.coordinators_count > 0;
-        err = is_list ? response.coordinators->error : response.error;
-        message = is_list ? response.coordinators->error_message : response.error_message;
-        id = is_list ? response.coordinators->node_id : response.node_id;
+        e = (struct error){0};
+        err = coordinator_ask(run, group, &found, &e);
     } while (err != ERR_OK && run_retry(run, err, deadline_ns));
     if (err != ERR_OK) {
-        run_refused(run, run_print(run, "cannot find the coordinator of group " STR_FMT, STR_ARG(group)).ptr,
-                    err, message, NULL);
+        run_fail(run, run_print(run, "cannot find the coordinator of group " STR_FMT, STR_ARG(group)).ptr,
+                 err, &e, NULL);
         return NULL;
     }
-    *ret_id = id;
-    return run_broker(run, id);
+    *ret_id = found.node_id;
+    return run_broker(run, found.node_id);
+}
+
+enum err run_coordinator_open(struct run *run, struct str group, struct client **ret_client, struct error *e)
+{
+    struct find_coordinator_response_coordinator found;
+    struct metadata_request request;
+    struct metadata_response cluster;
+    wire_init(&metadata_request_type, &request);
+    request.topics_count = 0; // none
+    enum err err = coordinator_ask(run, group, &found, e);
+    err = err == ERR_OK ? client_call(run->client, API_METADATA, &request, &run->arena, &cluster, e) : err;
+    if (err != ERR_OK) {
+        return err;
+    }
+    // In a cluster of one, its advertised address may lead nowhere from here.
+    struct str address =
+        cluster.brokers_count <= 1 ? client_address(run->client) : address_text(run, found.host, found.port);
+    struct client *client = NULL;
+    err = client_create(run->env, address, args_int(run->args, "timeout-ms"), &client, e);
+    err = err == ERR_OK ? client_connect(client, e) : err;
+    if (err != ERR_OK) {
+        client_destroy(client);
+        return err;
+    }
+    *ret_client = client;
+    return ERR_OK;
 }

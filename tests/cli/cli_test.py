@@ -28,6 +28,7 @@ from broker import Broker, free_port  # noqa: E402
 
 TIMEOUT_S = 60
 CODECS = ['none', 'gzip', 'snappy', 'lz4', 'zstd']
+SETTINGS = {'group.initial.rebalance.delay.ms': '0', 'group.min.session.timeout.ms': '500'}
 
 
 class Cli:
@@ -128,7 +129,11 @@ def test_usage(cli, _broker):
     has(cli.error('produce', 'a', '--acks', '2', expect=2), '--acks')
     has(cli.error('produce', 'a', '--key', 'k', '--key-separator', ':', expect=2), 'exclude')
     has(cli.error('produce', 'a', '--header', 'x', expect=2), 'key=value')
-    has(cli.error('consume', 'a', '--group', 'g', expect=2), 'groups are not there yet')
+    has(cli.error('consume', 'a', '--group', 'g', '--partition', '1', expect=2), 'exclude')
+    has(cli.error('consume', 'a', '--group', 'g', '--offset', '-5', expect=2), 'strom group reset')
+    has(cli.error('consume', 'a', '--group', '', expect=2), 'wants a name')
+    has(cli.error('consume', 'a', '--verbose', expect=2), 'give --group')
+    has(cli.error('consume', 'a', 'b', '--partition', '1', expect=2), 'single topic')
     has(cli.error('consume', 'a', '--format', '%q', expect=2), 'after a %')
     has(cli.error('consume', 'a', '--exit', '--follow', expect=2), 'exclude')
     has(cli.error('config', 'alter', '--config', 'a=b', expect=2), '--topic NAME or --broker')
@@ -283,19 +288,6 @@ def test_cluster(cli, broker):
 
 # ---- groups
 
-def knows(cli, *apis):
-    """False, after saying so, if the broker does not speak these requests."""
-    known = {a['name'] for a in cli.json('cluster')['apis']}
-    missing = [api for api in apis if api not in known]
-    if missing:
-        print(f'    the broker does not speak {", ".join(missing)}: skipped')
-    return not missing
-
-
-GROUP_APIS = ('FindCoordinator', 'JoinGroup', 'SyncGroup', 'Heartbeat', 'LeaveGroup', 'OffsetCommit', 'OffsetFetch',
-              'DescribeGroups', 'ListGroups', 'DeleteGroups', 'OffsetDelete')
-
-
 def listed(cli, *words):
     return {g['group']: g for g in cli.json('group', 'list', *words)}
 
@@ -322,8 +314,6 @@ def test_group_usage(cli, _broker):
 
 def test_group_offsets(cli, _broker):
     """Offsets without members: reset in all ways, describe, list, delete."""
-    if not knows(cli, *GROUP_APIS):
-        return
     cli.run('topic', 'create', 'goff', '--partitions', '3')
     cli.run('topic', 'create', 'goff-b')
     eventually(lambda: cli.records('goff', '--partition', '0') == [])
@@ -380,8 +370,6 @@ def test_group_offsets(cli, _broker):
 
 
 def test_group_of_deleted_topic(cli, _broker):
-    if not knows(cli, *GROUP_APIS):
-        return
     cli.run('topic', 'create', 'gone-t')
     cli.run('topic', 'create', 'gone-stays')
     cli.run('group', 'reset', 'gone-g', '--topic', 'gone-t', '--topic', 'gone-stays', '--to-earliest', '--execute')
@@ -394,8 +382,6 @@ def test_group_of_deleted_topic(cli, _broker):
 
 
 def test_group_watch(cli, _broker):
-    if not knows(cli, *GROUP_APIS):
-        return
     cli.run('topic', 'create', 'watch-t')
     cli.run('produce', 'watch-t', stdin=b'x\n' * 100)
     cli.run('group', 'reset', 'watch-g', '--topic', 'watch-t', '--to-earliest', '--execute')
@@ -418,11 +404,11 @@ def test_group_watch(cli, _broker):
     same(watcher.wait(TIMEOUT_S), 0)
 
 
-def raw_member(broker, group, metadata, assignment):
+def raw_member(broker, group, metadata, assignment, protocol='range'):
     """Joins a group by hand with whatever bytes; returns the connection, which keeps the member alive."""
     member = rawkafka.Connection(('127.0.0.1', broker.port))
     body = rawkafka.string(group) + struct.pack('>ii', 30000, 30000) + rawkafka.string('') + \
-        rawkafka.string('consumer') + struct.pack('>i', 1) + rawkafka.string('range') + \
+        rawkafka.string('consumer') + struct.pack('>i', 1) + rawkafka.string(protocol) + \
         struct.pack('>i', len(metadata)) + metadata
     answer = member.ask(rawkafka.request(11, 2, body))
     error, generation = struct.unpack_from('>hi', answer, 8)
@@ -443,8 +429,6 @@ def raw_member(broker, group, metadata, assignment):
 def test_group_hostile_members(cli, broker):
     """A member may tell the others anything; describe shows what it can and says what it cannot. (No rotten count of
     topics in a subscription: Apache Kafka 4.2 reads those, and then never answers the group.)"""
-    if not knows(cli, *GROUP_APIS):
-        return
     topic = rawkafka.string('t')
     for i, (metadata, assignment, is_opaque) in enumerate([
             (b'', b'', False), (b'\xff', b'\xff\xff\xff', True),
@@ -460,6 +444,245 @@ def test_group_hostile_members(cli, broker):
             '1 member', 'stop its consumers')
         has(cli.error('group', 'delete', f'hostile-{i}'), 'NON_EMPTY_GROUP (68)', 'stop its consumers')
         member.close()
+
+
+class Reader:
+    """`strom consume` running as a member of a group; collects what it prints."""
+
+    def __init__(self, cli, *words):
+        self.process = cli.start('consume', *words, '--verbose', '--format', '%t %p %o %v\\n', stdin=subprocess.DEVNULL)
+        self.lines, self.notes = [], []
+        self.threads = [threading.Thread(target=self.collect, args=pair, daemon=True)
+                        for pair in ((self.process.stdout, self.lines), (self.process.stderr, self.notes))]
+        for thread in self.threads:
+            thread.start()
+
+    @staticmethod
+    def collect(stream, into):
+        for line in stream:
+            into.append(line.decode().rstrip('\n'))
+
+    def assigned(self):
+        """The partitions of the last assignment that it told, None before the first."""
+        notes = list(self.notes)
+        begins = [i for i, note in enumerate(notes) if 'the group gives' in note]
+        if not begins:
+            return None
+        count = int(notes[begins[-1]].split('gives ')[1].split()[0])
+        found = [note.split() for note in notes[begins[-1] + 1:] if note.startswith('  ')]
+        return sorted((w[0], int(w[2])) for w in found) if len(found) == count else None
+
+    def stop(self, how=signal.SIGINT):
+        self.process.send_signal(how)
+        same(self.process.wait(TIMEOUT_S), 0)
+        for thread in self.threads:
+            thread.join()
+        return self.lines
+
+
+def share(readers, count):
+    """Whether the readers have `count` partitions between them, each one's."""
+    assigned = [r.assigned() for r in readers]
+    if None in assigned:
+        return False
+    flat = [p for parts in assigned for p in parts]
+    return len(flat) == len(set(flat)) == count
+
+
+def write(cli, topic, begin, end):
+    cli.run('produce', topic, '--key-separator', ':', '--quiet',
+            stdin='\n'.join(f'k{i}:{i}' for i in range(begin, end)).encode())
+
+
+def test_group_members(cli, _broker):
+    """Members come and go under load: every record once, in order within its partition, and all is committed."""
+    cli.run('topic', 'create', 'mem-a', '--partitions', '4')
+    cli.run('topic', 'create', 'mem-b', '--partitions', '3')
+    write(cli, 'mem-a', 0, 2000)
+    words = ['mem-a', 'mem-b', '--group', 'mem-g']
+    readers = [Reader(cli, *words)]
+    eventually(lambda: share(readers, 7))
+    readers.append(Reader(cli, *words))
+    eventually(lambda: share(readers, 7))
+    write(cli, 'mem-b', 2000, 4000)
+    readers.append(Reader(cli, *words))
+    eventually(lambda: share(readers, 7))
+    same(sorted(len(r.assigned()) for r in readers), [2, 2, 3])
+    [group] = cli.json('group', 'describe', 'mem-g')
+    same((group['state'], group['protocol'], len(group['members'])), ('Stable', 'range', 3))
+    same({p['owner'] for p in group['partitions']}, {m['member'] for m in group['members']})
+    has(cli.text('group', 'describe', 'mem-g', '--members'), 'mem-a:', 'mem-b:', '127.0.0.1')
+    has(cli.error('group', 'delete', 'mem-g', '--topic', 'mem-a'), 'GROUP_SUBSCRIBED_TO_TOPIC (86)')
+    write(cli, 'mem-a', 4000, 6000)
+    eventually(lambda: sum(len(r.lines) for r in readers) >= 6000)
+    gone = readers[0]
+    gone.stop()
+    eventually(lambda: share(readers[1:], 7))
+    write(cli, 'mem-b', 6000, 8000)
+    eventually(lambda: sum(len(r.lines) for r in readers) >= 8000)
+    for reader in readers[1:]:
+        reader.stop(how=signal.SIGTERM)
+    lines = [line.split() for r in readers for line in r.lines]
+    same(sorted(int(line[3]) for line in lines), list(range(8000)))
+    for reader in readers:
+        for where in {tuple(line.split()[:2]) for line in reader.lines}:
+            offsets = [int(line.split()[2]) for line in reader.lines if tuple(line.split()[:2]) == where]
+            same(offsets, sorted(offsets))
+    [group] = cli.json('group', 'describe', 'mem-g')
+    same((group['state'], group['lag'], len(group['partitions'])), ('Empty', 0, 7))
+    same(cli.text('consume', *words, '--exit'), '')
+    write(cli, 'mem-a', 8000, 8010)
+    same(len(cli.text('consume', *words, '--count', '3').splitlines()), 3)
+    same(len(cli.text('consume', *words, '--exit').splitlines()), 7)
+
+
+def test_group_killed_member(cli, _broker):
+    """kill -9: the others go on where it committed, after its session timed out."""
+    cli.run('topic', 'create', 'kill-t', '--partitions', '4')
+    words = ['kill-t', '--group', 'kill-g', '--session-timeout-ms', '1000']
+    readers = [Reader(cli, *words) for _ in range(2)]
+    eventually(lambda: share(readers, 4))
+    write(cli, 'kill-t', 0, 1000)
+    eventually(lambda: sum(len(r.lines) for r in readers) >= 1000)
+    readers[0].process.kill()
+    write(cli, 'kill-t', 1000, 2000)
+    eventually(lambda: share(readers[1:], 4))
+    eventually(lambda: len({line.split()[3] for r in readers for line in list(r.lines)}) == 2000)
+    readers[1].stop()
+    same(sum(p['lag'] for p in cli.json('group', 'describe', 'kill-g')[0]['partitions']), 0)
+
+
+def test_group_static_member(cli, _broker):
+    """A static member that goes and comes back within its session leaves the others alone."""
+    cli.run('topic', 'create', 'static-t', '--partitions', '4')
+    words = ['static-t', '--group', 'static-g']
+    first = Reader(cli, *words, '--instance-id', 'one')
+    eventually(lambda: share([first], 4))
+    other = Reader(cli, *words, '--instance-id', 'two')
+    eventually(lambda: share([first, other], 4))
+    [group] = cli.json('group', 'describe', 'static-g')
+    same(sorted(m['instance_id'] for m in group['members']), ['one', 'two'])
+    had, notes = first.assigned(), list(other.notes)
+    first.stop()
+    back = Reader(cli, *words, '--instance-id', 'one')
+    eventually(lambda: back.assigned() is not None)
+    same((back.assigned(), other.notes), (had, notes))
+    thief = Reader(cli, *words, '--instance-id', 'two')
+    same(other.process.wait(TIMEOUT_S), 1)
+    eventually(lambda: any('took over' in note for note in other.notes))
+    for reader in (back, thief):
+        reader.stop()
+
+
+def test_group_topic_grows(cli, _broker):
+    cli.run('topic', 'create', 'grow-t', '--partitions', '1')
+    reader = Reader(cli, 'grow-t', '--group', 'grow-g')
+    eventually(lambda: share([reader], 1))
+    cli.run('topic', 'alter', 'grow-t', '--partitions', '3')
+    write(cli, 'grow-t', 0, 100)
+    eventually(lambda: share([reader], 3))
+    eventually(lambda: len(reader.lines) == 100)
+    reader.stop()
+
+
+def test_group_blocked_output(cli, _broker):
+    """Nobody reads the output: the member stays for --max-poll-ms, and commits nothing that was not taken."""
+    cli.run('topic', 'create', 'block-t')
+    cli.run('produce', 'block-t', '--quiet', stdin=b'x' * 999 + b'\n' + (b'y' * 999 + b'\n') * 999)
+    words = ['consume', 'block-t', '--group', 'block-g', '--session-timeout-ms', '1000']
+
+    def members():
+        return [m['member'] for m in cli.json('group', 'describe', 'block-g')[0]['members']]
+    blocked = cli.start(*words, stdin=subprocess.DEVNULL)
+    eventually(lambda: listed(cli).get('block-g', {}).get('members') == 1)
+    [member] = members()
+    begin = time.monotonic()
+    while time.monotonic() - begin < 3:  # three session timeouts
+        same(members(), [member])
+    same(committed(cli, 'block-g'), {('block-t', 0): None})
+    blocked.send_signal(signal.SIGTERM)  # it cannot finish: it leaves after 3 seconds
+    same(blocked.wait(TIMEOUT_S), 1)
+    has(blocked.stderr.read().decode(), 'output is blocked')
+    same(members(), [])
+
+    blocked = cli.start(*words, '--max-poll-ms', '1500', '--count', '1000', stdin=subprocess.DEVNULL)
+    eventually(lambda: listed(cli)['block-g']['members'] == 1)
+    eventually(lambda: listed(cli)['block-g']['members'] == 0)
+    same(len(blocked.stdout.read()), 1000000)
+    same(blocked.wait(TIMEOUT_S), 0)
+    has(blocked.stderr.read().decode(), '--max-poll-ms')
+
+
+def test_group_start_of_new_partitions(cli, _broker):
+    cli.run('topic', 'create', 'begin-t')
+    write(cli, 'begin-t', 0, 10)
+    reader = Reader(cli, 'begin-t', '--group', 'begin-latest', '--offset', 'latest')
+    eventually(lambda: reader.assigned() == [('begin-t', 0)])
+    write(cli, 'begin-t', 10, 12)
+    eventually(lambda: len(reader.lines) == 2)
+    reader.stop()
+    same([line.split()[3] for line in reader.lines], ['10', '11'])
+    cli.run('group', 'reset', 'begin-latest', '--topic', 'begin-t', '--to-offset', '5', '--execute')
+    cli.run('topic', 'trim', 'begin-t', '--partition', '0', '--offset', '7')
+    out, err = cli.run('consume', 'begin-t', '--group', 'begin-latest', '--exit')
+    same(out.split(), [b'7', b'8', b'9', b'10', b'11'])
+    has(err, '5 is committed')
+
+
+def test_group_refusals(cli, broker):
+    cli.run('topic', 'create', 'no-t')
+    has(cli.error('consume', 'no-tt', '--group', 'no-g'), 'did you mean "no-t"')
+    has(cli.error('consume', 'no-t', '--group', 'no-g', '--session-timeout-ms', '7200000'),
+        'INVALID_SESSION_TIMEOUT (26)', '--session-timeout-ms')
+    member = raw_member(broker, 'no-other', b'', b'', protocol='mine')
+    has(cli.error('consume', 'no-t', '--group', 'no-other'), 'INCONSISTENT_GROUP_PROTOCOL (23)', 'range')
+    member.close()
+
+
+def test_group_broker_restart(cli, _broker):
+    """kill -9 of the broker: members, who keep their ids, and commits survive it."""
+    with Broker(cli.binary, settings=SETTINGS) as own:
+        words = ['--bootstrap-server', own.bootstrap]
+        cli.run('topic', 'create', 'again', '--partitions', '2', *words)
+        reader = Reader(cli, 'again', '--group', 'again-g', *words)
+        for i in range(3):
+            cli.run('produce', 'again', '--quiet', *words, stdin=b''.join(b'%d\n' % (i * 100 + k) for k in range(100)))
+            eventually(lambda n=i: len({line.split()[3] for line in list(reader.lines)}) == 100 * (n + 1))
+            own.kill()
+            own.start()
+        reader.stop()
+        same(cli.text('consume', 'again', '--group', 'again-g', '--exit', *words), '')
+
+
+def test_group_with_kcat(cli, broker):
+    """librdkafka and this share a group, whoever leads it."""
+    if shutil.which('kcat') is None:
+        print('    kcat is not installed: skipped')
+        return
+    cli.run('topic', 'create', 'mix-t', '--partitions', '5')
+    kcat = ['kcat', '-b', broker.bootstrap, '-q', '-u', '-G', 'mix-g', '-X', 'auto.offset.reset=earliest', '-f', '%s\n',
+            'mix-t']
+    taken = []
+    for turn in range(2):
+        starts = [lambda: Reader(cli, 'mix-t', '--group', 'mix-g'),
+                  lambda: subprocess.Popen(kcat, stdout=subprocess.PIPE, stderr=subprocess.PIPE)]
+        both = {}
+        for i in (0, 1) if turn == 0 else (1, 0):  # the first one leads
+            both[i] = starts[i]()
+            eventually(lambda n=len(both): listed(cli).get('mix-g', {}).get('state') == 'Stable' and
+                       listed(cli)['mix-g']['members'] == n)
+        reader, other = both[0], both[1]
+        eventually(lambda: reader.assigned() is not None and len(reader.assigned()) in (2, 3))
+        [group] = cli.json('group', 'describe', 'mix-g')
+        same(sorted(len(m['assigned'][0]['partitions']) for m in group['members']), [2, 3])
+        write(cli, 'mix-t', 1000 * turn, 1000 * turn + 1000)
+        got = []
+        threading.Thread(target=lambda stream=other.stdout, into=got: into.extend(stream), daemon=True).start()
+        eventually(lambda: len(got) + len(reader.lines) >= 1000)
+        other.terminate()
+        other.wait(TIMEOUT_S)
+        taken += [int(line) for line in got] + [int(line.split()[3]) for line in reader.stop()]
+    same(sorted(taken), list(range(2000)))
 
 
 # ---- records
@@ -880,7 +1103,7 @@ def main():
     tests = [(name, f) for name, f in globals().items() if name.startswith('test_') and
              (not options.names or any(n in name for n in options.names))]
     failed = []
-    with Other(options.bootstrap) if options.bootstrap else Broker(options.strom) as broker:
+    with Other(options.bootstrap) if options.bootstrap else Broker(options.strom, settings=SETTINGS) as broker:
         cli = Cli(os.path.abspath(options.strom), broker.bootstrap)
         for name, test in tests:
             begin = time.monotonic()
