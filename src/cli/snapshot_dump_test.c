@@ -94,8 +94,8 @@ static void test_golden(void **state)
         "  member id=w-1 instance=node-1 client=connect host=/10.0.0.8 session_ms=10000 rebalance_ms=60000 "
         "subscription=3 assignment=1\n"
         "  member id=w-0 client= host= session_ms=0 rebalance_ms=0 subscription=0 assignment=0\n",
-        "\nOFFSETS group=tool topic=UQAAAAAAAAAAAAAAAAAAAQ partitions=256.. count=1\n"
-        "  offset partition=256 offset=77 epoch=3 commit_ms=6000 retention_ms=-1 metadata=note\n",
+        ("\nOFFSETS group=tool topic=UQAAAAAAAAAAAAAAAAAAAQ partitions=256.. count=1\n"
+         "  offset partition=256 offset=77 epoch=3 commit_ms=6000 retention_ms=-1 metadata=note\n"),
         "\nQUOTA user=(default) client-id=app revision=2 request_percentage=12.5\n"};
     golden_shows(groups_golden, group_parts, sizeof group_parts / sizeof *group_parts);
 }
