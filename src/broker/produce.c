@@ -80,6 +80,10 @@ static void part_check(struct produce_op *op, struct produce_part *part, const s
     facts.bad_count = 0;
     struct error error = {0};
     enum err err = batch_check(&op->port->codec, part->batch, &rules, &facts, &error);
+    if (err == ERR_OK && (int64_t)part->batch.len > settings->segment_bytes) {
+        err = FAIL(&error, ERR_BATCH_OVER_SEGMENT, "a batch of %zu bytes is over segment.bytes, %lld",
+                   part->batch.len, (long long)settings->segment_bytes);
+    }
     if (err != ERR_OK) {
         part_fail(part, err, error.text);
         part_keep_bad_records(op, part, &facts);

@@ -246,6 +246,46 @@ static void kafka_05_24_leader_epochs(void **state)
     }
 }
 
+// After an unclean stop the leader epochs of topics that are not synced rise, and never go down.
+static void kafka_05_24_epochs_rise(void **state)
+{
+    (void)state;
+    struct uuid id = topic_make(&c, "risen", 1, "strom.durability", "os");
+    produce(&c, "risen", 0, batch_make(&c, NULL, 5, "v"));
+    const struct item raise = {.kind = ITEM_EPOCH_RAISE, .version = 1};
+    struct outcome outcome;
+    struct error e = {0};
+    assert_int_equal(broker_change_wait(the_rig.broker, &raise, &outcome, &e), ERR_OK);
+    produce(&c, "risen", 0, batch_make(&c, NULL, 5, "v"));
+    static const struct {
+        int32_t epoch;
+        enum err err;
+    } rows[] = {{-1, ERR_OK}, {0, ERR_FENCED_LEADER_EPOCH}, {1, ERR_OK}, {2, ERR_UNKNOWN_LEADER_EPOCH}};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        const struct fetch_ask ask = {
+            .topic = "risen", .id = id, .offset = 5, .current_leader_epoch_plus_1 = rows[i].epoch + 1};
+        assert_int_equal(fetch_send(&c, 9, &ask)->error, rows[i].err);
+        assert_int_equal(fetch_send(&c, 17, &ask)->error, rows[i].err);
+    }
+    // Each batch has the epoch of its time.
+    for (int32_t epoch = 0; epoch <= 1; epoch++) {
+        assert_int_equal(load_be32(fetch_at("risen", 5 * epoch)->records.bytes.ptr + 12), epoch);
+    }
+    // A consumer that read past where epoch 0 ends, and then lost its leader, is told.
+    const struct fetch_ask ask = {.topic = "risen", .id = id, .offset = 7};
+    struct fetch_request *in = fetch_make(&c, &ask);
+    in->topics[0].partitions[0].last_fetched_epoch = 0;
+    const struct fetch_response *out = client_call(&c, API_FETCH, 12, in);
+    assert_int_equal(out->topics[0].partitions[0].diverging_epoch.epoch, 0);
+    assert_int_equal(out->topics[0].partitions[0].diverging_epoch.end_offset, 5);
+    struct metadata_request *all = client_new(&c, metadata_request, 1);
+    all->topics = client_new(&c, metadata_request_topic, 1);
+    all->topics_count = 1;
+    all->topics[0].name = STR("risen");
+    const struct metadata_response *metadata = client_call(&c, API_METADATA, 9, all);
+    assert_int_equal(metadata->topics[0].partitions[0].leader_epoch, 1);
+}
+
 // ---- offsets
 
 static struct list_offsets_response_partition *list_offset(int16_t version, const char *topic,
@@ -394,6 +434,7 @@ int main(void)
         TEST(kafka_05_21_bounds_always_set),
         TEST(kafka_05_23_topic_ids),
         TEST(kafka_05_24_leader_epochs),
+        TEST(kafka_05_24_epochs_rise),
         TEST(kafka_05_25_list_offsets),
         TEST(list_offsets_in_steps),
         TEST(kafka_05_29_delete_records),

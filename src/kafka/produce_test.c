@@ -177,6 +177,27 @@ static void kafka_05_10_timestamps_out_of_range(void **state)
     batch_resum(claims);
     assert_int_equal(produce9("times", claims)->error, ERR_INVALID_TIMESTAMP);
     assert_int_equal(produce(&c, "times", 0, batch_at(&c, 1000, 1, true)), 0); // the past has no limit
+    topic_make(&c, "times-now", 1, "message.timestamp.before.max.ms", "3600000");
+    struct bytes past = batch_at(&c, wall_now_ms() - 7200000, 2, true);
+    const struct produce_response_partition *out = produce9("times-now", past);
+    assert_int_equal(out->error, ERR_INVALID_TIMESTAMP);
+    assert_int_equal(out->record_errors_count, 2);
+}
+
+static void set_config(const char *topic, const char *key, const char *value)
+{
+    struct incremental_alter_configs_request *in = client_new(&c, incremental_alter_configs_request, 1);
+    in->resources = client_new(&c, incremental_alter_configs_request_resource, 1);
+    in->resources_count = 1;
+    in->resources[0].resource_type = 2;
+    in->resources[0].resource_name = str_from_c(topic);
+    in->resources[0].configs = client_new(&c, incremental_alter_configs_request_config, 1);
+    in->resources[0].configs_count = 1;
+    in->resources[0].configs[0].name = str_from_c(key);
+    in->resources[0].configs[0].value = str_from_c(value);
+    const struct incremental_alter_configs_response *out =
+        client_call(&c, API_INCREMENTAL_ALTER_CONFIGS, 1, in);
+    assert_int_equal(out->responses[0].error, ERR_OK);
 }
 
 static void kafka_05_11_null_keys_and_large_batches(void **state)
@@ -191,6 +212,16 @@ static void kafka_05_11_null_keys_and_large_batches(void **state)
     topic_make(&c, "small", 1, "max.message.bytes", "200");
     assert_int_equal(produce9("small", batch_at(&c, wall_now_ms(), 20, true))->error, ERR_BATCH_TOO_LARGE);
     assert_int_equal(produce(&c, "small", 0, batch_at(&c, wall_now_ms(), 1, true)), 0);
+    // Within max.message.bytes, but not within a segment.
+    topic_make(&c, "segments", 1, "max.message.bytes", "3000000");
+    set_config("segments", "segment.bytes", "1048576");
+    static char value[100000];
+    memset(value, 'v', sizeof value - 1);
+    out = produce9("segments", batch_make(&c, NULL, 11, value));
+    assert_int_equal(out->error, ERR_BATCH_OVER_SEGMENT);
+    assert_int_equal(out->base_offset, -1);
+    assert_int_equal(produce9("segments", batch_make(&c, NULL, 31, value))->error, ERR_BATCH_TOO_LARGE);
+    assert_int_equal(produce(&c, "segments", 0, batch_make(&c, NULL, 10, value)), 0);
 }
 
 static void kafka_05_12_acks(void **state)
