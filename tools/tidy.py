@@ -43,6 +43,7 @@ FUNCTION_LINES_NOTE, FUNCTION_LINES_MAX = 70, 100
 LINE_MAX = {'.c': 110, '.h': 110, '.py': 120, '.js': 120, '.mjs': 120, '.sh': 120, '.api': 120}
 README_LINES_MAX = 60
 README_HEADINGS = ['Purpose', 'Face', 'Invariants', 'Never', 'Files']
+SEMANTICS_POINTS = 47
 ARCHITECTURE_LINES_MAX = 300
 
 SPDX = 'SPDX-License-Identifier: Apache-2.0'
@@ -318,6 +319,22 @@ def rule_architecture(tree):
     for module in tree.modules():
         if f'src/{module}/' not in text:
             yield Finding('ARCHITECTURE.md', 1, f'does not mention src/{module}/')
+
+
+def rule_semantics(tree):
+    """docs/kafka-semantics.md has every point once, and names tests that exist."""
+    path = 'docs/kafka-semantics.md'
+    text = tree.texts.get(path)
+    if text is None:
+        return
+    points = [int(n) for n in re.findall(r'^\| (\d+) \|', text, flags=re.M)]
+    if points != list(range(1, SEMANTICS_POINTS + 1)):
+        yield Finding(path, 1, f'its rows are not the points 1 to {SEMANTICS_POINTS}')
+    for number, line in numbered(text):
+        for file, name in re.findall(r'`([\w/.]+\.(?:c|py|mjs)) (\w+)`', line):
+            test = tree.texts.get(file) or tree.texts.get(f'src/{file}')
+            if test is None or not re.search(rf'\b{name}\b', test):
+                yield Finding(path, number, f'there is no {name} in {file}')
 
 
 def rule_spdx(tree):

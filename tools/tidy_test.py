@@ -18,7 +18,9 @@ def header(guard, body=''):
     return f'{HEAD}#ifndef {guard}\n#define {guard}\n{body}#endif\n'
 
 
+SEMANTICS = ''.join(f'| {n} | x | `base/str.c str_len` |\n' for n in range(1, tidy.SEMANTICS_POINTS + 1))
 CLEAN = {
+    'docs/kafka-semantics.md': SEMANTICS,
     'src/layers.txt': '# table\nbase:\nplatform: base\ncore: base\nserver: *\n',
     'ARCHITECTURE.md': 'src/base/ src/platform/ src/core/ src/server/\n',
     'src/base/README.md': README,
@@ -83,6 +85,9 @@ FAULTS = [
     ('architecture', 'long', {'ARCHITECTURE.md': CLEAN['ARCHITECTURE.md'] + 'x\n' * 300}),
     ('spdx', 'C', {'src/core/core.c': '#include "core/core.h"\n'}),
     ('spdx', 'script', {'run': '#!/bin/sh\n'}),
+    ('semantics', 'a point is missing', {'docs/kafka-semantics.md': SEMANTICS.replace('| 9 |', '| 8 |')}),
+    ('semantics', 'no such test', {'docs/kafka-semantics.md': SEMANTICS.replace('str_len', 'str_width')}),
+    ('semantics', 'no such file', {'docs/kafka-semantics.md': SEMANTICS.replace('str.c', 'strings.c')}),
     ('line_length', 'long line', {'src/core/core.c': '+// ' + 'x' * 110 + '\n'}),
     ('whitespace', 'tab', {'src/core/core.c': '+\t\n'}),
     ('whitespace', 'trailing', {'src/core/core.c': '+int x; \n'}),
