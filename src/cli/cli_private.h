@@ -64,6 +64,14 @@ void run_usage(struct run *run, const char *format, ...) __attribute__((format(p
 // run_note writes one line to stderr.
 void run_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+// run_confirm asks a person at a terminal whether to go on; --yes, or standard input that is none, is a yes.
+// The command has the flag RUN_YES_FLAG. false after saying that nothing was done.
+bool run_confirm(struct run *run, const char *question);
+#define RUN_YES_FLAG                                                                                         \
+    {                                                                                                        \
+        "yes", ARGS_SWITCH, NULL, NULL, 0, 0, "Do not ask, even if standard input is a terminal."            \
+    }
+
 // run_call is client_call with run's client and arena; false after saying what went wrong.
 bool run_call(struct run *run, enum api_key key, const void *request, void *ret_response);
 bool run_call_on(struct run *run, struct client *client, enum api_key key, const void *request,
@@ -93,6 +101,9 @@ struct str run_print(struct run *run, const char *format, ...) __attribute__((fo
 // run_topics fetches the metadata of the named topics (all if count is 0) in name order.
 bool run_topics(struct run *run, const struct str *names, size_t count, bool may_create,
                 struct metadata_response *ret);
+// run_topics_matching is run_topics for names that may be patterns: "orders-*".
+bool run_topics_matching(struct run *run, const struct str *names, size_t count,
+                         struct metadata_response *ret);
 // run_topic_unknown says that a topic is not there, with the nearest name that is.
 void run_topic_unknown(struct run *run, const char *what, struct str topic);
 // run_topic_error is run_topic_unknown or run_refused, as the code calls for.
@@ -118,10 +129,8 @@ bool run_offset_queries(struct run *run, struct offset_query *queries, size_t co
 
 // config_hint finds the setting that a misspelt name may have meant; NULL if none is near.
 const char *config_hint(struct str name, bool is_topic);
-// config_alter sets and deletes configs of one resource (2 topic, 4 broker), as --config and --delete-config
-// have them. ret_count: how many there were.
-bool config_alter(struct run *run, int8_t resource_type, struct str resource, const char *what,
-                  size_t *ret_count);
+// config_alter_topic sets and deletes what --config and --delete-config say. ret_count: how many there were.
+bool config_alter_topic(struct run *run, struct str topic, const char *what, size_t *ret_count);
 // config_pair checks one --config value.
 bool config_pair(struct run *run, struct str text, struct str *ret_key, struct str *ret_value);
 
@@ -137,6 +146,7 @@ struct cli_command {
 extern const struct cli_command cli_root; // "strom" itself, with every command
 extern const struct cli_command topic_command;
 extern const struct cli_command topic_describe_command;
+extern const struct cli_command topic_trim_command;
 extern const struct cli_command produce_command;
 extern const struct cli_command consume_command;
 extern const struct cli_command config_command;

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// config.c - `strom config describe|alter`, and the same changes for `strom topic alter`.
-#include "cli/cli_private.h"
+// config.c - `strom config set|unset|alter`, and the same changes for `strom topic alter`; config_describe.c
+// shows.
+#include "cli/config.h"
 
 #include "core/setting.h"
-
-enum { RESOURCE_TOPIC = 2, RESOURCE_BROKER = 4, OP_SET = 0, OP_DELETE = 1, OP_APPEND = 2, OP_SUBTRACT = 3 };
 
 const char *config_hint(struct str name, bool is_topic)
 {
@@ -27,58 +26,86 @@ const char *config_hint(struct str name, bool is_topic)
     return nearest;
 }
 
-static const char *source_name(int8_t source)
+bool config_target_choose(struct run *run, struct config_target *ret)
 {
-    switch (source) {
-    case 1:
-        return "topic";
-    case 2:
-        return "broker";
-    case 3:
-        return "cluster";
-    case 4:
-        return "file";
-    case 5:
-        return "default";
-    default:
-        return "unknown";
-    }
-}
-
-// The resource that --topic or --broker names; a broker's name is its id.
-static bool resource_choose(struct run *run, int8_t *ret_type, struct str *ret_name)
-{
-    struct str topic = args_text(run->args, "topic");
-    if (topic.ptr != NULL && args_given(run->args, "broker")) {
-        run_usage(run, "--topic and --broker exclude each other");
+    const struct args *args = run->args;
+    struct str topic = args_text(args, "topic");
+    struct str group = args_text(args, "group");
+    bool is_broker = args_given(args, "broker");
+    int given = (topic.ptr != NULL ? 1 : 0) + (group.ptr != NULL ? 1 : 0) + (is_broker ? 1 : 0);
+    if (given > 1) {
+        run_usage(run, "--topic, --group and --broker exclude each other");
         return false;
     }
-    *ret_type = topic.ptr != NULL ? RESOURCE_TOPIC : RESOURCE_BROKER;
-    *ret_name = topic.ptr != NULL ? topic : STR("");
+    if (args_given(args, "id") && !is_broker) {
+        run_usage(run, "--id is the id of a broker: give --broker too");
+        return false;
+    }
+    if (topic.ptr != NULL) {
+        *ret = (struct config_target){RESOURCE_TOPIC, topic,
+                                      run_print(run, "topic " STR_FMT, STR_ARG(topic)).ptr};
+    } else if (group.ptr != NULL) {
+        *ret = (struct config_target){RESOURCE_GROUP, group,
+                                      run_print(run, "group " STR_FMT, STR_ARG(group)).ptr};
+    } else if (args_given(args, "id")) {
+        struct str id = run_print(run, "%lld", (long long)args_int(args, "id"));
+        *ret =
+            (struct config_target){RESOURCE_BROKER, id, run_print(run, "broker " STR_FMT, STR_ARG(id)).ptr};
+    } else {
+        *ret = (struct config_target){RESOURCE_BROKER, STR(""), "the broker"};
+    }
     return true;
 }
 
-static const char *resource_text(struct run *run, int8_t type, struct str name)
+static void change_refused(struct run *run, const struct config_target *target, const char *what,
+                           const struct incremental_alter_configs_request_config *changes, size_t count,
+                           enum err err, struct str message)
 {
-    return type == RESOURCE_TOPIC ? run_print(run, "topic " STR_FMT, STR_ARG(name)).ptr : "the broker";
+    const char *hint = NULL;
+    for (size_t i = 0; i < count && hint == NULL && target->type != RESOURCE_GROUP; i++) {
+        hint = config_hint(changes[i].name, target->type == RESOURCE_TOPIC);
+    }
+    if (err == ERR_UNKNOWN_PARTITION && target->type == RESOURCE_TOPIC) {
+        run_topic_unknown(run, what, target->name);
+    } else {
+        run_refused(run, what, err, message,
+                    hint == NULL ? NULL : run_print(run, "did you mean %s?", hint).ptr);
+    }
 }
 
-// ---- alter
+bool config_change(struct run *run, const struct config_target *target,
+                   struct incremental_alter_configs_request_config *changes, size_t count, const char *what)
+{
+    struct incremental_alter_configs_request request;
+    struct incremental_alter_configs_response response;
+    wire_init(&incremental_alter_configs_request_type, &request);
+    request.resources = run_array(run, incremental_alter_configs_request_resource, 1);
+    request.resources_count = 1;
+    request.resources->resource_type = target->type;
+    request.resources->resource_name = target->name;
+    request.resources->configs = changes;
+    request.resources->configs_count = (int32_t)count;
+    if (!run_call(run, API_INCREMENTAL_ALTER_CONFIGS, &request, &response)) {
+        return false;
+    }
+    enum err err = response.responses_count == 1 ? response.responses->error : ERR_UNKNOWN;
+    if (err != ERR_OK) {
+        change_refused(run, target, what, changes, count, err,
+                       response.responses_count == 1 ? response.responses->error_message : STR(""));
+    }
+    return err == ERR_OK;
+}
 
-struct change_list {
-    struct incremental_alter_configs_request_config *configs;
-    size_t count;
-};
-
-static bool changes_add(struct run *run, const char *flag, int8_t operation, struct change_list *list)
+static bool changes_add(struct run *run, const char *flag, int8_t operation,
+                        struct incremental_alter_configs_request_config *changes, size_t *count)
 {
     struct str text;
     for (size_t i = 0; args_list(run->args, flag, i, &text); i++) {
-        struct incremental_alter_configs_request_config *config = &list->configs[list->count++];
+        struct incremental_alter_configs_request_config *config = &changes[(*count)++];
         config->config_operation = operation;
         config->name = text;
         config->value = (struct str){NULL, 0};
-        if (operation != OP_DELETE && !pair_split(text, &config->name, &config->value)) {
+        if (operation != CONFIG_DELETE && !pair_split(text, &config->name, &config->value)) {
             run_usage(run, "--%s wants key=value, not \"" STR_FMT "\"", flag, STR_ARG(text));
             return false;
         }
@@ -86,58 +113,58 @@ static bool changes_add(struct run *run, const char *flag, int8_t operation, str
     return true;
 }
 
-static void alter_refused(struct run *run, bool is_topic, struct str resource, const char *what,
-                          const struct change_list *list, enum err err, struct str message)
+bool config_alter_topic(struct run *run, struct str topic, const char *what, size_t *ret_count)
 {
-    const char *hint = NULL;
-    for (size_t i = 0; i < list->count && hint == NULL; i++) {
-        hint = config_hint(list->configs[i].name, is_topic);
-    }
-    if (err == ERR_UNKNOWN_PARTITION && is_topic) {
-        run_topic_unknown(run, what, resource);
-    } else {
-        run_refused(run, what, err, message,
-                    hint == NULL ? NULL : run_print(run, "did you mean %s?", hint).ptr);
-    }
+    struct incremental_alter_configs_request_config *changes =
+        run_array(run, incremental_alter_configs_request_config, ARGS_VALUES_MAX);
+    const struct config_target target = {RESOURCE_TOPIC, topic, "the topic"};
+    *ret_count = 0;
+    return changes_add(run, "config", CONFIG_SET, changes, ret_count) &&
+           changes_add(run, "delete-config", CONFIG_DELETE, changes, ret_count) &&
+           (*ret_count == 0 || config_change(run, &target, changes, *ret_count, what));
 }
 
-bool config_alter(struct run *run, int8_t resource_type, struct str resource, const char *what,
-                  size_t *ret_count)
+// ---- the verbs
+
+static bool target_is_given(struct run *run)
 {
-    struct change_list list = {run_array(run, incremental_alter_configs_request_config, ARGS_VALUES_MAX), 0};
-    bool is_own_command = run->args->spec->names_max == 0; // `strom config alter` has more flags
-    if (!changes_add(run, "config", OP_SET, &list) || !changes_add(run, "delete-config", OP_DELETE, &list) ||
-        (is_own_command && (!changes_add(run, "append-config", OP_APPEND, &list) ||
-                            !changes_add(run, "subtract-config", OP_SUBTRACT, &list)))) {
-        return false;
+    bool is_given =
+        args_given(run->args, "topic") || args_given(run->args, "group") || args_given(run->args, "broker");
+    if (!is_given) {
+        run_usage(run, "whose settings? give --topic NAME or --broker");
     }
-    *ret_count = list.count;
-    if (list.count == 0) {
-        return true;
+    return is_given;
+}
+
+static void change(struct run *run, struct incremental_alter_configs_request_config *changes, size_t count)
+{
+    struct config_target target;
+    if (!config_target_choose(run, &target)) {
+        return;
     }
-    struct incremental_alter_configs_request request;
-    struct incremental_alter_configs_response response;
-    wire_init(&incremental_alter_configs_request_type, &request);
-    request.resources = run_array(run, incremental_alter_configs_request_resource, 1);
-    request.resources_count = 1;
-    request.resources->resource_type = resource_type;
-    request.resources->resource_name = resource;
-    request.resources->configs = list.configs;
-    request.resources->configs_count = (int32_t)list.count;
-    if (!run_call(run, API_INCREMENTAL_ALTER_CONFIGS, &request, &response)) {
-        return false;
+    const char *what = run_print(run, "cannot change the settings of %s", target.text).ptr;
+    if (!run_connect(run) || !config_change(run, &target, changes, count, what)) {
+        return;
     }
-    enum err err = response.responses_count == 1 ? response.responses->error : ERR_UNKNOWN;
-    if (err != ERR_OK) {
-        alter_refused(run, resource_type == RESOURCE_TOPIC, resource, what, &list, err,
-                      response.responses_count == 1 ? response.responses->error_message : STR(""));
+    if (run->is_json) {
+        json_object_begin(&run->json);
+        json_pair_str(&run->json, "resource",
+                      target.type == RESOURCE_TOPIC   ? STR("topic")
+                      : target.type == RESOURCE_GROUP ? STR("group")
+                                                      : STR("broker"));
+        json_pair_str(&run->json, "name", target.name);
+        json_pair_i64(&run->json, "configs_changed", (int64_t)count);
+        json_object_end(&run->json);
+        buf_u8(&run->out, '\n');
+    } else {
+        buf_printf(&run->out, "Changed %zu setting%s of ", count, count == 1 ? "" : "s");
+        text_show(str_from_c(target.text), &run->out);
+        buf_printf(&run->out, ".\n");
     }
-    return err == ERR_OK;
 }
 
 static const struct args_flag alter_flags[] = {
-    {"topic", ARGS_TEXT, "NAME", NULL, 0, 0, "Change this topic's settings.", ARGS_WORDS_TOPIC},
-    {"broker", ARGS_SWITCH, NULL, NULL, 0, 0, "Change the broker's settings (those of the whole cluster)."},
+    CONFIG_TARGET_FLAGS("Change", "Change the broker's settings: those of the whole cluster, without --id."),
     {"config", ARGS_LIST, "KEY=VALUE", NULL, 0, 0, "Set a setting.", ARGS_WORDS_TOPIC_SETTING},
     {"delete-config", ARGS_LIST, "KEY", NULL, 0, 0, "Go back to what counts without it."},
     {"append-config", ARGS_LIST, "KEY=VALUE", NULL, 0, 0, "Add a value to a setting that is a list."},
@@ -146,11 +173,12 @@ static const struct args_flag alter_flags[] = {
 static const struct args_spec alter_spec = {
     .command = "strom config alter",
     .names_usage = "",
-    .summary = "change settings of a topic or of the broker",
-    .text =
-        "Changes settings while the broker runs. What is not named stays. Settings that are read at start "
-        "only (`strom config describe --broker --all` marks them) are refused: give them to `strom serve "
-        "--set`.",
+    .summary = "set, unset, append to and subtract from settings at once",
+    .text = "Changes settings while the broker runs, all of them or none. What is not named stays. Settings "
+            "that are "
+            "read at start only (`strom config list --broker --all` marks them) are refused: give them to "
+            "`strom serve "
+            "--set`.",
     .examples = "  strom config alter --topic orders --config retention.ms=604800000\n"
                 "  strom config alter --topic orders --append-config cleanup.policy=compact\n"
                 "  strom config alter --broker --delete-config log.retention.ms\n",
@@ -160,189 +188,106 @@ static const struct args_spec alter_spec = {
     .is_json = true,
 };
 
-static void alter(struct run *run)
-{
-    int8_t type;
-    struct str name;
-    size_t count = 0;
-    if (!resource_choose(run, &type, &name)) {
-        return;
-    }
-    if (type == RESOURCE_BROKER && !args_given(run->args, "broker")) {
-        run_usage(run, "whose settings? give --topic NAME or --broker");
-        return;
-    }
-    if (!args_given(run->args, "config") && !args_given(run->args, "delete-config") &&
-        !args_given(run->args, "append-config") && !args_given(run->args, "subtract-config")) {
-        run_usage(run, "nothing to change: give --config or --delete-config");
-        return;
-    }
-    const char *who = resource_text(run, type, name);
-    const char *what = run_print(run, "cannot change the settings of %s", who).ptr;
-    if (!run_connect(run) || !config_alter(run, type, name, what, &count)) {
-        return;
-    }
-    if (run->is_json) {
-        json_object_begin(&run->json);
-        json_pair_str(&run->json, "resource", type == RESOURCE_TOPIC ? STR("topic") : STR("broker"));
-        json_pair_str(&run->json, "name", name);
-        json_pair_i64(&run->json, "configs_changed", (int64_t)count);
-        json_object_end(&run->json);
-        buf_u8(&run->out, '\n');
-    } else {
-        buf_printf(&run->out, "Changed %zu setting%s of %s.\n", count, count == 1 ? "" : "s", who);
-    }
-}
-
 static int alter_run(int argc, char **argv)
 {
     struct run run;
-    if (run_start(&run, &alter_spec, argc, argv)) {
-        alter(&run);
+    size_t count = 0;
+    if (run_start(&run, &alter_spec, argc, argv) && target_is_given(&run)) {
+        struct incremental_alter_configs_request_config *changes =
+            run_array(&run, incremental_alter_configs_request_config, ARGS_VALUES_MAX);
+        bool is_good = changes_add(&run, "config", CONFIG_SET, changes, &count) &&
+                       changes_add(&run, "delete-config", CONFIG_DELETE, changes, &count) &&
+                       changes_add(&run, "append-config", CONFIG_APPEND, changes, &count) &&
+                       changes_add(&run, "subtract-config", CONFIG_SUBTRACT, changes, &count);
+        if (is_good && count == 0) {
+            run_usage(&run, "nothing to change: give --config or --delete-config");
+        } else if (is_good) {
+            change(&run, changes, count);
+        }
     }
     return run_finish(&run);
 }
 
-// ---- describe
-
-static const struct args_flag describe_flags[] = {
-    {"topic", ARGS_TEXT, "NAME", NULL, 0, 0, "Show this topic's settings.", ARGS_WORDS_TOPIC},
-    {"broker", ARGS_SWITCH, NULL, NULL, 0, 0, "Show the broker's settings; so it is without --topic."},
-    {"all", ARGS_SWITCH, NULL, NULL, 0, 0, "Show defaults too, not only what somebody set."},
-    {"explain", ARGS_SWITCH, NULL, NULL, 0, 0, "Say what each setting does."},
+static const struct args_flag set_flags[] = {
+    CONFIG_TARGET_FLAGS("Change", "Change the broker's settings: those of the whole cluster, without --id."),
 };
-static const struct args_spec describe_spec = {
-    .command = "strom config describe",
-    .names_usage = "",
-    .summary = "show settings of a topic or of the broker",
-    .text = "Shows what was set. SOURCE says where: topic, broker or cluster (changed while running), file "
-            "(configuration "
-            "(configuration file, flag or environment at start), or default.",
-    .examples = "  strom config describe\n"
-                "  strom config describe --topic orders --all\n"
-                "  strom config describe --broker --all --explain\n",
-    .flags = describe_flags,
-    .flag_count = sizeof describe_flags / sizeof *describe_flags,
+static const struct args_spec set_spec = {
+    .command = "strom config set",
+    .names_usage = "KEY=VALUE...",
+    .summary = "set settings of a topic, a group or the broker",
+    .text = "Sets settings while the broker runs, all of them or none; see `strom config alter` for lists.",
+    .examples = "  strom config set --topic orders retention.ms=604800000 segment.ms=3600000\n"
+                "  strom config set --broker log.retention.ms=86400000\n",
+    .flags = set_flags,
+    .flag_count = sizeof set_flags / sizeof *set_flags,
+    .names_min = 1,
+    .names_max = ARGS_NAMES_MAX,
+    .words = ARGS_WORDS_TOPIC_SETTING,
+    .is_remote = true,
+    .is_json = true,
+};
+static const struct args_spec unset_spec = {
+    .command = "strom config unset",
+    .names_usage = "KEY...",
+    .summary = "go back to what counts where settings are not set",
+    .text = "Takes back what was set: the topic goes back to the broker's value, the broker to that of its "
+            "start or to "
+            "the default. `strom config get KEY` tells what counts then.",
+    .examples = "  strom config unset --topic orders retention.ms\n"
+                "  strom config unset --broker log.retention.ms\n",
+    .flags = set_flags,
+    .flag_count = sizeof set_flags / sizeof *set_flags,
+    .names_min = 1,
+    .names_max = ARGS_NAMES_MAX,
+    .words = ARGS_WORDS_TOPIC_SETTING,
     .is_remote = true,
     .is_json = true,
 };
 
-static bool is_shown(const struct run *run, const struct describe_configs_response_config *config)
+// names_change changes what the names say: KEY=VALUE, or KEY.
+static void names_change(struct run *run, int8_t operation)
 {
-    return args_given(run->args, "all") || config->config_source != SETTING_FROM_DEFAULT;
-}
-
-static void describe_json(struct run *run, const struct describe_configs_response_result *result)
-{
-    json_array_begin(&run->json);
-    for (int32_t i = 0; i < result->configs_count; i++) {
-        const struct describe_configs_response_config *config = &result->configs[i];
-        if (!is_shown(run, config)) {
-            continue;
-        }
-        json_object_begin(&run->json);
-        json_pair_str(&run->json, "name", config->name);
-        json_pair_str(&run->json, "value", config->value);
-        json_pair_str(&run->json, "source", str_from_c(source_name(config->config_source)));
-        json_pair_bool(&run->json, "read_only", config->read_only);
-        json_pair_bool(&run->json, "sensitive", config->is_sensitive);
-        if (args_given(run->args, "explain")) {
-            json_pair_str(&run->json, "text", config->documentation);
-        }
-        json_object_end(&run->json);
-    }
-    json_array_end(&run->json);
-    buf_u8(&run->out, '\n');
-}
-
-static void describe_table(struct run *run, const struct describe_configs_response_result *result)
-{
-    static const struct table_column columns[] = {
-        {"NAME", false}, {"VALUE", false}, {"SOURCE", false}, {"CHANGE", false}, {"WHAT", false}};
-    struct table t;
-    bool is_explained = args_given(run->args, "explain");
-    table_init(&t, columns, is_explained ? 5 : 4);
-    for (int32_t i = 0; i < result->configs_count; i++) {
-        const struct describe_configs_response_config *config = &result->configs[i];
-        if (!is_shown(run, config)) {
-            continue;
-        }
-        table_str(&t, config->name);
-        table_str(&t, config->is_sensitive ? STR("(secret)") : config->value);
-        table_str(&t, str_from_c(source_name(config->config_source)));
-        table_str(&t, config->read_only ? STR("at start") : STR("any time"));
-        if (is_explained) {
-            table_str(&t, config->documentation);
-        }
-    }
-    if (t.cell_count > 0) {
-        table_print(&t, &run->out);
-    } else {
-        run_note("Nothing is set; --all shows the defaults.");
-    }
-    table_fini(&t);
-}
-
-// A broker is asked under its own id; under "" it would tell the cluster-wide changes only.
-static bool broker_name_find(struct run *run, struct str *ret_name)
-{
-    struct metadata_request request;
-    struct metadata_response response;
-    wire_init(&metadata_request_type, &request);
-    request.topics_count = 0; // none
-    if (!run_call(run, API_METADATA, &request, &response)) {
-        return false;
-    }
-    *ret_name = response.brokers_count > 0 ? run_print(run, "%d", response.brokers[0].node_id) : STR("");
-    return true;
-}
-
-static void describe(struct run *run)
-{
-    int8_t type;
-    struct str name;
-    if (!resource_choose(run, &type, &name) || !run_connect(run) ||
-        (type == RESOURCE_BROKER && !broker_name_find(run, &name))) {
+    struct incremental_alter_configs_request_config *changes =
+        run_array(run, incremental_alter_configs_request_config, ARGS_NAMES_MAX);
+    if (!target_is_given(run)) {
         return;
     }
-    struct describe_configs_request request;
-    struct describe_configs_response response;
-    wire_init(&describe_configs_request_type, &request);
-    request.include_documentation = args_given(run->args, "explain");
-    request.resources = run_array(run, describe_configs_request_resource, 1);
-    request.resources_count = 1;
-    request.resources->resource_type = type;
-    request.resources->resource_name = name;
-    request.resources->configuration_keys_count = -1;
-    if (!run_call(run, API_DESCRIBE_CONFIGS, &request, &response)) {
-        return;
+    for (size_t i = 0; i < run->args->name_count; i++) {
+        struct str text = run->args->names[i];
+        changes[i].config_operation = operation;
+        changes[i].name = text;
+        changes[i].value = (struct str){NULL, 0};
+        if (operation == CONFIG_SET && !pair_split(text, &changes[i].name, &changes[i].value)) {
+            run_usage(run, "KEY=VALUE is wanted, not \"" STR_FMT "\"", STR_ARG(text));
+            return;
+        }
     }
-    const char *what = run_print(run, "cannot show the settings of %s", resource_text(run, type, name)).ptr;
-    enum err err = response.results_count == 1 ? response.results->error : ERR_UNKNOWN;
-    if (err == ERR_UNKNOWN_PARTITION) {
-        run_topic_unknown(run, what, name);
-    } else if (err != ERR_OK) {
-        run_refused(run, what, err, response.results_count == 1 ? response.results->error_message : STR(""),
-                    NULL);
-    } else if (run->is_json) {
-        describe_json(run, response.results);
-    } else {
-        describe_table(run, response.results);
-    }
+    change(run, changes, run->args->name_count);
 }
 
-static int describe_run(int argc, char **argv)
+static int set_run(int argc, char **argv)
 {
     struct run run;
-    if (run_start(&run, &describe_spec, argc, argv)) {
-        describe(&run);
+    if (run_start(&run, &set_spec, argc, argv)) {
+        names_change(&run, CONFIG_SET);
     }
     return run_finish(&run);
 }
 
-static const struct cli_command describe_command = {
-    .name = "describe", .spec = &describe_spec, .run = describe_run};
+static int unset_run(int argc, char **argv)
+{
+    struct run run;
+    if (run_start(&run, &unset_spec, argc, argv)) {
+        names_change(&run, CONFIG_DELETE);
+    }
+    return run_finish(&run);
+}
+
+static const struct cli_command set_command = {.name = "set", .spec = &set_spec, .run = set_run};
+static const struct cli_command unset_command = {.name = "unset", .spec = &unset_spec, .run = unset_run};
 static const struct cli_command alter_command = {.name = "alter", .spec = &alter_spec, .run = alter_run};
-static const struct cli_command *const verbs[] = {&describe_command, &alter_command, NULL};
+static const struct cli_command *const verbs[] = {
+    &config_list_command, &config_get_command,      &set_command, &unset_command,
+    &alter_command,       &config_describe_command, NULL};
 const struct cli_command config_command = {
-    .name = "config", .summary = "show and change settings of topics and of the broker", .verbs = verbs};
+    .name = "config", .summary = "show and change settings of topics, groups and the broker", .verbs = verbs};

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/assert.h"
+#include "cli/glob.h"
 
 enum { LEADER_WAIT_MS = 3000, NS_PER_MS = 1000000 };
 
@@ -53,6 +54,33 @@ bool run_topics(struct run *run, const struct str *names, size_t count, bool may
                   sizeof *ret->topics[i].partitions, compare_partitions);
         }
     }
+    return true;
+}
+
+bool run_topics_matching(struct run *run, const struct str *names, size_t count,
+                         struct metadata_response *ret)
+{
+    bool has_pattern = false;
+    for (size_t i = 0; i < count; i++) {
+        has_pattern = has_pattern || glob_is_pattern(names[i]);
+    }
+    if (!has_pattern) {
+        return run_topics(run, names, count, false, ret);
+    }
+    if (!run_topics(run, NULL, 0, false, ret)) {
+        return false;
+    }
+    int32_t kept = 0;
+    for (int32_t t = 0; t < ret->topics_count; t++) {
+        bool is_wanted = false;
+        for (size_t i = 0; i < count; i++) {
+            is_wanted = is_wanted || glob_match(names[i], ret->topics[t].name);
+        }
+        if (is_wanted) {
+            ret->topics[kept++] = ret->topics[t];
+        }
+    }
+    ret->topics_count = kept;
     return true;
 }
 

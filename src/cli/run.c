@@ -182,6 +182,27 @@ void run_note(const char *format, ...)
     write_error(&text);
 }
 
+bool run_confirm(struct run *run, const char *question)
+{
+    struct buf text;
+    if (args_given(run->args, "yes") || !process_is_tty(PROCESS_STDIN)) {
+        return true;
+    }
+    buf_init(&text, NOTE_BYTES_MAX);
+    text_show(str_from_c(question), &text);
+    buf_printf(&text, " Type yes to go on: ");
+    write_error(&text);
+    struct process_lines *lines = process_lines_open(PROCESS_STDIN, 1024);
+    struct str line;
+    bool is_yes = process_lines_next(lines, &line, NULL) == ERR_OK && str_equal(str_trim(line), STR("yes"));
+    process_lines_close(lines);
+    if (!is_yes) {
+        run_note("strom: nothing was done");
+        run->exit = CLI_ERROR;
+    }
+    return is_yes;
+}
+
 bool run_call_on(struct run *run, struct client *client, enum api_key key, const void *request,
                  void *ret_response)
 {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// topic.c - `strom topic create|list|alter|delete|trim`; describe has a file of its own.
+// topic.c - `strom topic create|list|alter|delete`; describe and trim have files of their own.
 #include "cli/cli_private.h"
 
 bool config_pair(struct run *run, struct str text, struct str *ret_key, struct str *ret_value)
@@ -155,22 +155,32 @@ static const struct args_flag list_flags[] = {
 };
 static const struct args_spec list_spec = {
     .command = "strom topic list",
-    .names_usage = "",
+    .names_usage = "[PATTERN...]",
     .summary = "list the topics",
-    .text = "Lists the topics by name. `strom topic describe` has their offsets and settings.",
-    .examples = "  strom topic list\n  strom topic list --json | jq -r '.[].topic'\n",
+    .text =
+        "Lists the topics by name; those that are called like a pattern, with * for any text and ? for one "
+        "character, if there is one. `strom topic describe` has their offsets and settings.",
+    .examples =
+        "  strom topic list\n  strom topic list 'orders-*'\n  strom topic list --json | jq -r '.[].topic'\n",
     .flags = list_flags,
     .flag_count = sizeof list_flags / sizeof *list_flags,
+    .names_max = ARGS_NAMES_MAX,
     .is_remote = true,
     .is_json = true,
 };
+
+// A name that is no pattern may be that of no topic.
+static bool is_listed(const struct run *run, const struct metadata_response_topic *topic)
+{
+    return topic->error == ERR_OK && (!topic->is_internal || args_given(run->args, "internal"));
+}
 
 static void list_json(struct run *run, const struct metadata_response *all)
 {
     json_array_begin(&run->json);
     for (int32_t i = 0; i < all->topics_count; i++) {
         const struct metadata_response_topic *topic = &all->topics[i];
-        if (topic->is_internal && !args_given(run->args, "internal")) {
+        if (!is_listed(run, topic)) {
             continue;
         }
         char id[UUID_TEXT_SIZE];
@@ -196,7 +206,7 @@ static void list_table(struct run *run, const struct metadata_response *all)
     table_init(&t, columns, sizeof columns / sizeof *columns);
     for (int32_t i = 0; i < all->topics_count; i++) {
         const struct metadata_response_topic *topic = &all->topics[i];
-        if (topic->is_internal && !args_given(run->args, "internal")) {
+        if (!is_listed(run, topic)) {
             continue;
         }
         char id[UUID_TEXT_SIZE];
@@ -209,7 +219,8 @@ static void list_table(struct run *run, const struct metadata_response *all)
     if (t.cell_count > 0) {
         table_print(&t, &run->out);
     } else {
-        run_note("There are no topics. `strom topic create NAME` makes one.");
+        run_note(run->args->name_count > 0 ? "No topic is called so."
+                                           : "There are no topics. `strom topic create NAME` makes one.");
     }
     table_fini(&t);
 }
@@ -219,7 +230,7 @@ static int list_run(int argc, char **argv)
     struct run run;
     struct metadata_response all;
     if (run_start(&run, &list_spec, argc, argv) && run_connect(&run) &&
-        run_topics(&run, NULL, 0, false, &all)) {
+        run_topics_matching(&run, run.args->names, run.args->name_count, &all)) {
         if (run.is_json) {
             list_json(&run, &all);
         } else {
@@ -291,7 +302,7 @@ static void alter(struct run *run)
         return;
     }
     size_t config_count = 0;
-    if (!run_connect(run) || !config_alter(run, 2, topic, what, &config_count) ||
+    if (!run_connect(run) || !config_alter_topic(run, topic, what, &config_count) ||
         (is_growing && !partitions_grow(run, topic, what))) {
         return;
     }
@@ -324,12 +335,13 @@ static int alter_run(int argc, char **argv)
 
 static const struct args_flag delete_flags[] = {
     {"if-exists", ARGS_SWITCH, NULL, NULL, 0, 0, "A topic that is not there is no error."},
+    RUN_YES_FLAG,
 };
 static const struct args_spec delete_spec = {
     .command = "strom topic delete",
     .names_usage = "NAME...",
     .summary = "delete topics and all their records",
-    .text = "Deletes topics and all that is in them. There is no way back.",
+    .text = "Deletes topics and all that is in them. There is no way back; at a terminal it asks first.",
     .examples = "  strom topic delete orders\n  strom topic delete tmp-1 tmp-2 --if-exists\n",
     .flags = delete_flags,
     .flag_count = sizeof delete_flags / sizeof *delete_flags,
@@ -378,12 +390,21 @@ static void delete_print(struct run *run, const struct delete_topics_response *r
     }
 }
 
+static bool delete_confirm(struct run *run)
+{
+    size_t count = run->args->name_count;
+    struct str first = run->args->names[0];
+    return run_confirm(
+        run, count == 1 ? run_print(run, "Delete topic " STR_FMT " and all its records?", STR_ARG(first)).ptr
+                        : run_print(run, "Delete %zu topics and all their records?", count).ptr);
+}
+
 static int delete_run(int argc, char **argv)
 {
     struct run run;
     struct delete_topics_request request;
     struct delete_topics_response response;
-    if (run_start(&run, &delete_spec, argc, argv) && run_connect(&run)) {
+    if (run_start(&run, &delete_spec, argc, argv) && delete_confirm(&run) && run_connect(&run)) {
         wire_init(&delete_topics_request_type, &request);
         request.timeout_ms = (int32_t)args_int(run.args, "timeout-ms");
         request.topics_count = request.topic_names_count = (int32_t)run.args->name_count;
@@ -399,105 +420,12 @@ static int delete_run(int argc, char **argv)
     return run_finish(&run);
 }
 
-// ---- trim
-
-static const struct args_flag trim_flags[] = {
-    {"partition", ARGS_INT, "P", NULL, 0, INT32_MAX, "Which partition; needed."},
-    {"offset", ARGS_TEXT, "N|end", NULL, 0, 0,
-     "The first offset that stays; \"end\" drops every record. Needed."},
-};
-static const struct args_spec trim_spec = {
-    .command = "strom topic trim",
-    .names_usage = "NAME",
-    .summary = "drop the oldest records of a partition",
-    .text = "Moves the start of a partition forward: records before --offset are gone (Kafka calls it "
-            "DeleteRecords). There is no way back.",
-    .examples = "  strom topic trim orders --partition 0 --offset 1000\n"
-                "  strom topic trim orders --partition 0 --offset end\n",
-    .flags = trim_flags,
-    .flag_count = sizeof trim_flags / sizeof *trim_flags,
-    .names_min = 1,
-    .names_max = 1,
-    .words = ARGS_WORDS_TOPIC,
-    .is_remote = true,
-    .is_json = true,
-};
-
-static bool trim_flags_check(struct run *run, int64_t *ret_offset)
-{
-    struct str text = args_text(run->args, "offset");
-    if (!args_given(run->args, "partition") || text.ptr == NULL) {
-        run_usage(run, "--partition and --offset are needed");
-        return false;
-    }
-    *ret_offset = -1; // the high watermark, to Kafka
-    if (!str_equal(text, STR("end")) && (!str_parse_i64(text, ret_offset) || *ret_offset < 0)) {
-        run_usage(run, "--offset wants an offset or \"end\", not \"" STR_FMT "\"", STR_ARG(text));
-        return false;
-    }
-    return true;
-}
-
-static void trim(struct run *run, int64_t offset)
-{
-    struct delete_records_request request;
-    struct delete_records_response response;
-    struct str topic = run->args->names[0];
-    wire_init(&delete_records_request_type, &request);
-    request.timeout_ms = (int32_t)args_int(run->args, "timeout-ms");
-    request.topics = run_array(run, delete_records_request_topic, 1);
-    request.topics_count = 1;
-    request.topics->name = topic;
-    request.topics->partitions = run_array(run, delete_records_request_partition, 1);
-    request.topics->partitions_count = 1;
-    request.topics->partitions->partition_index = (int32_t)args_int(run->args, "partition");
-    request.topics->partitions->offset = offset;
-    if (!run_call(run, API_DELETE_RECORDS, &request, &response)) {
-        return;
-    }
-    int32_t partition = request.topics->partitions->partition_index;
-    const char *what = run_print(run, "cannot trim " STR_FMT ", partition %d", STR_ARG(topic), partition).ptr;
-    if (response.topics_count != 1 || response.topics->partitions_count != 1) {
-        run_refused(run, what, ERR_UNKNOWN, STR("the answer lacks the partition"), NULL);
-        return;
-    }
-    enum err err = response.topics->partitions->error;
-    int64_t start = response.topics->partitions->low_watermark;
-    if (err == ERR_OFFSET_OUT_OF_RANGE) {
-        run_refused(run, what, err, (struct str){NULL, 0},
-                    "`strom topic describe` shows where it starts and ends");
-    } else if (err != ERR_OK) {
-        run_topic_error(run, what, topic, err);
-    } else if (run->is_json) {
-        json_object_begin(&run->json);
-        json_pair_str(&run->json, "topic", topic);
-        json_pair_i64(&run->json, "partition", partition);
-        json_pair_i64(&run->json, "start_offset", start);
-        json_object_end(&run->json);
-        print_line_end(run);
-    } else {
-        buf_printf(&run->out, STR_FMT ", partition %d now starts at offset %lld.\n", STR_ARG(topic),
-                   partition, (long long)start);
-    }
-}
-
-static int trim_run(int argc, char **argv)
-{
-    struct run run;
-    int64_t offset;
-    if (run_start(&run, &trim_spec, argc, argv) && trim_flags_check(&run, &offset) && run_connect(&run)) {
-        trim(&run, offset);
-    }
-    return run_finish(&run);
-}
-
 static const struct cli_command create_command = {.name = "create", .spec = &create_spec, .run = create_run};
 static const struct cli_command list_command = {.name = "list", .spec = &list_spec, .run = list_run};
 static const struct cli_command alter_command = {.name = "alter", .spec = &alter_spec, .run = alter_run};
 static const struct cli_command delete_command = {.name = "delete", .spec = &delete_spec, .run = delete_run};
-static const struct cli_command trim_command = {.name = "trim", .spec = &trim_spec, .run = trim_run};
 static const struct cli_command *const verbs[] = {
-    &create_command, &list_command, &topic_describe_command, &alter_command, &delete_command,
-    &trim_command,   NULL};
+    &create_command,     &list_command, &topic_describe_command, &alter_command, &delete_command,
+    &topic_trim_command, NULL};
 const struct cli_command topic_command = {
     .name = "topic", .summary = "create, list, describe, alter, trim and delete topics", .verbs = verbs};

@@ -4,16 +4,28 @@
 
 enum { RESOURCE_TOPIC = 2, SOURCE_TOPIC = 1 };
 
+static const struct args_flag describe_flags[] = {
+    {"configured", ARGS_SWITCH, NULL, NULL, 0, 0, "Only topics that have settings of their own."},
+    {"under-replicated", ARGS_SWITCH, NULL, NULL, 0, 0, "Only partitions with copies that are not in sync."},
+    {"unavailable", ARGS_SWITCH, NULL, NULL, 0, 0, "Only partitions without a leader."},
+};
 static const struct args_spec describe_spec = {
     .command = "strom topic describe",
-    .names_usage = "[NAME...]",
+    .names_usage = "[NAME|PATTERN...]",
     .summary = "show partitions, offsets and settings",
-    .text = "Shows the named topics, or all: for each partition the leader's epoch, the first offset that is "
-            "still there (START), the offset that the next record gets (END) and an estimate of the records "
-            "between them; and the settings that were made for the topic itself.\n\n"
-            "RECORDS is END - START: compaction and transactions leave gaps, so it may be too high.",
+    .text =
+        "Shows the named topics, or all: for each partition the leader's epoch, the first offset that is "
+        "still there (START), the offset that the next record gets (END) and an estimate of the records "
+        "between them; and the settings that were made for the topic itself.\n\n"
+        "RECORDS is END - START: compaction and transactions leave gaps, so it may be too high.\n\n"
+        "A name may be a pattern, with * for any text and ? for one character; quote it for the shell. "
+        "--configured, --under-replicated and --unavailable leave out the topics or partitions of which it "
+        "is not so.",
     .examples = "  strom topic describe orders\n"
+                "  strom topic describe 'orders-*' --under-replicated\n"
                 "  strom topic describe --json | jq '.[] | {topic, records}'\n",
+    .flags = describe_flags,
+    .flag_count = sizeof describe_flags / sizeof *describe_flags,
     .names_min = 0,
     .names_max = ARGS_NAMES_MAX,
     .words = ARGS_WORDS_TOPIC,
@@ -70,6 +82,32 @@ static bool describe_configs(struct run *run, struct described *topics, size_t c
     return true;
 }
 
+static bool is_configured(const struct described *d)
+{
+    bool has_own = false;
+    for (int32_t i = 0; d->configs != NULL && i < d->configs->configs_count; i++) {
+        has_own = has_own || d->configs->configs[i].config_source == SOURCE_TOPIC;
+    }
+    return has_own;
+}
+
+static bool is_part_shown(const struct run *run, const struct metadata_response_partition *part)
+{
+    bool is_under = part->isr_nodes_count < part->replica_nodes_count;
+    return (!args_given(run->args, "under-replicated") || is_under) &&
+           (!args_given(run->args, "unavailable") || part->leader_id < 0);
+}
+
+// is_shown says whether the flags leave anything of a topic.
+static bool is_shown(const struct run *run, const struct described *d)
+{
+    bool has_parts = false;
+    for (int32_t i = 0; i < d->topic->partitions_count; i++) {
+        has_parts = has_parts || is_part_shown(run, &d->topic->partitions[i]);
+    }
+    return has_parts && (!args_given(run->args, "configured") || is_configured(d));
+}
+
 static int64_t record_count(const struct described *d)
 {
     int64_t count = 0;
@@ -118,25 +156,37 @@ static void topic_json(struct run *run, const struct described *d)
     for (int32_t i = 0; d->configs != NULL && i < d->configs->configs_count; i++) {
         const struct describe_configs_response_config *config = &d->configs->configs[i];
         if (config->config_source == SOURCE_TOPIC) {
-            char key[ARGS_VALUES_MAX];
-            snprintf(key, sizeof key, STR_FMT, STR_ARG(config->name));
-            json_pair_str(&run->json, key, config->value);
+            json_pair_str(&run->json, run_print(run, STR_FMT, STR_ARG(config->name)).ptr, config->value);
         }
     }
     json_object_end(&run->json);
     json_key(&run->json, "partitions");
     json_array_begin(&run->json);
     for (int32_t i = 0; i < d->topic->partitions_count; i++) {
-        partition_json(run, d, i);
+        if (is_part_shown(run, &d->topic->partitions[i])) {
+            partition_json(run, d, i);
+        }
     }
     json_array_end(&run->json);
     json_object_end(&run->json);
 }
 
+static void nodes_cell(struct table *t, const int32_t *nodes, int32_t count)
+{
+    char text[256];
+    size_t len = 0;
+    text[0] = '\0';
+    for (int32_t i = 0; i < count && len + 16 < sizeof text; i++) {
+        len += (size_t)snprintf(text + len, sizeof text - len, "%s%d", i == 0 ? "" : ",", nodes[i]);
+    }
+    table_str(t, str_from_c(text));
+}
+
 static void topic_text(struct run *run, const struct described *d)
 {
-    static const struct table_column columns[] = {{"  PARTITION", true}, {"LEADER", true}, {"EPOCH", true},
-                                                  {"START", true},       {"END", true},    {"RECORDS", true}};
+    static const struct table_column columns[] = {{"  PARTITION", true}, {"LEADER", true},  {"EPOCH", true},
+                                                  {"START", true},       {"END", true},     {"RECORDS", true},
+                                                  {"REPLICAS", false},   {"IN SYNC", false}};
     char id[UUID_TEXT_SIZE];
     uuid_format(d->topic->topic_id, id);
     text_show(d->topic->name, &run->out);
@@ -153,12 +203,17 @@ static void topic_text(struct run *run, const struct described *d)
     struct table t;
     table_init(&t, columns, sizeof columns / sizeof *columns);
     for (int32_t i = 0; i < d->topic->partitions_count; i++) {
+        if (!is_part_shown(run, &d->topic->partitions[i])) {
+            continue;
+        }
         table_i64(&t, d->topic->partitions[i].partition_index);
         table_i64(&t, d->topic->partitions[i].leader_id);
         table_i64(&t, d->topic->partitions[i].leader_epoch);
         table_i64(&t, d->starts[i]);
         table_i64(&t, d->ends[i]);
         table_i64(&t, d->ends[i] - d->starts[i]);
+        nodes_cell(&t, d->topic->partitions[i].replica_nodes, d->topic->partitions[i].replica_nodes_count);
+        nodes_cell(&t, d->topic->partitions[i].isr_nodes, d->topic->partitions[i].isr_nodes_count);
     }
     table_print(&t, &run->out);
     table_fini(&t);
@@ -187,7 +242,7 @@ static size_t describe_collect(struct run *run, const struct metadata_response *
 static void describe(struct run *run)
 {
     struct metadata_response found;
-    if (!run_topics(run, run->args->names, run->args->name_count, false, &found)) {
+    if (!run_topics_matching(run, run->args->names, run->args->name_count, &found)) {
         return;
     }
     struct described *topics = arena_new(&run->arena, struct described, (size_t)found.topics_count + 1);
@@ -198,19 +253,25 @@ static void describe(struct run *run)
     if (run->is_json) {
         json_array_begin(&run->json);
         for (size_t i = 0; i < count; i++) {
-            topic_json(run, &topics[i]);
+            if (is_shown(run, &topics[i])) {
+                topic_json(run, &topics[i]);
+            }
         }
         json_array_end(&run->json);
         buf_u8(&run->out, '\n');
         return;
     }
+    bool is_first = true;
     for (size_t i = 0; i < count; i++) {
-        if (i > 0) {
-            buf_u8(&run->out, '\n');
+        if (is_shown(run, &topics[i])) {
+            buf_printf(&run->out, "%s", is_first ? "" : "\n");
+            topic_text(run, &topics[i]);
+            is_first = false;
         }
-        topic_text(run, &topics[i]);
     }
-    if (found.topics_count == 0) {
+    if (found.topics_count == 0 && run->args->name_count > 0) {
+        run_note("No topic is called so.");
+    } else if (found.topics_count == 0) {
         run_note("There are no topics. `strom topic create NAME` makes one.");
     }
 }

@@ -8,6 +8,7 @@ import argparse
 import base64
 import json
 import os
+import pty
 import random
 import re
 import shutil
@@ -90,7 +91,7 @@ def eventually(what, seconds=20):
 
 COMMANDS = [['topic', verb] for verb in ('create', 'list', 'describe', 'alter', 'delete', 'trim')] + \
     [['group', verb] for verb in ('list', 'describe', 'reset', 'delete')] + \
-    [['config', 'describe'], ['config', 'alter']] + \
+    [['config', verb] for verb in ('list', 'get', 'set', 'unset', 'alter', 'describe')] + \
     [[name] for name in ('serve', 'produce', 'consume', 'cluster', 'dump', 'repair', 'completion', 'help', 'version')]
 
 
@@ -137,6 +138,11 @@ def test_usage(cli, _broker):
     has(cli.error('consume', 'a', '--format', '%q', expect=2), 'after a %')
     has(cli.error('consume', 'a', '--exit', '--follow', expect=2), 'exclude')
     has(cli.error('config', 'alter', '--config', 'a=b', expect=2), '--topic NAME or --broker')
+    has(cli.error('config', 'set', 'a=b', expect=2), '--topic NAME or --broker')
+    has(cli.error('config', 'set', 'a', '--broker', expect=2), 'KEY=VALUE')
+    has(cli.error('config', 'list', '--id', '1', expect=2), '--broker too')
+    has(cli.error('topic', 'trim', 'a', expect=2), 'needed')
+    has(cli.error('topic', 'trim', 'a', '--before', 'noon', expect=2), '--before')
     has(cli.error('config', 'describe', '--topic', 't', '--broker', expect=2), 'exclude')
     has(cli.error('topic', 'list', '--bootstrap-server', 'host:notaport', expect=2), 'host:port')
     has(cli.error('topic', 'list', '--timeout-ms', '0', expect=2), '--timeout-ms')
@@ -276,6 +282,86 @@ def test_config(cli, _broker):
     assert 'log.retention.ms' not in {c['name'] for c in cli.json('config', 'describe', '--broker')}
     cli.error('config', 'alter', '--broker', '--config', 'data.dir=/tmp')
     has(cli.error('config', 'describe', '--topic', 'config-x'), 'did you mean "config-t"')
+
+
+def test_config_values(cli, _broker):
+    cli.run('topic', 'create', 'value-t')
+    out = cli.text('config', 'set', '--topic', 'value-t', 'retention.ms=1234567', 'segment.ms=600000')
+    has(out, 'Changed 2 settings')
+    same(cli.text('config', 'get', '--topic', 'value-t', 'retention.ms'), '1234567\n')
+    same(cli.text('config', 'get', '--topic', 'value-t', 'segment.ms', 'retention.ms'),
+         'segment.ms=600000\nretention.ms=1234567\n')
+    cli.run('config', 'set', '--broker', 'log.retention.ms=7654321')
+    try:
+        [found] = cli.json('config', 'get', '--topic', 'value-t', 'retention.ms')
+        same((found['value'], found['source'], found['synonyms'][0]['value']), ('1234567', 'topic', '1234567'))
+        same(found['synonyms'][1]['value'], '7654321')
+        has(cli.text('config', 'list', '--topic', 'value-t'), 'WITHOUT', '7654321')
+        cli.run('config', 'unset', '--topic', 'value-t', 'retention.ms')
+        same(cli.text('config', 'get', '--topic', 'value-t', 'retention.ms'), '7654321\n')
+    finally:
+        cli.run('config', 'unset', '--broker', 'log.retention.ms')
+    names = [c['name'] for c in cli.json('config', 'list', '--topic', 'value-t', '--all')]
+    same(names, sorted(names))
+    has(cli.error('config', 'get', '--topic', 'value-t', 'retention.m'), 'no setting', 'did you mean retention.ms')
+    has(cli.error('config', 'set', '--topic', 'value-t', 'retention.ms=x'), 'INVALID_CONFIG (40)')
+    err = cli.error('config', 'set', '--topic', 'value-t', 'retention.ms=5', 'retention.m=1')
+    has(err, 'did you mean retention.ms')
+    same([c['name'] for c in cli.json('config', 'list', '--topic', 'value-t')], ['segment.ms'])
+
+
+def test_topic_patterns(cli, _broker):
+    for name in ('pat-a', 'pat-b', 'pat-bb'):
+        cli.run('topic', 'create', name, '--partitions', '2')
+    cli.run('config', 'set', '--topic', 'pat-b', 'segment.ms=600000')
+
+    def names(*words):
+        return [t['topic'] for t in cli.json('topic', *words)]
+    same(names('list', 'pat-*'), ['pat-a', 'pat-b', 'pat-bb'])
+    same(names('list', 'pat-?', 'nothing'), ['pat-a', 'pat-b'])
+    same(names('describe', 'pat-b*'), ['pat-b', 'pat-bb'])
+    same(names('describe', 'pat-*', '--configured'), ['pat-b'])
+    same(names('describe', 'pat-*', '--under-replicated'), [])
+    same(names('describe', 'pat-*', '--unavailable'), [])
+    has(cli.text('topic', 'describe', 'pat-a'), 'REPLICAS', 'IN SYNC')
+    has(cli.run('topic', 'list', 'nothing-*')[1], 'No topic is called so')
+
+
+def at_terminal(cli, answer, *words):
+    """Exit code and standard error of a command whose standard input is a terminal, where a person types."""
+    leader, follower = pty.openpty()
+    process = cli.start(*words, stdin=follower)
+    os.close(follower)
+    os.write(leader, answer)
+    err = process.stderr.read().decode()
+    code = process.wait(TIMEOUT_S)
+    os.close(leader)
+    return code, err
+
+
+def test_trim_and_confirm(cli, _broker):
+    cli.run('topic', 'create', 'trim-t', '--partitions', '2')
+    cli.run('produce', 'trim-t', '--partition', '0', stdin=b'x\n' * 10)
+    cli.run('produce', 'trim-t', '--partition', '1', stdin=b'x\n' * 10)
+    starts = [r['timestamp'] for r in cli.records('trim-t', '--partition', '1')]
+
+    def start_offsets():
+        [topic] = cli.json('topic', 'describe', 'trim-t')
+        return [p['start_offset'] for p in topic['partitions']]
+    has(cli.run('topic', 'trim', 'trim-t', '--before', '2999-01-01')[1], 'Nothing to drop')
+    cli.run('topic', 'trim', 'trim-t', '--before', f'@{starts[0]}')  # the first record of partition 1 stays
+    same(start_offsets()[1], 0)
+    same([p['start_offset'] for p in cli.json('topic', 'trim', 'trim-t', '--offset', '3')], [3, 3])
+    code, err = at_terminal(cli, b'no\n', 'topic', 'trim', 'trim-t', '--offset', 'end')
+    same(code, 1)
+    has(err, 'Drop records of 2 partitions of trim-t', 'nothing was done')
+    same(start_offsets(), [3, 3])
+    same(at_terminal(cli, b'yes\n', 'topic', 'trim', 'trim-t', '--offset', '5', '--partition', '1')[0], 0)
+    same(start_offsets(), [3, 5])
+    same(at_terminal(cli, b'', 'topic', 'trim', 'trim-t', '--offset', 'end', '--yes')[0], 0)
+    same(start_offsets(), [10, 10])
+    same(at_terminal(cli, b'\n', 'topic', 'delete', 'trim-t')[0], 1)
+    same(at_terminal(cli, b'yes\n', 'topic', 'delete', 'trim-t')[0], 0)
 
 
 def test_cluster(cli, broker):
@@ -763,7 +849,8 @@ def test_offsets(cli, _broker):
         'offsets 0 to 102')
     has(cli.error('consume', 'offsets', '--offset', 'soon', '--exit', expect=2), '@MS')
 
-    same(cli.json('topic', 'trim', 'offsets', '--partition', '0', '--offset', '90')['start_offset'], 90)
+    same(cli.json('topic', 'trim', 'offsets', '--partition', '0', '--offset', '90'),
+         [{'topic': 'offsets', 'partition': 0, 'start_offset': 90}])
     same(values(), list(range(90, 102)))
     has(cli.error('topic', 'trim', 'offsets', '--partition', '0', '--offset', '200'), 'OFFSET_OUT_OF_RANGE')
     has(cli.error('consume', 'offsets', '--offset', '5', '--partition', '0', '--exit'), 'offsets 90 to 102')
@@ -978,7 +1065,8 @@ def test_dump_and_repair(cli, _broker):
         wal = sorted(os.listdir(f'{own.data_dir}/wal'))
         path = f'{own.data_dir}/wal/{wal[0]}'
         text = cli.text('dump', path)
-        has(text, 'TOPIC_CREATE', 'name=dumped', 'DATA', 'records=1000', 'lsn 1')
+        has(text, 'TOPIC_CREATE', 'name=dumped', 'DATA', 'lsn 1')
+        same(sum(int(n) for n in re.findall(r' records=(\d+)', text)), 1000)
         assert 'TOPIC_CREATE' not in cli.text('dump', path, '--no-items')
         here = os.getcwd()
         os.chdir(f'{own.data_dir}/wal')
