@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/json.h"
 
+#include <math.h>
+
 #include "base/assert.h"
 
 size_t utf8_size(struct str text)
@@ -169,6 +171,22 @@ void json_i64(struct json *j, int64_t number)
 {
     value_begin(j);
     buf_printf(j->out, "%lld", (long long)number);
+}
+
+void json_f64(struct json *j, double number)
+{
+    char text[40];
+    if (!isfinite(number)) {
+        json_null(j);
+        return;
+    }
+    value_begin(j);
+    // The shorter form where it is the same number.
+    snprintf(text, sizeof text, "%.15g", number);
+    if (strtod(text, NULL) != number) {
+        snprintf(text, sizeof text, "%.17g", number);
+    }
+    buf_printf(j->out, "%s", text);
 }
 
 void json_bool(struct json *j, bool value)

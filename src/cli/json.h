@@ -25,6 +25,7 @@ void json_key(struct json *j, const char *key); // in an object, before each val
 void json_str(struct json *j, struct str text);
 void json_base64(struct json *j, struct bytes data); // RFC 4648, padded
 void json_i64(struct json *j, int64_t number);
+void json_f64(struct json *j, double number); // null for what is no number: JSON has no infinity
 void json_bool(struct json *j, bool value);
 void json_null(struct json *j);
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/json.h"
 
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -41,6 +42,31 @@ static void test_nesting_and_commas(void **state)
     json_object_end(&j);
     expect(&out, "{}");
     buf_fini(&out);
+}
+
+static void test_numbers(void **state)
+{
+    (void)state;
+    static const struct {
+        double number;
+        const char *text;
+    } rows[] = {{0, "0"},
+                {1, "1"},
+                {-2.5, "-2.5"},
+                {0.1, "0.1"},
+                {1048576, "1048576"},
+                {1e300, "1e+300"},
+                {1.0 / 3, "0.33333333333333331"},
+                {INFINITY, "null"},
+                {NAN, "null"}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct buf out;
+        buf_init(&out, 100);
+        struct json json = {.out = &out};
+        json_f64(&json, rows[i].number);
+        assert_true(str_equal(buf_str(&out), str_from_c(rows[i].text)));
+        buf_fini(&out);
+    }
 }
 
 static void test_escapes(void **state)
@@ -107,6 +133,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_nesting_and_commas),
+        cmocka_unit_test(test_numbers),
         cmocka_unit_test(test_escapes),
         cmocka_unit_test(test_bytes),
         cmocka_unit_test(test_utf8),
