@@ -10,6 +10,7 @@
 enum {
     GROUP_PROTOCOLS_MAX = 64,     // that one member offers
     NEW_MEMBER_JOIN_MS = 300000,  // a member that has not got its id cannot heartbeat: this bounds its wait
+    WRITE_AGAIN_MS = 1000,        // after a write that failed, of a group that nobody is left in
     CLIENT_ID_IN_MEMBER_ID = 255, // bytes of the client id that become part of a member id
 };
 
@@ -84,7 +85,7 @@ struct live_group {
     uint32_t pending_count;
     struct map pending_by_id;
     size_t bytes;             // of all members' protocols and assignments
-    struct group_timer timer; // preparing: the round ends; later: who has not synced goes
+    struct group_timer timer; // preparing: the round ends; later: who has not synced goes; empty: write again
     // what the core has
     int32_t stored_generation;
     bool is_young;           // nothing at all yet
@@ -178,10 +179,12 @@ void sync_answer(struct coordinator *c, const struct live_member *member, struct
 
 // live_store has the core told of the group as it is, as soon as the write before is done.
 void live_store(struct coordinator *c, struct live_group *group);
+// live_store_next writes what is left to be told, if nothing is on its way.
+void live_store_next(struct coordinator *c, struct live_group *group);
 // live_take_up fills a group with what the core has.
 void live_take_up(struct coordinator *c, struct live_group *group, const struct group *stored,
                   int64_t now_ms);
-void live_fail_syncs(struct coordinator *c, struct live_group *group, enum err err);
+void live_fail_syncs(struct coordinator *c, struct live_group *group, enum err err, int64_t now_ms);
 // live_drop forgets a group that another coordinator has changed.
 void live_drop(struct coordinator *c, struct live_group *group, enum err err);
 

@@ -686,6 +686,126 @@ static void test_lost_clients(void **state)
     group_rig_fini(&rig);
 }
 
+// ---- who waits for an answer cannot heartbeat
+
+static void test_answer_begins_a_session(void **state)
+{
+    (void)state;
+    struct group_rig rig;
+    group_rig_init(&rig);
+    struct client a = CLIENT(&rig, "a");
+    struct client b = CLIENT(&rig, "b");
+    join_begin(&a);
+    join_begin(&b);
+    time_pass(&rig, 6000);
+    join_note(&a);
+    join_note(&b);
+    sync_send(&b, NULL, 0);
+    time_pass(&rig, 9000);
+    sync_send(&a, NULL, 0);
+    assert_int_equal(writes_apply(&rig, ERR_OK), 1);
+    assert_true(b.is_sync_answered);
+    time_pass(&rig, 9000);
+    assert_int_equal(heartbeat(&b), ERR_OK); // 18 s after SyncGroup, 9 s after its answer
+    assert_int_equal(heartbeat(&a), ERR_OK);
+    group_rig_fini(&rig);
+}
+
+static void test_sync_that_fails_begins_a_session(void **state)
+{
+    (void)state;
+    struct group_rig rig;
+    group_rig_init(&rig);
+    struct client a = CLIENT(&rig, "a");
+    struct client b = CLIENT(&rig, "b");
+    join_begin(&a);
+    join_begin(&b);
+    time_pass(&rig, 6000);
+    join_note(&a);
+    join_note(&b);
+    sync_send(&b, NULL, 0);
+    time_pass(&rig, 10000); // the leader never assigns: it goes in the very moment b's session would end
+    assert_true(b.is_sync_answered);
+    assert_int_equal(b.sync.err, ERR_REBALANCE_IN_PROGRESS);
+    join_begin(&b);
+    settle_group((struct client *[]){&b}, 1);
+    group_rig_fini(&rig);
+}
+
+static void test_new_member_may_send_its_join_again(void **state)
+{
+    (void)state;
+    struct group_rig rig;
+    group_rig_init(&rig);
+    struct client a = CLIENT(&rig, "a", .session_ms = 100000);
+    struct client b = CLIENT(&rig, "b");
+    join_begin(&a);
+    time_pass(&rig, 3000);
+    settle_group((struct client *[]){&a}, 1);
+    join_begin(&b);
+    struct client again = b; // over another connection
+    join_send(&again);
+    time_pass(&rig, 59000);
+    assert_false(again.is_join_answered); // it has no other sign of life to give
+    join_begin(&a);
+    settle_group((struct client *[]){&a, &again}, 2);
+    group_rig_fini(&rig);
+}
+
+static void test_static_leader_returns_into_a_round(void **state)
+{
+    (void)state;
+    struct group_rig rig;
+    group_rig_init(&rig);
+    struct client a = CLIENT(&rig, "a", .instance = "ia");
+    struct client b = CLIENT(&rig, "b");
+    pair(&rig, &a, &b);
+    for (int round = 0; round < 2; round++) {
+        a.id[0] = '\0';
+        a.can_skip = round == 1;
+        join_send(&a); // waits until it is written: it would be told not to assign
+        b.metadata = round == 0 ? "news" : "more news";
+        join_begin(&b); // ends the round at once
+        assert_int_equal(writes_apply(&rig, ERR_OK), 1);
+        settle_group((struct client *[]){&a, &b}, 2);
+        assert_true(a.is_leader);
+        assert_false(a.join.skips_assignment);
+        assert_int_equal(writes_apply(&rig, ERR_OK), 0);
+    }
+    group_rig_fini(&rig);
+}
+
+static void test_last_member_goes_while_nothing_can_be_written(void **state)
+{
+    (void)state;
+    struct group_rig rig;
+    group_rig_init(&rig);
+    struct client a = CLIENT(&rig, "a");
+    join_begin(&a);
+    time_pass(&rig, 3000);
+    settle_group((struct client *[]){&a}, 1);
+    assert_int_equal(leave(&a), ERR_OK);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(writes_apply(&rig, ERR_STORAGE), 1);
+        assert_int_equal(state_of(&rig, "g"), GROUP_EMPTY);
+        assert_int_equal(writes_apply(&rig, ERR_STORAGE), 0);
+        time_pass(&rig, 1000);
+    }
+    assert_int_equal(writes_apply(&rig, ERR_OK), 1);
+    assert_int_equal(group_member_count(core_group_find(rig.core.core, STR("g"))), 0);
+    assert_int_equal(coordinator_deadline_ms(rig.c), INT64_MAX);
+    join_begin(&a);
+    assert_int_equal(a.join.err, ERR_UNKNOWN_MEMBER_ID);
+    a.id[0] = '\0';
+    join_begin(&a);
+    time_pass(&rig, 3000);
+    settle_group((struct client *[]){&a}, 1);
+    assert_int_equal(leave(&a), ERR_OK);
+    assert_int_equal(writes_apply(&rig, ERR_READ_ONLY), 1); // nothing will ever be written
+    assert_int_equal(coordinator_deadline_ms(rig.c), INT64_MAX);
+    group_rig_fini(&rig);
+}
+
 // ---- looking
 
 static void test_young_groups(void **state)
@@ -752,6 +872,11 @@ int main(void)
         cmocka_unit_test(test_failed_write),
         cmocka_unit_test(test_overtaken_write),
         cmocka_unit_test(test_lost_clients),
+        cmocka_unit_test(test_answer_begins_a_session),
+        cmocka_unit_test(test_sync_that_fails_begins_a_session),
+        cmocka_unit_test(test_new_member_may_send_its_join_again),
+        cmocka_unit_test(test_static_leader_returns_into_a_round),
+        cmocka_unit_test(test_last_member_goes_while_nothing_can_be_written),
         cmocka_unit_test(test_young_groups),
         cmocka_unit_test(test_subscription),
     };

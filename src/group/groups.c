@@ -127,7 +127,7 @@ static void group_free(struct coordinator *c, struct live_group *group)
 void live_settle(struct coordinator *c, struct live_group *group)
 {
     bool is_over = group->state == GROUP_EMPTY && group->member_count == 0 && group->pending_count == 0;
-    if (is_over && group->write == NULL) {
+    if (is_over && group->write == NULL && !group->is_dirty) {
         group_free(c, group);
     }
 }

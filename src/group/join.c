@@ -74,8 +74,7 @@ static void add(struct coordinator *c, struct live_group *group, struct str id, 
     }
     struct live_member *member = member_add(c, group, id, join);
     member->is_new = true;
-    member->session_deadline_ms = later_ms(now_ms, NEW_MEMBER_JOIN_MS);
-    timer_set(c, &member->session, member->session_deadline_ms);
+    member_touch(c, member, now_ms);
     group->has_newcomer = true;
     join_park(c, member, join, now_ms);
 }

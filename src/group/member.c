@@ -243,7 +243,8 @@ void member_stop_join(struct live_member *member)
 
 void member_touch(struct coordinator *c, struct live_member *member, int64_t now_ms)
 {
-    member->session_deadline_ms = later_ms(now_ms, member->session_timeout_ms);
+    int32_t lasts_ms = member->is_new ? NEW_MEMBER_JOIN_MS : member->session_timeout_ms;
+    member->session_deadline_ms = later_ms(now_ms, lasts_ms);
     bool is_late = member->session.node.index == 0 || member->session.node.key > member->session_deadline_ms;
     if (is_late) {
         timer_set(c, &member->session, member->session_deadline_ms);

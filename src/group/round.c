@@ -195,12 +195,16 @@ void live_rebalance(struct coordinator *c, struct live_group *group, int64_t now
         return;
     }
     if (group->state == GROUP_COMPLETING) {
-        live_fail_syncs(c, group, ERR_REBALANCE_IN_PROGRESS);
+        live_fail_syncs(c, group, ERR_REBALANCE_IN_PROGRESS, now_ms);
     }
     LIST_EACH (node, &group->members) {
         struct live_member *member = LIST_ENTRY(node, struct live_member, node);
         if (member->is_awaiting_store) { // it waited to be told of a generation that is over now
             member->is_awaiting_store = false;
+            if (member->join != NULL) { // nor of who led that
+                member->join->leader = (struct str){NULL, 0};
+                member->join->skips_assignment = false;
+            }
             member_wait_join(member, member->join);
         }
     }
@@ -233,6 +237,10 @@ static void expire_unsynced(struct coordinator *c, struct live_group *group, int
 
 void live_round_timeout(struct coordinator *c, struct live_group *group, int64_t now_ms)
 {
+    if (group->state == GROUP_EMPTY) {
+        live_store_next(c, group);
+        return;
+    }
     if (group->state != GROUP_PREPARING) {
         expire_unsynced(c, group, now_ms);
         return;

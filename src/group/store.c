@@ -57,7 +57,7 @@ static struct write_box *box_create(struct live_group *group)
     return box;
 }
 
-static void store_next(struct coordinator *c, struct live_group *group)
+void live_store_next(struct coordinator *c, struct live_group *group)
 {
     bool is_ready = group->state == GROUP_STABLE ||
                     (group->state == GROUP_EMPTY && group->member_count == 0) ||
@@ -73,7 +73,7 @@ static void store_next(struct coordinator *c, struct live_group *group)
 void live_store(struct coordinator *c, struct live_group *group)
 {
     group->is_dirty = true;
-    store_next(c, group);
+    live_store_next(c, group);
 }
 
 struct group_write *coordinator_take_write(struct coordinator *c)
@@ -84,10 +84,12 @@ struct group_write *coordinator_take_write(struct coordinator *c)
 
 // ---- written
 
-static void answer_replaced(struct coordinator *c, struct live_member *member, enum err err)
+// Whoever waited for an answer could not heartbeat: its session begins anew with the answer.
+static void answer_replaced(struct coordinator *c, struct live_member *member, enum err err, int64_t now_ms)
 {
     struct group_join *join = member->join;
     member->is_awaiting_store = false;
+    member_touch(c, member, now_ms);
     if (join != NULL && err == ERR_OK) {
         join_answer(c, member, join, join->skips_assignment);
     } else {
@@ -95,7 +97,7 @@ static void answer_replaced(struct coordinator *c, struct live_member *member, e
     }
 }
 
-static void live_stored(struct coordinator *c, struct live_group *group)
+static void live_stored(struct coordinator *c, struct live_group *group, int64_t now_ms)
 {
     if (group->state == GROUP_COMPLETING) {
         live_set_state(c, group, GROUP_STABLE);
@@ -103,27 +105,35 @@ static void live_stored(struct coordinator *c, struct live_group *group)
     LIST_EACH (node, &group->members) {
         struct live_member *member = LIST_ENTRY(node, struct live_member, node);
         if (member->sync != NULL) {
+            member_touch(c, member, now_ms);
             sync_answer(c, member, member->sync);
         }
         member->is_awaiting_sync = false; // also where the client of the call is gone
         if (member->is_awaiting_store) {
-            answer_replaced(c, member, ERR_OK);
+            answer_replaced(c, member, ERR_OK, now_ms);
         }
     }
 }
 
-static void store_failed(struct coordinator *c, struct live_group *group, int64_t now_ms)
+static void store_failed(struct coordinator *c, struct live_group *group, enum err err, int64_t now_ms)
 {
     if (group->state == GROUP_COMPLETING) {
-        live_fail_syncs(c, group, ERR_COORDINATOR_NOT_AVAILABLE);
+        live_fail_syncs(c, group, ERR_COORDINATOR_NOT_AVAILABLE, now_ms);
         live_rebalance(c, group, now_ms);
         return;
     }
     group->is_dirty = true; // goes with the next write
+    if (group->state == GROUP_EMPTY) {
+        // Nobody is left to make one: until the core knows, it would show members that have gone.
+        group->is_dirty = err_is_retriable(err);
+        if (group->is_dirty) {
+            timer_set(c, &group->timer, later_ms(now_ms, WRITE_AGAIN_MS));
+        }
+    }
     LIST_EACH (node, &group->members) {
         struct live_member *member = LIST_ENTRY(node, struct live_member, node);
         if (member->is_awaiting_store) {
-            answer_replaced(c, member, ERR_COORDINATOR_NOT_AVAILABLE);
+            answer_replaced(c, member, ERR_COORDINATOR_NOT_AVAILABLE, now_ms);
         }
     }
 }
@@ -148,27 +158,30 @@ void coordinator_written(struct coordinator *c, struct group_write *take_write, 
         return;
     }
     if (err != ERR_OK) {
-        store_failed(c, group, now_ms);
+        store_failed(c, group, err, now_ms);
     } else {
         c->young_count -= group->is_young;
         group->is_young = false;
         group->stored_generation = generation;
         if (group->is_dirty) {
-            store_next(c, group);
+            live_store_next(c, group);
         } else if (generation == group->generation && group->state != GROUP_PREPARING) {
-            live_stored(c, group);
+            live_stored(c, group, now_ms);
         }
     }
     live_settle(c, group);
 }
 
-void live_fail_syncs(struct coordinator *c, struct live_group *group, enum err err)
+void live_fail_syncs(struct coordinator *c, struct live_group *group, enum err err, int64_t now_ms)
 {
     group->is_assigned = false;
     LIST_EACH (node, &group->members) {
         struct live_member *member = LIST_ENTRY(node, struct live_member, node);
         member_assign(member, (struct bytes){NULL, 0});
-        sync_fail(c, member->sync, err);
+        if (member->sync != NULL) {
+            member_touch(c, member, now_ms);
+            sync_fail(c, member->sync, err);
+        }
         member->is_awaiting_sync = false;
     }
 }
@@ -185,6 +198,7 @@ void live_drop(struct coordinator *c, struct live_group *group, enum err err)
         group->write->group = NULL;
         group->write = NULL;
     }
+    group->is_dirty = false;
     live_set_state(c, group, GROUP_EMPTY);
     live_settle(c, group);
 }
