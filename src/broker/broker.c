@@ -7,6 +7,7 @@
 #include "base/plant.h"
 #include "broker/broker_private.h"
 #include "broker/fetch_session.h"
+#include "broker/throttle.h"
 
 #include <stdio.h>
 
@@ -119,6 +120,12 @@ enum err broker_open(struct env *env, struct engine *engine, const struct broker
         .eviction_ms = broker_setting_i64(b, STR("min.incremental.fetch.session.eviction.ms")),
     };
     b->sessions = fetch_sessions_create(env, &session_limits, options->metrics);
+    const struct throttle_limits throttle_limits = {
+        .clients_max = (uint32_t)broker_setting_i64(b, STR("strom.quota.clients.max")),
+        .rate = {.window_count = (uint32_t)broker_setting_i64(b, STR("quota.window.num")),
+                 .window_ns = broker_setting_i64(b, STR("quota.window.size.seconds")) * 1000000000},
+    };
+    b->throttles = throttles_create(b, &throttle_limits, options->metrics);
     size_t file_bytes = (size_t)broker_setting_i64(b, STR("strom.wal.file.bytes"));
     b->bundle_bytes_max = file_bytes / 2 < ENGINE_BUNDLE_BYTES ? file_bytes / 2 : ENGINE_BUNDLE_BYTES;
     b->change_bytes_max = file_bytes / 2 < META_BYTES_MAX ? file_bytes / 2 : META_BYTES_MAX;
@@ -130,6 +137,7 @@ enum err broker_open(struct env *env, struct engine *engine, const struct broker
     }
     groups_init(b);
     journal_waiters_reserve(b); // the snapshot may have been all there is
+    journal_quotas_publish(b);
     *ret_broker = b;
     return ERR_OK;
 }
@@ -147,6 +155,7 @@ void broker_destroy(struct broker *take_broker)
     tail_fini(&b->tail);
     segment_cache_destroy(b->segments);
     fetch_sessions_destroy(b->sessions);
+    throttles_destroy(b->throttles);
     core_facts_fini(&b->facts);
     core_destroy(b->core);
     mem_free(b->waiters);
@@ -377,6 +386,11 @@ struct pool *broker_pool(const struct broker *b)
 struct fetch_sessions *broker_fetch_sessions(const struct broker *b)
 {
     return b->sessions;
+}
+
+struct throttles *broker_throttles(const struct broker *b)
+{
+    return b->throttles;
 }
 
 bool broker_is_read_only(struct broker *b)

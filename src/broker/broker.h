@@ -58,6 +58,7 @@ struct tracer *broker_tracer(const struct broker *b);
 struct env *broker_env(const struct broker *b);
 struct pool *broker_pool(const struct broker *b);
 struct fetch_sessions *broker_fetch_sessions(const struct broker *b); // broker/fetch_session.h
+struct throttles *broker_throttles(const struct broker *b);           // broker/throttle.h
 
 // broker_view_begin takes the lock for reading the core; keep it for microseconds, call nothing else of the
 // broker, do no I/O. broker_view_end releases it.
@@ -299,6 +300,15 @@ struct config_change {
 enum err broker_plan_configs(struct broker *b, struct str topic_name, const struct config_change *changes,
                              uint32_t change_count, bool is_whole, struct arena *arena, struct item *ret_item,
                              struct error *e);
+struct quota_change {
+    struct str key;
+    double value;
+    bool is_removed;
+};
+// parts: sorted by type; with the item's values they live in the caller's memory and the arena.
+enum err broker_plan_quotas(struct broker *b, struct item_quota_part *parts, uint32_t part_count,
+                            const struct quota_change *changes, uint32_t change_count, struct arena *arena,
+                            struct item *ret_item, struct error *e);
 // offset -1 = high watermark. ERR_OFFSET_OUT_OF_RANGE past it.
 enum err broker_plan_trim(struct broker *b, struct str topic_name, int32_t partition, int64_t offset,
                           struct item *ret_item, struct error *e);

@@ -106,6 +106,9 @@ struct broker {
     struct segment_cache *segments;
     struct keeper *keeper;
     struct fetch_sessions *sessions;
+    struct throttles *throttles;
+    uint64_t quota_serial; // atomic: the core's, for those without the lock
+    bool has_quotas;       // atomic
     struct broker_options options;
     int32_t node_id;
     char cluster_id[UUID_TEXT_SIZE];
@@ -172,6 +175,8 @@ enum err journal_deliver(struct broker *b, const struct ordered *o,
 // journal_waiters_reserve makes a waiter list for every slot of the core: after apply, and after a snapshot
 // was loaded.
 void journal_waiters_reserve(struct broker *b);
+// journal_quotas_publish tells of the core's quotas what is looked at without the lock; likewise.
+void journal_quotas_publish(struct broker *b);
 void journal_start(struct broker *b);
 void journal_stop(struct broker *b);
 void journal_fini(struct broker *b);

@@ -308,6 +308,7 @@ static enum err apply(struct broker *b, const struct ordered *o, struct seal *se
         }
     }
     journal_waiters_reserve(b);
+    journal_quotas_publish(b);
     fetch_wake(b, &b->facts);
     if (b->keeper != NULL) {
         keeper_objects_dead(b->keeper, b->facts.dead_objects, b->facts.dead_count);
@@ -335,6 +336,12 @@ static void awaiting_free(struct awaiting *take)
     list_remove(&take->node);
     mem_free(take->subs);
     mem_free(take);
+}
+
+void journal_quotas_publish(struct broker *b)
+{
+    __atomic_store_n(&b->has_quotas, core_quota_count(b->core) > 0, __ATOMIC_RELAXED);
+    __atomic_store_n(&b->quota_serial, core_quota_serial(b->core), __ATOMIC_RELEASE);
 }
 
 enum err journal_deliver(struct broker *b, const struct ordered *o, struct error *e)

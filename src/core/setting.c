@@ -257,6 +257,8 @@ static const struct setting settings[] = {
     ROW_LONG("strom.groups.max", NULL, DYNAMIC, "10000", 1, I64, "", "Groups at once.")
     ROW_LONG("strom.group.offsets.max", NULL, DYNAMIC, "2000000", 1, I64, "",
              "Committed offsets of all groups together.")
+    ROW_INT("strom.quota.clients.max", NULL, STATIC, "10000", 1, 10000000, "",
+            "Clients and addresses whose use of quotas is remembered; the longest silent go first.")
     ROW_LONG("strom.quotas.max", NULL, DYNAMIC, "10000", 1, I64, "", "Entities with quotas at once.")
     ROW_LONG("strom.producer.ids.max", NULL, DYNAMIC, "1000000", 1, I64, "",
              "Pairs of partition and idempotent producer that are remembered; the longest idle go first.")

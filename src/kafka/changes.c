@@ -94,6 +94,38 @@ static void on_changed(struct request *rq, struct request_change *change)
     change_set_start(set);
 }
 
+// partitions_of: how many partitions a planned change makes or deletes.
+static uint32_t partitions_of(struct request *rq, const struct item *item)
+{
+    uint32_t count = 0;
+    if (item->kind == ITEM_TOPIC_CREATE) {
+        count = (uint32_t)item->topic_create.partition_count;
+    } else if (item->kind == ITEM_PARTITIONS_ADD) {
+        count = (uint32_t)(item->partitions_add.partition_count - item->partitions_add.expected_count);
+    } else if (item->kind == ITEM_TOPIC_DELETE) {
+        const struct topic *topic =
+            core_topic_find_id(broker_view_begin(rq->broker), item->topic_delete.topic_id);
+        count = topic == NULL ? 0 : (uint32_t)topic_partition_count(topic);
+        broker_view_end(rq->broker);
+    }
+    return count;
+}
+
+// entry_count counts a change that was planned well, once however often it is planned again.
+static void entry_count(struct change_set *set, struct change_entry *entry)
+{
+    if (entry->is_counted || set->strict_since == 0) {
+        return;
+    }
+    entry->is_counted = true;
+    bool is_strict = set->rq->version >= set->strict_since;
+    if (!request_mutate(set->rq, partitions_of(set->rq, &entry->item), is_strict)) {
+        entry->err = ERR_QUOTA_EXCEEDED;
+        entry->text = STR("The throttling quota has been exceeded.");
+        entry->is_settled = true;
+    }
+}
+
 static void entry_plan(struct change_set *set, uint32_t index)
 {
     struct change_entry *entry = &set->entries[index];
@@ -102,6 +134,9 @@ static void entry_plan(struct change_set *set, uint32_t index)
     entry->is_settled = entry->err != ERR_OK || set->is_validate_only;
     if (entry->err != ERR_OK) {
         entry->text = arena_str(&set->rq->arena, str_from_c(error.text));
+    }
+    if (!entry->is_settled) {
+        entry_count(set, entry);
     }
 }
 

@@ -10,6 +10,7 @@ struct change_entry {
     enum err err;           // how it ended
     struct str text;        // why, in words; NULL ptr = nothing to add
     bool is_settled;        // err is final
+    bool is_counted;        // its partitions, against controller_mutation_rate
     struct item item;       // as planned last
     struct outcome outcome; // of an entry that was submitted
 };
@@ -20,6 +21,7 @@ struct change_set {
     struct change_entry *entries;
     uint32_t count;
     bool is_validate_only; // plan, and submit nothing
+    int16_t strict_since;  // version from which too many partitions are refused (KIP-599); 0 = not counted
     void *state;           // the handler's
     enum err (*plan)(struct change_set *set, uint32_t index, struct item *ret_item, struct error *e);
     void (*done)(struct change_set *set);

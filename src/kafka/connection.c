@@ -47,6 +47,9 @@ static int64_t next_check_ns(const struct connection *conn)
     if (!conn->is_first_done) {
         return conn->opened_ns + frame_limit_ns; // the first frame whole, however it trickles in
     }
+    if (conn->is_muted) {
+        return conn->unmute_ns + frame_limit_ns;
+    }
     if (conn->has_turn) {
         return conn->turn_end_ns;
     }
@@ -98,6 +101,25 @@ static void on_timer(struct timer *timer)
     loop_timer_set(front->loop, timer, due_ns > soonest_ns ? due_ns : soonest_ns);
 }
 
+static void on_unmute(struct timer *timer)
+{
+    struct connection *conn =
+        (struct connection *)(void *)((char *)timer - offsetof(struct connection, unmute));
+    conn->is_muted = false;
+    conn->active_ns = loop_now_ns(conn->front->loop); // its silence was ours
+    connection_mark(conn);
+}
+
+void connection_mute(struct connection *conn, int64_t wait_ns)
+{
+    int64_t until_ns = loop_now_ns(conn->front->loop) + wait_ns;
+    if (conn->sock != NULL && (!conn->is_muted || until_ns > conn->unmute_ns)) {
+        conn->is_muted = true;
+        conn->unmute_ns = until_ns;
+        loop_timer_set(conn->front->loop, &conn->unmute, until_ns);
+    }
+}
+
 void connection_open(struct kafka_front *front, struct sock *take_sock, struct ip_count *ip)
 {
     struct connection *conn = mem_zalloc(sizeof *conn);
@@ -108,6 +130,7 @@ void connection_open(struct kafka_front *front, struct sock *take_sock, struct i
     conn->read_hint = READ_CHUNK_MIN;
     conn->opened_ns = conn->active_ns = loop_now_ns(front->loop);
     conn->timer.fire = on_timer;
+    conn->unmute.fire = on_unmute;
     conn->io.ready = on_ready;
     list_init(&conn->requests);
     list_push_back(&front->connections, &conn->node);
@@ -129,6 +152,7 @@ void connection_close(struct connection *conn)
         conn->sock = NULL;
         conn->is_closing = true;
         loop_timer_cancel(front->loop, &conn->timer);
+        loop_timer_cancel(front->loop, &conn->unmute);
         output_fini(conn);
         input_fini(conn);
         queue_turn_end(conn);
@@ -195,7 +219,7 @@ void connection_step(struct connection *conn)
         connection_cancel(conn); // nobody waits for new records any more
     }
     unsigned interest = output_is_empty(conn) ? 0 : POLL_WRITE;
-    bool may_read = !conn->is_read_closed && !conn->is_starved && !input_has_frame(conn) &&
+    bool may_read = !conn->is_read_closed && !conn->is_starved && !conn->is_muted && !input_has_frame(conn) &&
                     conn->answered_bytes <= conn->front->options.output_bytes_max &&
                     !conn->front->is_stopping;
     interest |= may_read ? POLL_READ : 0;

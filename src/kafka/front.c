@@ -38,9 +38,10 @@ static void on_hand_over(struct task *task)
 static void front_place(struct kafka_front *front, struct sock *sock)
 {
     struct ip_count *ip = NULL;
-    enum gate_answer answer = gate_enter(front->gate, &front->options, sock, &ip);
+    enum gate_answer answer = gate_enter(front->gate, &front->options, broker_throttles(front->broker),
+                                         loop_now_ns(front->loop), sock, &ip);
     if (answer != GATE_OPEN) {
-        metric_add(answer == GATE_FULL ? front->metric_full : front->metric_full_for_ip, 1);
+        metric_add(front->metric_refused[answer], 1);
         sock_close(sock);
         return;
     }
@@ -190,8 +191,11 @@ struct kafka_front *kafka_front_create(struct broker *broker, struct broker_port
                       "Bytes of requests that came, whole or in part, and are not answered");
     const char *refused = "strom_kafka_refused_connections_total";
     const char *refused_help = "Connections that were closed at once, by the limit that they met";
-    front->metric_full = metrics_counter(m, refused, "limit=\"max.connections\"", refused_help);
-    front->metric_full_for_ip = metrics_counter(m, refused, "limit=\"max.connections.per.ip\"", refused_help);
+    front->metric_refused[GATE_FULL] = metrics_counter(m, refused, "limit=\"max.connections\"", refused_help);
+    front->metric_refused[GATE_FULL_FOR_IP] =
+        metrics_counter(m, refused, "limit=\"max.connections.per.ip\"", refused_help);
+    front->metric_refused[GATE_FAST_FOR_IP] =
+        metrics_counter(m, refused, "limit=\"connection_creation_rate\"", refused_help);
     const char *ended = "strom_kafka_ended_connections_total";
     const char *ended_help = "Connections that the broker closed for being idle, or slow with a request";
     front->metric_idle = metrics_counter(m, ended, "reason=\"idle\"", ended_help);

@@ -70,7 +70,10 @@ struct connection {
     size_t piece_sent; // of the head piece
     size_t resolved_bytes;
     size_t answered_bytes; // of answers that are not fully sent
-    struct list thirsty;   // in the front's list while the pool has no memory for its answer
+    bool is_muted;         // over a quota: nothing is read until `unmute`
+    struct timer unmute;
+    int64_t unmute_ns;
+    struct list thirsty; // in the front's list while the pool has no memory for its answer
     bool is_closing;
     bool is_parsing;
 };
@@ -108,9 +111,8 @@ struct kafka_front {
     struct stats_shard *stats;
     struct metric *metric_bad;
     struct metric *metric_queued;
-    struct metric *metric_full; // connections refused
-    struct metric *metric_full_for_ip;
-    struct metric *metric_idle; // connections ended
+    struct metric *metric_refused[GATE_FAST_FOR_IP + 1]; // connections, by enum gate_answer
+    struct metric *metric_idle;                          // connections ended
     struct metric *metric_slow;
 };
 
@@ -120,6 +122,8 @@ void connection_close(struct connection *conn);
 // connection_mark has the front look at the connection at the end of the round: flush, then parse on.
 void connection_mark(struct connection *conn);
 void connection_step(struct connection *conn);
+// connection_mute reads and starts nothing for a while; what is being worked on is answered.
+void connection_mute(struct connection *conn, int64_t wait_ns);
 // queue.c
 // queue_add counts bytes that were read, queue_take hands a frame's on to its request, queue_remove counts
 // out what is answered or dropped.

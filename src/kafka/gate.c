@@ -94,7 +94,8 @@ static struct ip_count *ip_get(struct gate *gate, struct str address)
 
 // ---- in and out
 
-enum gate_answer gate_enter(struct gate *gate, const struct kafka_options *options, struct sock *sock,
+enum gate_answer gate_enter(struct gate *gate, const struct kafka_options *options,
+                            struct throttles *throttles, int64_t now_ns, struct sock *sock,
                             struct ip_count **ret_ip)
 {
     // Only this thread counts up, so that what is below the limit now stays so.
@@ -106,6 +107,11 @@ enum gate_answer gate_enter(struct gate *gate, const struct kafka_options *optio
     struct ip_count *ip = ip_get(gate, address_of(sock, text));
     if (__atomic_load_n(&ip->count, __ATOMIC_RELAXED) >= options->connections_per_ip) {
         return GATE_FULL_FOR_IP;
+    }
+    const struct throttle_who who = {.ip = {ip->text, ip->len}};
+    if (throttle_add(throttles, THROTTLE_CONNECTION, &who, 1, now_ns) > 0) {
+        (void)throttle_add(throttles, THROTTLE_CONNECTION, &who, -1, now_ns); // who is refused used nothing
+        return GATE_FAST_FOR_IP;
     }
     __atomic_fetch_add(&ip->count, 1, __ATOMIC_RELAXED);
     __atomic_fetch_add(&gate->connections, 1, __ATOMIC_RELAXED);

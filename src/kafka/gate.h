@@ -6,6 +6,7 @@
 
 #include "base/list.h"
 #include "base/map.h"
+#include "broker/throttle.h"
 #include "kafka/kafka.h"
 #include "runtime/quota_rate.h"
 
@@ -44,9 +45,10 @@ struct gate *gate_create(uint64_t seed);
 struct gate *gate_ref(struct gate *gate);
 void gate_unref(struct gate *gate);
 
-enum gate_answer { GATE_OPEN, GATE_FULL, GATE_FULL_FOR_IP };
+enum gate_answer { GATE_OPEN, GATE_FULL, GATE_FULL_FOR_IP, GATE_FAST_FOR_IP };
 // gate_enter counts a new connection; gate_leave, on whichever thread, counts it out again.
-enum gate_answer gate_enter(struct gate *gate, const struct kafka_options *options, struct sock *sock,
+enum gate_answer gate_enter(struct gate *gate, const struct kafka_options *options,
+                            struct throttles *throttles, int64_t now_ns, struct sock *sock,
                             struct ip_count **ret_ip);
 void gate_leave(struct gate *gate, struct ip_count *ip);
 // gate_pause_ns counts a new connection against max.connection.creation.rate: how long to accept no more.

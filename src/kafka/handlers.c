@@ -35,6 +35,8 @@ static const struct api_handler *const handlers[] = {
     &alter_partition_reassignments_handler,
     &list_partition_reassignments_handler,
     &offset_delete_handler,
+    &describe_client_quotas_handler,
+    &alter_client_quotas_handler,
     &describe_user_scram_credentials_handler,
     &describe_quorum_handler,
     &update_features_handler,

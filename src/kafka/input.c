@@ -137,7 +137,8 @@ bool input_read(struct connection *conn)
 static bool may_start(const struct connection *conn, int16_t api_key)
 {
     const struct kafka_options *options = &conn->front->options;
-    if (conn->request_count >= options->inflight_max || conn->answered_bytes > options->output_bytes_max) {
+    if (conn->is_muted || conn->request_count >= options->inflight_max ||
+        conn->answered_bytes > options->output_bytes_max) {
         return false;
     }
     if (list_is_empty(&conn->requests)) {

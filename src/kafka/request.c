@@ -95,15 +95,67 @@ bool request_start(struct connection *conn, struct chunk *chunk, struct bytes fr
         return false;
     }
     rq->version = is_known ? rq->version : 0;
+    rq->frame_size = sizeof(uint32_t) + frame.len;
     stats_request(conn->front->stats, rq, frame.len);
     list_push_back(&conn->requests, &rq->node);
     conn->request_count++;
+    rq->is_handling = true;
     if (is_known) {
         rq->handler->handle(rq);
     } else {
         answer_unknown_api_versions(rq);
     }
+    rq->is_handling = false;
+    if (!rq->is_done && throttles_are_on(broker_throttles(rq->broker))) {
+        rq->busy_ns = clock_mono_ns(broker_env(rq->broker)->clock) - rq->started_ns;
+    }
     return true;
+}
+
+// ---- quotas
+
+struct throttle_who request_who(const struct request *rq)
+{
+    struct str client_id = rq->header.client_id;
+    return (struct throttle_who){.user = STR("ANONYMOUS"), // until there is authentication
+                                 .client_id = client_id.ptr == NULL ? STR("") : client_id};
+}
+
+void request_charge(struct request *rq, enum throttle_kind kind, double amount)
+{
+    const struct throttle_who who = request_who(rq);
+    int64_t wait_ns =
+        throttle_add(broker_throttles(rq->broker), kind, &who, amount, loop_now_ns(rq->front->loop));
+    rq->throttle_ns = wait_ns > rq->throttle_ns ? wait_ns : rq->throttle_ns;
+}
+
+void request_hold(struct request *rq)
+{
+    if (rq->throttle_ns > 0) {
+        connection_mute(rq->conn, rq->throttle_ns);
+    }
+}
+
+int64_t request_throttle_ns(struct request *rq)
+{
+    if (!rq->is_time_charged && throttles_are_on(broker_throttles(rq->broker))) {
+        if (rq->is_handling) {
+            rq->busy_ns = clock_mono_ns(broker_env(rq->broker)->clock) - rq->started_ns;
+        }
+        rq->is_time_charged = true;
+        request_charge(rq, THROTTLE_REQUEST, (double)rq->busy_ns * 100 / 1e9);
+    }
+    return rq->throttle_ns;
+}
+
+bool request_mutate(struct request *rq, uint32_t partitions, bool is_strict)
+{
+    const struct throttle_who who = request_who(rq);
+    int64_t wait_ns = 0;
+    bool may = throttle_mutate(broker_throttles(rq->broker), &who, partitions, is_strict,
+                               loop_now_ns(rq->front->loop), &wait_ns);
+    rq->throttle_ns = wait_ns > rq->throttle_ns ? wait_ns : rq->throttle_ns;
+    return may;
 }
 
 static void request_done(struct request *rq)
@@ -111,6 +163,7 @@ static void request_done(struct request *rq)
     ASSERT(!rq->is_done);
     rq->is_done = true;
     queue_remove(rq->front, &rq->queued);
+    request_hold(rq); // KIP-219: the answer, then silence
     connection_mark(rq->conn);
 }
 
@@ -137,6 +190,10 @@ static bool answer_encode(struct request *rq)
 void request_reply(struct request *rq)
 {
     size_t size = 0;
+    int64_t throttle_ms = (request_throttle_ns(rq) + 999999) / 1000000;
+    if (throttle_ms > 0) {
+        wire_throttle_set(rq->api->response, rq->version, rq->out, (int32_t)throttle_ms);
+    }
     if (!rq->has_no_answer && answer_encode(rq)) {
         size = rq->response.len + wire_cuts_size(&rq->cuts);
         rq->conn->answered_bytes += size;

@@ -4,6 +4,7 @@
 #ifndef KAFKA_REQUEST_H
 #define KAFKA_REQUEST_H
 
+#include "broker/throttle.h"
 #include "kafka/gate.h"
 #include "kafka/kafka.h"
 #include "wire/messages.h"
@@ -28,6 +29,11 @@ struct request {
     void *in;             // struct <api>_request
     void *out;            // struct <api>_response at defaults
     struct queued queued; // its frame, until it is answered
+    size_t frame_size;
+    bool is_handling;     // its handler is being called
+    bool is_time_charged; // against request_percentage
+    int64_t busy_ns;      // what its handler took
+    int64_t throttle_ns;  // how long the client is to stay away after the answer
     bool is_done;
     bool has_no_answer; // acks=0
     bool closes;        // close the connection instead of answering
@@ -52,6 +58,16 @@ struct api_handler {
 // `release` is set, the request's memory (in, out, arena) is gone when it returns: only the encoded answer
 // waits.
 void request_reply(struct request *rq);
+// request_charge counts an amount against a quota of the client; the answer tells it to stay away if it is
+// over.
+void request_charge(struct request *rq, enum throttle_kind kind, double amount);
+// request_hold begins the silence before the answer, so that what the client sent meanwhile waits.
+void request_hold(struct request *rq);
+// request_throttle_ns also counts the time that the request took; afterwards more of it costs nothing.
+int64_t request_throttle_ns(struct request *rq);
+// request_mutate counts partitions made or deleted; false: refuse with ERR_QUOTA_EXCEEDED (only if strict).
+bool request_mutate(struct request *rq, uint32_t partitions, bool is_strict);
+struct throttle_who request_who(const struct request *rq);
 // request_close ends the connection instead of answering (where Kafka does).
 void request_close(struct request *rq);
 // request_new allocates zeroed memory that lives as long as the request; NULL past its cap: then

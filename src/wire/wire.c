@@ -81,6 +81,17 @@ void *wire_new(struct arena *arena, const struct wire_struct *type, size_t count
     return first;
 }
 
+void wire_throttle_set(const struct wire_struct *type, int16_t version, void *message, int32_t throttle_ms)
+{
+    for (uint16_t i = 0; i < type->count; i++) {
+        const struct wire_field *field = &type->fields[i];
+        if (field->type == WIRE_I32 && wire_field_in(field, version) &&
+            strcmp(field->name, "throttle_time_ms") == 0) {
+            memcpy((char *)message + field->offset, &throttle_ms, sizeof throttle_ms);
+        }
+    }
+}
+
 size_t wire_struct_size(const struct wire_struct *type)
 {
     return type->size;

@@ -78,6 +78,9 @@ void *wire_new(struct arena *arena, const struct wire_struct *type, size_t count
 void wire_init(const struct wire_struct *type, void *ret_message);
 size_t wire_struct_size(const struct wire_struct *type);
 
+// wire_throttle_set writes throttle_time_ms, if the message has that field in this version.
+void wire_throttle_set(const struct wire_struct *type, int16_t version, void *message, int32_t throttle_ms);
+
 // wire_decode reads one message. Strings, bytes and records point into the reader's input; arrays and
 // nullable structs live in the arena. Fields that this version lacks get their defaults. Unknown tagged
 // fields are skipped. Bytes after the message stay in the reader: see reader_left. ERR_MALFORMED: truncated,

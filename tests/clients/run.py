@@ -26,6 +26,7 @@ CLIENTS = {
     'answers': ([SYSTEM_PYTHON, 'answers_test.py'], 60),
     'kcat': ([SYSTEM_PYTHON, 'kcat_test.py'], 120),
     'confluent': ([SYSTEM_PYTHON, 'confluent_test.py'], 120),
+    'quota': ([SYSTEM_PYTHON, 'quota_test.py'], 120),
     'kafka-python': ([SYSTEM_PYTHON, 'kafka_python_test.py'], 120),
     'kafkajs': ([NODE, 'kafkajs_test.mjs'], 120),
     'platformatic': ([NODE, 'platformatic_test.mjs'], 120),

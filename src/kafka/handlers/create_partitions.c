@@ -3,6 +3,8 @@
 #include "kafka/changes.h"
 #include "kafka/handlers/handlers.h"
 
+enum { STRICT_VERSION_MIN = 3 }; // KIP-599
+
 static enum err plan_grow(struct change_set *set, uint32_t index, struct item *ret_item, struct error *e)
 {
     const struct create_partitions_request *in = set->rq->in;
@@ -54,6 +56,7 @@ static void create_partitions_handle(struct request *rq)
     set->is_validate_only = in->validate_only;
     set->plan = plan_grow;
     set->done = on_grown;
+    set->strict_since = STRICT_VERSION_MIN;
     change_set_start(set);
 }
 

@@ -5,7 +5,7 @@
 #include "kafka/config_view.h"
 #include "kafka/handlers/handlers.h"
 
-enum { CONFIGS_VERSION_MIN = 5 };
+enum { CONFIGS_VERSION_MIN = 5, STRICT_VERSION_MIN = 6 }; // KIP-599
 
 static bool load_spec(struct request *rq, const struct create_topics_request_topic *topic,
                       struct topic_spec *ret)
@@ -113,6 +113,7 @@ static void create_topics_handle(struct request *rq)
     set->is_validate_only = in->validate_only;
     set->plan = plan_topic;
     set->done = on_created;
+    set->strict_since = STRICT_VERSION_MIN;
     change_set_start(set);
 }
 

@@ -4,7 +4,7 @@
 #include "kafka/handlers/handlers.h"
 #include "kafka/topic_view.h"
 
-enum { TOPICS_VERSION_MIN = 6 };
+enum { TOPICS_VERSION_MIN = 6, STRICT_VERSION_MIN = 5 }; // KIP-599
 
 // wanted gives one topic of the request whichever way the version spells it.
 static struct delete_topics_request_topic wanted(const struct request *rq, uint32_t index)
@@ -81,6 +81,7 @@ static void delete_topics_handle(struct request *rq)
     set->state = names;
     set->plan = plan_delete;
     set->done = on_deleted;
+    set->strict_since = STRICT_VERSION_MIN;
     change_set_start(set);
 }
 

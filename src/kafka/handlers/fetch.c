@@ -149,31 +149,71 @@ static bool fill_response(struct request *rq, struct fetch_part **parts, uint32_
     return true;
 }
 
+// is_throttled counts the records of the answer. Over the quota nothing is sent, nothing counts as sent, and
+// the client is told to wait, as Kafka does it. Only who has used nothing gets its records all the same, and
+// waits afterwards: a batch that is larger than the quota would never come otherwise.
+static bool is_throttled(struct request *rq, const struct fetch_op *op)
+{
+    double bytes = 0;
+    for (uint32_t i = 0; i < op->part_count; i++) {
+        bytes += op->parts[i].slice_bytes;
+    }
+    request_charge(rq, THROTTLE_FETCH, bytes);
+    if (request_throttle_ns(rq) == 0) {
+        return false;
+    }
+    request_charge(rq, THROTTLE_FETCH, -bytes);
+    const struct throttle_who who = request_who(rq);
+    int64_t now_ns = loop_now_ns(broker_port_loop(rq->port));
+    if (bytes > 0 && throttle_is_unused(broker_throttles(rq->broker), THROTTLE_FETCH, &who, now_ns)) {
+        request_charge(rq, THROTTLE_FETCH, bytes);
+        return false;
+    }
+    int64_t most_ns = throttle_windows_ns(broker_throttles(rq->broker));
+    rq->throttle_ns = rq->throttle_ns < most_ns ? rq->throttle_ns : most_ns;
+    return true;
+}
+
+// fill_all answers with what is news, or with everything where there is no session, or a new one.
+static bool fill_all(struct fetch_state *state)
+{
+    struct request *rq = state->rq;
+    struct fetch_response *out = rq->out;
+    struct fetch_op *op = &state->op;
+    struct fetch_part **told = request_new(rq, struct fetch_part *, (size_t)op->part_count + 1);
+    uint32_t count = op->part_count;
+    if (told == NULL) {
+        return false;
+    }
+    if (state->session != NULL) {
+        count = fetch_session_news(state->session, op->parts, told);
+    }
+    for (uint32_t i = 0; i < count && state->session == NULL; i++) {
+        told[i] = &op->parts[i];
+    }
+    if (!fill_response(rq, told, count)) {
+        return false;
+    }
+    if (state->wants_session) {
+        out->session_id = fetch_session_create(broker_fetch_sessions(rq->broker), op->parts, op->part_count,
+                                               uses_topic_ids(rq), loop_now_ns(broker_port_loop(rq->port)));
+    }
+    return true;
+}
+
 static void on_fetched(struct fetch_op *op)
 {
     struct fetch_state *state = (struct fetch_state *)(void *)((char *)op - offsetof(struct fetch_state, op));
     struct request *rq = state->rq;
     struct fetch_response *out = rq->out;
     struct fetch_session *session = state->session;
-    struct fetch_part **told = request_new(rq, struct fetch_part *, (size_t)op->part_count + 1);
-    uint32_t count = op->part_count;
-    if (told != NULL && session != NULL) {
-        out->session_id = count > 0 ? fetch_session_id(session) : FETCH_SESSION_NONE; // empty: closed
-        count = fetch_session_news(session, op->parts, told);
-    } else if (told != NULL) {
-        for (uint32_t i = 0; i < count; i++) {
-            told[i] = &op->parts[i];
-        }
+    if (session != NULL && op->part_count > 0) { // else it is closed
+        out->session_id = fetch_session_id(session);
     }
-    if (told == NULL || !fill_response(rq, told, count)) {
-        request_out_of_memory(rq);
-    } else {
-        if (state->wants_session) {
-            out->session_id =
-                fetch_session_create(broker_fetch_sessions(rq->broker), op->parts, op->part_count,
-                                     uses_topic_ids(rq), loop_now_ns(broker_port_loop(rq->port)));
-        }
+    if (is_throttled(rq, op) || fill_all(state)) {
         request_reply(rq);
+    } else {
+        request_out_of_memory(rq);
     }
     if (session != NULL) {
         fetch_session_end(session); // the encoded answer no longer needs the names in it
@@ -241,6 +281,18 @@ static enum err sessions_obey(struct request *rq, struct fetch_state *state)
     return ERR_OK;
 }
 
+// bytes_wanted: an answer that the client's quota could never pass would never be sent.
+static int32_t bytes_wanted(const struct request *rq)
+{
+    const struct fetch_request *in = rq->in;
+    const struct throttle_who who = request_who(rq);
+    double most = throttle_most(broker_throttles(rq->broker), THROTTLE_FETCH, &who);
+    int32_t wanted =
+        in->max_bytes < rq->options->fetch_bytes_max ? in->max_bytes : rq->options->fetch_bytes_max;
+    wanted = wanted < 0 ? 0 : wanted;
+    return most >= 0 && most < wanted ? (int32_t)most : wanted;
+}
+
 static void fetch_handle(struct request *rq)
 {
     const struct fetch_request *in = rq->in;
@@ -264,15 +316,14 @@ static void fetch_handle(struct request *rq)
         return;
     }
     bool is_large = state->session == NULL && count > LARGE_PARTS;
-    int32_t bytes_max =
-        in->max_bytes < rq->options->fetch_bytes_max ? in->max_bytes : rq->options->fetch_bytes_max;
+    int32_t bytes_max = bytes_wanted(rq);
     state->op = (struct fetch_op){
         .port = rq->port,
         .parts = parts,
         .part_count = count,
         .wait_ms_max = is_large && in->max_wait_ms > LARGE_WAIT_MS_MAX ? LARGE_WAIT_MS_MAX : in->max_wait_ms,
-        .bytes_min = in->min_bytes,
-        .bytes_max = bytes_max < 0 ? 0 : bytes_max,
+        .bytes_min = in->min_bytes < bytes_max ? in->min_bytes : bytes_max,
+        .bytes_max = bytes_max,
         .is_read_committed = in->isolation_level == 1,
         .done = on_fetched};
     rq->state = state;

@@ -39,6 +39,8 @@ extern const struct api_handler describe_log_dirs_handler;
 extern const struct api_handler elect_leaders_handler;
 extern const struct api_handler alter_partition_reassignments_handler;
 extern const struct api_handler list_partition_reassignments_handler;
+extern const struct api_handler describe_client_quotas_handler;
+extern const struct api_handler alter_client_quotas_handler;
 extern const struct api_handler describe_user_scram_credentials_handler;
 extern const struct api_handler describe_quorum_handler;
 extern const struct api_handler update_features_handler;

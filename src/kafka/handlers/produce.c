@@ -106,6 +106,9 @@ static void produce_handle(struct request *rq)
 {
     const struct produce_request *in = rq->in;
     uint32_t count = count_partitions(in);
+    // At once: Produces overlap, and many more would have begun before the first is answered.
+    request_charge(rq, THROTTLE_PRODUCE, (double)rq->frame_size);
+    request_hold(rq);
     struct produce_state *state = request_new(rq, struct produce_state, 1);
     struct produce_part *parts = request_new(rq, struct produce_part, count + 1);
     if (state == NULL || parts == NULL) {
