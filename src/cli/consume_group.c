@@ -134,31 +134,50 @@ static void parts_free(struct reading *r)
     fetcher_assign(&r->fetcher, NULL, 0);
 }
 
-// parts_take turns an assignment into partitions to read. What the leader made up is left out.
+// topic_take adds the partitions of one topic. How many a leader assigns is its own decision: what is not
+// there is left out, and there is no room for more than there is.
+static void topic_take(struct reading *r, const struct topic_partitions *in, size_t room)
+{
+    const struct metadata_response_topic *topic = topic_find(&r->consume->found, in->topic);
+    size_t unknown = 0;
+    for (size_t p = 0; p < in->count; p++) {
+        bool is_there =
+            topic != NULL && in->partitions[p] >= 0 && in->partitions[p] < topic->partitions_count;
+        if (is_there && r->part_count < room) {
+            r->parts[r->part_count++] = (struct fetch_part){
+                .topic = topic->name, .topic_id = topic->topic_id, .partition = in->partitions[p]};
+        } else {
+            unknown++;
+        }
+    }
+    if (unknown > 0) {
+        run_note("strom: the group's leader assigned %zu partition%s of " STR_FMT " that %s not there",
+                 unknown, unknown == 1 ? "" : "s", STR_ARG(in->topic), unknown == 1 ? "is" : "are");
+    }
+}
+
+// parts_take turns an assignment into partitions to read, each once.
 static void parts_take(struct reading *r, const struct topic_partitions *topics, size_t topic_count)
 {
-    size_t room = 1;
-    for (size_t t = 0; t < topic_count; t++) {
-        room += topics[t].count;
+    size_t room = 0;
+    for (int32_t t = 0; t < r->consume->found.topics_count; t++) {
+        room += (size_t)r->consume->found.topics[t].partitions_count;
     }
-    r->parts = mem_array(room, sizeof *r->parts);
-    r->committed = mem_array(room, sizeof *r->committed);
+    r->parts = mem_array(room + 1, sizeof *r->parts);
+    r->committed = mem_array(room + 1, sizeof *r->committed);
     for (size_t t = 0; t < topic_count; t++) {
-        const struct metadata_response_topic *topic = topic_find(&r->consume->found, topics[t].topic);
-        for (size_t p = 0; p < topics[t].count; p++) {
-            int32_t partition = topics[t].partitions[p];
-            if (topic == NULL || partition < 0 || partition >= topic->partitions_count) {
-                run_note("strom: the group's leader assigned partition %d of " STR_FMT ", which is not there",
-                         partition, STR_ARG(topics[t].topic));
-                continue;
-            }
-            r->parts[r->part_count++] = (struct fetch_part){
-                .topic = topic->name, .topic_id = topic->topic_id, .partition = partition};
-        }
+        topic_take(r, &topics[t], room);
     }
     if (r->part_count > 1) {
         qsort(r->parts, r->part_count, sizeof *r->parts, compare_parts);
     }
+    size_t kept = 0;
+    for (size_t i = 0; i < r->part_count; i++) {
+        if (kept == 0 || compare_parts(&r->parts[kept - 1], &r->parts[i]) != 0) {
+            r->parts[kept++] = r->parts[i];
+        }
+    }
+    r->part_count = kept;
 }
 
 static int64_t committed_of(const struct group_offsets *offsets, const struct fetch_part *part)

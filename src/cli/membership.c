@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // membership.c - staying in the group: heartbeats from a thread, commits and leaving from the main thread.
-// The client belongs to whoever holds the mutex, or to the main thread while is_main_using; the thread keeps
-// off then, and the coordinator does not expect heartbeats of who is joining.
+// The client belongs to one of them at a time (m->user), without the mutex, so that nobody holds that while
+// waiting for the coordinator. The coordinator expects no heartbeats of who is joining.
 #include "cli/membership_private.h"
 
 #include "base/assert.h"
@@ -11,6 +11,8 @@
 enum {
     HEARTBEAT_MAX_MS = 3000, // Kafka's heartbeat.interval.ms
     BLOCKED_EXIT_MS = 3000,
+    LEAVE_TIMEOUT_MS = 5000,
+    RETRY_MS = 500,
     WATCH_MS = 5000,
 };
 
@@ -74,10 +76,32 @@ static void take_err(struct membership *m, enum err err)
 
 // ---- the thread
 
-static void send_heartbeat(struct membership *m)
+// use_begin waits for the client; the mutex is held, and let go of while waiting. use_end lets others have
+// it.
+static void use_begin(struct membership *m, enum membership_user user)
+{
+    while (m->user != MEMBERSHIP_NOBODY) {
+        (void)cond_wait(&m->changed, &m->mutex, CLOCK_NEVER);
+    }
+    m->user = user;
+}
+
+static void use_end(struct membership *m)
+{
+    m->user = MEMBERSHIP_NOBODY;
+    cond_broadcast(&m->changed);
+}
+
+// client_ready makes sure of a connection on which nothing is awaited: a call may have been given up.
+static enum err client_ready(struct client *client, struct error *e)
+{
+    bool is_ready = client_is_connected(client) && client_in_flight(client) == 0;
+    return is_ready ? ERR_OK : client_connect(client, e);
+}
+
+static enum err ask_heartbeat(struct membership *m, struct heartbeat_response *ret)
 {
     struct heartbeat_request request;
-    struct heartbeat_response response;
     struct error e = {0};
     wire_init(&heartbeat_request_type, &request);
     request.group_id = m->options.group;
@@ -85,17 +109,14 @@ static void send_heartbeat(struct membership *m)
     request.member_id = membership_id(m);
     request.group_instance_id = m->options.instance_id;
     arena_reset(&m->heartbeat_arena);
-    enum err err = client_is_connected(m->client) ? ERR_OK : client_connect(m->client, &e);
-    err = err == ERR_OK ? client_call(m->client, API_HEARTBEAT, &request, &m->heartbeat_arena, &response, &e)
-                        : err;
-    if (err == ERR_OK) {
-        take_err(m, response.error);
-    }
-    m->heartbeat_ns = now_ns(m) + heartbeat_every_ns(m);
+    enum err err = client_ready(m->client, &e);
+    return err == ERR_OK ? membership_call(m, API_HEARTBEAT, &request, &m->heartbeat_arena,
+                                           m->options.session_timeout_ms, true, ret, &e)
+                         : err;
 }
 
-// send_leave tells the coordinator; nobody waits for long, and nothing depends on it.
-static void send_leave(struct membership *m, const char *reason)
+// ask_leave tells the coordinator; nothing depends on it, for the session times out.
+static void ask_leave(struct membership *m, const char *reason)
 {
     struct leave_group_request request;
     struct leave_group_response response;
@@ -112,23 +133,46 @@ static void send_leave(struct membership *m, const char *reason)
         return;
     }
     arena_reset(&m->heartbeat_arena);
-    bool has_answer_pending = client_in_flight(m->client) > 0; // a join that was given up
-    if ((!has_answer_pending && client_is_connected(m->client)) ||
-        client_connect(m->client, NULL) == ERR_OK) {
-        enum err err =
-            client_call(m->client, API_LEAVE_GROUP, &request, &m->heartbeat_arena, &response, NULL);
-        (void)err; // the session times out then
+    if (client_ready(m->client, NULL) == ERR_OK) {
+        enum err err = membership_call(m, API_LEAVE_GROUP, &request, &m->heartbeat_arena, LEAVE_TIMEOUT_MS,
+                                       false, &response, NULL);
+        (void)err;
     }
-    m->id[0] = '\0';
 }
 
+// tick_leave leaves on the main thread's behalf, whose output is blocked. The mutex is held.
+static void tick_leave(struct membership *m, const char *reason)
+{
+    use_begin(m, MEMBERSHIP_THREAD);
+    mutex_unlock(&m->mutex);
+    ask_leave(m, reason);
+    mutex_lock(&m->mutex);
+    lose(m, ERR_UNKNOWN_MEMBER_ID);
+    use_end(m);
+}
+
+static void tick_heartbeat(struct membership *m)
+{
+    struct heartbeat_response response;
+    use_begin(m, MEMBERSHIP_THREAD);
+    mutex_unlock(&m->mutex);
+    enum err err = ask_heartbeat(m, &response);
+    mutex_lock(&m->mutex);
+    if (err == ERR_OK) {
+        take_err(m, response.error);
+    }
+    m->heartbeat_ns = now_ns(m) + (err == ERR_OK ? heartbeat_every_ns(m) : (int64_t)RETRY_MS * NS_PER_MS);
+    use_end(m);
+}
+
+// tick does what is due while nobody uses the client. The mutex is held.
 static void tick(struct membership *m)
 {
     int64_t now = now_ns(m);
     if (m->stop_ns != 0 && now - m->stop_ns > (int64_t)BLOCKED_EXIT_MS * NS_PER_MS &&
         m->poll_ns < m->stop_ns) {
         run_note("strom: the output is blocked: leaving the group without committing what it did not take");
-        send_leave(m, "the consumer is being closed");
+        tick_leave(m, "the consumer is being closed");
         process_exit(CLI_ERROR);
     }
     if (!m->is_in) {
@@ -136,10 +180,11 @@ static void tick(struct membership *m)
     }
     if (now - m->poll_ns > m->options.poll_max_ms * (int64_t)NS_PER_MS) {
         run_note("strom: the output was blocked for longer than --max-poll-ms: leaving the group");
-        send_leave(m, "poll timeout has expired");
-        lose(m, ERR_UNKNOWN_MEMBER_ID);
-    } else if (now >= m->heartbeat_ns && m->client != NULL) {
-        send_heartbeat(m);
+        tick_leave(m, "poll timeout has expired");
+    } else if (now >= m->heartbeat_ns && m->client != NULL && m->stop_ns == 0) {
+        tick_heartbeat(m);
+    } else if (now >= m->heartbeat_ns) { // membership_poll finds the coordinator
+        m->heartbeat_ns = now + (int64_t)RETRY_MS * NS_PER_MS;
     }
 }
 
@@ -162,10 +207,12 @@ static void live(void *arg)
     struct membership *m = arg;
     mutex_lock(&m->mutex);
     while (!m->is_closing) {
-        if (!m->is_main_using) {
+        if (m->user == MEMBERSHIP_NOBODY) {
             tick(m);
         }
-        (void)cond_wait(&m->changed, &m->mutex, m->is_main_using ? CLOCK_NEVER : wake_at(m));
+        if (!m->is_closing) {
+            (void)cond_wait(&m->changed, &m->mutex, m->user == MEMBERSHIP_NOBODY ? wake_at(m) : CLOCK_NEVER);
+        }
     }
     mutex_unlock(&m->mutex);
 }
@@ -210,7 +257,7 @@ void membership_stop(struct membership *m)
 {
     mutex_lock(&m->mutex);
     m->stop_ns = m->stop_ns != 0 ? m->stop_ns : now_ns(m);
-    if (m->is_main_using && m->client != NULL) {
+    if (m->user != MEMBERSHIP_NOBODY && m->client != NULL) {
         client_wake(m->client);
     }
     cond_broadcast(&m->changed);
@@ -222,8 +269,8 @@ void membership_stop(struct membership *m)
 enum err membership_use(struct membership *m, struct error *e)
 {
     mutex_lock(&m->mutex);
-    m->is_main_using = true;
     m->poll_ns = now_ns(m);
+    use_begin(m, MEMBERSHIP_MAIN);
     struct client *client = m->client;
     mutex_unlock(&m->mutex);
     enum err err = ERR_OK;
@@ -232,8 +279,8 @@ enum err membership_use(struct membership *m, struct error *e)
         mutex_lock(&m->mutex);
         m->client = client;
         mutex_unlock(&m->mutex);
-    } else if (!client_is_connected(client)) {
-        err = client_connect(client, e);
+    } else {
+        err = client_ready(client, e);
     }
     if (err != ERR_OK) {
         mutex_lock(&m->mutex);
@@ -247,9 +294,8 @@ enum err membership_use(struct membership *m, struct error *e)
 void membership_release(struct membership *m)
 {
     mutex_lock(&m->mutex);
-    m->is_main_using = false;
     m->poll_ns = now_ns(m);
-    cond_broadcast(&m->changed);
+    use_end(m);
     mutex_unlock(&m->mutex);
 }
 
@@ -385,9 +431,12 @@ enum err membership_commit(struct membership *m, const struct group_offset *item
 void membership_leave(struct membership *m)
 {
     mutex_lock(&m->mutex);
-    m->is_main_using = false;
     m->poll_ns = now_ns(m);
-    send_leave(m, "the consumer is being closed");
+    use_begin(m, MEMBERSHIP_MAIN);
+    mutex_unlock(&m->mutex);
+    ask_leave(m, "the consumer is being closed");
+    mutex_lock(&m->mutex);
     m->is_in = false;
+    use_end(m);
     mutex_unlock(&m->mutex);
 }

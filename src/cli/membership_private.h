@@ -13,15 +13,17 @@ enum {
     NS_PER_MS = 1000000,
 };
 
+enum membership_user { MEMBERSHIP_NOBODY, MEMBERSHIP_MAIN, MEMBERSHIP_THREAD };
+
 struct membership {
     struct run *run;
     struct membership_options options;
     struct thread *thread;
 
-    struct mutex mutex; // of everything below; whoever holds it may use the client
+    struct mutex mutex; // of everything below, but for what the client points to
     struct cond changed;
-    struct client *client; // to the coordinator; NULL = not known
-    bool is_main_using;    // the main thread uses the client without holding the mutex
+    struct client *client;     // to the coordinator; NULL = not known
+    enum membership_user user; // of the client
     char id[MEMBER_ID_BYTES_MAX];
     int32_t generation;
     bool is_in;

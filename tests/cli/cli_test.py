@@ -544,6 +544,7 @@ def raw_member(broker, group, metadata, assignment, protocol='range'):
     body = rawkafka.string(group) + struct.pack('>i', generation) + rawkafka.string(member_id) + \
         struct.pack('>i', 1) + rawkafka.string(member_id) + struct.pack('>i', len(assignment)) + assignment
     same(struct.unpack_from('>h', member.ask(rawkafka.request(14, 1, body)), 8)[0], 0)
+    member.member_id = member_id
     return member
 
 
@@ -748,6 +749,63 @@ def test_group_start_of_new_partitions(cli, _broker):
     out, err = cli.run('consume', 'begin-t', '--group', 'begin-latest', '--exit')
     same(out.split(), [b'7', b'8', b'9', b'10', b'11'])
     has(err, '5 is committed')
+
+
+def test_group_hostile_leader(cli, broker):
+    """Another member leads and assigns what is not there, and the same twice; then what is no assignment."""
+    cli.run('topic', 'create', 'lead-t', '--partitions', '2')
+    cli.run('produce', 'lead-t', '--partition', '1', '--quiet', stdin=b'x\n' * 5)
+    topic, group = rawkafka.string('lead-t'), rawkafka.string('lead-g')
+    subscription = b'\0\0\0\0\0\x01' + topic + b'\0\0\0\0'
+    made_up = b'\0\0\0\0\0\x02' + topic + struct.pack('>i5i', 5, 1, 7, -1, 1, 0x7fffffff) + \
+        rawkafka.string('nowhere') + struct.pack('>ii', 1, 0) + b'\0\0\0\0'
+    for turn, assignment in enumerate((made_up, b'\0\0\0\0\x7f')):
+        leader = raw_member(broker, 'lead-g', subscription, b'')
+        reader = Reader(cli, 'lead-t', '--group', 'lead-g')
+        eventually(lambda: listed(cli)['lead-g']['state'] == 'PreparingRebalance')
+        join = group + struct.pack('>ii', 30000, 30000) + rawkafka.string(leader.member_id) + \
+            rawkafka.string('consumer') + struct.pack('>i', 1) + rawkafka.string('range') + \
+            struct.pack('>i', len(subscription)) + subscription
+        answer = leader.ask(rawkafka.request(11, 2, join))
+        error, generation = struct.unpack_from('>hi', answer, 8)
+        same(error, 0)
+        other = next(name for name in re.findall(rb'strom-cli[-0-9a-f]*', answer))
+        sync = group + struct.pack('>i', generation) + rawkafka.string(leader.member_id) + struct.pack('>i', 1) + \
+            rawkafka.string(other.decode()) + struct.pack('>i', len(assignment)) + assignment
+        leader.ask(rawkafka.request(14, 1, sync))
+        if turn == 0:
+            eventually(lambda: reader.assigned() == [('lead-t', 1)])
+            eventually(lambda: len(reader.lines) == 5)
+            has('\n'.join(reader.notes), '3 partitions of lead-t', '1 partition of nowhere')
+            reader.stop()
+        else:
+            same(reader.process.wait(TIMEOUT_S), 1)
+            eventually(lambda: any('no assignment' in note for note in reader.notes))
+        leave = group + rawkafka.string(leader.member_id)
+        leader.ask(rawkafka.request(13, 1, leave))
+        leader.close()
+
+
+def test_group_hung_broker(cli, _broker):
+    """The broker stops answering (SIGSTOP): Ctrl-C still ends a member within seconds, a second one at once."""
+    with Broker(cli.binary, settings=SETTINGS) as own:
+        words = ['--bootstrap-server', own.bootstrap]
+        cli.run('topic', 'create', 'hung', *words)
+        readers = [Reader(cli, 'hung', '--group', f'hung-{i}', '--timeout-ms', '2000', *words) for i in range(2)]
+        eventually(lambda: all(r.assigned() for r in readers))
+        own.process.send_signal(signal.SIGSTOP)
+        try:
+            begin = time.monotonic()
+            readers[0].process.send_signal(signal.SIGINT)
+            readers[1].process.send_signal(signal.SIGINT)
+            time.sleep(0.7)  # the same wish, and another one
+            readers[1].process.send_signal(signal.SIGINT)
+            same(readers[1].process.wait(TIMEOUT_S), 130)
+            assert time.monotonic() - begin < 2
+            readers[0].process.wait(TIMEOUT_S)
+            assert time.monotonic() - begin < 20
+        finally:
+            own.process.send_signal(signal.SIGCONT)
 
 
 def test_group_refusals(cli, broker):
