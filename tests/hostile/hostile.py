@@ -18,6 +18,7 @@ import urllib.request
 import zlib
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'support'))
+import messages  # noqa: E402
 from broker import Broker, BrokerFailed  # noqa: E402
 from rawkafka import (API_VERSIONS, CREATE_TOPICS, FETCH, LIST_OFFSETS, METADATA, PRODUCE,  # noqa: E402
                       Connection, batch, frame, produce, produce_error, record, request, string, uvarint, varint)
@@ -190,6 +191,24 @@ class Enemy:
         check(partitions < 400_000, f'{partitions} partitions in sessions')  # of 2 million, in 32 MiB
         grown = self.broker.rss_bytes() - before
         check(grown < 128 << 20, f'memory grew by {grown >> 20} MiB')
+
+    def attack_client_ids(self):
+        """30,000 client ids, some of them long, while each is held to a quota."""
+        entry = {'entity': [{'entity_type': 'client-id', 'entity_name': None}],
+                 'ops': [{'key': 'request_percentage', 'value': 1000.0, 'remove': False}]}
+        before = self.broker.rss_bytes()
+        with self.connect() as c:
+            answer = messages.ask(c, 'AlterClientQuotas', 1, {'entries': [entry], 'validate_only': False})
+            check(answer['entries'][0]['error'] == 0, 'the quota was refused')
+            for number in range(30_000):
+                name = (f'client-{number}' + 'x' * (number % 3 * 1000)).encode()
+                c.ask(frame(struct.pack('>hhih', API_VERSIONS, 0, number, len(name)) + name))
+            clients = self.metric('strom_quota_clients')
+            check(0 < clients <= 10_000, f'{clients} clients are remembered')
+            entry['ops'][0]['remove'] = True
+            messages.ask(c, 'AlterClientQuotas', 1, {'entries': [entry], 'validate_only': False})
+        grown = self.broker.rss_bytes() - before
+        check(grown < 64 << 20, f'memory grew by {grown >> 20} MiB')
 
     def attack_session_games(self):
         """Epochs and ids by chance, on many connections at once, some of them waiting."""
