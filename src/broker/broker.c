@@ -243,6 +243,8 @@ static struct keeper_options keeper_options_from(struct broker *b)
     o.merge_age_ms = broker_setting_i64(b, STR("strom.merge.age.ms"));
     o.snapshot_wal_bytes = broker_setting_i64(b, STR("strom.snapshot.wal.bytes"));
     o.retention_check_ms = broker_setting_i64(b, STR("log.retention.check.interval.ms"));
+    o.offsets_retention_ms = broker_setting_i64(b, STR("offsets.retention.minutes")) * 60000;
+    o.offsets_check_ms = broker_setting_i64(b, STR("offsets.retention.check.interval.ms"));
     return o;
 }
 

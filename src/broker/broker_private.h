@@ -235,6 +235,8 @@ void groups_written(struct broker *b, struct group_submission *take_gs);
 // ---- exposition.c
 // exposition_collect appends the metrics of topics, partitions and groups to a scrape; arg is the broker.
 void exposition_collect(void *arg, struct buf *out);
+// exposition_groups.c: its part about groups.
+void exposition_groups(struct broker *b, struct buf *out);
 
 // ---- plan_configs.c
 // plan_configs_is_noop: the planned set equals the stored one.

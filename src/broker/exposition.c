@@ -255,6 +255,7 @@ void exposition_collect(void *arg, struct buf *out)
     put_topics(&x);
     put_partitions(&x);
     put_counts(&x);
+    exposition_groups(b, out);
     mem_free(x.topics);
     mem_free(x.partitions);
 }

@@ -23,13 +23,16 @@ static int64_t now_ms(const struct broker *b)
 
 void groups_init(struct broker *b)
 {
+    // A generation is one item, and has to fit into the log.
+    size_t bytes_max = (size_t)broker_setting_i64(b, STR("strom.group.bytes.max"));
+    bytes_max = bytes_max < b->change_bytes_max / 2 ? bytes_max : b->change_bytes_max / 2;
     const struct coordinator_limits limits = {
         .initial_delay_ms = (int32_t)broker_setting_i64(b, STR("group.initial.rebalance.delay.ms")),
         .session_timeout_min_ms = (int32_t)broker_setting_i64(b, STR("group.min.session.timeout.ms")),
         .session_timeout_max_ms = (int32_t)broker_setting_i64(b, STR("group.max.session.timeout.ms")),
         .members_max = (uint32_t)broker_setting_i64(b, STR("group.max.size")),
         .members_total_max = (uint64_t)broker_setting_i64(b, STR("strom.group.members.max")),
-        .group_bytes_max = (size_t)broker_setting_i64(b, STR("strom.group.bytes.max")),
+        .group_bytes_max = bytes_max,
         .groups_max = (uint64_t)broker_setting_i64(b, STR("strom.groups.max")),
     };
     b->offset_metadata_max = (size_t)broker_setting_i64(b, STR("offset.metadata.max.bytes"));

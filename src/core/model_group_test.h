@@ -187,7 +187,9 @@ static enum err model_offset_delete(struct model_groups *m, const struct item_of
             continue;
         }
         const struct model_offset *o = &g->offsets[at];
-        bool is_old = o->commit_ms <= delete->cutoff_ms && g->empty_since_ms <= delete->cutoff_ms;
+        bool is_seen = g->member_count > 0 && delete->expected_generation >= 0;
+        bool is_old =
+            o->commit_ms <= delete->cutoff_ms && (is_seen || g->empty_since_ms <= delete->cutoff_ms);
         bool is_due = o->retention_ms >= 0 ? o->commit_ms + o->retention_ms <= now_ms : is_old;
         if (is_due || delete->cutoff_ms == INT64_MAX) {
             g->offsets[at] = g->offsets[--g->offset_count];

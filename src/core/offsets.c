@@ -345,9 +345,9 @@ enum err offset_commit_apply(struct apply *a, const struct item_offset_commit *i
 // ---- OFFSET_DELETE
 
 static bool entry_is_due(const struct core *core, const struct group *group, const struct offset_entry *entry,
-                         int64_t cutoff_ms)
+                         const struct item_offset_delete *item)
 {
-    if (cutoff_ms == INT64_MAX) {
+    if (item->cutoff_ms == INT64_MAX) {
         return true;
     }
     if (entry->retention_ms >= 0) {
@@ -355,7 +355,10 @@ static bool entry_is_due(const struct core *core, const struct group *group, con
         bool is_never = __builtin_add_overflow(entry->commit_ms, entry->retention_ms, &end_ms);
         return !is_never && end_ms <= core->time_ms;
     }
-    return entry->commit_ms <= cutoff_ms && group->empty_since_ms <= cutoff_ms;
+    // Who expects a generation has seen which topics its members consume.
+    bool is_group_over = group->empty_since_ms <= item->cutoff_ms ||
+                         (group->empty_since_ms == INT64_MAX && item->expected_generation >= 0);
+    return entry->commit_ms <= item->cutoff_ms && is_group_over;
 }
 
 enum err offset_delete_apply(struct apply *a, const struct item_offset_delete *item)
@@ -375,7 +378,7 @@ enum err offset_delete_apply(struct apply *a, const struct item_offset_delete *i
             continue;
         }
         struct offset_entry *entry = offset_find(group, p->topic, p->index, &page);
-        if (entry != NULL && entry_is_due(core, group, entry, item->cutoff_ms)) {
+        if (entry != NULL && entry_is_due(core, group, entry, item)) {
             offset_remove(core, page, entry);
         }
     }

@@ -251,7 +251,7 @@ static const struct setting settings[] = {
     ROW_LONG("offsets.retention.check.interval.ms", NULL, STATIC, "600000", 1, I64, "ms",
              "Time between two looks for offsets that are over their retention.")
     ROW_INT("strom.group.bytes.max", NULL, STATIC, "4194304", 65536, 8388608, "bytes",
-            "Subscriptions and assignments of one group's members together.")
+            "Names, subscriptions and assignments of one group's members; at most a quarter of a log file.")
     ROW_LONG("strom.group.members.max", NULL, STATIC, "200000", 1, I64, "",
              "Members of all groups together, with ids that were handed out and not used yet.")
     ROW_LONG("strom.groups.max", NULL, DYNAMIC, "10000", 1, I64, "", "Groups at once.")

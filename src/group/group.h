@@ -19,7 +19,7 @@ struct coordinator_limits {
     int32_t session_timeout_max_ms; // group.max.session.timeout.ms
     uint32_t members_max;           // group.max.size
     uint64_t members_total_max;     // of all groups, ids handed out included
-    size_t group_bytes_max;         // subscriptions and assignments of one group
+    size_t group_bytes_max;         // texts, subscriptions and assignments of one group
     uint64_t groups_max;            // with those that the core knows
 };
 

@@ -36,6 +36,7 @@ struct live_member {
     struct group_timer session;
     int64_t session_deadline_ms; // the timer may fire earlier, and is then set again
     void *memory;                // of the four texts below
+    size_t text_bytes;
     struct str id;
     struct str instance_id;
     struct str client_id;
@@ -149,6 +150,7 @@ void member_stop_join(struct live_member *member);
 void member_touch(struct coordinator *c, struct live_member *member, int64_t now_ms);
 struct bytes member_metadata(const struct live_member *member, struct str protocol_name);
 bool member_matches(const struct live_member *member, const struct group_join *join);
+size_t texts_bytes(struct str id, const struct group_join *join);
 size_t protocols_bytes(const struct group_protocol *protocols, uint32_t count);
 struct pending_id *pending_find(const struct live_group *group, struct str id);
 void pending_add(struct coordinator *c, struct live_group *group, struct str id, int64_t deadline_ms);

@@ -26,8 +26,10 @@ static enum err join_check(const struct coordinator *c, const struct group_join 
 static bool has_room(const struct coordinator *c, const struct live_group *group,
                      const struct live_member *member, const struct group_join *join)
 {
-    size_t more = protocols_bytes(join->protocols, join->protocol_count);
-    size_t less = member == NULL ? 0 : member->protocols.bytes;
+    enum { ID_MAX = CLIENT_ID_IN_MEMBER_ID + 37 };
+    size_t more = protocols_bytes(join->protocols, join->protocol_count) + ID_MAX;
+    more += texts_bytes((struct str){NULL, 0}, join);
+    size_t less = member == NULL ? 0 : member->protocols.bytes + member->text_bytes;
     if (group->bytes + more - less > c->limits.group_bytes_max) {
         return false;
     }

@@ -79,11 +79,18 @@ static char *text_put(char *at, struct str from, struct str *ret)
     return at + from.len;
 }
 
+size_t texts_bytes(struct str id, const struct group_join *join)
+{
+    return id.len + join->instance_id.len + join->client_id.len + join->client_host.len;
+}
+
 static void texts_set(struct live_member *member, struct str id, const struct group_join *join)
 {
     void *old = member->memory;
-    char *at = member->memory =
-        mem_alloc(id.len + join->instance_id.len + join->client_id.len + join->client_host.len + 1);
+    member->group->bytes += texts_bytes(id, join);
+    member->group->bytes -= member->text_bytes;
+    member->text_bytes = texts_bytes(id, join);
+    char *at = member->memory = mem_alloc(member->text_bytes + 1);
     at = text_put(at, id, &member->id);
     at = text_put(at, join->instance_id, &member->instance_id);
     at = text_put(at, join->client_id, &member->client_id);
@@ -204,7 +211,7 @@ void member_remove(struct coordinator *c, struct live_member *member, enum err e
     member_stop_join(member);
     timer_cancel(c, &member->session);
     member_assign(member, (struct bytes){NULL, 0});
-    group->bytes -= member->protocols.bytes;
+    group->bytes -= member->protocols.bytes + member->text_bytes;
     map_remove(&group->by_id, &member->by_id);
     if (member->instance_id.ptr != NULL) {
         map_remove(&group->by_instance, &member->by_instance);

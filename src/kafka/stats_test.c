@@ -206,6 +206,54 @@ static void series_are_bounded(void **state)
     client_close(&c);
 }
 
+static void commit(const char *group, const char *topic, int32_t partitions, int64_t offset)
+{
+    struct offset_commit_request *in = client_new(&c, offset_commit_request, 1);
+    in->group_id = str_from_c(group);
+    in->topics = client_new(&c, offset_commit_request_topic, 1);
+    in->topics_count = 1;
+    in->topics[0].name = str_from_c(topic);
+    in->topics[0].partitions = client_new(&c, offset_commit_request_partition, (size_t)partitions);
+    in->topics[0].partitions_count = partitions;
+    for (int32_t i = 0; i < partitions; i++) {
+        in->topics[0].partitions[i].partition_index = i;
+        in->topics[0].partitions[i].committed_offset = offset + i;
+    }
+    const struct offset_commit_response *out = client_call(&c, API_OFFSET_COMMIT, 7, in);
+    assert_int_equal(out->topics[0].partitions[0].error, ERR_OK);
+}
+
+static void groups_are_bounded_too(void **state)
+{
+    (void)state;
+    client_open(&c, &the_rig);
+    topic_make(&c, "grouped", 3, NULL, NULL);
+    produce(&c, "grouped", 1, batch_at(&c, wall_now_ms(), 10, false));
+    commit("g-b", "grouped", 3, 4);
+    commit("g-a\xff", "grouped", 2, 0);
+    for (char name[] = "g-c"; name[2] < 'h'; name[2]++) {
+        commit(name, "grouped", 1, 0);
+    }
+    scrape();
+    assert_true(value_of("kafka_coordinator_group_groupmetadatamanager_numgroups") == 7);
+    assert_true(value_of("kafka_coordinator_group_groupmetadatamanager_numgroupsempty") == 7);
+    assert_true(value_of("kafka_coordinator_group_groupmetadatamanager_numoffsets") == 10);
+    assert_true(value_of("strom_metrics_group_offsets_left_out") == 6);
+    // Four groups in the order of their ids, and four of their offsets.
+    assert_true(value_of("kafka_consumergroup_members{consumergroup=\"g-a%FF\"}") == 0);
+    assert_true(value_of("kafka_consumergroup_members{consumergroup=\"g-d\"}") == 0);
+    assert_true(value_of("kafka_consumergroup_members{consumergroup=\"g-e\"}") < 0);
+#define OF(group, partition) "{consumergroup=\"" group "\",topic=\"grouped\",partition=\"" partition "\"}"
+    assert_true(value_of("kafka_consumergroup_lag" OF("g-a%FF", "1")) == 9);
+    assert_true(value_of("kafka_consumergroup_current_offset" OF("g-b", "1")) == 5);
+    assert_true(value_of("kafka_consumergroup_lag" OF("g-b", "1")) == 5);
+    assert_true(value_of("kafka_consumergroup_lag" OF("g-b", "0")) == 0); // committed past the end
+    assert_true(value_of("kafka_consumergroup_lag" OF("g-b", "2")) < 0);
+    assert_true(value_of("kafka_consumergroup_lag" OF("g-c", "0")) < 0);
+    buf_fini(&page);
+    client_close(&c);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -214,6 +262,7 @@ int main(void)
         cmocka_unit_test(time_includes_the_wait),
         cmocka_unit_test(topics_have_traffic),
         cmocka_unit_test(series_are_bounded),
+        cmocka_unit_test(groups_are_bounded_too),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

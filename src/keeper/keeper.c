@@ -21,6 +21,8 @@ void keeper_options_init(struct keeper_options *ret_options)
         .snapshot_wal_bytes = 64 << 20,
         .snapshot_age_ms = 600000,
         .retention_check_ms = 300000,
+        .offsets_retention_ms = 7LL * 86400 * 1000,
+        .offsets_check_ms = 600000,
     };
 }
 
@@ -34,6 +36,8 @@ static void keeper_register_metrics(struct keeper *k, struct metrics *m)
     k->damaged_extents = metrics_counter(m, "strom_keeper_damaged_extents_total", NULL,
                                          "Runs of stored records whose checksums do not match");
     k->snapshots = metrics_counter(m, "strom_keeper_snapshots_total", NULL, "Snapshots of the state written");
+    k->expired_offsets = metrics_counter(m, "kafka_server_group_coordinator_metrics_offset_expiration_count",
+                                         NULL, "Committed offsets whose retention was over");
     k->trims = metrics_counter(m, "strom_keeper_trims_total", NULL, "Times that retention moved a log start");
     k->dropped = metrics_counter(m, "strom_keeper_dropped_objects_total", NULL, "Objects given back");
     k->unmerged_gauge =
@@ -112,6 +116,7 @@ void keeper_observe_locked(struct keeper *k, const struct core *core)
     }
     k->lsn = core_lsn(core);
     k->deadline_ms = core_next_deadline_ms(core);
+    k->group_count = core_group_count(core);
 }
 
 static void keeper_observe(struct keeper *k)
@@ -304,6 +309,14 @@ static int64_t keeper_plan_retention(struct keeper *k)
     return keeper_later(due_ns, k->retention.retry_ns);
 }
 
+static int64_t keeper_plan_expiry(struct keeper *k)
+{
+    if (k->group_count == 0) {
+        return KEEPER_NEVER;
+    }
+    return keeper_later(keeper_after_ms(k->expired_ns, k->options.offsets_check_ms), k->expiry.retry_ns);
+}
+
 static uint64_t keeper_extents_guess(const struct keeper *k)
 {
     return k->unmerged_extents + (atomic_load(&k->ordered) - k->extents_at) / EXTENT_BYTES_GUESS;
@@ -391,6 +404,14 @@ static void keeper_do_retention(struct keeper *k, struct error *first)
     }
 }
 
+static void keeper_do_expiry(struct keeper *k, struct error *first)
+{
+    struct error why = {0};
+    enum err err = keeper_expire_offsets(k, &why);
+    keeper_settle(k, &k->expiry, "expiry of offsets", err, &why, first);
+    k->expired_ns = keeper_mono_ns(k);
+}
+
 static void keeper_do_drop_dead(struct keeper *k, struct error *first)
 {
     struct error why = {0};
@@ -438,6 +459,9 @@ static void keeper_work_through(struct keeper *k, bool is_forced, struct error *
     if (is_forced || keeper_plan_retention(k) <= keeper_mono_ns(k)) {
         keeper_do_retention(k, first);
     }
+    if (k->group_count > 0 && (is_forced || keeper_plan_expiry(k) <= keeper_mono_ns(k))) {
+        keeper_do_expiry(k, first);
+    }
     engine_status(k->engine, &status);
     if (!keeper_is_stopping(k) && keeper_plan_merge(k, &status, keeper_mono_ns(k)) <= keeper_mono_ns(k)) {
         keeper_do_merge(k, first);
@@ -459,6 +483,7 @@ int64_t keeper_plan_next(struct keeper *k)
     uint64_t ordered = atomic_load(&k->ordered);
     int64_t next_ns = keeper_earlier(k->maintain_ns, keeper_plan_tick(k, now_ns));
     next_ns = keeper_earlier(next_ns, keeper_plan_retention(k));
+    next_ns = keeper_earlier(next_ns, keeper_plan_expiry(k));
     next_ns = keeper_earlier(next_ns, keeper_plan_merge(k, &status, now_ns));
     next_ns = keeper_earlier(next_ns, keeper_plan_snapshot(k, &status, now_ns));
     if (ordered == k->stepped_at) { // idle: the next append is news

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// keeper.h - background upkeep on one thread: merges WAL extents into objects, retention, snapshots, WAL
-// recycling, ticks. It changes the state only by submitting items; it reads it under the host's lock in
-// slices of <= 200 us. Idle, it sleeps until the next deadline.
+// keeper.h - background upkeep on one thread: merges WAL extents into objects, retention, expiry of
+// offsets, snapshots, WAL recycling, ticks. It changes the state only by submitting items; it reads it under
+// the host's lock in slices of <= 200 us. Idle, it sleeps until the next deadline.
 #ifndef KEEPER_KEEPER_H
 #define KEEPER_KEEPER_H
 
@@ -35,10 +35,12 @@ struct keeper_options {
     int64_t merge_own_bytes;    // a partition with this much pending gets an object of its own; default 4 MiB
     uint32_t
         merge_small_max; // rewrite a partition's small merged extents together above this many; default 16
-    int64_t object_bytes_max;   // cut objects at about this size; default 256 MiB
-    int64_t snapshot_wal_bytes; // snapshot when this much WAL was written since the last; default 64 MiB
-    int64_t snapshot_age_ms;    // or this long after the first bundle since; default 10 min
-    int64_t retention_check_ms; // log.retention.check.interval.ms; default 5 min
+    int64_t object_bytes_max;     // cut objects at about this size; default 256 MiB
+    int64_t snapshot_wal_bytes;   // snapshot when this much WAL was written since the last; default 64 MiB
+    int64_t snapshot_age_ms;      // or this long after the first bundle since; default 10 min
+    int64_t retention_check_ms;   // log.retention.check.interval.ms; default 5 min
+    int64_t offsets_retention_ms; // offsets.retention.minutes; default 7 days
+    int64_t offsets_check_ms;     // offsets.retention.check.interval.ms; default 10 min
 };
 void keeper_options_init(struct keeper_options *ret_options);
 

@@ -74,12 +74,15 @@ struct keeper {
     int64_t maintained_ns;
     struct keeper_work tick;
     struct keeper_work retention;
+    struct keeper_work expiry;
     struct keeper_work merge;
     struct keeper_work snapshot;
     uint64_t stepped_at;    // `ordered` at the end of the last round
     uint64_t retained_at;   // `ordered` at the last retention scan
     int64_t retained_ns;    // when that was
     int64_t retain_next_ns; // when more will have expired
+    uint32_t group_count;   // in the core, last seen
+    int64_t expired_ns;     // when offsets were last looked at
     bool is_surveyed;
     int64_t unmerged_since_ns;  // 0 = nothing unmerged
     int64_t uncovered_since_ns; // bundles that no snapshot covers; 0 = none
@@ -95,6 +98,7 @@ struct keeper {
     struct metric *damaged_extents;
     struct metric *snapshots;
     struct metric *trims;
+    struct metric *expired_offsets;
     struct metric *dropped;
     struct metric *unmerged_gauge;
 };
@@ -159,6 +163,10 @@ void keeper_extent_damage(struct keeper *k, const struct extent *extent, const s
 // ---- retention.c
 // keeper_retain trims what has expired; *ret_next_ms: when more will have, in expiry time (INT64_MAX: never).
 enum err keeper_retain(struct keeper *k, int64_t *ret_next_ms, struct error *e);
+
+// ---- expiry.c
+// keeper_expire_offsets deletes offsets whose time is up, and groups of which nothing is left.
+enum err keeper_expire_offsets(struct keeper *k, struct error *e);
 
 // ---- snapshot.c
 enum err keeper_snapshot(struct keeper *k, struct error *e);

@@ -40,19 +40,6 @@ def consumer(**config):
                      'auto.offset.reset': 'error', 'check.crcs': True, **config})
 
 
-def is_group_notice(message):
-    """librdkafka looks for its group even if it only has assigned partitions, and hands the answer to the application
-    once. While Strom serves no groups that answer says so; assigned partitions are served all the same."""
-    error = message.error()
-    return error is not None and error.code() == KafkaError.UNSUPPORTED_VERSION and 'FindCoordinator' in error.str()
-
-
-def poll(c, seconds):
-    """The next message or end of a partition, or None."""
-    message = c.poll(seconds)
-    return c.poll(seconds) if message is not None and is_group_notice(message) else message
-
-
 def fetch(topic, partitions=range(PARTITIONS), offset=OFFSET_BEGINNING):
     """Everything up to the end of each partition: {partition: [(offset, record)]}."""
     c = consumer()
@@ -60,7 +47,7 @@ def fetch(topic, partitions=range(PARTITIONS), offset=OFFSET_BEGINNING):
     got, open_partitions, deadline = {p: [] for p in partitions}, set(partitions), time.monotonic() + 20
     while open_partitions:
         check(time.monotonic() < deadline, f'partitions {open_partitions} did not end')
-        message = poll(c, 1)
+        message = c.poll(1)
         if message is None:
             continue
         if message.error() and message.error().code() == KafkaError._PARTITION_EOF:
@@ -177,10 +164,10 @@ def long_poll():
     create(topic)
     c = consumer(**{'fetch.wait.max.ms': 20000, 'socket.timeout.ms': 30000})
     c.assign([TopicPartition(topic, 0, 0)])
-    equal('record of an empty partition', poll(c, 1), None)  # by now its fetch waits in the broker
+    equal('record of an empty partition', c.poll(1), None)  # by now its fetch waits in the broker
     begin = time.monotonic()
     produce(topic, [r for r in records() if r.partition == 0][:1], **{'linger.ms': 0})
-    message = poll(c, 10)
+    message = c.poll(10)
     took = time.monotonic() - begin
     check(message is not None and not message.error(), 'no record')
     check(took < 2, f'woken after {took:.1f} s')

@@ -7,7 +7,8 @@ import re
 import sys
 import urllib.request
 
-from confluent_test import create, produce
+from confluent_kafka import Consumer, TopicPartition
+from confluent_test import COMMON, create, produce
 from scenario import Failure, Suite, check, equal, fresh_topic, records
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -66,12 +67,30 @@ def matches_docs():
     topic = fresh_topic('metrics')
     create(topic)
     produce(topic, records())
+    commit(fresh_topic('metrics-group'), topic, 7)
     printed, rows = parse(scrape()), documented()
     equal('printed and not documented', sorted(set(printed) - set(rows)), [])
     equal('documented and not printed', sorted(set(rows) - set(printed)), [])
     for name, (kind, labels) in rows.items():
         equal(f'type of {name}', printed[name].kind, kind)
         equal(f'labels of {name}', sorted(printed[name].labels), sorted(labels))
+
+
+def commit(group, topic, offset):
+    consumer = Consumer({**COMMON, 'group.id': group, 'enable.auto.commit': False})
+    consumer.commit(offsets=[TopicPartition(topic, 0, offset)], asynchronous=False)
+    consumer.close()
+
+
+def knows_lag():
+    topic, group = fresh_topic('metrics'), fresh_topic('metrics"group\n')
+    create(topic)
+    produce(topic, records())
+    commit(group, topic, 7)
+    text, ends = scrape(), sum(r.partition == 0 for r in records())
+    labels = '{consumergroup="%s",topic="%s",partition="0"}' % (group.replace('"', '\\"').replace('\n', '%0A'), topic)
+    check(f'\nkafka_consumergroup_current_offset{labels} 7\n' in text, 'the committed offset')
+    check(f'\nkafka_consumergroup_lag{labels} {ends - 7}\n' in text, f'a lag of {ends - 7}')
 
 
 def counts_records():
@@ -89,6 +108,7 @@ def main():
         raise Failure('STROM_HTTP is not set: these are for Strom')
     suite.run('documentation', matches_docs)
     suite.run('records', counts_records)
+    suite.run('lag', knows_lag)
     suite.end()
 
 

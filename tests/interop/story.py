@@ -37,6 +37,7 @@ NORMAL = [
     (r'"(avg_throughput|target_throughput)":[\d.]+', r'"\1":<n>'),
     (r'"logDir":"[^"]*"', '"logDir":"<data>"'),
     (r'"log_dirs":\["/[^"]*"\]', '"log_dirs":["<data>"]'),
+    (r'^(<time>, <time>, [\d.]+), [\d.]+, (\d+), .*', r'\1, <n>, \2, <n>...'),
     (r'Epoch: \d+$', 'Epoch: <n>'),
 ]
 

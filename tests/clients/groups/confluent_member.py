@@ -56,6 +56,7 @@ class Member:
             if not IS_AUTO:
                 self.commit()
         self.consumer.close()
+        self.owned.revoke(self.owned.partitions)
         tell('left')
 
     def deliver(self):

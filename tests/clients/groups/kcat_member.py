@@ -41,6 +41,7 @@ def main():
         for line in kcat.stdout:
             generation = told(line, generation)
         if kcat.wait() == 0:
+            owned.revoke(owned.partitions)
             tell('left')
         else:
             print(f'kcat ended with {kcat.returncode}', flush=True)

