@@ -66,6 +66,7 @@ class Partition:
         self.frontier = 0  # every offset below was delivered
         self.generation = None  # in which the last of them was
         self.committed = -1  # the highest that the observer saw
+        self.committed_at_death = None  # of the broker
         self.may_repeat = False
         self.repeated = 0
 
@@ -73,10 +74,11 @@ class Partition:
 class Checker:
     """repeats: why this client delivers records again at rebalances without any failure, if it does.
     trails: why this client may deliver a record after it told of the revocation, if it does.
-    late: why this client may tell of a revocation when others own the partition already, if it does."""
+    late: why this client may tell of a revocation when others own the partition already, if it does.
+    resends: why this client may send a commit that the death of the broker interrupted after newer ones, if it does."""
 
-    def __init__(self, repeats=None, trails=None, late=None):
-        self.repeats, self.trails, self.late = repeats, trails, late
+    def __init__(self, repeats=None, trails=None, late=None, resends=None):
+        self.repeats, self.trails, self.late, self.resends = repeats, trails, late, resends
         self.partitions = {}
         self.losses = set()
         self.failed = set()  # members that were killed or frozen and have not been assigned anything since
@@ -193,14 +195,17 @@ class Checker:
     def on_broker_killed(self, at, member, event):
         for partition in self.partitions.values():
             partition.may_repeat = True
+            partition.committed_at_death = partition.committed
 
     def on_observed(self, at, member, event):
         for topic, number, offset in event['offsets']:
             partition = self.partition(topic, number)
-            if offset < partition.committed:
-                self.violation(at, f'committed offset of {topic}/{number} went from {partition.committed} '
-                                   f'back to {offset}')
-            partition.committed = max(partition.committed, offset)
+            floor = partition.committed
+            if self.resends and partition.committed_at_death is not None:
+                floor = partition.committed_at_death
+            if offset < floor:
+                self.violation(at, f'committed offset of {topic}/{number} went from {floor} back to {offset}')
+            partition.committed = max(floor, offset)
 
     def finish(self, produced):
         """produced: {(topic, partition): records}. Returns all violations."""

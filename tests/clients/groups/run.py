@@ -42,7 +42,7 @@ class Client:
     def __init__(self, name, program, admin=None, churns=(('manual', 'range'), ('auto', 'roundrobin')), alone='auto',
                  is_cooperative=False, is_static=False, sees_growth=True, repeats=None, trails=None, late=None,
                  drops_at_stop=None, overwrites=None, fights=None,
-                 ends_with_broker=None):
+                 ends_with_broker=None, resends=None):
         self.name = name
         self.command = command_of(program)
         self.admin = admin and command_of(admin)  # a script of scenarios with its admin client
@@ -53,6 +53,7 @@ class Client:
         self.repeats = repeats  # why records come again at a rebalance without a failure
         self.trails = trails  # why a record may come after the revocation
         self.late = late  # why a revocation may be told when others own the partition already
+        self.resends = resends  # why a commit that the death of the broker interrupted may come after newer ones
         self.drops_at_stop = drops_at_stop  # why a record may be committed and not handed out by a member that leaves
         self.overwrites = overwrites  # why a member that was thrown out may still commit an old offset
         self.fights = fights  # why a member whose instance was taken over does not yield
@@ -77,7 +78,8 @@ CLIENTS = {c.name: c for c in [
     # Who commits by hand may do so for a partition that has gone to another: it hears of a rebalance after it.
     Client('crab', 'crab_member.mjs', churns=(('auto', 'range'), ('auto', 'roundrobin')), alone='manual',
            is_cooperative=True, is_static=True, repeats='what it delivered last is not always committed when it leaves',
-           trails='it hears of a rebalance after it', late='it hears of a rebalance after it'),
+           trails='it hears of a rebalance after it', late='it hears of a rebalance after it',
+           resends='a commit that waited for the coordinator is sent again when newer ones were'),
 ]}
 
 

@@ -116,7 +116,9 @@ def broker_crash(world, broker):
         group.members[name].owned.update(dict.fromkeys(group.members[name].owned, 0))
     group.settle(*names)
     if [group.changes(name) for name in names] != changes:
-        raise StoryFailed(f'a rebalance after the restart: {changes} became {[group.changes(n) for n in names]}')
+        told = [f'{n}: {e["text"]}' for n in names for e in group.members[n].events if 'text' in e]
+        now = [group.changes(name) for name in names]
+        raise StoryFailed(f'a rebalance after the restart: {changes} became {now}; {told}')
     group.crash('C')
     group.settle('A', 'B')
     world.finish()

@@ -241,7 +241,7 @@ class Group:
 
     def check(self, produced):
         client = self.world.client
-        checker = Checker(client.repeats, client.trails, client.late)
+        checker = Checker(client.repeats, client.trails, client.late, client.resends)
         events = self.events()
         checker.replay(events)
         violations = checker.finish({tp: count for tp, count in produced.items() if tp[0] in self.topics})
