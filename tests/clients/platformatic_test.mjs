@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// @platformatic/kafka 1.35.0 (new versions of every API, topic ids): the common scenarios. Its consumer group is
-// not used: consumer.fetch asks one broker directly.
-import {
-  Admin, Consumer, Producer, ConfigResourceTypes, IncrementalAlterConfigOperationTypes
-} from '@platformatic/kafka'
+// @platformatic/kafka 1.35.0, or the one that STROM_PLATFORMATIC names (new versions of every API, topic ids): the
+// common scenarios. Its consumer group is not used: consumer.fetch asks one broker directly.
 import {
   BOOTSTRAP, PARTITIONS, RECORDS, TIME_MS, check, compare, equal, expectError, freshTopic, records, runAll
 } from './scenario.mjs'
+
+const {
+  Admin, Consumer, Producer, ConfigResourceTypes, IncrementalAlterConfigOperationTypes
+} = await import(process.env.STROM_PLATFORMATIC ?? '@platformatic/kafka')
 
 const common = {
   clientId: 'platformatic-test', bootstrapBrokers: [BOOTSTRAP], retries: 1, autocreateTopics: false
@@ -84,7 +85,7 @@ async function codec (name) {
   compare(await fetch(topic, RECORDS))
 }
 
-await runAll('platformatic', {
+await runAll(process.env.STROM_PLATFORMATIC ? 'platformatic-2' : 'platformatic', {
   async topic_lifecycle () {
     const topic = freshTopic('platformatic-life')
     const created = await create(topic)

@@ -30,6 +30,7 @@ CLIENTS = {
     'kafka-python': ([SYSTEM_PYTHON, 'kafka_python_test.py'], 120),
     'kafkajs': ([NODE, 'kafkajs_test.mjs'], 120),
     'platformatic': ([NODE, 'platformatic_test.mjs'], 120),
+    'platformatic-2': (['env', 'STROM_PLATFORMATIC=platformatic-kafka-2', NODE, 'platformatic_test.mjs'], 120),
     'crab': ([NODE, 'crab_test.mjs'], 120),
     'metrics': ([SYSTEM_PYTHON, 'metrics_test.py'], 60),
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// A group member with @platformatic/kafka.
-import { Consumer } from '@platformatic/kafka'
+// A group member with @platformatic/kafka, or with the one that STROM_PLATFORMATIC names.
 import { IS_AUTO, Owned, Pending, SETTINGS, start, stopped, tell } from './member.mjs'
+
+const { Consumer } = await import(process.env.STROM_PLATFORMATIC ?? '@platformatic/kafka')
 
 const consumer = new Consumer({
   groupId: SETTINGS.group,

@@ -60,6 +60,20 @@ class Client:
         self.ends_with_broker = ends_with_broker  # why a member does not wait for a broker that is away
 
 
+def platformatic(name, *environment):
+    """1.x, or another. It commits by itself what it has fetched, though a crash may keep that from being handed out:
+    not in this game."""
+    client = Client(name, 'platformatic_member.mjs', admin='platformatic_admin.mjs', churns=(('manual', 'roundrobin'),),
+                    is_static=True, sees_growth=False,
+                    overwrites='it sends a commit that was refused again, in its next generation',
+                    fights='it joins again without a member id, and fences the other',
+                    repeats='it hears of a rebalance when others may have joined already, too late to commit',
+                    trails='what it has fetched comes out of its stream after the rebalance')
+    client.command = ['env', *environment] + client.command
+    client.admin = ['env', *environment] + client.admin
+    return client
+
+
 CLIENTS = {c.name: c for c in [
     Client('kcat', 'kcat_member.py', churns=(('auto', 'range'), ('auto', 'roundrobin')), is_cooperative=True,
            is_static=True, late='what it prints is stamped when it is read',
@@ -68,13 +82,8 @@ CLIENTS = {c.name: c for c in [
     Client('confluent', 'confluent_member.py', admin='confluent_admin.py', is_cooperative=True, is_static=True),
     Client('kafka-python', 'kafka_python_member.py', admin='kafka_python_admin.py'),
     Client('kafkajs', 'kafkajs_member.mjs', admin='kafkajs_admin.mjs'),
-    # It commits by itself what it has fetched, though a crash may keep that from being handed out: not in this game.
-    Client('platformatic', 'platformatic_member.mjs', admin='platformatic_admin.mjs',
-           churns=(('manual', 'roundrobin'),), is_static=True, sees_growth=False,
-           overwrites='it sends a commit that was refused again, in its next generation',
-           fights='it joins again without a member id, and fences the other',
-           repeats='it hears of a rebalance when others may have joined already, too late to commit',
-           trails='what it has fetched comes out of its stream after the rebalance'),
+    platformatic('platformatic'),
+    platformatic('platformatic-2', 'STROM_PLATFORMATIC=platformatic-kafka-2'),
     # Who commits by hand may do so for a partition that has gone to another: it hears of a rebalance after it.
     Client('crab', 'crab_member.mjs', churns=(('auto', 'range'), ('auto', 'roundrobin')), alone='manual',
            is_cooperative=True, is_static=True, repeats='what it delivered last is not always committed when it leaves',
