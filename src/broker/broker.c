@@ -173,9 +173,15 @@ void broker_destroy(struct broker *take_broker)
 // flag.
 static bool is_read_by_apply(struct str key)
 {
-    static const char *const keys[] = {
-        "producer.id.expiration.ms", "strom.producer.ids.max",  "strom.partitions.max", "strom.topics.max",
-        "strom.groups.max",          "strom.group.offsets.max", "strom.quotas.max"};
+    static const char *const keys[] = {"producer.id.expiration.ms",
+                                       "strom.producer.ids.max",
+                                       "strom.partitions.max",
+                                       "strom.topics.max",
+                                       "strom.groups.max",
+                                       "strom.group.offsets.max",
+                                       "strom.quotas.max",
+                                       "strom.transactional.ids.max",
+                                       "transactional.id.expiration.ms"};
     for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
         if (str_equal(key, str_from_c(keys[i]))) {
             return true;

@@ -114,6 +114,7 @@ struct produce_op {
     struct produce_part *parts;
     uint32_t part_count;
     bool is_zstd_allowed;
+    bool adds_to_txn;                    // Produce v12+: a partition joins its batch's transaction (KIP-890)
     void (*done)(struct produce_op *op); // on the port's loop
     // private
     struct task task;
@@ -132,8 +133,10 @@ struct fetch_slice {
     int64_t position;
     uint32_t length;
     int32_t leader_epoch;
-    int64_t base_offset; // of the next batch to start; not used when is_final
-    uint32_t batch_left; // bytes left of a batch that began in an earlier piece
+    int64_t base_offset;   // of the next batch to start; not used when is_final
+    uint32_t batch_left;   // bytes left of a batch that began in an earlier piece
+    uint32_t marker_flags; // of a marker extent, which lies in no object; 0 = none
+    int64_t marker_timestamp;
     bool is_final;
 };
 struct fetch_part {
@@ -152,11 +155,15 @@ struct fetch_part {
     int64_t log_start_offset;
     int32_t diverging_epoch; // -1, or the epoch and where it ends
     int64_t diverging_end_offset;
+    struct aborted_view *aborted; // with is_read_committed: aborted transactions in what is sent
+    uint32_t aborted_count;
     struct fetch_slice *slices;
     uint32_t slice_count;
     uint32_t slice_bytes;
     // private
     uint32_t slice_cap;
+    uint32_t aborted_cap;
+    int64_t end_offset; // of what is sent
     uint32_t slot;
     bool is_settled;    // planned to nothing at the end of its log, which has not moved since
     struct list waiter; // in the partition's list while parked

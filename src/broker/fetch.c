@@ -27,6 +27,7 @@ static void part_clear(struct broker *b, struct fetch_part *part)
     }
     part->slice_count = 0;
     part->slice_bytes = 0;
+    part->aborted_count = 0;
 }
 
 void broker_fetch_release(struct broker *b, struct fetch_op *op)
@@ -36,6 +37,9 @@ void broker_fetch_release(struct broker *b, struct fetch_op *op)
         mem_free(op->parts[i].slices);
         op->parts[i].slices = NULL;
         op->parts[i].slice_cap = 0;
+        mem_free(op->parts[i].aborted);
+        op->parts[i].aborted = NULL;
+        op->parts[i].aborted_cap = 0;
     }
 }
 
@@ -65,6 +69,12 @@ static enum err part_check_epochs(const struct partition *p, struct fetch_part *
     return ERR_OK;
 }
 
+// part_bound: records from here on are not sent.
+static int64_t part_bound(const struct fetch_part *part)
+{
+    return part->op->is_read_committed ? part->last_stable_offset : part->high_watermark;
+}
+
 // part_look fills the bounds and copies the extents that could be sent. The lock is held.
 static uint32_t part_look(struct broker *b, struct fetch_part *part, int64_t budget,
                           struct extent *ret_extents)
@@ -88,7 +98,7 @@ static uint32_t part_look(struct broker *b, struct fetch_part *part, int64_t bud
     }
     part->slot = partition_slot(p);
     part->high_watermark = partition_high_watermark(p);
-    part->last_stable_offset = part->high_watermark;
+    part->last_stable_offset = partition_last_stable_offset(p);
     part->log_start_offset = partition_log_start(p);
     if (part->diverging_epoch >= 0) {
         return 0;
@@ -101,8 +111,12 @@ static uint32_t part_look(struct broker *b, struct fetch_part *part, int64_t bud
     int64_t bytes = 0;
     uint32_t extent_count = partition_extent_count(p);
     uint32_t index = partition_extent_search(p, part->offset);
+    int64_t bound = part_bound(part);
     for (; index < extent_count && count < FETCH_EXTENTS_MAX; index++) {
         const struct extent *extent = partition_extent(p, index);
+        if (extent->base_offset >= bound) {
+            break;
+        }
         if (broker_is_damaged(b, extent)) {
             if (count == 0) {
                 part->err = ERR_CORRUPT;
@@ -128,11 +142,33 @@ static struct fetch_slice *part_add_slice(struct fetch_part *part)
     return &part->slices[part->slice_count++];
 }
 
+static bool marker_take(struct fetch_part *part, const struct extent *extent, int64_t budget, bool must_take)
+{
+    if (extent->length > budget && !must_take) {
+        return false;
+    }
+    *part_add_slice(part) = (struct fetch_slice){
+        .position = extent->position,
+        .length = extent->length,
+        .leader_epoch = extent->leader_epoch,
+        .base_offset = extent->base_offset,
+        .marker_flags = extent->flags,
+        .marker_timestamp = extent->max_timestamp,
+    };
+    part->slice_bytes += extent->length;
+    part->end_offset = extent->end_offset;
+    return true;
+}
+
 // extent_take adds the slice of one extent from `offset` on, whole batches within `budget` bytes; must_take
 // one batch whatever its size. *ret_is_cut: the budget ended inside this extent.
 static enum err extent_take(struct broker *b, struct fetch_part *part, const struct extent *extent,
                             int64_t offset, int64_t budget, bool must_take, bool *ret_is_cut, struct error *e)
 {
+    if ((extent->flags & EXTENT_MARKER) != 0) {
+        *ret_is_cut = !marker_take(part, extent, budget, must_take);
+        return ERR_OK;
+    }
     struct object *pin = engine_object_pin(b->engine, extent->object);
     if (pin == NULL) {
         return FAIL(e, ERR_STALE, "object %llu is gone", (unsigned long long)extent->object);
@@ -140,8 +176,10 @@ static enum err extent_take(struct broker *b, struct fetch_part *part, const str
     int64_t start = extent->position;
     int64_t end = extent->position + extent->length;
     int64_t base_offset = extent->base_offset;
+    int64_t end_offset = extent->end_offset;
     *ret_is_cut = false;
-    bool is_whole = offset <= extent->base_offset && extent->length <= budget;
+    bool is_bound = extent->end_offset > part_bound(part); // then it holds what is not stable yet
+    bool is_whole = offset <= extent->base_offset && extent->length <= budget && !is_bound;
     if (!is_whole) {
         struct batch_walk walk;
         enum err err = batch_walk_seek(&walk, b, pin, extent, offset, e);
@@ -151,11 +189,11 @@ static enum err extent_take(struct broker *b, struct fetch_part *part, const str
         }
         start = walk.position;
         base_offset = walk.base_offset;
-        if (end - start > budget) {
+        if (end - start > budget || is_bound) {
             *ret_is_cut = true;
             bool has_more = true;
             bool is_first = must_take;
-            while (err == ERR_OK && has_more &&
+            while (err == ERR_OK && has_more && walk.base_offset < part_bound(part) &&
                    (is_first || walk.position + (int64_t)walk.header.size - start <= budget)) {
                 is_first = false;
                 err = batch_walk_next(&walk, &has_more, e);
@@ -165,6 +203,7 @@ static enum err extent_take(struct broker *b, struct fetch_part *part, const str
                 return err;
             }
             end = walk.position;
+            end_offset = has_more ? walk.base_offset : extent->end_offset;
         }
     }
     if (end == start) {
@@ -181,7 +220,30 @@ static enum err extent_take(struct broker *b, struct fetch_part *part, const str
         .is_final = (extent->flags & EXTENT_FINAL) != 0,
     };
     part->slice_bytes += (uint32_t)(end - start);
+    part->end_offset = end_offset;
     return ERR_OK;
+}
+
+// part_find_aborted lists the aborted transactions that may have records in what is sent (KIP-98).
+static void part_find_aborted(struct broker *b, struct fetch_part *part)
+{
+    mutex_lock(&b->lock);
+    struct partition *p = core_partition_at(b->core, part->slot);
+    uint32_t total = p == NULL ? 0 : partition_aborted_count(p);
+    uint32_t index = p == NULL ? 0 : partition_aborted_search(p, part->offset);
+    for (; index < total; index++) {
+        struct aborted_view view;
+        partition_aborted_at(p, index, &view);
+        if (view.first_offset >= part->end_offset) {
+            continue; // markers are in order, beginnings need not be
+        }
+        if (part->aborted_count == part->aborted_cap) {
+            part->aborted_cap = part->aborted_cap == 0 ? 4 : part->aborted_cap * 2;
+            part->aborted = mem_realloc(part->aborted, part->aborted_cap * sizeof *part->aborted);
+        }
+        part->aborted[part->aborted_count++] = view;
+    }
+    mutex_unlock(&b->lock);
 }
 
 static void part_plan(struct broker *b, struct fetch_part *part, int64_t budget, bool must_take)
@@ -204,6 +266,9 @@ static void part_plan(struct broker *b, struct fetch_part *part, int64_t budget,
             err = extent_take(b, part, &extents[i], part->offset, budget - part->slice_bytes, must, &is_cut,
                               &error);
         }
+    }
+    if (part->op->is_read_committed && part->slice_count > 0) {
+        part_find_aborted(b, part);
     }
     if (err != ERR_OK && part->slice_count == 0) {
         part_fail(part, err == ERR_STALE ? ERR_STORAGE : err); // the state names an object that is not there
@@ -340,6 +405,8 @@ void broker_fetch(struct broker *b, struct fetch_op *op)
         part->waiter = (struct list){0};
         part->slices = NULL;
         part->slice_count = part->slice_cap = part->slice_bytes = 0;
+        part->aborted = NULL;
+        part->aborted_count = part->aborted_cap = 0;
         part->slot = UINT32_MAX;
         part->is_settled = false;
     }
@@ -370,6 +437,13 @@ static void unsettle(struct broker *b, const struct core_facts *facts)
     }
 }
 
+static bool is_stable_later(struct broker *b, const struct fetch_part *part)
+{
+    const struct partition *p = part->op->is_read_committed ? core_partition_at(b->core, part->slot) : NULL;
+    return p != NULL && part->last_stable_offset < part->high_watermark &&
+           partition_last_stable_offset(p) != part->last_stable_offset;
+}
+
 void fetch_wake(struct broker *b, const struct core_facts *facts)
 {
     unsettle(b, facts);
@@ -384,7 +458,8 @@ void fetch_wake(struct broker *b, const struct core_facts *facts)
             struct fetch_part *part = LIST_ENTRY(node, struct fetch_part, waiter);
             node = node->next;
             part->op->parked_bytes += plant_is(PLANT_FORGET_WAKE) ? 0 : facts->appended_bytes[i];
-            if (part->op->parked_bytes >= (uint64_t)part->op->bytes_min) {
+            // The end of a transaction lets go of records that were appended, and counted, before.
+            if (part->op->parked_bytes >= (uint64_t)part->op->bytes_min || is_stable_later(b, part)) {
                 // Unparking takes all of the op's parts out, also further ones in this list.
                 while (node != parts && LIST_ENTRY(node, struct fetch_part, waiter)->op == part->op) {
                     node = node->next;

@@ -35,6 +35,7 @@ struct candidates {
     struct extent *extents;
     uint32_t count;
     int64_t log_start;
+    int64_t bound; // records from here on are not looked at
 };
 
 // collect copies, for a target, the extents from the first whose largest timestamp reaches it; for the
@@ -54,17 +55,15 @@ static void collect(const struct partition *p, int64_t target, struct candidates
     uint32_t straddling = c->count;
     for (; index < total && c->count < FETCH_EXTENTS_MAX; index++) {
         const struct extent *extent = partition_extent(p, index);
+        if ((extent->flags & EXTENT_MARKER) != 0) {
+            continue; // no record of a producer
+        }
         if (target == OFFSET_MAX_TIMESTAMP && extent->max_timestamp > best) {
             best = extent->max_timestamp;
             c->extents[straddling] = *extent;
             c->count = straddling + 1;
         } else if (target != OFFSET_MAX_TIMESTAMP && extent->max_timestamp >= target) {
             c->extents[c->count++] = *extent;
-            // Records below log start do not count: only the first extent can hold such, so one more is
-            // enough.
-            if (c->count == 2) {
-                break;
-            }
         }
     }
 }
@@ -73,6 +72,9 @@ static void collect(const struct partition *p, int64_t target, struct candidates
 static enum err search_batch(struct broker_port *port, struct batch_walk *walk, struct offset_query *q,
                              int64_t log_start, bool *ret_found, struct error *e)
 {
+    if (batch_is_control(&walk->header)) {
+        return ERR_OK; // markers are no records of a producer
+    }
     struct chunk *chunk = NULL;
     struct bytes batch;
     enum err err = batch_walk_read(walk, &chunk, &batch, e);
@@ -145,6 +147,7 @@ static void list_by_timestamp(struct broker_port *port, struct offset_query *q)
         q->err = p == NULL ? ERR_UNKNOWN_PARTITION : ERR_OK;
         if (p != NULL) {
             collect(p, q->timestamp, &c);
+            c.bound = q->is_read_committed ? partition_last_stable_offset(p) : partition_high_watermark(p);
         }
         mutex_unlock(&b->lock);
         bool found = false;
@@ -158,6 +161,9 @@ static void list_by_timestamp(struct broker_port *port, struct offset_query *q)
         }
         if (q->err == ERR_STALE) {
             answer(q, -1, -1, -1); // look again
+        } else if (q->err == ERR_OK && q->offset >= c.bound) {
+            answer(q, -1, -1, -1); // there, but not stable yet
+            return;
         } else {
             return; // not found: offset and timestamp stay -1, without an error
         }
@@ -178,6 +184,7 @@ void broker_list_offset(struct broker_port *port, struct offset_query *q)
         int64_t end = partition_high_watermark(p);
         switch (q->timestamp) {
         case OFFSET_LATEST:
+            end = q->is_read_committed ? partition_last_stable_offset(p) : end;
             answer(q, end, -1, partition_leader_epoch(p));
             break;
         case OFFSET_EARLIEST:

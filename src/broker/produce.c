@@ -107,7 +107,7 @@ static void part_check(struct produce_op *op, struct produce_part *part, const s
                 .partition = part->partition,
                 .producer_id = header->producer_id,
                 .producer_epoch = header->producer_epoch,
-                .attributes = header->attributes,
+                .attributes = header->attributes & BATCH_ATTRIBUTES_KNOWN,
                 .base_sequence = header->base_sequence,
                 .offset_span = header->last_offset_delta + 1,
                 .record_count = header->record_count,
@@ -115,6 +115,9 @@ static void part_check(struct produce_op *op, struct produce_part *part, const s
                 .payload_length = (uint32_t)part->batch.len,
             },
     };
+    if (op->adds_to_txn && (header->attributes & BATCH_ATTRIBUTE_TRANSACTIONAL) != 0) {
+        part->item.data.attributes |= DATA_ADDS;
+    }
     if (rules.is_log_append_time) {
         part->item.data.attributes |= BATCH_ATTRIBUTE_LOG_APPEND_TIME;
     }

@@ -242,10 +242,34 @@ static enum err patch_piece(struct broker *b, struct fetch_slice *slice, uint8_t
     return ERR_OK;
 }
 
+// A marker has no stored bytes: they are made here.
+static enum err slice_marker(struct broker *b, struct fetch_slice *slice, struct fetch_piece *ret,
+                             struct error *e)
+{
+    struct chunk *chunk = chunk_get(b->pool, MARKER_SIZE);
+    if (chunk == NULL) {
+        return FAIL(e, ERR_NO_MEMORY, "no memory for a transaction marker");
+    }
+    const struct extent marker = {
+        .base_offset = slice->base_offset,
+        .position = slice->position,
+        .max_timestamp = slice->marker_timestamp,
+        .leader_epoch = slice->leader_epoch,
+        .flags = slice->marker_flags,
+    };
+    extent_marker_build(&marker, chunk->ptr);
+    *ret = (struct fetch_piece){.chunk = chunk, .ptr = chunk->ptr, .length = MARKER_SIZE};
+    slice->length = 0;
+    return ERR_OK;
+}
+
 enum err broker_slice_next(struct broker *b, struct fetch_slice *slice, struct fetch_piece *ret,
                            struct error *e)
 {
     ASSERT(slice->length > 0);
+    if (slice->marker_flags != 0) {
+        return slice_marker(b, slice, ret, e);
+    }
     struct file *file = slice->is_final ? engine_object_file(b->engine, slice->pin) : NULL;
     if (!slice->is_final && slice_from_tail(b, slice, ret)) {
         return ERR_OK;

@@ -19,6 +19,8 @@ enum {
     RECORD_GROUP = 5,
     RECORD_OFFSETS = 6,
     RECORD_QUOTA = 7,
+    RECORD_TXN = 8,
+    RECORD_ABORTED = 9,
     OFFSETS_PER_PAGE = 256,
     TEXT_NULL = 0xffff,
     RECORD_END = 255,
@@ -272,6 +274,67 @@ static void dump_quota(struct dump *d, struct reader *r)
     }
 }
 
+static void dump_txn_groups(struct dump *d, struct reader *r)
+{
+    uint32_t group_count = reader_u32(r);
+    for (uint32_t g = 0; g < group_count && !r->failed; g++) {
+        line_end(d);
+        buf_printf(&d->text, "  offsets");
+        dump_text(d, "group", r);
+        uint32_t count = reader_u32(r);
+        for (uint32_t i = 0; i < count && !r->failed; i++) {
+            line_end(d);
+            buf_printf(&d->text, "   ");
+            dump_uuid(d, r);
+            buf_printf(&d->text, " partition=%d", reader_i32(r));
+            buf_printf(&d->text, " offset=%lld", (long long)reader_i64(r));
+            buf_printf(&d->text, " epoch=%d", reader_i32(r));
+            dump_text(d, "metadata", r);
+        }
+    }
+}
+
+static void dump_txn(struct dump *d, struct reader *r)
+{
+    static const char *const states[] = {"empty", "ongoing", "committed", "aborted"};
+    buf_printf(&d->text, "TXN");
+    dump_text(d, "id", r);
+    buf_printf(&d->text, " producer=%lld", (long long)reader_i64(r));
+    buf_printf(&d->text, ":%d", reader_i16(r));
+    buf_printf(&d->text, " before=%lld", (long long)reader_i64(r));
+    buf_printf(&d->text, ":%d", reader_i16(r));
+    buf_printf(&d->text, " by=%s", reader_i8(r) != 0 ? "init" : "end");
+    buf_printf(&d->text, " timeout_ms=%d", reader_i32(r));
+    uint8_t state = (uint8_t)reader_i8(r);
+    buf_printf(&d->text, " state=%s", state < 4 ? states[state] : "unknown");
+    buf_printf(&d->text, " start_ms=%lld", (long long)reader_i64(r));
+    buf_printf(&d->text, " deadline_ms=%lld", (long long)reader_i64(r));
+    buf_printf(&d->text, " used_ms=%lld", (long long)reader_i64(r));
+    uint32_t count = reader_u32(r);
+    for (uint32_t i = 0; i < count && !r->failed; i++) {
+        line_end(d);
+        buf_printf(&d->text, " ");
+        dump_uuid(d, r);
+        buf_printf(&d->text, " partition=%d", reader_i32(r));
+        buf_printf(&d->text, " first_offset=%lld", (long long)reader_i64(r));
+    }
+    dump_txn_groups(d, r);
+}
+
+static void dump_aborted(struct dump *d, struct reader *r)
+{
+    buf_printf(&d->text, "ABORTED");
+    dump_uuid(d, r);
+    buf_printf(&d->text, " partition=%d", reader_i32(r));
+    uint32_t count = reader_u32(r);
+    for (uint32_t i = 0; i < count && !r->failed; i++) {
+        line_end(d);
+        buf_printf(&d->text, "  producer=%lld", (long long)reader_i64(r));
+        buf_printf(&d->text, " first_offset=%lld", (long long)reader_i64(r));
+        buf_printf(&d->text, " marker=%lld", (long long)reader_i64(r));
+    }
+}
+
 static bool dump_record(struct dump *d, int kind, struct reader *r)
 {
     switch (kind) {
@@ -295,6 +358,12 @@ static bool dump_record(struct dump *d, int kind, struct reader *r)
         break;
     case RECORD_QUOTA:
         dump_quota(d, r);
+        break;
+    case RECORD_TXN:
+        dump_txn(d, r);
+        break;
+    case RECORD_ABORTED:
+        dump_aborted(d, r);
         break;
     case RECORD_END:
         buf_printf(&d->text, "END records=%lld", (long long)reader_i64(r));

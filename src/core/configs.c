@@ -77,6 +77,9 @@ void limits_refresh(struct core *core)
     core->limits.topics_max = (uint64_t)limit_number(core, STR("strom.topics.max"), 1, 200000);
     core->limits.groups_max = (uint64_t)limit_number(core, STR("strom.groups.max"), 1, 10000);
     core->limits.offsets_max = (uint64_t)limit_number(core, STR("strom.group.offsets.max"), 1, 2000000);
+    core->limits.txns_max = (uint64_t)limit_number(core, STR("strom.transactional.ids.max"), 1, 100000);
+    core->limits.txn_expiration_ms = limit_number(core, STR("transactional.id.expiration.ms"), 1, 604800000);
+    core->txn_due_ms = core->txn_count == 0 ? INT64_MAX : INT64_MIN; // to be looked for again
     core->limits.quotas_max = (uint64_t)limit_number(core, STR("strom.quotas.max"), 1, 10000);
     core->settings_serial++;
 }

@@ -21,6 +21,12 @@ struct core *core_create(void)
     list_init(&core->quota_list);
     list_init(&core->dying);
     list_init(&core->producer_lru);
+    map_init(&core->txns_by_id);
+    map_init(&core->txns_by_producer);
+    map_init(&core->txn_partitions);
+    map_init(&core->txn_groups_by_id);
+    list_init(&core->txn_list);
+    core->txn_due_ms = INT64_MAX;
     buf_init(&core->cut.saved, SIZE_MAX / 2);
     limits_refresh(core);
     return core;
@@ -36,6 +42,7 @@ void core_destroy(struct core *take_core)
     core_offsets_fini(core);
     core_groups_fini(core);
     core_quotas_fini(core);
+    core_txns_fini(core);
     LIST_EACH_SAFE (node, after, &core->producer_lru) {
         mem_free(LIST_ENTRY(node, struct producer, in_lru));
     }
@@ -156,6 +163,7 @@ static void item_apply(struct apply *a, const struct item *item, struct outcome 
         break;
     case ITEM_TICK:
         producers_tick(a->core);
+        txns_tick(a);
         break;
     case ITEM_EPOCH_RAISE:
         epoch_raise_apply(a);
@@ -175,6 +183,18 @@ static void item_apply(struct apply *a, const struct item *item, struct outcome 
         break;
     case ITEM_QUOTA_SET:
         ret->err = quota_set_apply(a, &item->quota_set);
+        break;
+    case ITEM_TXN_INIT:
+        ret->err = txn_init_apply(a, &item->txn_init, ret);
+        break;
+    case ITEM_TXN_ADD:
+        ret->err = txn_add_apply(a, &item->txn_add);
+        break;
+    case ITEM_TXN_OFFSETS:
+        ret->err = txn_offsets_apply(a, &item->txn_offsets);
+        break;
+    case ITEM_TXN_END:
+        ret->err = txn_end_apply(a, &item->txn_end, ret);
         break;
     }
     if (is_catalogue && ret->err == ERR_OK && a->facts != NULL) {
@@ -221,7 +241,8 @@ enum err core_apply(struct core *core, const struct core_bundle *bundle, struct 
             return err;
         }
         struct outcome *ret = &ret_outcomes[i];
-        *ret = (struct outcome){.base_offset = -1, .log_start_offset = -1, .leader_epoch = -1};
+        *ret = (struct outcome){
+            .base_offset = -1, .log_start_offset = -1, .producer_epoch = -1, .leader_epoch = -1};
         if (dependency_holds(&item, ret_outcomes, i)) {
             item_apply(&apply, &item, ret);
         } else {
@@ -257,13 +278,19 @@ int64_t core_time_ms(const struct core *core)
 int64_t core_next_deadline_ms(const struct core *core)
 {
     bool is_dying = !list_is_empty(&core->dying) || !list_is_empty(&core->dying_groups);
-    return is_dying ? core->time_ms : producers_deadline_ms(core);
+    if (is_dying) {
+        return core->time_ms;
+    }
+    int64_t producers_ms = producers_deadline_ms(core);
+    int64_t txns_ms = core->txn_count == 0 ? INT64_MAX : core->txn_due_ms;
+    return producers_ms < txns_ms ? producers_ms : txns_ms;
 }
 
 uint64_t core_state_bytes(const struct core *core)
 {
     enum { HEAP_OVERHEAD = 16 }; // the allocator's own, each
-    uint64_t bytes = sizeof *core + core->configs.size + core->cut.saved.cap + core->group_bytes;
+    uint64_t bytes =
+        sizeof *core + core->configs.size + core->cut.saved.cap + core->group_bytes + core->txn_bytes;
     bytes += (core->group_cap + core->groups_by_id.slot_count + core->quota_cap) * sizeof(void *);
     bytes += core->topic_count * (sizeof(struct topic) + 32 + HEAP_OVERHEAD);
     bytes += core->slot_count * (sizeof(struct partition) + 2 * sizeof(void *) + HEAP_OVERHEAD);

@@ -36,7 +36,8 @@ struct outcome {
     bool is_duplicate;        // DATA: an earlier copy was appended; base_offset is that copy's
     int64_t base_offset;      // DATA: assigned; -1 on error
     int64_t log_start_offset; // DATA, TRIM: after the item
-    int64_t value;            // PRODUCER_ID: the id
+    int64_t value;            // PRODUCER_ID, TXN_INIT, TXN_END: the producer id
+    int16_t producer_epoch;   // TXN_INIT, TXN_END: the epoch from now on
     int32_t leader_epoch;     // DATA: to be patched into the batch
 };
 
@@ -111,6 +112,8 @@ int64_t partition_high_watermark(const struct partition *p); // = log end
 int32_t partition_leader_epoch(const struct partition *p);
 uint64_t partition_bytes(const struct partition *p); // stored bytes of live extents
 uint32_t partition_extent_count(const struct partition *p);
+// extent_marker_build writes the control batch that a marker extent stands for.
+void extent_marker_build(const struct extent *extent, uint8_t ret[MARKER_SIZE]);
 uint64_t partition_unmerged_bytes(const struct partition *p); // in extents without EXTENT_FINAL
 const struct extent *partition_extent(const struct partition *p, uint32_t index); // in offset order
 // partition_extent_search: index of the first extent whose end_offset > offset; extent_count if none.
@@ -123,13 +126,28 @@ void partition_epoch_end(const struct partition *p, int32_t epoch, int32_t *ret_
 // partition_epoch_at: the leader epoch of the record at `offset` (the current one at or past the end).
 int32_t partition_epoch_at(const struct partition *p, int64_t offset);
 
+// partition_last_stable_offset: the first offset of the oldest open transaction here, else the high
+// watermark.
+int64_t partition_last_stable_offset(const struct partition *p);
+// Aborted transactions whose records may lie in [from, to), in the order of their markers: for KIP-98's
+// aborted list. partition_aborted_search gives the index of the first whose marker is at or after `from`.
+struct aborted_view {
+    int64_t producer_id;
+    int64_t first_offset;
+    int64_t marker_offset;
+};
+uint32_t partition_aborted_count(const struct partition *p);
+uint32_t partition_aborted_search(const struct partition *p, int64_t from);
+void partition_aborted_at(const struct partition *p, uint32_t index, struct aborted_view *ret);
+
 struct producer_view {
     int64_t producer_id;
     int16_t producer_epoch;
     int32_t last_sequence;
     int64_t last_offset;
     int64_t last_time_ms;
-    uint64_t place; // among the partition's producers: rises with each append
+    uint64_t place;           // among the partition's producers: rises with each append
+    int64_t txn_start_offset; // of its open transaction here; -1 = none
 };
 uint32_t partition_producers(const struct partition *p, struct producer_view *ret_views, uint32_t max);
 // partition_producers_next walks them in steps while others append: up to `max` that follow what earlier
@@ -176,6 +194,36 @@ bool group_offset_find(const struct group *group, const struct topic *topic, int
 bool group_offset_next(const struct group *group, struct uuid after_topic, int32_t after_partition,
                        struct offset_view *ret);
 uint64_t core_offset_total(const struct core *core);
+
+// ---- reading: transactions, by transactional id
+
+struct txn; // opaque; valid until the lock is released
+struct str txn_id(const struct txn *txn);
+struct txn *core_txn_find(const struct core *core, struct str id);
+struct txn *core_txn_find_producer(const struct core *core, int64_t producer_id);
+uint32_t core_txn_count(const struct core *core);
+struct txn *core_txn_at(const struct core *core, uint32_t index); // in id order
+uint32_t core_txn_lower_bound(const struct core *core, struct str from);
+
+enum txn_state { TXN_EMPTY, TXN_ONGOING, TXN_COMMITTED, TXN_ABORTED }; // the last two: how the last one ended
+struct txn_view {
+    struct str id;
+    int64_t producer_id;
+    int16_t producer_epoch;
+    int32_t timeout_ms;
+    enum txn_state state;
+    int64_t start_ms; // bundle stamp; -1 unless ongoing
+    uint32_t partition_count;
+};
+void txn_view(const struct txn *txn, struct txn_view *ret);
+// core_txn_has: the partition is in the open transaction.
+bool core_txn_has(const struct core *core, const struct txn *txn, const struct partition *p);
+// txn_partition_next walks the partitions of an open transaction: NULL gives the first, NULL at the end.
+struct partition *txn_partition_next(const struct core *core, const struct txn *txn,
+                                     const struct partition *after);
+// group_offset_is_pending: an open transaction has an offset of the group for this partition (KIP-447).
+bool group_offset_is_pending(const struct core *core, struct str group_id, const struct topic *topic,
+                             int32_t partition);
 
 // ---- reading: quotas
 

@@ -30,6 +30,8 @@ enum record_kind {
     RECORD_GROUP = 5,
     RECORD_OFFSETS = 6, // one page
     RECORD_QUOTA = 7,
+    RECORD_TXN = 8,     // a transactional id
+    RECORD_ABORTED = 9, // of one partition
     RECORD_END = 255,
 };
 
@@ -44,10 +46,11 @@ struct config_set {
 struct topic {
     struct map_node by_name;
     struct map_node by_id;
-    struct map_node by_shape; // the name with '.' read as '_'
-    struct list in_dying;     // deleted, memory not yet given back
-    struct list offset_pages; // of all groups
-    uint64_t serial;          // unique within this core object; not part of the state
+    struct map_node by_shape;     // the name with '.' read as '_'
+    struct list in_dying;         // deleted, memory not yet given back
+    struct list offset_pages;     // of all groups
+    uint32_t txn_partition_count; // its partitions in open transactions
+    uint64_t serial;              // unique within this core object; not part of the state
     struct uuid id;
     struct partition **partitions;
     int32_t partition_count;
@@ -87,6 +90,11 @@ struct partition {
     uint64_t unmerged_bytes;
     uint64_t append_lsn; // of the last append since start; not part of the state
     struct list producers;
+    struct list txns;             // open ones: struct txn_partition.in_partition
+    struct aborted_view *aborted; // in the order of their markers
+    uint32_t aborted_first;
+    uint32_t aborted_count;
+    uint32_t aborted_cap;
     uint32_t snap_gen;
     uint32_t fact_index; // where facts may have it; checked before use
 };
@@ -171,6 +179,57 @@ struct quota {
     uint32_t snap_gen;
 };
 
+// A transactional id. Its partitions and groups are those of the open transaction.
+struct txn {
+    struct map_node by_id;
+    struct map_node by_producer;
+    struct list in_all; // in the order of creation
+    struct list partitions;
+    struct list groups;
+    int64_t producer_id;
+    int64_t previous_producer_id; // before the last rise of the epoch; -1 = none
+    int64_t start_ms;             // bundle stamp; -1 unless ongoing
+    int64_t deadline_ms;          // core time, of the open transaction
+    int64_t used_ms;              // core time
+    int32_t timeout_ms;
+    uint32_t partition_count;
+    enum txn_state state;
+    int16_t epoch;
+    int16_t previous_epoch;
+    bool is_init; // the epoch rose last by TXN_INIT or by force, not by an end
+    uint32_t snap_gen;
+    uint16_t id_len;
+    char id[];
+};
+
+struct txn_partition {
+    struct map_node by_key;
+    struct list in_txn;
+    struct list in_partition;
+    struct txn *txn;
+    struct partition *partition;
+    int64_t first_offset; // -1 = added, and nothing written yet
+};
+
+struct txn_offset {
+    struct uuid topic_id;
+    int32_t partition;
+    int32_t leader_epoch;
+    int64_t offset;
+    char *metadata; // NULL when empty
+    uint16_t metadata_len;
+};
+
+struct txn_group {
+    struct map_node by_id;
+    struct list in_txn;
+    struct txn_offset *offsets;
+    uint32_t count;
+    uint32_t cap;
+    uint16_t id_len;
+    char id[];
+};
+
 struct object_ref {
     struct map_node by_object;
     uint64_t object;
@@ -186,9 +245,20 @@ struct core_limits {
     uint64_t groups_max;
     uint64_t offsets_max;
     uint64_t quotas_max;
+    uint64_t txns_max;
+    int64_t txn_expiration_ms;
 };
 
-enum cut_phase { CUT_TOPICS, CUT_PARTITIONS, CUT_PRODUCERS, CUT_GROUPS, CUT_OFFSETS, CUT_QUOTAS, CUT_END };
+enum cut_phase {
+    CUT_TOPICS,
+    CUT_PARTITIONS,
+    CUT_PRODUCERS,
+    CUT_GROUPS,
+    CUT_OFFSETS,
+    CUT_QUOTAS,
+    CUT_TXNS,
+    CUT_END
+};
 
 struct cut {
     bool is_active;
@@ -202,6 +272,7 @@ struct cut {
     struct list *group;        // next of core->group_list; NULL = none
     struct list *page;         // next of core->offset_pages
     struct list *quota;        // next of core->quota_list
+    struct list *txn;          // next of core->txn_list
     uint64_t record_count;
     uint64_t hash;
 };
@@ -252,6 +323,19 @@ struct core {
     struct list quota_list;
     uint64_t quota_serial; // not part of the state
 
+    struct map txns_by_id;
+    struct map txns_by_producer;
+    struct map txn_partitions;
+    struct map txn_groups_by_id;
+    struct txn **txns; // in id order
+    uint32_t txn_count;
+    uint32_t txn_cap;
+    uint32_t txn_ongoing_count;
+    struct list txn_list;
+    uint64_t txn_offset_total; // pending
+    uint64_t txn_bytes;        // heap use, with what partitions have aborted
+    int64_t txn_due_ms;        // nothing is due before; not part of the state
+
     struct config_set configs;       // the broker's own
     struct config_set fixed_configs; // given at start; not part of the state
     uint64_t settings_serial;
@@ -298,6 +382,19 @@ void offset_delete_encode(const struct item_offset_delete *item, struct buf *out
 void offset_delete_decode(struct reader *r, struct arena *arena, struct item_offset_delete *ret);
 void quota_set_encode(const struct item_quota_set *item, struct buf *out);
 void quota_set_decode(struct reader *r, struct arena *arena, struct item_quota_set *ret);
+// count_is_possible: the bytes left can hold `count` things of at least this size.
+bool count_is_possible(struct reader *r, uint32_t count, uint32_t max, size_t size_min);
+
+// ---- item_txn.c
+
+void txn_init_encode(const struct item_txn_init *item, struct buf *out);
+void txn_init_decode(struct reader *r, struct item_txn_init *ret);
+void txn_add_encode(const struct item_txn_add *item, struct buf *out);
+void txn_add_decode(struct reader *r, struct arena *arena, struct item_txn_add *ret);
+void txn_offsets_encode(const struct item_txn_offsets *item, struct buf *out);
+void txn_offsets_decode(struct reader *r, struct arena *arena, struct item_txn_offsets *ret);
+void txn_end_encode(const struct item_txn_end *item, struct buf *out);
+void txn_end_decode(struct reader *r, struct item_txn_end *ret);
 
 // ---- core.c
 
@@ -319,6 +416,48 @@ void topic_free(struct topic *topic);
 void topics_reclaim(struct apply *a, uint32_t *budget);
 // partition_get: ERR_UNKNOWN_TOPIC_ID, ERR_UNKNOWN_PARTITION.
 enum err partition_get(const struct core *core, struct uuid topic_id, int32_t index, struct partition **ret);
+
+// ---- transactions.c
+
+struct txn *txn_new(struct core *core, struct str id, int64_t producer_id);
+void txn_free(struct core *core, struct txn *txn);
+void txn_producer_set(struct core *core, struct txn *txn, int64_t producer_id);
+// txn_clear forgets the partitions and groups of the open transaction.
+void txn_clear(struct core *core, struct txn *txn);
+struct txn_partition *txn_partition_find(const struct core *core, const struct txn *txn,
+                                         const struct partition *p);
+struct txn_partition *txn_partition_add(struct core *core, struct txn *txn, struct partition *p);
+void txn_partition_begin(struct txn_partition *tp, int64_t first_offset);
+struct txn_group *txn_group_find(const struct txn *txn, struct str id);
+struct txn_group *txn_group_add(struct core *core, struct txn *txn, struct str id);
+void txn_offset_set(struct core *core, struct txn_group *tg, const struct item_offset *from);
+// topic_txns_leave takes a topic that is about to be deleted out of all open transactions.
+void topic_txns_leave(struct core *core, struct topic *topic);
+void partition_aborted_add(struct core *core, struct partition *p, const struct aborted_view *aborted);
+void partition_aborted_trim(struct partition *p);
+void core_txns_fini(struct core *core);
+
+// ---- txn_apply.c
+
+enum err txn_init_apply(struct apply *a, const struct item_txn_init *item, struct outcome *ret);
+enum err txn_add_apply(struct apply *a, const struct item_txn_add *item);
+enum err txn_offsets_apply(struct apply *a, const struct item_txn_offsets *item);
+enum err txn_end_apply(struct apply *a, const struct item_txn_end *item, struct outcome *ret);
+// txn_judge fences a batch by its transactional id's epoch; *ret_txn: the batch is in its transaction.
+enum err txn_judge(const struct core *core, const struct item_data *item, struct txn **ret_txn);
+// txn_judge_member: the open transaction has the partition, or the batch brings it.
+enum err txn_judge_member(const struct core *core, const struct partition *p, const struct item_data *item,
+                          const struct txn *txn);
+void txn_append(struct apply *a, struct txn *txn, struct partition *p, int64_t base_offset);
+void txns_tick(struct apply *a);
+int64_t txns_deadline_ms(const struct core *core); // walks all ids
+
+// ---- record_txn.c
+
+void txn_body(const struct txn *txn, struct buf *out);
+bool txn_load(struct core *core, struct bytes body);
+void aborted_body(const struct partition *p, struct buf *out);
+bool aborted_load(struct core *core, struct bytes body);
 
 // ---- partitions.c
 
@@ -371,6 +510,10 @@ void core_groups_fini(struct core *core);                 // the pages have gone
 
 // ---- offsets.c
 
+// offset_commit_check judges the member and its generation; offset_commit_one stores one position of a group
+// that may be new.
+enum err offset_commit_check(const struct group *group, const struct item_offset_commit *item);
+void offset_commit_one(struct core *core, struct str group_id, const struct item_offset *offset);
 enum err offset_commit_apply(struct apply *a, const struct item_offset_commit *item);
 enum err offset_delete_apply(struct apply *a, const struct item_offset_delete *item);
 struct offset_page *offset_page_find(const struct group *group, const struct topic *topic, int32_t number);
@@ -415,6 +558,8 @@ void producer_touch(struct core *core, struct producer *producer);
 void group_touch(struct core *core, struct group *group);
 void offset_page_touch(struct core *core, struct offset_page *page);
 void quota_touch(struct core *core, struct quota *quota);
+void txn_touch(struct core *core, struct txn *txn);
+void cut_txn_leaving(struct core *core, struct txn *txn);
 // The cut_..._leaving functions keep the cut's place when an object leaves the list that it walks.
 void cut_group_leaving(struct core *core, struct group *group);
 void cut_offset_page_leaving(struct core *core, struct offset_page *page);

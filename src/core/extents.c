@@ -23,8 +23,12 @@ static struct object_ref *object_find(const struct core *core, uint64_t object)
     return NULL;
 }
 
+// Object 0 is none: a marker lies nowhere.
 static void object_take(struct core *core, uint64_t object)
 {
+    if (object == 0) {
+        return;
+    }
     struct object_ref *ref = object_find(core, object);
     if (ref == NULL) {
         ref = mem_zalloc(sizeof *ref);
@@ -36,6 +40,9 @@ static void object_take(struct core *core, uint64_t object)
 
 static void object_give(struct core *core, uint64_t object, struct core_facts *facts)
 {
+    if (object == 0) {
+        return;
+    }
     struct object_ref *ref = object_find(core, object);
     ASSERT(ref != NULL && ref->extents > 0);
     if (--ref->extents == 0) {

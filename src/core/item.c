@@ -244,6 +244,18 @@ static void body_encode(const struct item *item, struct buf *out)
     case ITEM_QUOTA_SET:
         quota_set_encode(&item->quota_set, out);
         return;
+    case ITEM_TXN_INIT:
+        txn_init_encode(&item->txn_init, out);
+        return;
+    case ITEM_TXN_ADD:
+        txn_add_encode(&item->txn_add, out);
+        return;
+    case ITEM_TXN_OFFSETS:
+        txn_offsets_encode(&item->txn_offsets, out);
+        return;
+    case ITEM_TXN_END:
+        txn_end_encode(&item->txn_end, out);
+        return;
     case ITEM_PRODUCER_ID:
     case ITEM_TICK:
     case ITEM_EPOCH_RAISE:
@@ -313,6 +325,18 @@ static bool body_decode(struct reader *r, struct arena *arena, struct item *ret)
         return true;
     case ITEM_QUOTA_SET:
         quota_set_decode(r, arena, &ret->quota_set);
+        return true;
+    case ITEM_TXN_INIT:
+        txn_init_decode(r, &ret->txn_init);
+        return true;
+    case ITEM_TXN_ADD:
+        txn_add_decode(r, arena, &ret->txn_add);
+        return true;
+    case ITEM_TXN_OFFSETS:
+        txn_offsets_decode(r, arena, &ret->txn_offsets);
+        return true;
+    case ITEM_TXN_END:
+        txn_end_decode(r, &ret->txn_end);
         return true;
     case ITEM_PRODUCER_ID:
     case ITEM_TICK:

@@ -25,6 +25,10 @@ enum item_kind {
     ITEM_OFFSET_COMMIT = 13, // a group's positions
     ITEM_OFFSET_DELETE = 14, // positions of a group go: on request, or because they are old
     ITEM_QUOTA_SET = 15,     // all quotas of one entity
+    ITEM_TXN_INIT = 16,      // a transactional id gets its producer id and next epoch
+    ITEM_TXN_ADD = 17,       // partitions and groups join the open transaction, beginning it
+    ITEM_TXN_OFFSETS = 18,   // positions of a group that take effect when the transaction commits
+    ITEM_TXN_END = 19,       // commit or abort, in every partition and for all offsets at once
 };
 
 enum {
@@ -41,12 +45,16 @@ enum {
     ITEM_QUOTA_VALUES_MAX = 16,      // quotas of one entity
 };
 
+enum {
+    DATA_ADDS = 1 << 14
+}; // Produce v12+ (KIP-890): the partition joins the open transaction, or begins it
+
 struct item_data {
     struct uuid topic_id;
     int32_t partition;
     int64_t producer_id; // -1 = none
     int16_t producer_epoch;
-    int16_t attributes; // as in the batch
+    int16_t attributes; // as in the batch, and DATA_ADDS
     int32_t base_sequence;
     int32_t offset_span;  // offsets the batch occupies: last_offset_delta + 1
     int32_t record_count; // records in it
@@ -107,7 +115,13 @@ struct extent {
 enum extent_flags {
     EXTENT_FINAL =
         1, // bytes carry final base offsets and leader epochs (merged objects): file format = wire format
+    EXTENT_MARKER = 2, // one transaction marker that lies in no object: see extent_marker
+    EXTENT_COMMIT = 4, // with EXTENT_MARKER: of a commit, else of an abort
 };
+// A marker extent has object 0; `position` is the producer id, the upper half of `flags` its epoch,
+// `max_timestamp` the stamp of the bundle that ended the transaction, `length` MARKER_SIZE. A merge writes
+// the same bytes into its object, where they are an ordinary control batch.
+enum { MARKER_SIZE = 78 };
 
 // REPLACE of one partition: `old` names exactly the extents to go, by (object, position, base_offset), in
 // offset order and contiguous. `fresh` covers the same offsets. Atomic: any mismatch but trimming makes it a
@@ -211,6 +225,58 @@ struct item_quota_set {
     uint32_t value_count;
 };
 
+// Transactions (KIP-98, KIP-360, KIP-447, KIP-890). A transaction has an end marker in each of its
+// partitions: one offset whose bytes nobody stores (an extent with EXTENT_MARKER), written by whatever ends
+// the transaction: TXN_END, a TXN_INIT that finds one open, or a TICK once its timeout is over.
+
+// A new epoch of the id's producer, or a new producer near the end of epochs or for an id not seen before. An
+// open transaction is aborted first. With an expected producer (KIP-360) only if that is the current one, or
+// the one before (a retry: nothing changes). ERR_PRODUCER_FENCED, ERR_TXN_TIMEOUT... are the planner's.
+struct item_txn_init {
+    struct str txn_id;
+    int32_t timeout_ms;
+    int64_t expected_producer_id; // -1 = not looked at
+    int16_t expected_epoch;
+};
+
+struct item_txn_partition {
+    struct uuid topic_id;
+    int32_t partition;
+};
+// ERR_INVALID_PRODUCER_ID_MAPPING: the id is not known, or has another producer; ERR_PRODUCER_FENCED: its
+// epoch is newer.
+struct item_txn_add {
+    struct str txn_id;
+    int64_t producer_id;
+    int16_t producer_epoch;
+    struct item_txn_partition *partitions;
+    uint32_t partition_count;
+    struct str *groups;
+    uint32_t group_count;
+};
+
+// Judged as TXN_ADD, then as OFFSET_COMMIT of the group (generation -1 = outside a generation: not looked
+// at). The group must have been added, unless `adds` (TxnOffsetCommit v5+, KIP-890): ERR_INVALID_TXN_STATE.
+struct item_txn_offsets {
+    struct str txn_id;
+    int64_t producer_id;
+    int16_t producer_epoch;
+    bool adds;
+    struct item_offset_commit commit;
+};
+
+// The epoch must be the current one (ERR_PRODUCER_FENCED, ERR_INVALID_PRODUCER_EPOCH for a newer one). The
+// same end again, by the same epoch (with `bumps`: the one before), is a success that changes nothing.
+// Without an open transaction: ERR_INVALID_TXN_STATE, but an abort with `bumps` raises the epoch.
+struct item_txn_end {
+    struct str txn_id;
+    int64_t producer_id;
+    int16_t producer_epoch;
+    bool is_commit;
+    bool bumps;     // EndTxn v5+ (KIP-890): the epoch rises with each end
+    bool is_forced; // an administrator's abort: the epoch rises, and the producer is fenced
+};
+
 struct item {
     enum item_kind kind;
     uint8_t version; // 1 for every kind today
@@ -229,6 +295,10 @@ struct item {
         struct item_offset_commit offset_commit;
         struct item_offset_delete offset_delete;
         struct item_quota_set quota_set;
+        struct item_txn_init txn_init;
+        struct item_txn_add txn_add;
+        struct item_txn_offsets txn_offsets;
+        struct item_txn_end txn_end;
     };
 };
 

@@ -51,8 +51,7 @@ struct str text_or_null_decode(struct reader *r)
     return len == TEXT_NULL ? (struct str){NULL, 0} : text_take(r, len);
 }
 
-// count_is_possible: the bytes left can hold `count` things of at least this size.
-static bool count_is_possible(struct reader *r, uint32_t count, uint32_t max, size_t size_min)
+bool count_is_possible(struct reader *r, uint32_t count, uint32_t max, size_t size_min)
 {
     r->failed = r->failed || count > max || count > reader_left(r) / size_min;
     return !r->failed;

@@ -34,6 +34,14 @@ const char *item_kind_name(enum item_kind kind)
         return "OFFSET_DELETE";
     case ITEM_QUOTA_SET:
         return "QUOTA_SET";
+    case ITEM_TXN_INIT:
+        return "TXN_INIT";
+    case ITEM_TXN_ADD:
+        return "TXN_ADD";
+    case ITEM_TXN_OFFSETS:
+        return "TXN_OFFSETS";
+    case ITEM_TXN_END:
+        return "TXN_END";
     }
     return "UNKNOWN";
 }
@@ -243,6 +251,25 @@ void item_print(const struct item *item, struct buf *out)
         break;
     case ITEM_QUOTA_SET:
         quota_set_print(&item->quota_set, out);
+        break;
+    case ITEM_TXN_INIT:
+        buf_printf(out, " txn=" STR_FMT " timeout_ms=%d", STR_ARG(item->txn_init.txn_id),
+                   item->txn_init.timeout_ms);
+        break;
+    case ITEM_TXN_ADD:
+        buf_printf(out, " txn=" STR_FMT " producer=%lld:%d partitions=%u groups=%u",
+                   STR_ARG(item->txn_add.txn_id), (long long)item->txn_add.producer_id,
+                   item->txn_add.producer_epoch, item->txn_add.partition_count, item->txn_add.group_count);
+        break;
+    case ITEM_TXN_OFFSETS:
+        buf_printf(out, " txn=" STR_FMT " producer=%lld:%d", STR_ARG(item->txn_offsets.txn_id),
+                   (long long)item->txn_offsets.producer_id, item->txn_offsets.producer_epoch);
+        offset_commit_print(&item->txn_offsets.commit, out);
+        break;
+    case ITEM_TXN_END:
+        buf_printf(out, " txn=" STR_FMT " producer=%lld:%d %s", STR_ARG(item->txn_end.txn_id),
+                   (long long)item->txn_end.producer_id, item->txn_end.producer_epoch,
+                   item->txn_end.is_commit ? "commit" : "abort");
         break;
     case ITEM_PRODUCER_ID:
     case ITEM_TICK:

@@ -53,6 +53,15 @@ static size_t quota_set_max(const struct item_quota_set *item)
     return size;
 }
 
+static size_t txn_add_max(const struct item_txn_add *item)
+{
+    size_t size = item->txn_id.len + (size_t)item->partition_count * OFFSET_NAME_MAX;
+    for (uint32_t i = 0; i < item->group_count; i++) {
+        size += 2 + item->groups[i].len;
+    }
+    return size;
+}
+
 size_t item_encoded_max(const struct item *item)
 {
     switch (item->kind) {
@@ -74,6 +83,14 @@ size_t item_encoded_max(const struct item *item)
                (size_t)item->offset_delete.name_count * OFFSET_NAME_MAX;
     case ITEM_QUOTA_SET:
         return FIXED_MAX + quota_set_max(&item->quota_set);
+    case ITEM_TXN_INIT:
+        return FIXED_MAX + item->txn_init.txn_id.len;
+    case ITEM_TXN_ADD:
+        return FIXED_MAX + txn_add_max(&item->txn_add);
+    case ITEM_TXN_OFFSETS:
+        return FIXED_MAX + item->txn_offsets.txn_id.len + offset_commit_max(&item->txn_offsets.commit);
+    case ITEM_TXN_END:
+        return FIXED_MAX + item->txn_end.txn_id.len;
     case ITEM_DATA:
     case ITEM_TOPIC_DELETE:
     case ITEM_PARTITIONS_ADD:

@@ -49,7 +49,7 @@ static enum err records_check(struct bytes snapshot, struct reader *ret, struct 
     struct record record = {0};
     while (record_next(&r, &record) && record.kind != RECORD_END) {
         bool is_head = record.kind == RECORD_HEAD;
-        if (record.kind < RECORD_HEAD || record.kind > RECORD_QUOTA || is_head != (count == 0)) {
+        if (record.kind < RECORD_HEAD || record.kind > RECORD_ABORTED || is_head != (count == 0)) {
             return FAIL(e, ERR_CORRUPT, "snapshot record %llu of kind %u", (unsigned long long)count,
                         record.kind);
         }
@@ -299,6 +299,10 @@ static bool record_load(struct core *core, const struct record *record)
         return offset_page_load(core, record->body);
     case RECORD_QUOTA:
         return quota_load(core, record->body);
+    case RECORD_TXN:
+        return txn_load(core, record->body);
+    case RECORD_ABORTED:
+        return aborted_load(core, record->body);
     case RECORD_END:
         break;
     }
@@ -360,6 +364,9 @@ enum err core_load(struct core *core, struct bytes snapshot, struct error *e)
     err = err == ERR_OK ? records_load(core, r, RECORD_GROUP, &count, e) : err;
     err = err == ERR_OK ? records_load(core, r, RECORD_OFFSETS, &count, e) : err;
     err = err == ERR_OK ? records_load(core, r, RECORD_QUOTA, &count, e) : err;
+    err = err == ERR_OK ? records_load(core, r, RECORD_TXN, &count, e) : err;
+    err = err == ERR_OK ? records_load(core, r, RECORD_ABORTED, &count, e) : err;
+    core->txn_due_ms = txns_deadline_ms(core);
     if (err == ERR_OK && !quotas_sort(core)) {
         return FAIL(e, ERR_CORRUPT, "an entity of the snapshot has quotas twice");
     }

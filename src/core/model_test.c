@@ -350,6 +350,11 @@ static struct outcome model_apply(struct model *m, const struct rig *rig, const 
     case ITEM_QUOTA_SET:
         out.err = model_quota_set(&m->groups, &item->quota_set);
         break;
+    case ITEM_TXN_INIT: // transactions have a model of their own: txn_test.c
+    case ITEM_TXN_ADD:
+    case ITEM_TXN_OFFSETS:
+    case ITEM_TXN_END:
+        break;
     }
     return out;
 }

@@ -257,7 +257,7 @@ static void offset_remove(struct core *core, struct offset_page *page, struct of
 
 // ---- OFFSET_COMMIT
 
-static enum err commit_check(const struct group *group, const struct item_offset_commit *item)
+enum err offset_commit_check(const struct group *group, const struct item_offset_commit *item)
 {
     if (item->generation == -1) {
         return group == NULL || group->roster.count == 0 ? ERR_OK : ERR_UNKNOWN_MEMBER_ID;
@@ -314,7 +314,7 @@ enum err offset_commit_apply(struct apply *a, const struct item_offset_commit *i
 {
     struct core *core = a->core;
     struct group *group = core_group_find(core, item->group_id);
-    enum err err = commit_check(group, item);
+    enum err err = offset_commit_check(group, item);
     if (err != ERR_OK) {
         return err;
     }
@@ -340,6 +340,20 @@ enum err offset_commit_apply(struct apply *a, const struct item_offset_commit *i
         }
     }
     return ERR_OK;
+}
+
+void offset_commit_one(struct core *core, struct str id, const struct item_offset *offset)
+{
+    struct partition *p;
+    if (partition_get(core, offset->topic_id, offset->partition, &p) != ERR_OK) {
+        return;
+    }
+    struct group *group = core_group_find(core, id);
+    if (group == NULL) {
+        group = group_new(core, id);
+        group_place(core, group);
+    }
+    commit_one(core, group, p->topic, offset);
 }
 
 // ---- OFFSET_DELETE

@@ -14,12 +14,15 @@ struct partition *partition_new(struct core *core, struct topic *topic, int32_t 
     p->serial = ++core->partition_serial;
     p->snap_gen = core->cut.gen;
     list_init(&p->producers);
+    list_init(&p->txns);
     return p;
 }
 
 void partition_free(struct core *core, struct partition *p)
 {
     core->extent_cap_total -= p->extent_cap;
+    core->txn_bytes -= p->aborted_cap * sizeof *p->aborted;
+    mem_free(p->aborted);
     mem_free(p->extents);
     mem_free(p->old_epochs);
     mem_free(p);
@@ -77,9 +80,16 @@ static void data_store(struct apply *a, struct partition *p, const struct item_d
     p->append_lsn = bundle->lsn;
 }
 
+// What is known once a batch was judged.
+struct judged {
+    struct partition *partition;
+    struct producer *producer;              // NULL = nothing is known of it here
+    const struct producer_batch *duplicate; // NULL = it is new
+    struct txn *txn;                        // NULL = it is in no transaction
+};
+
 // data_judge is everything that may refuse the batch, in the order that docs/formats/item.md freezes.
-static enum err data_judge(const struct core *core, const struct item_data *item, struct partition **ret_p,
-                           struct producer **ret_producer, const struct producer_batch **ret_duplicate)
+static enum err data_judge(const struct core *core, const struct item_data *item, struct judged *ret)
 {
     struct partition *p;
     enum err err = partition_get(core, item->topic_id, item->partition, &p);
@@ -90,11 +100,17 @@ static enum err data_judge(const struct core *core, const struct item_data *item
     if (err != ERR_OK) {
         return err;
     }
-    *ret_p = p;
-    bool is_verdict_old = item->verdict_lsn < p->topic->governing_lsn;
-    struct producer *producer = item->producer_id < 0 ? NULL : producer_find(core, p, item->producer_id);
-    *ret_producer = producer;
-    return is_verdict_old ? ERR_STALE : producer_judge(producer, item, ret_duplicate);
+    ret->partition = p;
+    ret->producer = item->producer_id < 0 ? NULL : producer_find(core, p, item->producer_id);
+    if (item->verdict_lsn < p->topic->governing_lsn) {
+        return ERR_STALE;
+    }
+    err = txn_judge(core, item, &ret->txn);
+    err = err == ERR_OK ? producer_judge(ret->producer, item, &ret->duplicate) : err;
+    if (err == ERR_OK && ret->duplicate == NULL) {
+        err = txn_judge_member(core, p, item, ret->txn);
+    }
+    return err;
 }
 
 static void data_duplicate(const struct partition *p, const struct producer_batch *duplicate,
@@ -111,23 +127,25 @@ static void data_duplicate(const struct partition *p, const struct producer_batc
 
 void data_apply(struct apply *a, const struct item_data *item, struct outcome *ret)
 {
-    struct partition *p = NULL;
-    struct producer *producer = NULL;
-    const struct producer_batch *duplicate = NULL;
-    ret->err = data_judge(a->core, item, &p, &producer, &duplicate);
+    struct judged judged = {0};
+    ret->err = data_judge(a->core, item, &judged);
+    struct partition *p = judged.partition;
     if (ret->err != ERR_OK) {
         return;
     }
-    if (duplicate != NULL) {
-        data_duplicate(p, duplicate, ret);
+    if (judged.duplicate != NULL) {
+        data_duplicate(p, judged.duplicate, ret);
         return;
+    }
+    if (judged.txn != NULL) {
+        txn_append(a, judged.txn, p, p->high_watermark);
     }
     partition_touch(a->core, p);
     ret->base_offset = p->high_watermark;
     ret->log_start_offset = p->log_start;
     ret->leader_epoch = p->epoch.epoch;
     if (item->producer_id >= 0) {
-        producer_append(a->core, p, producer, item, p->high_watermark);
+        producer_append(a->core, p, judged.producer, item, p->high_watermark);
     }
     data_store(a, p, item);
     facts_slot_add(a->facts, p, item->payload_length);
@@ -136,17 +154,15 @@ void data_apply(struct apply *a, const struct item_data *item, struct outcome *r
 enum err core_admit(const struct core *core, const struct item_data *data, bool *ret_is_settled,
                     struct outcome *ret_outcome)
 {
-    struct partition *p = NULL;
-    struct producer *producer = NULL;
-    const struct producer_batch *duplicate = NULL;
+    struct judged judged = {0};
     struct outcome outcome = {.base_offset = -1, .log_start_offset = -1, .leader_epoch = -1};
-    outcome.err = data_judge(core, data, &p, &producer, &duplicate);
+    outcome.err = data_judge(core, data, &judged);
     switch (outcome.err) {
     case ERR_OK:
-        if (duplicate != NULL) {
-            data_duplicate(p, duplicate, &outcome);
+        if (judged.duplicate != NULL) {
+            data_duplicate(judged.partition, judged.duplicate, &outcome);
         }
-        *ret_is_settled = duplicate != NULL;
+        *ret_is_settled = judged.duplicate != NULL;
         break;
     case ERR_UNKNOWN_TOPIC_ID: // ids are never given twice
     case ERR_INVALID_RECORD:
@@ -211,6 +227,7 @@ enum err trim_apply(struct apply *a, const struct item_trim *item, struct outcom
         p->log_start = target;
         // Each extent goes once in its life, so this loop is paid for by the appends.
         extents_drop_front(a->core, p, partition_extent_search(p, target), a->facts);
+        partition_aborted_trim(p);
         epochs_trim(p);
         facts_slot_add(a->facts, p, 0);
     }

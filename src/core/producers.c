@@ -178,6 +178,17 @@ int64_t producers_deadline_ms(const struct core *core)
 
 // ---- reading
 
+static int64_t txn_start_of(const struct producer *producer)
+{
+    LIST_EACH (node, &producer->partition->txns) {
+        const struct txn_partition *tp = LIST_ENTRY(node, struct txn_partition, in_partition);
+        if (tp->txn->producer_id == producer->producer_id) {
+            return tp->first_offset;
+        }
+    }
+    return -1;
+}
+
 static uint32_t copy_from(const struct partition *p, const struct list *node, struct producer_view *ret_views,
                           uint32_t max)
 {
@@ -191,6 +202,7 @@ static uint32_t copy_from(const struct partition *p, const struct list *node, st
             .last_sequence = batch_last(last),
             .last_offset = last->base_offset + last->offset_span - 1,
             .last_time_ms = producer->last_time_ms,
+            .txn_start_offset = txn_start_of(producer),
             .place = producer->order,
         };
     }

@@ -260,6 +260,11 @@ static const struct setting settings[] = {
     ROW_INT("strom.quota.clients.max", NULL, STATIC, "10000", 1, 10000000, "",
             "Clients and addresses whose use of quotas is remembered; the longest silent go first.")
     ROW_LONG("strom.quotas.max", NULL, DYNAMIC, "10000", 1, I64, "", "Entities with quotas at once.")
+    ROW_LONG("strom.transactional.ids.max", NULL, DYNAMIC, "100000", 1, I64, "", "Transactional ids at once.")
+    ROW_INT("transaction.max.timeout.ms", NULL, STATIC, "900000", 1, I32, "ms",
+            "The longest transaction timeout that a producer may ask for.")
+    ROW_INT("transactional.id.expiration.ms", NULL, DYNAMIC, "604800000", 1, I32, "ms",
+            "How long a transactional id is remembered after its last transaction.")
     ROW_LONG("strom.producer.ids.max", NULL, DYNAMIC, "1000000", 1, I64, "",
              "Pairs of partition and idempotent producer that are remembered; the longest idle go first.")
     ROW_LONG("strom.topics.max", NULL, DYNAMIC, "200000", 1, I64, "", "Topics at once.")

@@ -103,6 +103,12 @@ static void record_body(enum record_kind kind, const void *object, struct buf *o
     case RECORD_QUOTA:
         quota_body(object, out);
         return;
+    case RECORD_TXN:
+        txn_body(object, out);
+        return;
+    case RECORD_ABORTED:
+        aborted_body(object, out);
+        return;
     case RECORD_END:
         break;
     }
@@ -159,6 +165,9 @@ void partition_touch(struct core *core, struct partition *p)
     if (cut_lacks(core, p->topic, p->snap_gen)) {
         p->snap_gen = core->cut.gen;
         record_write(&core->cut, RECORD_PARTITION, p, &core->cut.saved);
+        if (p->aborted_count > 0) {
+            record_write(&core->cut, RECORD_ABORTED, p, &core->cut.saved);
+        }
     }
 }
 
@@ -196,6 +205,14 @@ void quota_touch(struct core *core, struct quota *quota)
     if (cut_is_open(core, quota->snap_gen)) {
         quota->snap_gen = core->cut.gen;
         record_write(&core->cut, RECORD_QUOTA, quota, &core->cut.saved);
+    }
+}
+
+void txn_touch(struct core *core, struct txn *txn)
+{
+    if (cut_is_open(core, txn->snap_gen)) {
+        txn->snap_gen = core->cut.gen;
+        record_write(&core->cut, RECORD_TXN, txn, &core->cut.saved);
     }
 }
 
@@ -238,6 +255,11 @@ void cut_quota_leaving(struct core *core, struct quota *quota)
     cut_node_leaving(&core->cut.quota, &core->quota_list, &quota->in_all);
 }
 
+void cut_txn_leaving(struct core *core, struct txn *txn)
+{
+    cut_node_leaving(&core->cut.txn, &core->txn_list, &txn->in_all);
+}
+
 // ---- the cut
 
 void core_snapshot_begin(struct core *core)
@@ -254,6 +276,7 @@ void core_snapshot_begin(struct core *core)
     cut->group = node_after(&core->group_list, &core->group_list);
     cut->page = node_after(&core->offset_pages, &core->offset_pages);
     cut->quota = node_after(&core->quota_list, &core->quota_list);
+    cut->txn = node_after(&core->txn_list, &core->txn_list);
     cut->record_count = 0;
     cut->hash = 0;
     buf_append(&cut->saved, snapshot_magic, sizeof snapshot_magic);
@@ -265,7 +288,7 @@ void core_snapshot_abort(struct core *core)
 {
     core->cut.is_active = false;
     core->cut.producer = NULL;
-    core->cut.group = core->cut.page = core->cut.quota = NULL;
+    core->cut.group = core->cut.page = core->cut.quota = core->cut.txn = NULL;
     buf_fini(&core->cut.saved);
 }
 
@@ -352,6 +375,15 @@ static bool cut_quota_next(struct core *core)
     return node != NULL;
 }
 
+static bool cut_txn_next(struct core *core)
+{
+    struct list *node = cut_node_take(&core->cut.txn, &core->txn_list);
+    if (node != NULL) {
+        txn_touch(core, LIST_ENTRY(node, struct txn, in_all));
+    }
+    return node != NULL;
+}
+
 static bool cut_next(struct core *core)
 {
     struct cut *cut = &core->cut;
@@ -374,6 +406,9 @@ static bool cut_next(struct core *core)
         break;
     case CUT_QUOTAS:
         is_more = cut_quota_next(core);
+        break;
+    case CUT_TXNS:
+        is_more = cut_txn_next(core);
         break;
     case CUT_END:
         return false;
@@ -432,6 +467,9 @@ uint64_t core_state_hash(const struct core *core)
         hash_add(&sum, RECORD_TOPIC, topic, &scratch);
         for (int32_t i = 0; i < topic->partition_count; i++) {
             hash_add(&sum, RECORD_PARTITION, topic->partitions[i], &scratch);
+            if (topic->partitions[i]->aborted_count > 0) {
+                hash_add(&sum, RECORD_ABORTED, topic->partitions[i], &scratch);
+            }
         }
     }
     LIST_EACH (node, &core->producer_lru) {
@@ -451,6 +489,9 @@ uint64_t core_state_hash(const struct core *core)
     }
     for (uint32_t i = 0; i < core->quota_count; i++) {
         hash_add(&sum, RECORD_QUOTA, core->quotas[i], &scratch);
+    }
+    for (uint32_t i = 0; i < core->txn_count; i++) {
+        hash_add(&sum, RECORD_TXN, core->txns[i], &scratch);
     }
     buf_fini(&scratch);
     return sum.hash;

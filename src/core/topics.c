@@ -325,6 +325,7 @@ enum err topic_delete_apply(struct apply *a, const struct item_topic_delete *ite
         return ERR_UNKNOWN_TOPIC_ID;
     }
     topic_touch(core, topic); // what hangs on it is saved when it is freed
+    topic_txns_leave(core, topic);
     uint32_t at = core_topic_lower_bound(core, topic_name(topic));
     ASSERT(core->topics[at] == topic);
     memmove(&core->topics[at], &core->topics[at + 1], (core->topic_count - at - 1) * sizeof *core->topics);

@@ -408,8 +408,8 @@ static void kafka_05_37_find_coordinator(void **state)
             in->key_type = type;
             in->coordinator_keys = keys;
             in->coordinator_keys_count = 2;
-            // v0 has no key type: it asks for a group. Of a group, this broker is the coordinator.
-            bool is_group = version == 0 || type == 0;
+            // v0 has no key type: it asks for a group. This broker coordinates groups and transactions.
+            bool is_group = version == 0 || type <= 1;
             enum err err = is_group ? ERR_OK : type > 2 ? ERR_INVALID_REQUEST : ERR_UNSUPPORTED_VERSION;
             assert_false(err_is_retriable(err)); // or clients ask for ever
             int32_t node_id = is_group ? broker_node_id(the_rig.broker) : -1;

@@ -99,7 +99,7 @@ static void kafka_05_02_others_close(void **state)
         int16_t key;
         int16_t version;
     } rows[] = {{API_METADATA, 99}, {API_METADATA, -1}, {9999, 0},        {-1, 0},
-                {API_FETCH, 3},     {API_PRODUCE, 2},   {API_END_TXN, 0}, {4, 0}};
+                {API_FETCH, 3},     {API_PRODUCE, 2},   {API_SHARE_FETCH, 1}, {4, 0}};
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct client c;
         client_open(&c, &the_rig);
@@ -144,11 +144,15 @@ static void kafka_05_03_client_software(void **state)
                 call_versions(&c, version, rows[i].name, rows[i].version);
             assert_int_equal(out->error, rows[i].err);
         }
-        // Features go in tagged fields, and there are none.
+        // Features go in tagged fields. A 0 is not said before v4.
         const struct api_versions_response *out = call_versions(&c, version, "x", "1");
-        assert_int_equal(out->finalized_features_epoch, -1);
-        assert_int_equal(out->supported_features_count, 0);
-        assert_int_equal(out->finalized_features_count, 0);
+        assert_int_equal(out->finalized_features_epoch, 0);
+        assert_int_equal(out->supported_features_count, 1);
+        assert_true(str_equal(out->supported_features[0].name, STR("transaction.version")));
+        assert_int_equal(out->supported_features[0].min_version, version < 4 ? 1 : 0);
+        assert_int_equal(out->supported_features[0].max_version, 2);
+        assert_int_equal(out->finalized_features_count, 1);
+        assert_int_equal(out->finalized_features[0].max_version_level, 2);
     }
     client_close(&c);
 }

@@ -293,8 +293,19 @@ static void init_producer_id_versions(void **state)
         assert_int_equal(out->error, ERR_INVALID_REQUEST);
         in->transactional_id = STR("tx");
         out = client_call(&c, API_INIT_PRODUCER_ID, version, in);
-        assert_int_equal(out->error, ERR_UNSUPPORTED_VERSION);
+        assert_int_equal(out->error, version < 3 ? ERR_TXN_TIMEOUT_TOO_LARGE : ERR_INVALID_REQUEST);
         assert_int_equal(out->producer_id, -1);
+        in->producer_id = -1;
+        static const int32_t timeouts[] = {0, -1, 900001, INT32_MIN};
+        for (size_t i = 0; i < sizeof timeouts / sizeof timeouts[0]; i++) {
+            in->transaction_timeout_ms = timeouts[i];
+            out = client_call(&c, API_INIT_PRODUCER_ID, version, in);
+            assert_int_equal(out->error, ERR_TXN_TIMEOUT_TOO_LARGE);
+        }
+        in->transaction_timeout_ms = 900000;
+        out = client_call(&c, API_INIT_PRODUCER_ID, version, in);
+        assert_int_equal(out->error, ERR_OK);
+        assert_int_equal(out->producer_epoch, version); // one more with each
     }
 }
 

@@ -116,7 +116,8 @@ static enum err merge_pin(struct merge *m, uint64_t object, struct error *e)
 
 static enum err merge_read(struct merge *m, const struct extent *extent, struct error *e)
 {
-    enum err err = merge_pin(m, extent->object, e);
+    bool is_marker = (extent->flags & EXTENT_MARKER) != 0;
+    enum err err = is_marker ? ERR_OK : merge_pin(m, extent->object, e);
     if (err != ERR_OK) {
         return err;
     }
@@ -127,6 +128,11 @@ static enum err merge_read(struct merge *m, const struct extent *extent, struct 
     buf_reset(&m->bytes);
     uint8_t *out = buf_reserve(&m->bytes, extent->length);
     ASSERT(out != NULL);
+    if (is_marker) {
+        extent_marker_build(extent, out);
+        m->bytes.len = extent->length;
+        return ERR_OK;
+    }
     for (uint32_t done = 0; done < extent->length;) {
         uint32_t left = extent->length - done;
         uint32_t piece = left < MERGE_READ_PIECE ? left : MERGE_READ_PIECE;

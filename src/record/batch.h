@@ -21,6 +21,7 @@ enum {
     BATCH_ATTRIBUTE_LOG_APPEND_TIME = 0x08,
     BATCH_ATTRIBUTE_TRANSACTIONAL = 0x10,
     BATCH_ATTRIBUTE_CONTROL = 0x20,
+    BATCH_ATTRIBUTES_KNOWN = 0x7f,
     BATCH_ATTRIBUTE_DELETE_HORIZON = 0x40, // base_timestamp is when tombstones and markers may go
 };
 

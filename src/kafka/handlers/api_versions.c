@@ -2,6 +2,8 @@
 // ApiVersions (key 18): what this broker speaks. KIP-35, KIP-511 (client name and version, v3).
 #include "kafka/handlers/handlers.h"
 
+enum { FEATURES_VERSION_MIN = 3, FEATURES_FROM_0_VERSION_MIN = 4 };
+
 static bool is_word_char(char c)
 {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
@@ -18,6 +20,25 @@ static bool is_client_word(struct str s)
         }
     }
     return s.len > 0;
+}
+
+// transaction.version=2 makes clients end each transaction under an epoch of its own (KIP-890). A feature
+// that may be off is not spelt with a 0 before v4 (KIP-584).
+static bool fill_features(struct request *rq)
+{
+    struct api_versions_response *out = rq->out;
+    out->supported_features = wire_array(&rq->arena, api_versions_response_supported_feature, 1);
+    out->finalized_features = wire_array(&rq->arena, api_versions_response_finalized_feature, 1);
+    if (out->supported_features == NULL || out->finalized_features == NULL) {
+        return false;
+    }
+    out->supported_features_count = out->finalized_features_count = 1;
+    out->supported_features[0].name = out->finalized_features[0].name = STR("transaction.version");
+    out->supported_features[0].min_version = rq->version >= FEATURES_FROM_0_VERSION_MIN ? 0 : 1;
+    out->supported_features[0].max_version = 2;
+    out->finalized_features[0].min_version_level = out->finalized_features[0].max_version_level = 2;
+    out->finalized_features_epoch = 0;
+    return true;
 }
 
 static void api_versions_handle(struct request *rq)
@@ -42,6 +63,10 @@ static void api_versions_handle(struct request *rq)
         out->api_keys[i].api_key = api->key;
         out->api_keys[i].min_version = api->version_min;
         out->api_keys[i].max_version = api->version_max;
+    }
+    if (rq->version >= FEATURES_VERSION_MIN && !fill_features(rq)) {
+        request_out_of_memory(rq);
+        return;
     }
     request_reply(rq);
 }

@@ -97,6 +97,7 @@ static void fill_producers(struct request *rq, const struct producers *list,
         producer->last_sequence = list->views[i].last_sequence;
         producer->last_timestamp = list->views[i].last_time_ms;
         producer->coordinator_epoch = -1;
+        producer->current_txn_start_offset = list->views[i].txn_start_offset;
     }
 }
 

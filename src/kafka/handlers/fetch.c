@@ -95,6 +95,24 @@ static struct fetch_part *forgotten_parts(struct request *rq, uint32_t *ret_coun
 
 // ---- the answer
 
+// fill_aborted: null unless read committed (KIP-98).
+static void fill_aborted(struct request *rq, const struct fetch_part *part,
+                         struct fetch_response_partition *out)
+{
+    const struct fetch_request *in = rq->in;
+    if (in->isolation_level != 1 || part->err != ERR_OK) {
+        out->aborted_transactions_count = -1;
+        return;
+    }
+    out->aborted_transactions =
+        wire_array(&rq->arena, fetch_response_aborted_transaction, (size_t)part->aborted_count + 1);
+    out->aborted_transactions_count = out->aborted_transactions == NULL ? 0 : (int32_t)part->aborted_count;
+    for (int32_t i = 0; i < out->aborted_transactions_count; i++) {
+        out->aborted_transactions[i].producer_id = part->aborted[i].producer_id;
+        out->aborted_transactions[i].first_offset = part->aborted[i].first_offset;
+    }
+}
+
 static void fill_partition(struct request *rq, struct fetch_part *part, struct fetch_response_partition *out)
 {
     out->partition_index = part->partition;
@@ -102,8 +120,7 @@ static void fill_partition(struct request *rq, struct fetch_part *part, struct f
     out->high_watermark = part->high_watermark;
     out->last_stable_offset = part->last_stable_offset;
     out->log_start_offset = part->log_start_offset;
-    const struct fetch_request *in = rq->in;
-    out->aborted_transactions_count = in->isolation_level == 1 && part->err == ERR_OK ? 0 : -1;
+    fill_aborted(rq, part, out);
     if (part->diverging_epoch >= 0) {
         out->diverging_epoch.epoch = part->diverging_epoch;
         out->diverging_epoch.end_offset = part->diverging_end_offset;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// FindCoordinator (key 10): this broker is the coordinator of every group. There are no transactions and no
-// share groups here yet, and clients are told so with UNSUPPORTED_VERSION, which none of them retries:
+// FindCoordinator (key 10): this broker is the coordinator of every group and of every transaction. There are
+// no share groups here yet, and clients are told so with UNSUPPORTED_VERSION, which none of them retries:
 // COORDINATOR_NOT_AVAILABLE would have every one of them ask again until its own timeout, or for ever.
 // KIP-699 (many keys, v4).
 #include "kafka/handlers/handlers.h"
@@ -11,11 +11,9 @@ static enum err find(int8_t key_type, struct str *ret_text)
 {
     switch (key_type) {
     case KEY_GROUP:
+    case KEY_TRANSACTION:
         *ret_text = (struct str){NULL, 0};
         return ERR_OK;
-    case KEY_TRANSACTION:
-        *ret_text = STR("Transactions are not served yet: unset transactional.id.");
-        return ERR_UNSUPPORTED_VERSION;
     case KEY_SHARE:
         *ret_text = STR("Share groups are not served yet.");
         return ERR_UNSUPPORTED_VERSION;

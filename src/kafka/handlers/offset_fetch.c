@@ -1,23 +1,36 @@
 // SPDX-License-Identifier: Apache-2.0
 // OffsetFetch (key 9): the positions of groups. What was never committed has offset -1 and no error. KIP-709
-// (many groups, v8), KIP-447 (stable offsets, v7: no transaction is ever pending here), KIP-848 (topic ids,
-// v10).
+// (many groups, v8), KIP-447 (stable offsets, v7: what an open transaction may still change), KIP-848 (topic
+// ids, v10).
 #include "kafka/handlers/handlers.h"
 #include "kafka/topic_view.h"
 
-enum { GROUPS_VERSION_MIN = 8, TOPIC_ID_VERSION_MIN = 10, ALL_VERSION_MIN = 2, STEP = 500 };
+enum {
+    GROUPS_VERSION_MIN = 8,
+    TOPIC_ID_VERSION_MIN = 10,
+    ALL_VERSION_MIN = 2,
+    STABLE_VERSION_MIN = 7,
+    STEP = 500
+};
 
 // What the versions before 8 and since 8 both say, filled once and copied into either shape.
 struct found {
     int64_t offset;
     int32_t leader_epoch;
     struct str metadata;
+    enum err err;
 };
 
 static struct found found_of(struct request *rq, const struct offset_view *view)
 {
     return (struct found){view->offset, view->leader_epoch,
-                          view->metadata.len == 0 ? STR("") : arena_str(&rq->arena, view->metadata)};
+                          view->metadata.len == 0 ? STR("") : arena_str(&rq->arena, view->metadata), ERR_OK};
+}
+
+static bool must_be_stable(const struct request *rq)
+{
+    const struct offset_fetch_request *in = rq->in;
+    return rq->version >= STABLE_VERSION_MIN && in->require_stable;
 }
 
 // ---- named partitions
@@ -34,7 +47,11 @@ static void look(struct request *rq, struct str group_id, const struct topic_vie
             struct offset_view view;
             bool is_there =
                 group != NULL && there != NULL && group_offset_find(group, there, partitions[done], &view);
-            ret[done] = is_there ? found_of(rq, &view) : (struct found){-1, -1, STR("")};
+            ret[done] = is_there ? found_of(rq, &view) : (struct found){-1, -1, STR(""), ERR_OK};
+            if (must_be_stable(rq) && there != NULL &&
+                group_offset_is_pending(core, group_id, there, partitions[done])) {
+                ret[done] = (struct found){-1, -1, STR(""), ERR_UNSTABLE_OFFSET_COMMIT};
+            }
         }
         broker_view_end(rq->broker);
     }
@@ -77,7 +94,8 @@ static bool all_grow(struct request *rq, struct all *all)
     return true;
 }
 
-static void all_add(struct request *rq, struct all *all, const struct offset_view *view)
+static void all_add(struct request *rq, struct all *all, const struct core *core, struct str group_id,
+                    const struct offset_view *view)
 {
     struct uuid id = topic_id(view->topic);
     bool is_same = all->topic_count > 0 && uuid_equal(all->topics[all->topic_count - 1].id, id);
@@ -87,8 +105,11 @@ static void all_add(struct request *rq, struct all *all, const struct offset_vie
         all->partition_counts[all->topic_count++] = 0;
     }
     all->partition_counts[all->topic_count - 1]++;
+    bool is_open =
+        must_be_stable(rq) && group_offset_is_pending(core, group_id, view->topic, view->partition);
     all->partitions[all->count] = view->partition;
-    all->found[all->count++] = found_of(rq, view);
+    all->found[all->count++] =
+        is_open ? (struct found){-1, -1, STR(""), ERR_UNSTABLE_OFFSET_COMMIT} : found_of(rq, view);
 }
 
 // look_all copies every position of a group; false: out of memory.
@@ -108,7 +129,7 @@ static bool look_all(struct request *rq, struct str group_id, struct all *all)
             struct offset_view view;
             has_more = group_offset_next(group, after, after_partition, &view);
             if (has_more) {
-                all_add(rq, all, &view);
+                all_add(rq, all, core, group_id, &view);
                 after = topic_id(view.topic);
                 after_partition = view.partition;
             }
@@ -132,7 +153,7 @@ static void fill_v8(struct offset_fetch_response_group_topic *topic, const int32
         out->committed_offset = err == ERR_OK ? found[i].offset : -1;
         out->committed_leader_epoch = err == ERR_OK ? found[i].leader_epoch : -1;
         out->metadata = err == ERR_OK ? found[i].metadata : STR("");
-        out->error = err;
+        out->error = err != ERR_OK ? err : found[i].err;
     }
 }
 
@@ -206,6 +227,7 @@ static void fill_v1(struct request *rq, struct offset_fetch_response_topic *topi
         out->committed_offset = found[i].offset;
         out->committed_leader_epoch = found[i].leader_epoch;
         out->metadata = found[i].metadata;
+        out->error = found[i].err;
     }
 }
 

@@ -8,7 +8,7 @@ struct produce_state {
     struct request *rq;
 };
 
-enum { ZSTD_VERSION_MIN = 7 };
+enum { ZSTD_VERSION_MIN = 7, ADDS_VERSION_MIN = 12 };
 
 static void fill_partition(struct request *rq, const struct produce_part *part,
                            struct produce_response_partition *out)
@@ -134,12 +134,10 @@ static void produce_handle(struct request *rq)
                                     .parts = parts,
                                     .part_count = count,
                                     .is_zstd_allowed = rq->version >= ZSTD_VERSION_MIN,
+                                    .adds_to_txn = rq->version >= ADDS_VERSION_MIN,
                                     .done = on_produced};
     if (in->acks < -1 || in->acks > 1) {
         refuse_all(&state->op, ERR_INVALID_ACKS);
-    } else if (in->transactional_id.ptr != NULL) {
-        refuse_all(&state->op,
-                   ERR_INVALID_TXN_STATE); // no transactions yet: InitProducerId refused the id as well
     } else {
         broker_produce(rq->broker, &state->op);
     }

@@ -1,0 +1,397 @@
+// SPDX-License-Identifier: Apache-2.0
+// txn_apply.c - the items of transactions, in the order of checks that docs/formats/item.md freezes.
+//
+//   EMPTY --add, or the first batch--> ONGOING --TXN_END--> COMMITTED, ABORTED --add--> ONGOING
+//   ONGOING --TXN_INIT, its timeout--> ABORTED, with a new epoch: whoever held the old one is fenced
+//
+// An end takes effect in every partition and for all offsets at once, within this one call: there are no
+// half-written markers (KAFKA-17754) and no hanging transactions.
+#include "base/assert.h"
+#include "core/core_private.h"
+#include "record/batch.h"
+
+enum {
+    EPOCH_LAST = INT16_MAX - 1, // as in Kafka: the next one would be the last to fence with
+    TICK_TXNS_MAX = 100,        // transactions and ids that one TICK ends
+};
+
+// ---- small parts
+
+// next_epoch raises the epoch, going over to a new producer at the end of epochs.
+static void next_epoch(struct core *core, struct txn *txn)
+{
+    txn->previous_producer_id = txn->producer_id;
+    txn->previous_epoch = txn->epoch;
+    if (txn->epoch >= EPOCH_LAST) {
+        txn_producer_set(core, txn, core->next_producer_id++);
+        txn->epoch = 0;
+    } else {
+        txn->epoch++;
+    }
+}
+
+static int64_t txn_due_ms(const struct core *core, const struct txn *txn)
+{
+    if (txn->state == TXN_ONGOING) {
+        return txn->deadline_ms;
+    }
+    int64_t at;
+    return __builtin_add_overflow(txn->used_ms, core->limits.txn_expiration_ms, &at) ? INT64_MAX : at;
+}
+
+static void note_use(struct core *core, struct txn *txn)
+{
+    txn->used_ms = core->time_ms;
+    int64_t due_ms = txn_due_ms(core, txn);
+    core->txn_due_ms = due_ms < core->txn_due_ms ? due_ms : core->txn_due_ms;
+}
+
+static void begin(struct apply *a, struct txn *txn)
+{
+    if (txn->state != TXN_ONGOING) {
+        txn->state = TXN_ONGOING;
+        txn->start_ms = a->core->stamp_ms;
+        if (__builtin_add_overflow(a->core->time_ms, (int64_t)txn->timeout_ms, &txn->deadline_ms)) {
+            txn->deadline_ms = INT64_MAX;
+        }
+        a->core->txn_ongoing_count++;
+    }
+    note_use(a->core, txn);
+}
+
+// mark appends the marker: one offset, no stored bytes.
+static void mark(struct apply *a, const struct txn *txn, struct partition *p, bool is_commit)
+{
+    partition_touch(a->core, p);
+    uint32_t flags = EXTENT_MARKER | (is_commit ? EXTENT_COMMIT : 0) | (uint32_t)(uint16_t)txn->epoch << 16;
+    struct extent marker = {
+        .base_offset = p->high_watermark,
+        .end_offset = p->high_watermark + 1,
+        .position = txn->producer_id,
+        .length = MARKER_SIZE,
+        .record_count = 1,
+        .max_timestamp = a->core->stamp_ms,
+        .leader_epoch = p->epoch.epoch,
+        .flags = flags,
+    };
+    extents_append(a->core, p, &marker);
+    p->high_watermark++;
+    p->append_lsn = 0; // a later batch of this bundle is no run with what lies before the marker
+    facts_slot_add(a->facts, p, MARKER_SIZE);
+}
+
+static void end_partition(struct apply *a, const struct txn_partition *tp, bool is_commit)
+{
+    struct partition *p = tp->partition;
+    if (p->high_watermark == INT64_MAX) {
+        return;
+    }
+    int64_t marker_offset = p->high_watermark;
+    mark(a, tp->txn, p, is_commit);
+    if (!is_commit && tp->first_offset >= 0) {
+        partition_aborted_add(a->core, p,
+                              &(struct aborted_view){tp->txn->producer_id, tp->first_offset, marker_offset});
+    }
+}
+
+static void commit_offsets(struct apply *a, const struct txn_group *tg)
+{
+    for (uint32_t i = 0; i < tg->count; i++) {
+        const struct txn_offset *pending = &tg->offsets[i];
+        struct item_offset offset = {
+            .topic_id = pending->topic_id,
+            .partition = pending->partition,
+            .offset = pending->offset,
+            .leader_epoch = pending->leader_epoch,
+            .retention_ms = -1,
+            .metadata = {pending->metadata, pending->metadata_len},
+        };
+        offset_commit_one(a->core, (struct str){tg->id, tg->id_len}, &offset);
+    }
+}
+
+static void end(struct apply *a, struct txn *txn, bool is_commit)
+{
+    ASSERT(txn->state == TXN_ONGOING);
+    LIST_EACH (node, &txn->partitions) {
+        end_partition(a, LIST_ENTRY(node, struct txn_partition, in_txn), is_commit);
+    }
+    LIST_EACH (node, &txn->groups) {
+        if (is_commit) {
+            commit_offsets(a, LIST_ENTRY(node, struct txn_group, in_txn));
+        }
+    }
+    txn_clear(a->core, txn);
+    txn->state = is_commit ? TXN_COMMITTED : TXN_ABORTED;
+    txn->start_ms = -1;
+    a->core->txn_ongoing_count--;
+    note_use(a->core, txn);
+}
+
+static void tell(const struct txn *txn, struct outcome *ret)
+{
+    ret->value = txn->producer_id;
+    ret->producer_epoch = txn->epoch;
+}
+
+// ---- DATA
+
+enum err txn_judge(const struct core *core, const struct item_data *item, struct txn **ret_txn)
+{
+    bool is_transactional = (item->attributes & BATCH_ATTRIBUTE_TRANSACTIONAL) != 0;
+    struct txn *txn = item->producer_id < 0 ? NULL : core_txn_find_producer(core, item->producer_id);
+    *ret_txn = is_transactional ? txn : NULL;
+    if (txn == NULL) {
+        return is_transactional ? ERR_INVALID_PRODUCER_ID_MAPPING : ERR_OK;
+    }
+    return item->producer_epoch == txn->epoch ? ERR_OK : ERR_INVALID_PRODUCER_EPOCH;
+}
+
+enum err txn_judge_member(const struct core *core, const struct partition *p, const struct item_data *item,
+                          const struct txn *txn)
+{
+    if (txn == NULL) { // not in a transaction: then its producer must have none here
+        const struct txn *own =
+            item->producer_id < 0 ? NULL : core_txn_find_producer(core, item->producer_id);
+        bool is_open = own != NULL && txn_partition_find(core, own, p) != NULL;
+        return is_open ? ERR_INVALID_TXN_STATE : ERR_OK;
+    }
+    bool is_member = txn->state == TXN_ONGOING && txn_partition_find(core, txn, p) != NULL;
+    return is_member || (item->attributes & DATA_ADDS) != 0 ? ERR_OK : ERR_INVALID_TXN_STATE;
+}
+
+void txn_append(struct apply *a, struct txn *txn, struct partition *p, int64_t base_offset)
+{
+    txn_touch(a->core, txn);
+    begin(a, txn);
+    struct txn_partition *tp = txn_partition_find(a->core, txn, p);
+    if (tp == NULL) {
+        tp = txn_partition_add(a->core, txn, p);
+    }
+    if (tp->first_offset < 0) {
+        txn_partition_begin(tp, base_offset);
+    }
+}
+
+// ---- TXN_INIT
+
+static enum err init_new(struct core *core, const struct item_txn_init *item, struct outcome *ret)
+{
+    if (core->txn_count >= core->limits.txns_max) {
+        return ERR_POLICY_VIOLATION;
+    }
+    struct txn *txn = txn_new(core, item->txn_id, core->next_producer_id++);
+    txn->timeout_ms = item->timeout_ms;
+    note_use(core, txn);
+    tell(txn, ret);
+    return ERR_OK;
+}
+
+enum err txn_init_apply(struct apply *a, const struct item_txn_init *item, struct outcome *ret)
+{
+    struct core *core = a->core;
+    struct txn *txn = core_txn_find(core, item->txn_id);
+    if (item->txn_id.len == 0 || item->timeout_ms <= 0) {
+        return ERR_INVALID_REQUEST;
+    }
+    if (txn == NULL) {
+        return init_new(core, item, ret);
+    }
+    if (item->expected_producer_id >= 0) { // KIP-360
+        bool is_current =
+            item->expected_producer_id == txn->producer_id && item->expected_epoch == txn->epoch;
+        bool is_retry = item->expected_producer_id == txn->previous_producer_id &&
+                        item->expected_epoch == txn->previous_epoch && txn->is_init;
+        if (is_retry) {
+            tell(txn, ret);
+            return ERR_OK;
+        }
+        if (!is_current) {
+            return ERR_PRODUCER_FENCED;
+        }
+    }
+    txn_touch(core, txn);
+    if (txn->state == TXN_ONGOING) {
+        end(a, txn, false);
+    }
+    next_epoch(core, txn);
+    txn->is_init = true;
+    txn->state = TXN_EMPTY;
+    txn->timeout_ms = item->timeout_ms;
+    note_use(core, txn);
+    tell(txn, ret);
+    return ERR_OK;
+}
+
+// ---- TXN_ADD, TXN_OFFSETS
+
+static enum err txn_check(const struct core *core, struct str id, int64_t producer_id, int16_t epoch,
+                          struct txn **ret)
+{
+    struct txn *txn = core_txn_find(core, id);
+    if (txn == NULL || txn->producer_id != producer_id) {
+        bool was = txn != NULL && txn->previous_producer_id == producer_id;
+        return was ? ERR_PRODUCER_FENCED : ERR_INVALID_PRODUCER_ID_MAPPING;
+    }
+    *ret = txn;
+    return epoch == txn->epoch ? ERR_OK : ERR_PRODUCER_FENCED;
+}
+
+enum err txn_add_apply(struct apply *a, const struct item_txn_add *item)
+{
+    struct core *core = a->core;
+    struct txn *txn = NULL;
+    enum err err = txn_check(core, item->txn_id, item->producer_id, item->producer_epoch, &txn);
+    for (uint32_t i = 0; i < item->partition_count && err == ERR_OK; i++) {
+        struct partition *p;
+        err = partition_get(core, item->partitions[i].topic_id, item->partitions[i].partition, &p);
+    }
+    if (err != ERR_OK) {
+        return err;
+    }
+    txn_touch(core, txn);
+    begin(a, txn);
+    for (uint32_t i = 0; i < item->partition_count; i++) {
+        struct partition *p;
+        err = partition_get(core, item->partitions[i].topic_id, item->partitions[i].partition, &p);
+        ASSERT(err == ERR_OK);
+        if (txn_partition_find(core, txn, p) == NULL) {
+            (void)txn_partition_add(core, txn, p);
+        }
+    }
+    for (uint32_t i = 0; i < item->group_count; i++) {
+        if (txn_group_find(txn, item->groups[i]) == NULL) {
+            (void)txn_group_add(core, txn, item->groups[i]);
+        }
+    }
+    return ERR_OK;
+}
+
+enum err txn_offsets_apply(struct apply *a, const struct item_txn_offsets *item)
+{
+    struct core *core = a->core;
+    struct txn *txn = NULL;
+    const struct item_offset_commit *commit = &item->commit;
+    enum err err = txn_check(core, item->txn_id, item->producer_id, item->producer_epoch, &txn);
+    if (err != ERR_OK) {
+        return err;
+    }
+    struct txn_group *tg = txn->state == TXN_ONGOING ? txn_group_find(txn, commit->group_id) : NULL;
+    if (tg == NULL && !item->adds) {
+        return ERR_INVALID_TXN_STATE;
+    }
+    if (commit->generation != -1) { // KIP-447
+        err = offset_commit_check(core_group_find(core, commit->group_id), commit);
+    }
+    if (err == ERR_OK &&
+        core->offset_total + core->txn_offset_total + commit->offset_count > core->limits.offsets_max) {
+        err = ERR_POLICY_VIOLATION;
+    }
+    if (err != ERR_OK) {
+        return err;
+    }
+    txn_touch(core, txn);
+    begin(a, txn);
+    if (tg == NULL) {
+        tg = txn_group_add(core, txn, commit->group_id);
+    }
+    for (uint32_t i = 0; i < commit->offset_count; i++) {
+        txn_offset_set(core, tg, &commit->offsets[i]);
+    }
+    return ERR_OK;
+}
+
+// ---- TXN_END
+
+// A retry: the same end by the epoch that did it. KIP-890: it did it under the epoch before the present one.
+static bool is_end_retry(const struct txn *txn, const struct item_txn_end *item)
+{
+    bool is_same_end = txn->state == (item->is_commit ? TXN_COMMITTED : TXN_ABORTED);
+    bool is_current = item->producer_id == txn->producer_id && item->producer_epoch == txn->epoch;
+    bool is_before = item->producer_id == txn->previous_producer_id &&
+                     item->producer_epoch == txn->previous_epoch && !txn->is_init;
+    return is_same_end && (item->bumps ? is_before : is_current);
+}
+
+static enum err end_forced(struct apply *a, struct txn *txn, struct outcome *ret)
+{
+    if (txn->state != TXN_ONGOING) {
+        return ERR_INVALID_TXN_STATE;
+    }
+    txn_touch(a->core, txn);
+    end(a, txn, false);
+    next_epoch(a->core, txn);
+    txn->is_init = true; // whoever held the old epoch may ask for a new one, not repeat an end
+    tell(txn, ret);
+    return ERR_OK;
+}
+
+enum err txn_end_apply(struct apply *a, const struct item_txn_end *item, struct outcome *ret)
+{
+    struct core *core = a->core;
+    struct txn *txn = core_txn_find(core, item->txn_id);
+    if (txn != NULL && item->is_forced) {
+        return end_forced(a, txn, ret);
+    }
+    if (txn != NULL && is_end_retry(txn, item)) {
+        tell(txn, ret);
+        return ERR_OK;
+    }
+    enum err err = txn_check(core, item->txn_id, item->producer_id, item->producer_epoch, &txn);
+    if (err != ERR_OK) {
+        return err;
+    }
+    bool is_open = txn->state == TXN_ONGOING;
+    if (!is_open && (item->is_commit || !item->bumps)) {
+        return ERR_INVALID_TXN_STATE;
+    }
+    txn_touch(core, txn);
+    if (is_open) {
+        end(a, txn, item->is_commit);
+    }
+    if (item->bumps) {
+        next_epoch(core, txn);
+        txn->is_init = false;
+        txn->state = item->is_commit ? TXN_COMMITTED : TXN_ABORTED;
+    }
+    note_use(core, txn);
+    tell(txn, ret);
+    return ERR_OK;
+}
+
+// ---- time
+
+void txns_tick(struct apply *a)
+{
+    struct core *core = a->core;
+    uint32_t done = 0;
+    for (uint32_t i = 0; i < core->txn_count && done < TICK_TXNS_MAX;) {
+        struct txn *txn = core->txns[i];
+        if (txn_due_ms(core, txn) > core->time_ms) {
+            i++;
+            continue;
+        }
+        done++;
+        txn_touch(core, txn);
+        if (txn->state == TXN_ONGOING) {
+            end(a, txn, false);
+            next_epoch(core, txn);
+            txn->is_init = true;
+            i++;
+        } else {
+            cut_txn_leaving(core, txn);
+            txn_free(core, txn);
+        }
+    }
+    core->txn_due_ms = txns_deadline_ms(core);
+}
+
+int64_t txns_deadline_ms(const struct core *core)
+{
+    int64_t due_ms = INT64_MAX;
+    for (uint32_t i = 0; i < core->txn_count; i++) {
+        int64_t at = txn_due_ms(core, core->txns[i]);
+        due_ms = at < due_ms ? at : due_ms;
+    }
+    return due_ms;
+}

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+// ListTransactions (key 66). KIP-664; by duration v1 (KIP-994). A pattern (v2, KIP-1152) is refused: there is
+// no engine for regular expressions here yet.
+#include "kafka/handlers/handlers.h"
+#include "kafka/txn_state.h"
+
+enum { STEP = 500 };
+
+struct listing {
+    struct request *rq;
+    int64_t now_ms;
+    uint32_t cap;
+};
+
+static bool is_wanted(const struct listing *l, const struct txn_view *view)
+{
+    const struct list_transactions_request *in = l->rq->in;
+    bool is_state = in->state_filters_count <= 0;
+    for (int32_t i = 0; i < in->state_filters_count; i++) {
+        is_state = is_state || str_equal(in->state_filters[i], str_from_c(txn_state_name(view->state)));
+    }
+    bool is_producer = in->producer_id_filters_count <= 0;
+    for (int32_t i = 0; i < in->producer_id_filters_count; i++) {
+        is_producer = is_producer || in->producer_id_filters[i] == view->producer_id;
+    }
+    bool is_long = in->duration_filter < 0 ||
+                   (view->state == TXN_ONGOING && l->now_ms - view->start_ms >= in->duration_filter);
+    return is_state && is_producer && is_long;
+}
+
+static bool list_grow(struct listing *l)
+{
+    struct list_transactions_response *out = l->rq->out;
+    uint32_t cap = l->cap == 0 ? STEP : l->cap * 2;
+    struct list_transactions_response_transaction_state *states =
+        wire_array(&l->rq->arena, list_transactions_response_transaction_state, cap);
+    if (states == NULL) {
+        return false;
+    }
+    if (out->transaction_states_count > 0) {
+        memcpy(states, out->transaction_states, (size_t)out->transaction_states_count * sizeof *states);
+    }
+    out->transaction_states = states;
+    l->cap = cap;
+    return true;
+}
+
+// list_step looks at up to STEP ids from `from` on; false at the end.
+static bool list_step(struct listing *l, struct str *from, bool is_start)
+{
+    struct list_transactions_response *out = l->rq->out;
+    const struct core *core = broker_view_begin(l->rq->broker);
+    l->now_ms = core_stamp_ms(core);
+    uint32_t total = core_txn_count(core);
+    uint32_t seen = 0;
+    struct str last = *from;
+    for (uint32_t i = core_txn_lower_bound(core, *from); i < total && seen < STEP; i++) {
+        struct txn_view view;
+        txn_view(core_txn_at(core, i), &view);
+        if (!is_start && str_equal(view.id, *from)) {
+            continue;
+        }
+        seen++;
+        last = view.id;
+        if (is_wanted(l, &view)) {
+            struct list_transactions_response_transaction_state *state =
+                &out->transaction_states[out->transaction_states_count++];
+            state->transactional_id = arena_str(&l->rq->arena, view.id);
+            state->producer_id = view.producer_id;
+            state->transaction_state = str_from_c(txn_state_name(view.state));
+        }
+    }
+    *from = arena_str(&l->rq->arena, last);
+    broker_view_end(l->rq->broker);
+    return seen == STEP;
+}
+
+static void note_unknown_states(struct request *rq)
+{
+    const struct list_transactions_request *in = rq->in;
+    struct list_transactions_response *out = rq->out;
+    out->unknown_state_filters = request_new(rq, struct str, (size_t)in->state_filters_count + 1);
+    for (int32_t i = 0; i < in->state_filters_count && out->unknown_state_filters != NULL; i++) {
+        if (!txn_state_is_known(in->state_filters[i])) {
+            out->unknown_state_filters[out->unknown_state_filters_count++] = in->state_filters[i];
+        }
+    }
+}
+
+static void list_transactions_handle(struct request *rq)
+{
+    const struct list_transactions_request *in = rq->in;
+    struct list_transactions_response *out = rq->out;
+    if (in->transactional_id_pattern.len > 0) {
+        out->error = ERR_INVALID_REGULAR_EXPRESSION;
+        request_reply(rq);
+        return;
+    }
+    note_unknown_states(rq);
+    struct listing listing = {.rq = rq};
+    struct str from = STR("");
+    bool has_more = true;
+    for (bool is_start = true; has_more && !rq->arena.failed; is_start = false) {
+        bool is_full = (uint32_t)out->transaction_states_count + STEP > listing.cap;
+        has_more = (!is_full || list_grow(&listing)) && list_step(&listing, &from, is_start);
+    }
+    request_reply(rq); // closes if the arena failed
+}
+
+const struct api_handler list_transactions_handler = {.key = API_LIST_TRANSACTIONS,
+                                                      .handle = list_transactions_handle};

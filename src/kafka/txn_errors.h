@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+// txn_errors.h - what the transaction APIs share.
+#ifndef KAFKA_TXN_ERRORS_H
+#define KAFKA_TXN_ERRORS_H
+
+#include "kafka/request.h"
+
+// txn_error gives the code of a version: PRODUCER_FENCED exists since `fenced_version_min`, before that it is
+// INVALID_PRODUCER_EPOCH (KIP-588).
+static inline enum err txn_error(const struct request *rq, enum err err, int16_t fenced_version_min)
+{
+    bool is_old = err == ERR_PRODUCER_FENCED && rq->version < fenced_version_min;
+    return is_old ? ERR_INVALID_PRODUCER_EPOCH : err;
+}
+
+#endif
