@@ -11,6 +11,8 @@ import time
 import urllib.request
 
 START_TIMEOUT_S = 30
+MEMORY = '/dev/shm'
+MEMORY_BYTES = 4 << 30  # that has to be free there
 STOP_TIMEOUT_S = 30
 
 
@@ -25,13 +27,19 @@ def free_port():
         return s.getsockname()[1]
 
 
+def data_folder(in_memory):
+    """A new one. In memory if asked and there is room: for tests that a slow disk would only disturb."""
+    has_room = in_memory and os.path.isdir(MEMORY) and shutil.disk_usage(MEMORY).free >= MEMORY_BYTES
+    return tempfile.mkdtemp(prefix='strom-test-', dir=MEMORY if has_room else None)
+
+
 class Broker:
     """One broker with its own data directory (removed at the end if it was made here)."""
 
-    def __init__(self, binary, data_dir=None, settings=None, wrapper=()):
+    def __init__(self, binary, data_dir=None, settings=None, wrapper=(), in_memory=False):
         self.binary = os.path.abspath(binary)
         self.owns_data = data_dir is None
-        self.data_dir = data_dir or tempfile.mkdtemp(prefix='strom-test-')
+        self.data_dir = data_dir or data_folder(in_memory)
         self.settings = dict(settings or {})
         self.port = free_port()
         self.http_port = free_port()

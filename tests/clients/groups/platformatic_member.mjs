@@ -48,9 +48,10 @@ async function lookUp (join, topics) {
   if (join !== joins) return // the group has moved on
   for (const [topic, partition] of owned.partitions) {
     const name = `${topic}/${partition}`
-    const offset = Number(committed.get(topic)?.[partition] ?? 0)
-    if (offset >= (next.get(name) ?? 0)) next.set(name, Math.max(offset, 0))
-    else pending.add(topic, partition, next.get(name))
+    const offset = Math.max(Number(committed.get(topic)?.[partition] ?? 0), 0)
+    const delivered = next.get(name) ?? 0
+    if (offset < delivered) pending.add(topic, partition, delivered)
+    else next.set(name, offset)
   }
   const messages = held
   held = null

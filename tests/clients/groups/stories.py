@@ -7,6 +7,8 @@ from world import StoryFailed
 
 PARTITIONS = 6
 RATE = 25  # records per second and partition
+PATIENT_SESSION_MS = 30000  # a busy machine may take long to start a member
+RESTART_SESSION_MS = 10000
 
 
 def churn(world, _broker):
@@ -57,7 +59,7 @@ def static(world, _broker):
     """Static members (KIP-345): one that is back in time finds its partitions, and the others notice nothing. Who
     takes over an instance that is alive fences it."""
     topic = world.topic(PARTITIONS, RATE)
-    group = world.group([topic], world.client.commits[0])
+    group = world.group([topic], world.client.commits[0], session_ms=PATIENT_SESSION_MS)
     group.start('one', instance='instance-1')
     group.start('two', instance='instance-2')
     group.settle('one', 'two')
@@ -104,7 +106,7 @@ def subscriptions(world, _broker):
 def broker_crash(world, broker):
     """kill -9 of the broker under load: the members carry on in their generation, and can still rebalance."""
     topic = world.topic(PARTITIONS, RATE)
-    group = world.group([topic], world.client.commits[0])
+    group = world.group([topic], world.client.commits[0], session_ms=RESTART_SESSION_MS)
     names = ['A', 'B', 'C']
     group.start(*names)
     group.settle(*names)

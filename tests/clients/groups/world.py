@@ -102,8 +102,8 @@ class World:
 
     # ---- groups
 
-    def group(self, topics, commit='manual', assignor='range'):
-        group = Group(self, topics, commit, assignor)
+    def group(self, topics, commit='manual', assignor='range', session_ms=SESSION_MS):
+        group = Group(self, topics, commit, assignor, session_ms)
         self.groups.append(group)
         return group
 
@@ -146,8 +146,9 @@ class World:
 class Group:
     """The members of one group. Names are never used twice: a member that comes back is another process."""
 
-    def __init__(self, world, topics, commit, assignor):
+    def __init__(self, world, topics, commit, assignor, session_ms):
         self.world, self.topics, self.commit, self.assignor = world, topics, commit, assignor
+        self.session_ms = session_ms
         self.name = f'{world.client.name}-{commit}-{random.getrandbits(40):x}'
         self.members = {}
         self.frozen = set()
@@ -157,7 +158,7 @@ class Group:
         for name in names:
             settings = {
                 'bootstrap': self.world.bootstrap, 'group': self.name, 'topics': self.topics, 'name': name,
-                'commit': commit or self.commit, 'assignor': self.assignor, 'session_ms': SESSION_MS,
+                'commit': commit or self.commit, 'assignor': self.assignor, 'session_ms': self.session_ms,
                 'heartbeat_ms': HEARTBEAT_MS, 'instance': instance,
             }
             command = self.world.client.command + [json.dumps(settings)]
