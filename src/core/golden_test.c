@@ -2,6 +2,7 @@
 // Version 1 is frozen: these bytes must decode, apply and hash alike in every release. GOLDEN_WRITE=1 in the
 // environment writes the files anew, for a new version only.
 #include "core/group_rig_test.h"
+#include "record/batch.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -148,6 +149,68 @@ static void groups_story_make(struct item items[GROUPS_ITEMS])
     assert_int_equal(n, GROUPS_ITEMS);
 }
 
+// The same for transactions.
+enum { TXNS_ITEMS = 24, TXNS_BUNDLES = 8 };
+static const uint32_t txns_ends[TXNS_BUNDLES] = {1, 3, 6, 9, 12, 16, 20, TXNS_ITEMS};
+
+static struct item txn_batch(int32_t partition, int64_t producer_id, int16_t epoch, int32_t sequence,
+                             bool adds)
+{
+    struct item item = rig_idempotent(1, partition, producer_id, epoch, sequence, 2);
+    item.data.attributes = (int16_t)(BATCH_ATTRIBUTE_TRANSACTIONAL | (adds ? DATA_ADDS : 0));
+    return item;
+}
+
+static struct item txn_end(const char *id, int64_t producer_id, int16_t epoch, bool is_commit, bool bumps)
+{
+    struct item item = rig_kind(ITEM_TXN_END);
+    item.txn_end = (struct item_txn_end){str_from_c(id), producer_id, epoch, is_commit, bumps, false};
+    return item;
+}
+
+static void txns_story_make(struct item items[TXNS_ITEMS])
+{
+    static struct item_offset offsets[] = {{{{0x51, [15] = 1}}, 0, 77, 3, -1, {"note", 4}},
+                                           {{{0x51, [15] = 1}}, 1, 78, -1, -1, {"", 0}}};
+    static struct item_txn_partition partitions[] = {{{{0x51, [15] = 1}}, 0}, {{{0x51, [15] = 1}}, 1}};
+    static struct str groups[] = {{"billing", 7}};
+    uint32_t n = 0;
+    items[n++] = rig_create(1, "orders", 3);
+    items[n] = rig_kind(ITEM_TXN_INIT);
+    items[n++].txn_init = (struct item_txn_init){STR("pay"), 60000, -1, -1};
+    items[n] = rig_kind(ITEM_TXN_INIT);
+    items[n++].txn_init = (struct item_txn_init){STR("ship"), 300, -1, -1};
+    items[n] = rig_kind(ITEM_TXN_ADD);
+    items[n++].txn_add = (struct item_txn_add){STR("pay"), 0, 0, partitions, 2, groups, 1};
+    items[n++] = txn_batch(0, 0, 0, 0, false);
+    items[n] = rig_kind(ITEM_TXN_OFFSETS);
+    items[n++].txn_offsets =
+        (struct item_txn_offsets){STR("pay"), 0, 0, false, {STR("billing"), -1, STR(""), offsets, 2}};
+    items[n++] = txn_batch(0, 1, 0, 0, true);  // ship begins
+    items[n++] = txn_batch(2, 0, 0, 0, false); // not added
+    items[n++] = txn_end("pay", 0, 0, true, false);
+    items[n++] = txn_end("pay", 0, 0, true, false); // again
+    items[n++] = txn_batch(0, 0, 0, 0, false);      // a duplicate of the committed one
+    items[n++] = rig_kind(ITEM_TICK);               // ship was too slow
+    items[n++] = txn_end("ship", 1, 0, true, true); // fenced
+    items[n] = rig_kind(ITEM_TXN_INIT);
+    items[n++].txn_init = (struct item_txn_init){STR("ship"), 90000, 1, 0}; // goes on with the next epoch
+    items[n++] = txn_batch(1, 1, 1, 0, true);
+    items[n++] = txn_end("ship", 1, 1, true, true);
+    items[n++] = txn_batch(1, 1, 2, 0, true);
+    items[n++] = txn_end("ship", 1, 1, true, true); // the one before, delayed
+    items[n++] = txn_batch(2, 1, 2, 0, true);
+    items[n++] = txn_end("ship", 1, 2, false, true);
+    items[n++] = txn_batch(2, 0, 0, 0, true); // open at the end
+    items[n] = rig_kind(ITEM_TXN_OFFSETS);
+    items[n++].txn_offsets =
+        (struct item_txn_offsets){STR("pay"), 0, 0, true, {STR("tool"), -1, STR(""), offsets, 1}};
+    items[n] = rig_kind(ITEM_TXN_ADD);
+    items[n++].txn_add = (struct item_txn_add){STR("gone"), 7, 0, partitions, 1, NULL, 0}; // nobody
+    items[n++] = rig_trim(1, 0, 1);
+    assert_int_equal(n, TXNS_ITEMS);
+}
+
 // A story and its two files.
 static const struct story {
     void (*make)(struct item *items);
@@ -167,6 +230,9 @@ static const struct story {
      "Item frames, version 1, of groups, offsets and quotas (docs/formats/item.md).",
      "core_snapshot_v1_groups.hex",
      "Snapshot, version 1, after core_items_v1_groups.hex in bundles (docs/formats/snapshot.md)."},
+    {txns_story_make, TXNS_ITEMS, txns_ends, TXNS_BUNDLES, 400, "core_items_v1_txns.hex",
+     "Item frames, version 1, of transactions (docs/formats/item.md).", "core_snapshot_v1_txns.hex",
+     "Snapshot, version 1, after core_items_v1_txns.hex in bundles (docs/formats/snapshot.md)."},
 };
 enum { STORIES = sizeof stories / sizeof stories[0], STORY_ITEMS_MAX = 32 };
 
@@ -324,6 +390,37 @@ static void golden_groups_v1_replay(void **state)
     rig_fini(&rig);
 }
 
+static void golden_txns_v1_replay(void **state)
+{
+    (void)state;
+    static const enum err want[TXNS_ITEMS] = {
+        [7] = ERR_INVALID_TXN_STATE,
+        [12] = ERR_PRODUCER_FENCED,
+        [17] = ERR_PRODUCER_FENCED,
+        [22] = ERR_INVALID_PRODUCER_ID_MAPPING,
+    };
+    struct rig rig;
+    enum err errs[STORY_ITEMS_MAX];
+    golden_replay(&stories[2], &rig, errs);
+    for (int i = 0; i < TXNS_ITEMS; i++) {
+        assert_int_equal(errs[i], want[i]);
+    }
+    assert_int_equal(partition_high_watermark(rig_partition(&rig, 1, 0)), 6);
+    assert_int_equal(partition_aborted_count(rig_partition(&rig, 1, 0)), 1);
+    assert_int_equal(partition_last_stable_offset(rig_partition(&rig, 1, 0)), 6);
+    assert_int_equal(partition_high_watermark(rig_partition(&rig, 1, 1)), 7);
+    assert_int_equal(partition_aborted_count(rig_partition(&rig, 1, 1)), 1);
+    assert_int_equal(partition_high_watermark(rig_partition(&rig, 1, 2)), 5);
+    assert_int_equal(partition_last_stable_offset(rig_partition(&rig, 1, 2)), 3);
+    assert_int_equal(rig_committed(&rig, "billing", 1, 0), 77);
+    assert_null(rig_group(&rig, "tool"));
+    struct txn_view view;
+    txn_view(core_txn_find(rig.core, STR("ship")), &view);
+    assert_int_equal(view.producer_epoch, 3);
+    assert_int_equal(view.state, TXN_ABORTED);
+    rig_fini(&rig);
+}
+
 static void golden_snapshot_v1(void **state)
 {
     (void)state;
@@ -350,9 +447,8 @@ static void golden_snapshot_v1(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(golden_items_v1),
-        cmocka_unit_test(golden_items_v1_replay),
-        cmocka_unit_test(golden_groups_v1_replay),
+        cmocka_unit_test(golden_items_v1),         cmocka_unit_test(golden_items_v1_replay),
+        cmocka_unit_test(golden_groups_v1_replay), cmocka_unit_test(golden_txns_v1_replay),
         cmocka_unit_test(golden_snapshot_v1),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -194,6 +194,25 @@ static void quota_set_print(const struct item_quota_set *set, struct buf *out)
     }
 }
 
+static void producer_print(const char *label, int64_t producer_id, int16_t epoch, struct buf *out)
+{
+    buf_printf(out, " %s=%lld:%d", label, (long long)producer_id, epoch);
+}
+
+static void txn_add_print(const struct item_txn_add *add, struct buf *out)
+{
+    label_print("txn", add->txn_id, out);
+    producer_print("producer", add->producer_id, add->producer_epoch, out);
+    buf_printf(out, " partitions=[");
+    for (uint32_t i = 0; i < add->partition_count; i++) {
+        offset_name_print(i, add->partitions[i].topic_id, add->partitions[i].partition, out);
+    }
+    buf_u8(out, ']');
+    for (uint32_t i = 0; i < add->group_count; i++) {
+        label_print("group", add->groups[i], out);
+    }
+}
+
 void item_print(const struct item *item, struct buf *out)
 {
     buf_printf(out, "%s", item_kind_name(item->kind));
@@ -253,23 +272,27 @@ void item_print(const struct item *item, struct buf *out)
         quota_set_print(&item->quota_set, out);
         break;
     case ITEM_TXN_INIT:
-        buf_printf(out, " txn=" STR_FMT " timeout_ms=%d", STR_ARG(item->txn_init.txn_id),
-                   item->txn_init.timeout_ms);
+        label_print("txn", item->txn_init.txn_id, out);
+        buf_printf(out, " timeout_ms=%d", item->txn_init.timeout_ms);
+        if (item->txn_init.expected_producer_id >= 0) {
+            producer_print("expected", item->txn_init.expected_producer_id, item->txn_init.expected_epoch,
+                           out);
+        }
         break;
     case ITEM_TXN_ADD:
-        buf_printf(out, " txn=" STR_FMT " producer=%lld:%d partitions=%u groups=%u",
-                   STR_ARG(item->txn_add.txn_id), (long long)item->txn_add.producer_id,
-                   item->txn_add.producer_epoch, item->txn_add.partition_count, item->txn_add.group_count);
+        txn_add_print(&item->txn_add, out);
         break;
     case ITEM_TXN_OFFSETS:
-        buf_printf(out, " txn=" STR_FMT " producer=%lld:%d", STR_ARG(item->txn_offsets.txn_id),
-                   (long long)item->txn_offsets.producer_id, item->txn_offsets.producer_epoch);
+        label_print("txn", item->txn_offsets.txn_id, out);
+        producer_print("producer", item->txn_offsets.producer_id, item->txn_offsets.producer_epoch, out);
+        buf_printf(out, "%s", item->txn_offsets.adds ? " adds" : "");
         offset_commit_print(&item->txn_offsets.commit, out);
         break;
     case ITEM_TXN_END:
-        buf_printf(out, " txn=" STR_FMT " producer=%lld:%d %s", STR_ARG(item->txn_end.txn_id),
-                   (long long)item->txn_end.producer_id, item->txn_end.producer_epoch,
-                   item->txn_end.is_commit ? "commit" : "abort");
+        label_print("txn", item->txn_end.txn_id, out);
+        producer_print("producer", item->txn_end.producer_id, item->txn_end.producer_epoch, out);
+        buf_printf(out, "%s%s%s", item->txn_end.is_commit ? " commit" : " abort",
+                   item->txn_end.bumps ? " bumps" : "", item->txn_end.is_forced ? " forced" : "");
         break;
     case ITEM_PRODUCER_ID:
     case ITEM_TICK:

@@ -41,6 +41,9 @@ static struct item_quota_value values[] = {
     {{"request_percentage", 18}, -0.5},
 };
 
+static struct item_txn_partition txn_partitions[] = {{{{9}}, 3}, {{{8}}, 0}};
+static struct str txn_groups[] = {{"billing", 7}, {"", 0}};
+
 static const struct item examples[] = {
     {.kind = ITEM_DATA,
      .version = 1,
@@ -70,6 +73,15 @@ static const struct item examples[] = {
     {.kind = ITEM_OFFSET_DELETE, .version = 1, .offset_delete = {{"billing", 7}, -1, INT64_MAX, names, 2}},
     {.kind = ITEM_QUOTA_SET, .version = 1, .quota_set = {parts, 3, 77, values, 2}},
     {.kind = ITEM_QUOTA_SET, .version = 1, .quota_set = {parts, 1, UINT64_MAX, NULL, 0}},
+    {.kind = ITEM_TXN_INIT, .version = 1, .txn_init = {{"pay", 3}, 60000, -1, -1}},
+    {.kind = ITEM_TXN_INIT, .version = 1, .txn_init = {{"", 0}, INT32_MIN, 77, 5}},
+    {.kind = ITEM_TXN_ADD, .version = 1, .txn_add = {{"pay", 3}, 77, 5, txn_partitions, 2, txn_groups, 2}},
+    {.kind = ITEM_TXN_ADD, .version = 1, .txn_add = {{"pay", 3}, -1, -1, NULL, 0, NULL, 0}},
+    {.kind = ITEM_TXN_OFFSETS,
+     .version = 1,
+     .txn_offsets = {{"pay", 3}, 77, 5, true, {{"billing", 7}, 5, {"m-1", 3}, offsets, 1}}},
+    {.kind = ITEM_TXN_END, .version = 1, .txn_end = {{"pay", 3}, 77, 5, true, true, false}},
+    {.kind = ITEM_TXN_END, .version = 1, .txn_end = {{"pay", 3}, 77, 5, false, false, true}},
 };
 enum { EXAMPLES = sizeof examples / sizeof examples[0] };
 
@@ -297,6 +309,10 @@ static void item_encode_refuses_over_limits(void **state)
         {.kind = ITEM_QUOTA_SET, .quota_set = {.part_count = ITEM_QUOTA_PARTS_MAX + 1}},
         {.kind = ITEM_QUOTA_SET, .quota_set = {.value_count = ITEM_QUOTA_VALUES_MAX + 1}},
         {.kind = ITEM_QUOTA_SET, .quota_set = {.values = &nan, .value_count = 1}},
+        {.kind = ITEM_TXN_ADD, .txn_add = {.partition_count = ITEM_OFFSET_ENTRIES_MAX + 1}},
+        {.kind = ITEM_TXN_ADD, .txn_add = {.group_count = 1001}},
+        {.kind = ITEM_TXN_INIT, .txn_init = {.txn_id = {text, ITEM_TEXT_MAX + 1}}},
+        {.kind = ITEM_TXN_OFFSETS, .txn_offsets = {.commit = {.offset_count = ITEM_OFFSET_ENTRIES_MAX + 1}}},
     };
     for (size_t i = 0; i < sizeof items / sizeof items[0]; i++) {
         struct buf out;
@@ -428,6 +444,16 @@ static void item_print_is_one_safe_line(void **state)
         "CAAAAAAAAAAAAAAAAAAAAA/-1]\n",
         "QUOTA_SET user=ann client-id=(default) ip= revision=77 consumer_byte_rate=1048576 "
         "request_percentage=-0.5\n",
+        "QUOTA_SET user=ann revision=18446744073709551615\n",
+        "TXN_INIT txn=pay timeout_ms=60000\n",
+        "TXN_INIT txn= timeout_ms=-2147483648 expected=77:5\n",
+        "TXN_ADD txn=pay producer=77:5 partitions=[CQAAAAAAAAAAAAAAAAAAAA/3 CAAAAAAAAAAAAAAAAAAAAA/0] "
+        "group=billing group=\n",
+        "TXN_ADD txn=pay producer=-1:-1 partitions=[]\n",
+        "TXN_OFFSETS txn=pay producer=77:5 adds group=billing generation=5 member=m-1 "
+        "offsets=[CQAAAAAAAAAAAAAAAAAAAA/3=1099511627776 epoch=7 retention_ms=86400000 metadata=note]\n",
+        "TXN_END txn=pay producer=77:5 commit bumps\n",
+        "TXN_END txn=pay producer=77:5 abort forced\n",
     };
     for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
         buf_reset(&out);
