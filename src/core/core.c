@@ -196,9 +196,15 @@ static void item_apply(struct apply *a, const struct item *item, struct outcome 
     case ITEM_TXN_END:
         ret->err = txn_end_apply(a, &item->txn_end, ret);
         break;
+    case ITEM_CONSUMER_SET:
+        ret->err = consumer_set_apply(a, &item->consumer_set);
+        break;
     }
-    if (is_catalogue && ret->err == ERR_OK && a->facts != NULL) {
-        a->facts->catalogue_changed = true;
+    if (is_catalogue && ret->err == ERR_OK) {
+        a->core->catalogue_serial++;
+        if (a->facts != NULL) {
+            a->facts->catalogue_changed = true;
+        }
     }
 }
 
@@ -284,6 +290,11 @@ int64_t core_next_deadline_ms(const struct core *core)
     int64_t producers_ms = producers_deadline_ms(core);
     int64_t txns_ms = core->txn_count == 0 ? INT64_MAX : core->txn_due_ms;
     return producers_ms < txns_ms ? producers_ms : txns_ms;
+}
+
+uint64_t core_catalogue_serial(const struct core *core)
+{
+    return core->catalogue_serial;
 }
 
 uint64_t core_state_bytes(const struct core *core)

@@ -78,6 +78,8 @@ struct topic *core_topic_find_id(const struct core *core, struct uuid id); // NU
 struct topic *core_topic_collides(const struct core *core, struct str name);
 // Topics in name order: index from 0 to core_topic_count; core_topic_lower_bound finds the first name >=
 // from.
+// core_catalogue_serial differs after every change of topics, partitions or configs.
+uint64_t core_catalogue_serial(const struct core *core);
 uint32_t core_topic_count(const struct core *core);
 struct topic *core_topic_at(const struct core *core, uint32_t index);
 uint32_t core_topic_lower_bound(const struct core *core, struct str from);
@@ -171,12 +173,19 @@ int32_t group_generation(const struct group *group);
 struct str group_protocol_type(const struct group *group); // empty: only offsets were ever committed
 struct str group_protocol_name(const struct group *group); // NULL ptr = none
 struct str group_leader(const struct group *group);        // NULL ptr = none
-uint32_t group_member_count(const struct group *group);
+uint32_t group_member_count(const struct group *group);    // of the classic protocol, as group_member_at
 const struct item_member *group_member_at(const struct group *group, uint32_t index); // in the order given
 // group_empty_since_ms: core time at which its last member left; INT64_MIN if it never had one, INT64_MAX
 // while it has some.
 int64_t group_empty_since_ms(const struct group *group);
 uint32_t group_offset_count(const struct group *group);
+
+// Groups of the consumer protocol: their generation is the group's epoch. Blobs are what the items gave.
+bool group_is_consumer(const struct group *group);
+uint64_t group_revision(const struct group *group); // 0: of the classic protocol
+struct bytes group_consumer_state(const struct group *group);
+uint32_t group_consumer_count(const struct group *group);
+const struct item_consumer_member *group_consumer_at(const struct group *group, uint32_t index); // by id
 
 struct offset_view {
     struct topic *topic;

@@ -17,6 +17,7 @@ enum {
     SCRATCH_BYTES_MAX = 64 << 20, // decoded form of one item
     OFFSET_PAGE_PARTITIONS = 256, // partitions of one topic whose offsets of one group lie together
     OFFSET_PAGE_HEIGHT_MAX = 10,  // links of a page on the skip list of its group
+    CONSUMER_PARTS = CONSUMER_METADATA | CONSUMER_TARGET | CONSUMER_CURRENT,
     SNAPSHOT_VERSION = 1,
     SNAPSHOT_KEEP_BYTES = 1 << 20, // memory that the buffer of saved records keeps between steps
     SNAPSHOT_RECORD_HEAD_SIZE = 5, // body_length, kind
@@ -30,8 +31,9 @@ enum record_kind {
     RECORD_GROUP = 5,
     RECORD_OFFSETS = 6, // one page
     RECORD_QUOTA = 7,
-    RECORD_TXN = 8,     // a transactional id
-    RECORD_ABORTED = 9, // of one partition
+    RECORD_TXN = 8,       // a transactional id
+    RECORD_ABORTED = 9,   // of one partition
+    RECORD_CONSUMER = 12, // the members of a group of the consumer protocol
     RECORD_END = 255,
 };
 
@@ -131,10 +133,23 @@ struct roster {
     struct str leader;
 };
 
+// The membership of a group of the consumer protocol.
+struct consumer_entry {
+    struct item_consumer_member member; // each text and blob owned; all parts
+};
+struct consumer_roster {
+    struct consumer_entry **entries; // by member id
+    uint32_t count;
+    uint32_t cap;
+    uint64_t revision;
+    struct bytes state; // owned
+};
+
 struct group {
     struct map_node by_id;
     struct list in_all; // living ones in the order of creation, or the dying ones
     struct roster roster;
+    struct consumer_roster *consumer; // NULL: of the classic protocol
     int32_t generation;
     uint32_t offset_count; // of living topics
     int64_t empty_since_ms;
@@ -300,6 +315,7 @@ struct core {
     uint64_t partition_total;  // of living topics
     uint64_t partition_serial; // last one given
     uint64_t topic_serial;     // last one given
+    uint64_t catalogue_serial; // not part of the state
 
     struct map producers;
     struct list producer_lru; // longest unused first; may hold producers of dying partitions
@@ -380,6 +396,13 @@ void offset_commit_encode(const struct item_offset_commit *item, struct buf *out
 void offset_commit_decode(struct reader *r, struct arena *arena, struct item_offset_commit *ret);
 void offset_delete_encode(const struct item_offset_delete *item, struct buf *out);
 void offset_delete_decode(struct reader *r, struct arena *arena, struct item_offset_delete *ret);
+void blob_encode(struct bytes blob, struct buf *out);
+struct bytes blob_decode(struct reader *r);
+void consumer_member_encode(const struct item_consumer_member *member, struct buf *out);
+struct item_consumer_member *consumer_members_decode(struct reader *r, struct arena *arena,
+                                                     uint32_t *ret_count);
+void consumer_set_encode(const struct item_consumer_set *item, struct buf *out);
+void consumer_set_decode(struct reader *r, struct arena *arena, struct item_consumer_set *ret);
 void quota_set_encode(const struct item_quota_set *item, struct buf *out);
 void quota_set_decode(struct reader *r, struct arena *arena, struct item_quota_set *ret);
 // count_is_possible: the bytes left can hold `count` things of at least this size.
@@ -508,6 +531,18 @@ void group_roster_take(struct core *core, struct group *group, struct roster *ta
 void groups_reclaim(struct core *core, uint32_t *budget); // as topics_reclaim
 void core_groups_fini(struct core *core);                 // the pages have gone before
 
+// ---- consumers.c
+
+enum err consumer_set_apply(struct apply *a, const struct item_consumer_set *item);
+// consumer_entry_set makes the member, or takes over the parts that are given.
+void consumer_entry_set(struct core *core, struct consumer_roster *roster,
+                        const struct item_consumer_member *member);
+const struct item_consumer_member *consumer_member_find(const struct group *group, struct str member_id);
+struct consumer_roster *consumer_roster_new(struct core *core, struct bytes state, uint64_t revision);
+// group_consumer_drop: the group is of the classic protocol from now on.
+void group_consumer_drop(struct core *core, struct group *group);
+bool group_is_populated(const struct group *group); // of either protocol
+
 // ---- offsets.c
 
 // offset_commit_check judges the member and its generation; offset_commit_one stores one position of a group
@@ -574,6 +609,8 @@ void group_body(const struct group *group, struct buf *out);
 void offset_page_body(const struct offset_page *page, struct buf *out);
 void quota_body(const struct quota *quota, struct buf *out);
 bool group_load(struct core *core, struct bytes body);
+void consumer_body(const struct group *group, struct buf *out);
+bool consumer_load(struct core *core, struct bytes body);
 bool offset_page_load(struct core *core, struct bytes body);
 bool quota_load(struct core *core, struct bytes body);
 extern const char snapshot_magic[8];

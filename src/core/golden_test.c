@@ -211,6 +211,57 @@ static void txns_story_make(struct item items[TXNS_ITEMS])
     assert_int_equal(n, TXNS_ITEMS);
 }
 
+// The same for groups of the consumer protocol.
+enum { CONSUMERS_ITEMS = 10, CONSUMERS_BUNDLES = 4 };
+static const uint32_t consumers_ends[CONSUMERS_BUNDLES] = {3, 5, 8, CONSUMERS_ITEMS};
+
+static void consumers_story_make(struct item items[CONSUMERS_ITEMS])
+{
+    static struct item_member classic[] = {{.member_id = {"c-1", 3}, .session_timeout_ms = 45000}};
+    static struct item_consumer_member two[] = {
+        {{"m-1", 3},
+         CONSUMER_METADATA | CONSUMER_TARGET | CONSUMER_CURRENT,
+         {(const uint8_t *)"meta", 4},
+         {(const uint8_t *)"t", 1},
+         1,
+         {NULL, 0}},
+        {{"m-2", 3},
+         CONSUMER_METADATA | CONSUMER_CURRENT,
+         {NULL, 0},
+         {NULL, 0},
+         1,
+         {(const uint8_t *)"c", 1}},
+    };
+    static struct item_consumer_member moved[] = {
+        {{"m-2", 3}, CONSUMER_CURRENT, {NULL, 0}, {NULL, 0}, 2, {(const uint8_t *)"cc", 2}},
+    };
+    static struct str first[] = {{"m-1", 3}};
+    static struct str both[] = {{"m-1", 3}, {"m-2", 3}};
+    static struct item_offset offsets[] = {{{{0x51, [15] = 1}}, 0, 5, -1, -1, {"", 0}}};
+    struct bytes state = {(const uint8_t *)"state", 5};
+    uint32_t n = 0;
+    items[n++] = rig_create(1, "orders", 3);
+    items[n] = rig_kind(ITEM_CONSUMER_SET);
+    items[n++].consumer_set = (struct item_consumer_set){STR("new"), 0, 0, 1, state, NULL, 0, two, 2};
+    items[n] = rig_kind(ITEM_CONSUMER_SET); // stale: another revision
+    items[n++].consumer_set = (struct item_consumer_set){STR("new"), 1, 0, 2, state, NULL, 0, moved, 1};
+    items[n] = rig_kind(ITEM_CONSUMER_SET);
+    items[n++].consumer_set = (struct item_consumer_set){STR("new"), 1, 1, 2, state, first, 1, moved, 1};
+    items[n++] = rig_commit_all("new", 2, "m-2", offsets, 1);
+    items[n++] = rig_commit_all("new", 1, "m-2", offsets, 1); // an older epoch
+    items[n] = rig_kind(ITEM_GROUP_SET);
+    items[n++].group_set =
+        (struct item_group_set){STR("old"), 0, 4, STR("consumer"), STR("range"), STR("c-1"), classic, 1};
+    items[n] = rig_kind(ITEM_CONSUMER_SET); // a classic group becomes one
+    items[n++].consumer_set = (struct item_consumer_set){STR("old"), 4, 0, 5, state, NULL, 0, two, 2};
+    items[n] = rig_kind(ITEM_CONSUMER_SET);
+    items[n++].consumer_set = (struct item_consumer_set){STR("old"), 5, 1, 6, {NULL, 0}, both, 2, NULL, 0};
+    items[n] = rig_kind(ITEM_GROUP_SET); // and back; it is not expected to have been one
+    items[n++].group_set =
+        (struct item_group_set){STR("old"), 6, 7, STR("consumer"), STR("range"), STR("c-1"), classic, 1};
+    assert_int_equal(n, CONSUMERS_ITEMS);
+}
+
 // A story and its two files.
 static const struct story {
     void (*make)(struct item *items);
@@ -233,6 +284,11 @@ static const struct story {
     {txns_story_make, TXNS_ITEMS, txns_ends, TXNS_BUNDLES, 400, "core_items_v1_txns.hex",
      "Item frames, version 1, of transactions (docs/formats/item.md).", "core_snapshot_v1_txns.hex",
      "Snapshot, version 1, after core_items_v1_txns.hex in bundles (docs/formats/snapshot.md)."},
+    {consumers_story_make, CONSUMERS_ITEMS, consumers_ends, CONSUMERS_BUNDLES, 250,
+     "core_items_v1_consumers.hex",
+     "Item frames, version 1, of groups of the consumer protocol (docs/formats/item.md).",
+     "core_snapshot_v1_consumers.hex",
+     "Snapshot, version 1, after core_items_v1_consumers.hex in bundles (docs/formats/snapshot.md)."},
 };
 enum { STORIES = sizeof stories / sizeof stories[0], STORY_ITEMS_MAX = 32 };
 
@@ -421,6 +477,29 @@ static void golden_txns_v1_replay(void **state)
     rig_fini(&rig);
 }
 
+static void golden_consumers_v1_replay(void **state)
+{
+    (void)state;
+    static const enum err want[CONSUMERS_ITEMS] = {[2] = ERR_STALE, [5] = ERR_STALE_MEMBER_EPOCH};
+    struct rig rig;
+    enum err errs[STORY_ITEMS_MAX];
+    golden_replay(&stories[3], &rig, errs);
+    for (int i = 0; i < CONSUMERS_ITEMS; i++) {
+        assert_int_equal(errs[i], want[i]);
+    }
+    const struct group *group = rig_group(&rig, "new");
+    assert_true(group_is_consumer(group));
+    assert_int_equal(group_generation(group), 2);
+    assert_int_equal(group_revision(group), 2);
+    assert_int_equal(group_consumer_count(group), 1);
+    assert_int_equal(group_consumer_at(group, 0)->epoch, 2);
+    assert_int_equal(rig_committed(&rig, "new", 1, 0), 5);
+    assert_false(group_is_consumer(rig_group(&rig, "old")));
+    assert_int_equal(group_generation(rig_group(&rig, "old")), 7);
+    assert_int_equal(group_member_count(rig_group(&rig, "old")), 1);
+    rig_fini(&rig);
+}
+
 static void golden_snapshot_v1(void **state)
 {
     (void)state;
@@ -447,8 +526,11 @@ static void golden_snapshot_v1(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(golden_items_v1),         cmocka_unit_test(golden_items_v1_replay),
-        cmocka_unit_test(golden_groups_v1_replay), cmocka_unit_test(golden_txns_v1_replay),
+        cmocka_unit_test(golden_items_v1),
+        cmocka_unit_test(golden_items_v1_replay),
+        cmocka_unit_test(golden_groups_v1_replay),
+        cmocka_unit_test(golden_txns_v1_replay),
+        cmocka_unit_test(golden_consumers_v1_replay),
         cmocka_unit_test(golden_snapshot_v1),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -226,9 +226,10 @@ enum err group_set_apply(struct apply *a, const struct item_group_set *item)
     }
     if (roster.count > 0) {
         group->empty_since_ms = INT64_MAX;
-    } else if (group->roster.count > 0) {
+    } else if (group_is_populated(group)) {
         group->empty_since_ms = core->time_ms;
     }
+    group_consumer_drop(core, group);
     group->generation = item->generation;
     group_roster_take(core, group, &roster);
     return ERR_OK;
@@ -243,7 +244,7 @@ enum err group_delete_apply(struct apply *a, const struct item_group_delete *ite
     if (group == NULL) {
         return ERR_GROUP_ID_NOT_FOUND;
     }
-    if (group->roster.count > 0) {
+    if (group_is_populated(group)) {
         return ERR_NON_EMPTY_GROUP;
     }
     if (item->must_be_bare && group->offset_count > 0) {
@@ -268,6 +269,7 @@ enum err group_delete_apply(struct apply *a, const struct item_group_delete *ite
 static void group_free(struct core *core, struct group *group)
 {
     core->group_bytes -= sizeof *group + group->id_len + group->roster.size;
+    group_consumer_drop(core, group);
     list_remove(&group->in_all);
     mem_free(group->roster.members);
     mem_free(group);

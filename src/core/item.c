@@ -256,6 +256,9 @@ static void body_encode(const struct item *item, struct buf *out)
     case ITEM_TXN_END:
         txn_end_encode(&item->txn_end, out);
         return;
+    case ITEM_CONSUMER_SET:
+        consumer_set_encode(&item->consumer_set, out);
+        return;
     case ITEM_PRODUCER_ID:
     case ITEM_TICK:
     case ITEM_EPOCH_RAISE:
@@ -337,6 +340,9 @@ static bool body_decode(struct reader *r, struct arena *arena, struct item *ret)
         return true;
     case ITEM_TXN_END:
         txn_end_decode(r, &ret->txn_end);
+        return true;
+    case ITEM_CONSUMER_SET:
+        consumer_set_decode(r, arena, &ret->consumer_set);
         return true;
     case ITEM_PRODUCER_ID:
     case ITEM_TICK:

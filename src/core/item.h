@@ -29,6 +29,7 @@ enum item_kind {
     ITEM_TXN_ADD = 17,       // partitions and groups join the open transaction, beginning it
     ITEM_TXN_OFFSETS = 18,   // positions of a group that take effect when the transaction commits
     ITEM_TXN_END = 19,       // commit or abort, in every partition and for all offsets at once
+    ITEM_CONSUMER_SET = 24,  // what changed in a group of the consumer protocol (KIP-848)
 };
 
 enum {
@@ -168,6 +169,35 @@ struct item_group_delete {
     bool must_be_bare; // only if it has no offsets either (clean-up)
 };
 
+// One member of a group of the consumer protocol. What it subscribes to, has to get and has is the
+// coordinator's to read (group/consumer_codec.c); apply needs the epoch alone.
+enum item_consumer_parts { CONSUMER_METADATA = 1, CONSUMER_TARGET = 2, CONSUMER_CURRENT = 4 };
+struct item_consumer_member {
+    struct str member_id;
+    uint8_t parts;         // item_consumer_parts that are given; the others stay
+    struct bytes metadata; // who it is, its subscription
+    struct bytes target;   // what it is to get
+    int32_t epoch;         // with `current`
+    struct bytes current;  // what it has, and has to give back
+};
+
+// The changes of one group of the consumer protocol, all or none. The group becomes one if it is not: its
+// classic members, or those of an older life, go. ERR_STALE unless generation and revision are the expected
+// ones (a group that does not exist has generation 0; one of the classic protocol revision 0);
+// ERR_POLICY_VIOLATION: a new group over strom.groups.max. ERR_INVALID_REQUEST: a generation below 0, ids
+// that are empty or not rising, a new member without metadata.
+struct item_consumer_set {
+    struct str group_id;
+    int32_t expected_generation;
+    uint64_t expected_revision; // the item makes it one more
+    int32_t generation;         // the group's epoch
+    struct bytes state;         // of the group as a whole: the coordinator's to read
+    struct str *gone;           // member ids, rising; those that are not there are skipped
+    uint32_t gone_count;
+    struct item_consumer_member *members; // by rising id, after `gone` went
+    uint32_t member_count;
+};
+
 struct item_offset {
     struct uuid topic_id;
     int32_t partition;
@@ -177,7 +207,8 @@ struct item_offset {
     struct str metadata;  // never NULL
 };
 
-// generation >= 0: the member must be in the group's current generation (ERR_UNKNOWN_MEMBER_ID, then
+// generation >= 0: the member must be in the group's current generation, or in a group of the consumer
+// protocol have that epoch (ERR_UNKNOWN_MEMBER_ID, then
 // ERR_ILLEGAL_GENERATION, which a group that does not exist gives too). -1: the group must have no members
 // (ERR_UNKNOWN_MEMBER_ID); it is created if it does not exist. Entries of topics or partitions that are gone
 // are skipped; an item with nothing left creates no group. Of two entries for one partition the later counts.
@@ -299,6 +330,7 @@ struct item {
         struct item_txn_add txn_add;
         struct item_txn_offsets txn_offsets;
         struct item_txn_end txn_end;
+        struct item_consumer_set consumer_set;
     };
 };
 

@@ -10,6 +10,8 @@ enum {
     OFFSET_NAME_SIZE = 16 + 4,
     QUOTA_PART_SIZE_MIN = 1 + 2,
     QUOTA_VALUE_SIZE_MIN = 2 + 8,
+    CONSUMER_MEMBER_SIZE_MIN = 2 + 1,
+    TEXT_SIZE_MIN = 2,
 };
 
 // ---- shared with the snapshot
@@ -57,7 +59,7 @@ bool count_is_possible(struct reader *r, uint32_t count, uint32_t max, size_t si
     return !r->failed;
 }
 
-static void blob_encode(struct bytes blob, struct buf *out)
+void blob_encode(struct bytes blob, struct buf *out)
 {
     if (blob.len > ITEM_GROUP_BYTES_MAX) {
         out->failed = true;
@@ -67,7 +69,7 @@ static void blob_encode(struct bytes blob, struct buf *out)
     buf_append(out, blob.ptr, blob.len);
 }
 
-static struct bytes blob_decode(struct reader *r)
+struct bytes blob_decode(struct reader *r)
 {
     uint32_t len = reader_u32(r);
     r->failed = r->failed || len > ITEM_GROUP_BYTES_MAX;
@@ -153,6 +155,108 @@ void group_delete_decode(struct reader *r, struct item_group_delete *ret)
     uint8_t flag = (uint8_t)reader_i8(r);
     r->failed = r->failed || flag > 1;
     ret->must_be_bare = flag == 1;
+}
+
+// ---- groups of the consumer protocol
+
+void consumer_member_encode(const struct item_consumer_member *member, struct buf *out)
+{
+    text_encode(member->member_id, out);
+    buf_u8(out, member->parts);
+    if ((member->parts & CONSUMER_METADATA) != 0) {
+        blob_encode(member->metadata, out);
+    }
+    if ((member->parts & CONSUMER_TARGET) != 0) {
+        blob_encode(member->target, out);
+    }
+    if ((member->parts & CONSUMER_CURRENT) != 0) {
+        buf_be32(out, (uint32_t)member->epoch);
+        blob_encode(member->current, out);
+    }
+}
+
+static void consumer_member_decode(struct reader *r, struct item_consumer_member *ret)
+{
+    ret->member_id = text_decode(r);
+    ret->parts = (uint8_t)reader_i8(r);
+    r->failed = r->failed || (ret->parts & ~CONSUMER_PARTS) != 0;
+    if ((ret->parts & CONSUMER_METADATA) != 0) {
+        ret->metadata = blob_decode(r);
+    }
+    if ((ret->parts & CONSUMER_TARGET) != 0) {
+        ret->target = blob_decode(r);
+    }
+    if ((ret->parts & CONSUMER_CURRENT) != 0) {
+        ret->epoch = reader_i32(r);
+        ret->current = blob_decode(r);
+    }
+}
+
+struct item_consumer_member *consumer_members_decode(struct reader *r, struct arena *arena,
+                                                     uint32_t *ret_count)
+{
+    uint32_t count = reader_u32(r);
+    if (!count_is_possible(r, count, ITEM_GROUP_MEMBERS_MAX, CONSUMER_MEMBER_SIZE_MIN)) {
+        return NULL;
+    }
+    struct item_consumer_member *members = arena_new(arena, struct item_consumer_member, count);
+    r->failed = members == NULL;
+    for (uint32_t i = 0; !r->failed && i < count; i++) {
+        members[i] = (struct item_consumer_member){0};
+        consumer_member_decode(r, &members[i]);
+    }
+    *ret_count = count;
+    return members;
+}
+
+static void gone_encode(const struct str *gone, uint32_t count, struct buf *out)
+{
+    out->failed = out->failed || count > ITEM_GROUP_MEMBERS_MAX;
+    buf_be32(out, count);
+    for (uint32_t i = 0; !out->failed && i < count; i++) {
+        text_encode(gone[i], out);
+    }
+}
+
+static struct str *gone_decode(struct reader *r, struct arena *arena, uint32_t *ret_count)
+{
+    uint32_t count = reader_u32(r);
+    if (!count_is_possible(r, count, ITEM_GROUP_MEMBERS_MAX, TEXT_SIZE_MIN)) {
+        return NULL;
+    }
+    struct str *gone = arena_new(arena, struct str, count);
+    r->failed = gone == NULL;
+    for (uint32_t i = 0; !r->failed && i < count; i++) {
+        gone[i] = text_decode(r);
+    }
+    *ret_count = count;
+    return gone;
+}
+
+void consumer_set_encode(const struct item_consumer_set *item, struct buf *out)
+{
+    text_encode(item->group_id, out);
+    buf_be32(out, (uint32_t)item->expected_generation);
+    buf_be64(out, item->expected_revision);
+    buf_be32(out, (uint32_t)item->generation);
+    blob_encode(item->state, out);
+    gone_encode(item->gone, item->gone_count, out);
+    out->failed = out->failed || item->member_count > ITEM_GROUP_MEMBERS_MAX;
+    buf_be32(out, item->member_count);
+    for (uint32_t i = 0; !out->failed && i < item->member_count; i++) {
+        consumer_member_encode(&item->members[i], out);
+    }
+}
+
+void consumer_set_decode(struct reader *r, struct arena *arena, struct item_consumer_set *ret)
+{
+    ret->group_id = text_decode(r);
+    ret->expected_generation = reader_i32(r);
+    ret->expected_revision = (uint64_t)reader_i64(r);
+    ret->generation = reader_i32(r);
+    ret->state = blob_decode(r);
+    ret->gone = gone_decode(r, arena, &ret->gone_count);
+    ret->members = consumer_members_decode(r, arena, &ret->member_count);
 }
 
 // ---- offsets

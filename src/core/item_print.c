@@ -42,6 +42,8 @@ const char *item_kind_name(enum item_kind kind)
         return "TXN_OFFSETS";
     case ITEM_TXN_END:
         return "TXN_END";
+    case ITEM_CONSUMER_SET:
+        return "CONSUMER_SET";
     }
     return "UNKNOWN";
 }
@@ -213,6 +215,31 @@ static void txn_add_print(const struct item_txn_add *add, struct buf *out)
     }
 }
 
+static void consumer_set_print(const struct item_consumer_set *set, struct buf *out)
+{
+    label_print("group", set->group_id, out);
+    buf_printf(out, " expected=%d/%llu generation=%d gone=[", set->expected_generation,
+               (unsigned long long)set->expected_revision, set->generation);
+    for (uint32_t i = 0; i < set->gone_count; i++) {
+        label_print("member", set->gone[i], out);
+    }
+    buf_printf(out, "] members=[");
+    for (uint32_t i = 0; i < set->member_count; i++) {
+        const struct item_consumer_member *m = &set->members[i];
+        label_print("member", m->member_id, out);
+        if ((m->parts & CONSUMER_METADATA) != 0) {
+            buf_printf(out, " metadata=%zu bytes", m->metadata.len);
+        }
+        if ((m->parts & CONSUMER_TARGET) != 0) {
+            buf_printf(out, " target=%zu bytes", m->target.len);
+        }
+        if ((m->parts & CONSUMER_CURRENT) != 0) {
+            buf_printf(out, " epoch=%d current=%zu bytes", m->epoch, m->current.len);
+        }
+    }
+    buf_u8(out, ']');
+}
+
 void item_print(const struct item *item, struct buf *out)
 {
     buf_printf(out, "%s", item_kind_name(item->kind));
@@ -293,6 +320,9 @@ void item_print(const struct item *item, struct buf *out)
         producer_print("producer", item->txn_end.producer_id, item->txn_end.producer_epoch, out);
         buf_printf(out, "%s%s%s", item->txn_end.is_commit ? " commit" : " abort",
                    item->txn_end.bumps ? " bumps" : "", item->txn_end.is_forced ? " forced" : "");
+        break;
+    case ITEM_CONSUMER_SET:
+        consumer_set_print(&item->consumer_set, out);
         break;
     case ITEM_PRODUCER_ID:
     case ITEM_TICK:

@@ -62,6 +62,19 @@ static size_t txn_add_max(const struct item_txn_add *item)
     return size;
 }
 
+static size_t consumer_set_max(const struct item_consumer_set *item)
+{
+    size_t size = item->group_id.len + item->state.len;
+    for (uint32_t i = 0; i < item->gone_count; i++) {
+        size += CONFIG_FIXED_MAX + item->gone[i].len;
+    }
+    for (uint32_t i = 0; i < item->member_count; i++) {
+        const struct item_consumer_member *m = &item->members[i];
+        size += MEMBER_FIXED_MAX + m->member_id.len + m->metadata.len + m->target.len + m->current.len;
+    }
+    return size;
+}
+
 size_t item_encoded_max(const struct item *item)
 {
     switch (item->kind) {
@@ -91,6 +104,8 @@ size_t item_encoded_max(const struct item *item)
         return FIXED_MAX + item->txn_offsets.txn_id.len + offset_commit_max(&item->txn_offsets.commit);
     case ITEM_TXN_END:
         return FIXED_MAX + item->txn_end.txn_id.len;
+    case ITEM_CONSUMER_SET:
+        return FIXED_MAX + consumer_set_max(&item->consumer_set);
     case ITEM_DATA:
     case ITEM_TOPIC_DELETE:
     case ITEM_PARTITIONS_ADD:

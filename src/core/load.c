@@ -31,6 +31,11 @@ static bool record_next(struct reader *r, struct record *ret)
     return !r->failed;
 }
 
+static bool record_kind_is_known(uint8_t kind)
+{
+    return (kind >= RECORD_HEAD && kind <= RECORD_ABORTED) || kind == RECORD_CONSUMER;
+}
+
 // records_check walks the whole stream once and leaves *ret at its first record.
 static enum err records_check(struct bytes snapshot, struct reader *ret, struct error *e)
 {
@@ -49,7 +54,7 @@ static enum err records_check(struct bytes snapshot, struct reader *ret, struct 
     struct record record = {0};
     while (record_next(&r, &record) && record.kind != RECORD_END) {
         bool is_head = record.kind == RECORD_HEAD;
-        if (record.kind < RECORD_HEAD || record.kind > RECORD_ABORTED || is_head != (count == 0)) {
+        if (!record_kind_is_known(record.kind) || is_head != (count == 0)) {
             return FAIL(e, ERR_CORRUPT, "snapshot record %llu of kind %u", (unsigned long long)count,
                         record.kind);
         }
@@ -303,6 +308,8 @@ static bool record_load(struct core *core, const struct record *record)
         return txn_load(core, record->body);
     case RECORD_ABORTED:
         return aborted_load(core, record->body);
+    case RECORD_CONSUMER:
+        return consumer_load(core, record->body);
     case RECORD_END:
         break;
     }
@@ -362,6 +369,7 @@ enum err core_load(struct core *core, struct bytes snapshot, struct error *e)
         return FAIL(e, ERR_CORRUPT, "two producers of the snapshot have the same place");
     }
     err = err == ERR_OK ? records_load(core, r, RECORD_GROUP, &count, e) : err;
+    err = err == ERR_OK ? records_load(core, r, RECORD_CONSUMER, &count, e) : err;
     err = err == ERR_OK ? records_load(core, r, RECORD_OFFSETS, &count, e) : err;
     err = err == ERR_OK ? records_load(core, r, RECORD_QUOTA, &count, e) : err;
     err = err == ERR_OK ? records_load(core, r, RECORD_TXN, &count, e) : err;

@@ -260,10 +260,16 @@ static void offset_remove(struct core *core, struct offset_page *page, struct of
 enum err offset_commit_check(const struct group *group, const struct item_offset_commit *item)
 {
     if (item->generation == -1) {
-        return group == NULL || group->roster.count == 0 ? ERR_OK : ERR_UNKNOWN_MEMBER_ID;
+        return group == NULL || !group_is_populated(group) ? ERR_OK : ERR_UNKNOWN_MEMBER_ID;
     }
     if (group == NULL) {
         return ERR_ILLEGAL_GENERATION;
+    }
+    if (group_is_consumer(group)) {
+        const struct item_consumer_member *member = consumer_member_find(group, item->member_id);
+        return member == NULL                      ? ERR_UNKNOWN_MEMBER_ID
+               : member->epoch == item->generation ? ERR_OK
+                                                   : ERR_STALE_MEMBER_EPOCH;
     }
     if (group_member_find(group, item->member_id) == NULL) {
         return ERR_UNKNOWN_MEMBER_ID;

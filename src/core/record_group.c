@@ -14,7 +14,9 @@ void group_body(const struct group *group, struct buf *out)
 {
     text_encode(group_id(group), out);
     buf_be32(out, (uint32_t)group->generation);
-    buf_be64(out, (uint64_t)group->empty_since_ms);
+    // Members of the consumer protocol come with their own record.
+    bool is_full = group->consumer != NULL && group->consumer->count > 0;
+    buf_be64(out, (uint64_t)(is_full ? INT64_MIN : group->empty_since_ms));
     text_encode(group->roster.protocol_type, out);
     text_or_null_encode(group->roster.protocol_name, out);
     text_or_null_encode(group->roster.leader, out);
@@ -41,6 +43,44 @@ bool group_load(struct core *core, struct bytes body)
     group->generation = set.generation;
     group->empty_since_ms = empty_since_ms;
     group_roster_take(core, group, &roster);
+    return true;
+}
+
+// ---- CONSUMER: what makes a group one of the consumer protocol
+
+void consumer_body(const struct group *group, struct buf *out)
+{
+    const struct consumer_roster *roster = group->consumer;
+    text_encode(group_id(group), out);
+    buf_be64(out, roster->revision);
+    blob_encode(roster->state, out);
+    buf_be32(out, roster->count);
+    for (uint32_t i = 0; i < roster->count; i++) {
+        consumer_member_encode(&roster->entries[i]->member, out);
+    }
+}
+
+bool consumer_load(struct core *core, struct bytes body)
+{
+    struct reader r = reader_init(body);
+    struct group *group = core_group_find(core, text_decode(&r));
+    uint64_t revision = (uint64_t)reader_i64(&r);
+    struct bytes state = blob_decode(&r);
+    uint32_t count = 0;
+    const struct item_consumer_member *members = consumer_members_decode(&r, &core->scratch, &count);
+    if (!is_done(&r) || group == NULL || group->consumer != NULL || group->roster.count > 0 ||
+        revision == 0) {
+        return false;
+    }
+    group->consumer = consumer_roster_new(core, state, revision);
+    for (uint32_t i = 0; i < count; i++) {
+        bool is_rising = i == 0 || str_compare(members[i - 1].member_id, members[i].member_id) < 0;
+        if (!is_rising || members[i].member_id.len == 0 || members[i].parts != CONSUMER_PARTS) {
+            return false;
+        }
+        consumer_entry_set(core, group->consumer, &members[i]);
+    }
+    group->empty_since_ms = count > 0 ? INT64_MAX : group->empty_since_ms;
     return true;
 }
 

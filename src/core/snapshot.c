@@ -109,6 +109,9 @@ static void record_body(enum record_kind kind, const void *object, struct buf *o
     case RECORD_ABORTED:
         aborted_body(object, out);
         return;
+    case RECORD_CONSUMER:
+        consumer_body(object, out);
+        return;
     case RECORD_END:
         break;
     }
@@ -187,6 +190,9 @@ void group_touch(struct core *core, struct group *group)
     if (cut_is_open(core, group->snap_gen)) {
         group->snap_gen = core->cut.gen;
         record_write(&core->cut, RECORD_GROUP, group, &core->cut.saved);
+        if (group->consumer != NULL) {
+            record_write(&core->cut, RECORD_CONSUMER, group, &core->cut.saved);
+        }
     }
 }
 
@@ -480,6 +486,9 @@ uint64_t core_state_hash(const struct core *core)
     }
     for (uint32_t i = 0; i < core->group_count; i++) {
         hash_add(&sum, RECORD_GROUP, core->groups[i], &scratch);
+        if (core->groups[i]->consumer != NULL) {
+            hash_add(&sum, RECORD_CONSUMER, core->groups[i], &scratch);
+        }
     }
     LIST_EACH (node, &core->offset_pages) {
         const struct offset_page *page = LIST_ENTRY(node, struct offset_page, in_all);

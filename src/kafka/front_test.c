@@ -98,8 +98,8 @@ static void kafka_05_02_others_close(void **state)
     static const struct {
         int16_t key;
         int16_t version;
-    } rows[] = {{API_METADATA, 99}, {API_METADATA, -1}, {9999, 0},        {-1, 0},
-                {API_FETCH, 3},     {API_PRODUCE, 2},   {API_SHARE_FETCH, 1}, {4, 0}};
+    } rows[] = {{API_METADATA, 99}, {API_METADATA, -1},   {9999, 0}, {-1, 0}, {API_FETCH, 3},
+                {API_PRODUCE, 2},   {API_SHARE_FETCH, 1}, {4, 0}};
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct client c;
         client_open(&c, &the_rig);
