@@ -219,9 +219,6 @@ size_t broker_offset_metadata_max(const struct broker *b)
 enum err broker_plan_group_delete(struct broker *b, struct str group_id, struct item *ret_item,
                                   struct error *e)
 {
-    if (group_id.len == 0) {
-        return FAIL(e, ERR_INVALID_GROUP_ID, "The group id is empty.");
-    }
     mutex_lock(&b->lock);
     struct group_view view;
     bool is_there = coordinator_view(b->coordinator, group_id, &view);
@@ -243,7 +240,8 @@ enum err broker_group_offsets_deletable(struct broker *b, struct str group_id)
     mutex_lock(&b->lock);
     struct group_view view;
     enum err err = ERR_OK;
-    if (!coordinator_view(b->coordinator, group_id, &view) || core_group_find(b->core, group_id) == NULL) {
+    bool is_there = coordinator_view(b->coordinator, group_id, &view);
+    if (!is_there || (view.member_count == 0 && core_group_find(b->core, group_id) == NULL)) {
         err = ERR_GROUP_ID_NOT_FOUND;
     } else if (view.member_count > 0 && !str_equal(view.protocol_type, STR("consumer"))) {
         err = ERR_NON_EMPTY_GROUP; // what its members use cannot be known

@@ -166,21 +166,26 @@ struct group_member_view {
     struct str client_id;
     struct str client_host;
     struct bytes metadata;   // of the chosen protocol; empty unless stable
-    struct bytes assignment; // likewise
+    struct bytes assignment; // the last one, also while a round runs: the member may still use it
 };
 // coordinator_members calls `each` for every member of a group that coordinator_view showed, in the order in
 // which they came.
 void coordinator_members(const struct coordinator *c, struct str group_id,
                          void (*each)(void *arg, const struct group_member_view *member), void *arg);
-// coordinator_young gives the next group that has never completed a generation, so that the core does not
-// know it yet: in id order, after `after` (empty: the first). NULL ptr = no more.
-struct str coordinator_young(const struct coordinator *c, struct str after);
+// coordinator_young calls `each` for up to `max` groups that have never completed a generation, so that the
+// core does not know them yet: those made after the `after`th group (0: from the first one on). The number to
+// go on with; 0 = no more.
+uint64_t coordinator_young(const struct coordinator *c, uint64_t after, uint32_t max,
+                           void (*each)(void *arg, struct str group_id), void *arg);
 uint32_t coordinator_count(const struct coordinator *c, enum group_state state); // groups with members here
-// coordinator_is_subscribed: a member of this consumer group consumes the topic.
-bool coordinator_is_subscribed(const struct coordinator *c, struct str group_id, struct str topic_name);
+// coordinator_topics calls `each` for every topic that a member of this group of consumers consumes, once per
+// member. False: that cannot be told, because a subscription is none, or the first generation is not
+// complete.
+bool coordinator_topics(const struct coordinator *c, struct str group_id,
+                        void (*each)(void *arg, struct str topic_name), void *arg);
 
-// subscription_has: a consumer protocol subscription (KIP-54, any version) names the topic. False for bytes
-// that are no subscription.
-bool subscription_has(struct bytes subscription, struct str topic_name);
+// subscription_each calls `each` for the topics of a consumer protocol subscription (KIP-54, any version).
+// False for bytes that are no subscription; some may have been named by then.
+bool subscription_each(struct bytes subscription, void (*each)(void *arg, struct str topic_name), void *arg);
 
 #endif

@@ -68,7 +68,9 @@ struct write_box;
 
 struct live_group {
     struct map_node by_name;
-    struct list node; // in the coordinator
+    struct list node;       // in the coordinator
+    struct list young_node; // linked while it is young
+    uint64_t serial;        // of the coordinator's groups, from 1
     enum group_state state;
     bool was_empty;        // preparing its first round: further members may come
     bool has_newcomer;     // one has come since the delay was set
@@ -102,7 +104,9 @@ struct coordinator {
     struct coordinator_limits limits;
     struct map groups_by_name;
     struct list groups;
-    uint64_t young_count; // groups that the core does not know
+    struct list young; // groups that the core does not know, by serial
+    uint64_t young_count;
+    uint64_t serial_last;
     uint64_t member_total;
     uint32_t state_counts[GROUP_STATE_COUNT];
     struct heap timers;
@@ -119,6 +123,8 @@ struct live_group *live_find(struct coordinator *c, struct str id, int64_t now_m
 struct live_group *live_make(struct coordinator *c, struct str id);
 // live_settle frees a group of which nothing is left to know.
 void live_settle(struct coordinator *c, struct live_group *group);
+// live_grow_up: the core knows the group now, or it is forgotten.
+void live_grow_up(struct coordinator *c, struct live_group *group);
 void live_set_state(struct coordinator *c, struct live_group *group, enum group_state state);
 void timer_set(struct coordinator *c, struct group_timer *timer, int64_t at_ms);
 void timer_cancel(struct coordinator *c, struct group_timer *timer);
@@ -158,7 +164,7 @@ void pending_remove(struct coordinator *c, struct pending_id *pending);
 
 // ---- round.c
 
-// live_supports: all members could use one of these protocols.
+// live_supports: there are such protocols, and all members could use one of them.
 bool live_supports(const struct live_group *group, const struct group_join *join);
 struct str live_choose_protocol(const struct live_group *group);
 // live_rebalance starts a round, or with one running sees whether it is complete.

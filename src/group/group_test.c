@@ -808,40 +808,93 @@ static void test_last_member_goes_while_nothing_can_be_written(void **state)
 
 // ---- looking
 
+struct names {
+    char text[64]; // each followed by a space
+};
+
+static void name_add(void *arg, struct str name)
+{
+    struct names *names = arg;
+    size_t len = strlen(names->text);
+    snprintf(names->text + len, sizeof names->text - len, STR_FMT " ", STR_ARG(name));
+}
+
 static void test_young_groups(void **state)
 {
     (void)state;
     struct group_rig rig;
     group_rig_init(&rig);
-    struct client m[2] = {CLIENT(&rig, "a", .group = "zz"), CLIENT(&rig, "b", .group = "aa")};
-    join_begin(&m[0]);
-    join_begin(&m[1]);
-    struct str first = coordinator_young(rig.c, STR(""));
-    assert_true(str_equal(first, STR("aa")));
-    assert_true(str_equal(coordinator_young(rig.c, first), STR("zz")));
-    assert_null(coordinator_young(rig.c, STR("zz")).ptr);
+    struct client m[3] = {CLIENT(&rig, "a", .group = "zz"), CLIENT(&rig, "b", .group = "aa"),
+                          CLIENT(&rig, "c", .group = "mm")};
+    for (int i = 0; i < 3; i++) {
+        join_begin(&m[i]);
+    }
+    struct names names = {""};
+    uint64_t at = coordinator_young(rig.c, 0, 2, name_add, &names);
+    assert_string_equal(names.text, "zz aa ");
+    assert_int_equal(coordinator_young(rig.c, at, 2, name_add, &names), 0);
+    assert_string_equal(names.text, "zz aa mm ");
     time_pass(&rig, 3000);
-    settle_group((struct client *[]){&m[0]}, 1);
-    assert_null(coordinator_young(rig.c, STR("aa")).ptr);
+    settle_group((struct client *[]){&m[1]}, 1); // this one the core knows
+    names.text[0] = '\0';
+    assert_int_equal(coordinator_young(rig.c, 0, 9, name_add, &names), 0);
+    assert_string_equal(names.text, "zz mm ");
+    group_rig_fini(&rig);
+}
+
+static bool topics_are(const struct group_rig *rig, const char *want)
+{
+    struct names names = {""};
+    bool is_known = coordinator_topics(rig->c, STR("g"), name_add, &names);
+    assert_string_equal(names.text, want);
+    return is_known;
+}
+
+static void test_topics(void **state)
+{
+    (void)state;
+    struct group_rig rig;
+    group_rig_init(&rig);
+    assert_true(topics_are(&rig, ""));
+    struct client a = CLIENT(&rig, "a");
+    struct client b = CLIENT(&rig, "b");
+    a.metadata = "no subscription";
+    join_begin(&a);
+    assert_false(topics_are(&rig, ""));
+    time_pass(&rig, 3000);
+    settle_group((struct client *[]){&a}, 1);
+    assert_false(topics_are(&rig, ""));
+    join_begin(&b);
+    assert_false(topics_are(&rig, "")); // while a round runs, too
+    assert_int_equal(leave(&b), ERR_OK);
+    assert_int_equal(leave(&a), ERR_OK);
+    assert_true(topics_are(&rig, ""));
     group_rig_fini(&rig);
 }
 
 static void test_subscription(void **state)
 {
     (void)state;
-    static const char good[] = "\0\1\0\0\0\2\0\3abc\0\2xy\0\0\0\0";
-    struct bytes bytes = bytes_of(good, sizeof good - 1);
-    assert_true(subscription_has(bytes, STR("abc")));
-    assert_true(subscription_has(bytes, STR("xy")));
-    assert_false(subscription_has(bytes, STR("x")));
-    for (size_t len = 0; len < 15; len++) {
-        assert_false(subscription_has(bytes_of(good, len), STR("xy")));
+    static const char good[] = "\0\1\0\0\0\2\0\3abc\0\2xy\0\0\0\1zrest";
+    struct names names = {""};
+    assert_true(subscription_each(bytes_of(good, sizeof good - 1), name_add, &names));
+    assert_string_equal(names.text, "abc xy ");
+    for (size_t len = 0; len < 20; len++) {
+        assert_false(subscription_each(bytes_of(good, len), name_add, &(struct names){""}));
     }
-    static const char endless[] = "\0\1\x7f\xff\xff\xff\0\0\0\0";
-    assert_false(subscription_has(bytes_of(endless, sizeof endless - 1), STR("x")));
-    static const char negative[] = "\0\1\0\0\0\1\xff\xff";
-    assert_false(subscription_has(bytes_of(negative, sizeof negative - 1), STR("x")));
-    assert_false(subscription_has((struct bytes){NULL, 0}, STR("x")));
+    static const char *const none = "\0\0\0\0\0\0\xff\xff\xff\xff";
+    assert_true(subscription_each(bytes_of(none, 10), name_add, &names));
+    static const char *const bad[] = {
+        "\0\1\x7f\xff\xff\xff\0\0\0\0\0\0", // endless
+        "\0\1\0\0\0\1\xff\xff\0\0\0\0",     // a name of -1 bytes
+        "\xff\xff\0\0\0\0\0\0\0\0\0\0",     // version -1
+        "\0\1\xff\xff\xff\xff\0\0\0\0\0\0", // -1 topics
+        "\0\1\0\0\0\0\xff\xff\xff\xfe\0\0", // -2 bytes of data
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        assert_false(subscription_each(bytes_of(bad[i], 12), name_add, &(struct names){""}));
+    }
+    assert_false(subscription_each((struct bytes){NULL, 0}, name_add, &names));
 }
 
 int main(void)
@@ -878,6 +931,7 @@ int main(void)
         cmocka_unit_test(test_static_leader_returns_into_a_round),
         cmocka_unit_test(test_last_member_goes_while_nothing_can_be_written),
         cmocka_unit_test(test_young_groups),
+        cmocka_unit_test(test_topics),
         cmocka_unit_test(test_subscription),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -19,6 +19,7 @@ struct coordinator *coordinator_create(const struct core *core, const struct coo
     c->limits = *limits;
     map_init(&c->groups_by_name);
     list_init(&c->groups);
+    list_init(&c->young);
     heap_init(&c->timers);
     list_init(&c->answered);
     list_init(&c->writes);
@@ -76,9 +77,12 @@ static struct live_group *group_new(struct coordinator *c, struct str id, const 
     map_init(&group->by_instance);
     map_init(&group->pending_by_id);
     group->timer.kind = TIMER_GROUP;
+    group->serial = ++c->serial_last;
     group->is_young = stored == NULL;
-    c->young_count += stored == NULL;
-    if (stored != NULL) {
+    if (group->is_young) {
+        list_push_back(&c->young, &group->young_node);
+        c->young_count++;
+    } else {
         group->generation = group->stored_generation = group_generation(stored);
         group->protocol_type = text_own(group_protocol_type(stored));
     }
@@ -108,12 +112,19 @@ struct live_group *live_make(struct coordinator *c, struct str id)
     return group_new(c, id, stored);
 }
 
+void live_grow_up(struct coordinator *c, struct live_group *group)
+{
+    c->young_count -= group->is_young;
+    group->is_young = false;
+    list_remove(&group->young_node);
+}
+
 static void group_free(struct coordinator *c, struct live_group *group)
 {
     ASSERT(group->member_count == 0 && group->pending_count == 0 && group->write == NULL);
     timer_cancel(c, &group->timer);
     c->state_counts[group->state]--;
-    c->young_count -= group->is_young;
+    live_grow_up(c, group);
     map_remove(&c->groups_by_name, &group->by_name);
     list_remove(&group->node);
     map_fini(&group->by_id);
@@ -295,10 +306,9 @@ static void live_members(const struct live_group *group,
     LIST_EACH (node, &group->members) {
         const struct live_member *member = LIST_ENTRY(node, struct live_member, node);
         struct group_member_view view = {member->id,          member->instance_id, member->client_id,
-                                         member->client_host, {NULL, 0},           {NULL, 0}};
+                                         member->client_host, {NULL, 0},           member->assignment};
         if (is_stable) {
             view.metadata = member_metadata(member, group->protocol_name);
-            view.assignment = member->assignment;
         }
         each(arg, &view);
     }
@@ -321,18 +331,23 @@ void coordinator_members(const struct coordinator *c, struct str id,
     }
 }
 
-struct str coordinator_young(const struct coordinator *c, struct str after)
+uint64_t coordinator_young(const struct coordinator *c, uint64_t after, uint32_t max,
+                           void (*each)(void *arg, struct str group_id), void *arg)
 {
-    struct str best = {NULL, 0};
-    LIST_EACH (node, &c->groups) {
-        const struct live_group *group = LIST_ENTRY(node, struct live_group, node);
-        struct str name = live_name(group);
-        bool is_next = str_compare(name, after) > 0 && (best.ptr == NULL || str_compare(name, best) < 0);
-        if (group->is_young && is_next && core_group_find(c->core, name) == NULL) {
-            best = name;
+    LIST_EACH (node, &c->young) {
+        const struct live_group *group = LIST_ENTRY(node, struct live_group, young_node);
+        if (group->serial <= after) {
+            continue;
+        }
+        if (max-- == 0) {
+            return after;
+        }
+        after = group->serial;
+        if (core_group_find(c->core, live_name(group)) == NULL) { // its write may have been applied already
+            each(arg, live_name(group));
         }
     }
-    return best;
+    return 0;
 }
 
 uint32_t coordinator_count(const struct coordinator *c, enum group_state state)
@@ -340,23 +355,20 @@ uint32_t coordinator_count(const struct coordinator *c, enum group_state state)
     return c->state_counts[state];
 }
 
-struct topic_search {
-    struct str topic_name;
-    bool is_found;
-};
-
-static void search_member(void *arg, const struct group_member_view *member)
+bool coordinator_topics(const struct coordinator *c, struct str id,
+                        void (*each)(void *arg, struct str topic_name), void *arg)
 {
-    struct topic_search *search = arg;
-    search->is_found = search->is_found || subscription_has(member->metadata, search->topic_name);
-}
-
-bool coordinator_is_subscribed(const struct coordinator *c, struct str id, struct str topic_name)
-{
-    struct group_view view;
-    struct topic_search search = {topic_name, false};
-    if (coordinator_view(c, id, &view) && str_equal(view.protocol_type, STR("consumer"))) {
-        coordinator_members(c, id, search_member, &search);
+    const struct live_group *group = group_look_up(c, id);
+    const struct group *stored = group == NULL ? core_group_find(c->core, id) : NULL;
+    bool is_known = true;
+    if (group != NULL) {
+        LIST_EACH (node, &group->members) {
+            const struct live_member *member = LIST_ENTRY(node, struct live_member, node);
+            is_known &= subscription_each(member_metadata(member, group->protocol_name), each, arg);
+        }
     }
-    return search.is_found;
+    for (uint32_t i = 0; stored != NULL && i < group_member_count(stored); i++) {
+        is_known &= subscription_each(group_member_at(stored, i)->subscription, each, arg);
+    }
+    return is_known;
 }

@@ -15,16 +15,14 @@ static enum err join_check(const struct coordinator *c, const struct group_join 
         join->session_timeout_ms > c->limits.session_timeout_max_ms) {
         return ERR_INVALID_SESSION_TIMEOUT;
     }
-    if (join->protocol_type.len == 0 || join->protocol_count == 0 ||
-        join->protocol_count > GROUP_PROTOCOLS_MAX) {
-        return ERR_INCONSISTENT_GROUP_PROTOCOL;
-    }
     return ERR_OK;
 }
 
-// has_room: `member` is who joins again, NULL for somebody new.
+// has_room: `member` or `pending` is who it says it is; neither: somebody new. As with Kafka, those count who
+// are in the round, or with none running the members.
 static bool has_room(const struct coordinator *c, const struct live_group *group,
-                     const struct live_member *member, const struct group_join *join)
+                     const struct group_join *join, const struct live_member *member,
+                     const struct pending_id *pending)
 {
     enum { ID_MAX = CLIENT_ID_IN_MEMBER_ID + 37 };
     size_t more = protocols_bytes(join->protocols, join->protocol_count) + ID_MAX;
@@ -33,22 +31,27 @@ static bool has_room(const struct coordinator *c, const struct live_group *group
     if (group->bytes + more - less > c->limits.group_bytes_max) {
         return false;
     }
-    if (member != NULL && member->is_awaiting_join) {
+    if (member != NULL && (member->is_awaiting_join || group->state != GROUP_PREPARING)) {
         return true;
     }
     uint32_t count = group->state == GROUP_PREPARING ? group->awaiting_join_count : group->member_count;
-    if (member != NULL && group->state != GROUP_PREPARING) {
-        return true;
+    if (count >= c->limits.members_max) {
+        return false;
     }
-    bool is_new = member == NULL;
-    return count < c->limits.members_max && group->pending_count < c->limits.members_max &&
-           (!is_new || c->member_total < c->limits.members_total_max);
+    bool takes_place = member == NULL && pending == NULL;
+    return !takes_place ||
+           (group->pending_count < c->limits.members_max && c->member_total < c->limits.members_total_max);
 }
 
 static struct str new_member_id(const struct group_join *join)
 {
     struct str stem = join->instance_id.ptr != NULL ? join->instance_id : join->client_id;
-    stem.len = stem.len > CLIENT_ID_IN_MEMBER_ID ? CLIENT_ID_IN_MEMBER_ID : stem.len;
+    if (stem.len > CLIENT_ID_IN_MEMBER_ID) {
+        stem.len = CLIENT_ID_IN_MEMBER_ID;
+        while (stem.len > 0 && ((uint8_t)stem.ptr[stem.len] & 0xc0) == 0x80) { // not within a character
+            stem.len--;
+        }
+    }
     const uint8_t *u = join->fresh_id.b;
     return arena_printf(join->arena,
                         STR_FMT "-%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x",
@@ -100,6 +103,9 @@ static void join_replace(struct coordinator *c, struct live_member *member, stru
     bool is_leader = group->leader == member;
     join->skips_assignment = is_leader && join->can_skip_assignment;
     struct str old_id = arena_str(join->arena, member->id);
+    if (member->join != NULL) {
+        member->join->member_id_given = arena_str(member->join->arena, member->id);
+    }
     join_fail(c, member->join, ERR_FENCED_INSTANCE_ID);
     sync_fail(c, member->sync, ERR_FENCED_INSTANCE_ID);
     member->is_awaiting_store = false;
@@ -122,10 +128,6 @@ static void join_new(struct coordinator *c, struct live_group *group, struct gro
         join_fail(c, join, ERR_INCONSISTENT_GROUP_PROTOCOL);
         return;
     }
-    if (!has_room(c, group, before, join)) {
-        join_fail(c, join, ERR_GROUP_MAX_SIZE_REACHED);
-        return;
-    }
     struct str id = new_member_id(join);
     if (id.ptr == NULL) {
         join_fail(c, join, ERR_NO_MEMORY);
@@ -138,19 +140,6 @@ static void join_new(struct coordinator *c, struct live_group *group, struct gro
     } else {
         add(c, group, id, join, now_ms);
     }
-}
-
-static void join_pending(struct coordinator *c, struct live_group *group, struct pending_id *pending,
-                         struct group_join *join, int64_t now_ms)
-{
-    if (!has_room(c, group, NULL, join)) {
-        pending_remove(c, pending);
-        join_fail(c, join, ERR_GROUP_MAX_SIZE_REACHED);
-        live_complete_if_joined(c, group, now_ms);
-        return;
-    }
-    pending_remove(c, pending);
-    add(c, group, join->member_id, join, now_ms);
 }
 
 // join_again: a member that is in the group. It may not have got the answer of the round before, or its
@@ -172,6 +161,31 @@ static void join_again(struct coordinator *c, struct live_member *member, struct
     join_park(c, member, join, now_ms);
 }
 
+static struct pending_id *pending_of(const struct live_group *group, const struct group_join *join)
+{
+    return join->instance_id.ptr == NULL ? pending_find(group, join->member_id) : NULL;
+}
+
+// join_refuse: the group is full, which is said before anything else that is wrong.
+static bool join_refuse(struct coordinator *c, struct live_group *group, struct group_join *join,
+                        int64_t now_ms)
+{
+    bool is_unknown = join->member_id.len == 0;
+    struct live_member *member =
+        is_unknown ? member_find_instance(group, join->instance_id) : member_find(group, join->member_id);
+    struct pending_id *pending = is_unknown ? NULL : pending_of(group, join);
+    if (has_room(c, group, join, member, pending)) {
+        return false;
+    }
+    join->member_id_given = STR("");
+    join_fail(c, join, ERR_GROUP_MAX_SIZE_REACHED);
+    if (pending != NULL) {
+        pending_remove(c, pending);
+        live_complete_if_joined(c, group, now_ms);
+    }
+    return true;
+}
+
 static void join_known(struct coordinator *c, struct live_group *group, struct group_join *join,
                        int64_t now_ms)
 {
@@ -179,16 +193,14 @@ static void join_known(struct coordinator *c, struct live_group *group, struct g
         join_fail(c, join, ERR_INCONSISTENT_GROUP_PROTOCOL);
         return;
     }
-    struct pending_id *pending = join->instance_id.ptr == NULL ? pending_find(group, join->member_id) : NULL;
+    struct pending_id *pending = pending_of(group, join);
     if (pending != NULL) {
-        join_pending(c, group, pending, join, now_ms);
+        pending_remove(c, pending);
+        add(c, group, join->member_id, join, now_ms);
         return;
     }
     struct live_member *member = NULL;
     enum err err = member_check(group, join->member_id, join->instance_id, &member);
-    if (err == ERR_OK && !has_room(c, group, member, join)) {
-        err = ERR_GROUP_MAX_SIZE_REACHED;
-    }
     if (err != ERR_OK) {
         join_fail(c, join, err);
         return;
@@ -212,6 +224,10 @@ void coordinator_join(struct coordinator *c, struct group_join *join, int64_t no
     }
     if (err != ERR_OK) {
         join_fail(c, join, err);
+        return;
+    }
+    if (join_refuse(c, group, join, now_ms)) {
+        live_settle(c, group);
         return;
     }
     if (join->member_id.len == 0) {

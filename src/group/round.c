@@ -42,6 +42,10 @@ static bool all_support(const struct live_group *group, struct str name)
 
 bool live_supports(const struct live_group *group, const struct group_join *join)
 {
+    if (join->protocol_type.len == 0 || join->protocol_count == 0 ||
+        join->protocol_count > GROUP_PROTOCOLS_MAX) {
+        return false;
+    }
     if (group->member_count == 0) {
         return true; // the first member settles type and protocols
     }
@@ -134,7 +138,6 @@ static void next_generation(struct coordinator *c, struct live_group *group, int
     LIST_EACH (node, &group->members) {
         struct live_member *member = LIST_ENTRY(node, struct live_member, node);
         member->has_synced = false;
-        member_assign(member, (struct bytes){NULL, 0});
         member_stop_join(member);
         member->is_new = false;
         member_touch(c, member, now_ms);

@@ -160,8 +160,7 @@ void coordinator_written(struct coordinator *c, struct group_write *take_write, 
     if (err != ERR_OK) {
         store_failed(c, group, err, now_ms);
     } else {
-        c->young_count -= group->is_young;
-        group->is_young = false;
+        live_grow_up(c, group);
         group->stored_generation = generation;
         if (group->is_dirty) {
             live_store_next(c, group);

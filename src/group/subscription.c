@@ -1,20 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 // subscription.c - the little of the consumer protocol that a coordinator looks at: the topics of a
-// subscription. int16 version, then an array of topic names; what follows differs by version.
+// subscription. int16 version, an array of topic names, the assignor's data; what follows differs by version.
 #include "group/group.h"
 
-bool subscription_has(struct bytes subscription, struct str topic_name)
+bool subscription_each(struct bytes subscription, void (*each)(void *arg, struct str topic_name), void *arg)
 {
     struct reader r = reader_init(subscription);
-    (void)reader_i16(&r);
+    int16_t version = reader_i16(&r);
     int32_t count = reader_i32(&r);
-    for (int32_t i = 0; i < count && !r.failed; i++) {
+    bool is_one = version >= 0 && count >= 0;
+    for (int32_t i = 0; i < count && is_one && !r.failed; i++) {
         int16_t len = reader_i16(&r);
-        const uint8_t *name = reader_take(&r, len < 0 ? 0 : (size_t)len);
-        if (!r.failed &&
-            str_equal((struct str){(const char *)name, (size_t)(len < 0 ? 0 : len)}, topic_name)) {
-            return true;
+        is_one = len >= 0;
+        const uint8_t *name = reader_take(&r, is_one ? (size_t)len : 0);
+        if (is_one && !r.failed) {
+            each(arg, (struct str){(const char *)name, (size_t)len});
         }
     }
-    return false;
+    int32_t data_len = reader_i32(&r);
+    (void)reader_take(&r, data_len < 0 ? 0 : (size_t)data_len);
+    return is_one && data_len >= -1 && !r.failed;
 }

@@ -11,6 +11,7 @@ enum {
     SLICE_STEPS = 500,           // groups and offsets looked at in one lock section
     SCAN_ARENA_BYTES = 64 << 20, // ids and names of one batch of items; far more than they take
     NAMES_MAX = 1000,            // of one item
+    STEP_BYTES = 1000,           // of subscriptions read
 };
 
 struct expiry_scan {
@@ -54,14 +55,29 @@ static const struct group *scan_group(struct expiry_scan *s, const struct core *
     return group;
 }
 
-static bool is_consumed(const struct group *group, struct str name)
+struct topic_search {
+    struct str name;
+    bool is_found;
+};
+
+static void search_topic(void *arg, struct str topic_name)
 {
-    for (uint32_t i = 0; i < group_member_count(group); i++) {
-        if (subscription_has(group_member_at(group, i)->subscription, name)) {
-            return true;
-        }
+    struct topic_search *search = arg;
+    search->is_found = search->is_found || str_equal(topic_name, search->name);
+}
+
+// is_consumed is also true where it cannot be told. It takes as many steps as there is to read.
+static bool is_consumed(const struct group *group, struct str name, uint32_t *steps)
+{
+    struct topic_search search = {name, false};
+    bool is_known = true;
+    for (uint32_t i = 0; i < group_member_count(group) && is_known && !search.is_found; i++) {
+        struct bytes subscription = group_member_at(group, i)->subscription;
+        uint32_t cost = (uint32_t)(subscription.len / STEP_BYTES);
+        is_known = subscription_each(subscription, search_topic, &search);
+        *steps -= cost < *steps ? cost : *steps;
     }
-    return false;
+    return search.is_found || !is_known;
 }
 
 // is_over: the offset's time is up, were it not for members that consume the topic.
@@ -76,7 +92,8 @@ static bool is_over(const struct expiry_scan *s, const struct group *group, cons
     return since_ms <= s->now_ms && s->now_ms - since_ms >= keep_ms;
 }
 
-static bool scan_offset(struct expiry_scan *s, const struct group *group, const struct offset_view *view)
+static bool scan_offset(struct expiry_scan *s, const struct group *group, const struct offset_view *view,
+                        uint32_t *steps)
 {
     bool has_members = group_member_count(group) > 0;
     s->topic = topic_id(view->topic);
@@ -87,7 +104,7 @@ static bool scan_offset(struct expiry_scan *s, const struct group *group, const 
     if (has_members && !str_equal(group_protocol_type(group), STR("consumer"))) {
         return false; // what its members use cannot be known
     }
-    return !has_members || !is_consumed(group, topic_name(view->topic));
+    return !has_members || !is_consumed(group, topic_name(view->topic), steps);
 }
 
 static struct item_offset_delete *item_begin(struct expiry_scan *s, const struct group *group)
@@ -114,7 +131,7 @@ static void scan_offsets(struct expiry_scan *s, const struct group *group, uint3
             s->is_in_group = false;
             return;
         }
-        if (!scan_offset(s, group, &view)) {
+        if (!scan_offset(s, group, &view, steps)) {
             continue;
         }
         item = item == NULL || item->name_count == NAMES_MAX ? item_begin(s, group) : item;

@@ -107,6 +107,8 @@ static void test_with_members(void **state)
     commit(w, "consumer", 1, 1, 0, 3, -1); // of a topic that nobody consumes any more
     members_set(w, "connect", 1, "connect", topic0);
     commit(w, "connect", 1, 1, 0, 3, -1);
+    members_set(w, "garbage", 1, "consumer", bytes_of("garbage", 7));
+    commit(w, "garbage", 1, 1, 0, 3, -1);
     begin_now(w);
     commit(w, "other", -1, 0, 0, 1, -1); // time goes with the bundles
     round_ok(w);
@@ -114,6 +116,7 @@ static void test_with_members(void **state)
     assert_true(group_offset_find(core_group_find(w->core, STR("consumer")),
                                   core_topic_find_id(w->core, topic_of(0)), 2, &(struct offset_view){0}));
     assert_int_equal(left(w, "connect"), 3); // what it uses cannot be known
+    assert_int_equal(left(w, "garbage"), 3); // nor here
     world_destroy(w);
 }
 

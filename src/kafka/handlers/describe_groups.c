@@ -3,7 +3,7 @@
 // v6 that is also an error (KIP-1043). KIP-430 (authorized operations, v3).
 #include "kafka/handlers/handlers.h"
 
-enum { ERROR_VERSION_MIN = 6 };
+enum { ERROR_VERSION_MIN = 6, ID_IN_MESSAGE_MAX = 1000 };
 
 // Read, delete, describe, and describe and alter configs: there is no authorizer, so all that a group knows.
 enum { GROUP_OPERATIONS = 1 << 3 | 1 << 6 | 1 << 8 | 1 << 10 | 1 << 11 };
@@ -57,7 +57,10 @@ static void describe_missing(struct request *rq, struct describe_groups_response
     out->group_state = STR("Dead");
     if (rq->version >= ERROR_VERSION_MIN) {
         out->error = ERR_GROUP_ID_NOT_FOUND;
-        out->error_message = arena_printf(&rq->arena, "Group " STR_FMT " not found.", STR_ARG(out->group_id));
+        bool fits = out->group_id.len <= ID_IN_MESSAGE_MAX;
+        out->error_message =
+            fits ? arena_printf(&rq->arena, "Group " STR_FMT " not found.", STR_ARG(out->group_id))
+                 : STR("Group not found.");
     }
 }
 
@@ -70,9 +73,7 @@ static void describe_groups_handle(struct request *rq)
         struct describe_groups_response_group *group = &out->groups[out->groups_count++];
         group->group_id = in->groups[i];
         group->group_state = group->protocol_type = group->protocol_data = STR("");
-        if (group->group_id.len == 0) {
-            group->error = ERR_INVALID_GROUP_ID;
-        } else if (!describe(rq, group)) {
+        if (!describe(rq, group)) {
             describe_missing(rq, group);
         }
         if (in->include_authorized_operations && group->error == ERR_OK) {

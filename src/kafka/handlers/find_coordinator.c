@@ -7,12 +7,13 @@
 
 enum { KEY_GROUP = 0, KEY_TRANSACTION = 1, KEY_SHARE = 2, BATCH_VERSION_MIN = 4 };
 
-static enum err find(int8_t key_type, struct str *ret_text)
+// Kafka never leaves the text out, not even where all is well.
+static enum err find(int8_t key_type, int16_t version, struct str *ret_text)
 {
     switch (key_type) {
     case KEY_GROUP:
     case KEY_TRANSACTION:
-        *ret_text = (struct str){NULL, 0};
+        *ret_text = version < BATCH_VERSION_MIN ? STR("NONE") : STR("");
         return ERR_OK;
     case KEY_SHARE:
         *ret_text = STR("Share groups are not served yet.");
@@ -28,7 +29,7 @@ static void find_coordinator_handle(struct request *rq)
     const struct find_coordinator_request *in = rq->in;
     struct find_coordinator_response *out = rq->out;
     struct str text;
-    enum err err = find(in->key_type, &text);
+    enum err err = find(in->key_type, rq->version, &text);
     int32_t node_id = err == ERR_OK ? broker_node_id(rq->broker) : -1;
     struct str host = STR("");
     int32_t port = -1;

@@ -43,8 +43,8 @@ static void on_joined(struct group_op *op)
     out->generation_id = join->generation;
     out->protocol_type = join->protocol_type_chosen;
     out->protocol_name = join->protocol_name;
-    if (out->protocol_name.ptr == NULL && rq->version < NULL_NAME_VERSION_MIN) {
-        out->protocol_name = STR("");
+    if (out->protocol_name.len == 0) {
+        out->protocol_name = rq->version < NULL_NAME_VERSION_MIN ? STR("") : (struct str){NULL, 0};
     }
     out->leader = join->leader;
     out->skip_assignment = join->skips_assignment;

@@ -28,6 +28,11 @@ static void leave_group_handle(struct request *rq)
         return;
     }
     int32_t count = in->members_count;
+    if (in->group_id.len == 0) { // said even if nobody leaves
+        out->error = ERR_INVALID_GROUP_ID;
+        request_reply(rq);
+        return;
+    }
     out->members = wire_array(&rq->arena, leave_group_response_member, (size_t)count + 1);
     if (out->members == NULL) {
         request_out_of_memory(rq);

@@ -16,7 +16,8 @@ static bool is_wanted(const struct str *filter, int32_t count, const char *name)
 {
     size_t len = strlen(name);
     for (int32_t i = 0; i < count; i++) {
-        if (filter[i].len == len && strncasecmp(filter[i].ptr, name, len) == 0) {
+        struct str wanted = str_trim(filter[i]);
+        if (wanted.len == len && strncasecmp(wanted.ptr, name, len) == 0) {
             return true;
         }
     }
@@ -84,22 +85,23 @@ static void list_stored(struct listing *l)
     }
 }
 
+static void list_one(void *arg, struct str id)
+{
+    list_add(arg, id);
+}
+
 static void list_young(struct listing *l)
 {
     const struct list_groups_response *out = l->rq->out;
-    struct str id = STR("");
-    while (id.ptr != NULL && !l->rq->arena.failed) {
-        if ((uint32_t)out->groups_count + 1 > l->cap && !list_grow(l)) {
+    uint64_t serial = 0;
+    do {
+        if ((uint32_t)out->groups_count + STEP > l->cap && !list_grow(l)) {
             return;
         }
         (void)broker_view_begin(l->rq->broker);
-        id = coordinator_young(broker_coordinator(l->rq->broker), id);
-        if (id.ptr != NULL) {
-            list_add(l, id);
-            id = arena_str(&l->rq->arena, id);
-        }
+        serial = coordinator_young(broker_coordinator(l->rq->broker), serial, STEP, list_one, l);
         broker_view_end(l->rq->broker);
-    }
+    } while (serial != 0 && !l->rq->arena.failed);
 }
 
 static void list_groups_handle(struct request *rq)

@@ -15,13 +15,24 @@ struct commit_state {
     uint32_t partition_count;
 };
 
+static size_t offset_bytes(const struct offset_commit_request_partition *partition)
+{
+    return sizeof(struct item_offset) + partition->committed_metadata.len;
+}
+
 static bool state_create(struct request *rq, struct commit_state **ret)
 {
     const struct offset_commit_request *in = rq->in;
     size_t count = 0;
-    for (int32_t i = 0; i < in->topics_count; i++) {
-        count += (size_t)in->topics[i].partitions_count;
+    size_t bytes = 0;
+    for (int32_t t = 0; t < in->topics_count; t++) {
+        count += (size_t)in->topics[t].partitions_count;
+        for (int32_t i = 0; i < in->topics[t].partitions_count; i++) {
+            bytes += offset_bytes(&in->topics[t].partitions[i]);
+        }
     }
+    // Of two items that follow each other, one is full of entries, or both together are of bytes.
+    size_t items_max = count / ITEM_OFFSET_ENTRIES_MAX + 2 * (bytes / ITEM_BYTES_MAX) + 2;
     struct commit_state *state = request_new(rq, struct commit_state, 1);
     if (state == NULL) {
         return false;
@@ -29,10 +40,21 @@ static bool state_create(struct request *rq, struct commit_state **ret)
     state->offsets = request_new(rq, struct item_offset, count + 1);
     state->errors = request_new(rq, enum err, count + 1);
     state->item_of = request_new(rq, int32_t, count + 1);
-    state->items = request_new(rq, struct item, count + 1);
+    state->items = request_new(rq, struct item, items_max);
     state->partition_count = (uint32_t)count;
     *ret = state;
     return !rq->arena.failed;
+}
+
+// is_too_long: Kafka's limit counts units of UTF-16. Bytes that are no UTF-8 are not counted, but bounded.
+static bool is_too_long(struct str text, size_t max)
+{
+    size_t units = 0;
+    for (size_t i = 0; i < text.len && units <= max; i++) {
+        uint8_t byte = (uint8_t)text.ptr[i];
+        units += ((byte & 0xc0) != 0x80) + (byte >= 0xf0); // those are two
+    }
+    return units > max || text.len > 3 * max;
 }
 
 // check_topic settles what is wrong with the topic's partitions.
@@ -40,6 +62,7 @@ static void check_topic(struct request *rq, const struct offset_commit_request_t
                         struct topic_view *ret_view, enum err *errors)
 {
     bool is_by_id = rq->version >= TOPIC_ID_VERSION_MIN;
+    size_t metadata_max = broker_offset_metadata_max(rq->broker);
     bool is_known = is_by_id && uuid_is_zero(topic->topic_id)
                         ? false
                         : topic_view_find(rq, topic->name, topic->topic_id, ret_view);
@@ -50,7 +73,7 @@ static void check_topic(struct request *rq, const struct offset_commit_request_t
         } else if (partition->partition_index < 0 ||
                    partition->partition_index >= ret_view->partition_count) {
             errors[i] = ERR_UNKNOWN_PARTITION;
-        } else if (partition->committed_metadata.len > broker_offset_metadata_max(rq->broker)) {
+        } else if (is_too_long(partition->committed_metadata, metadata_max)) {
             errors[i] = ERR_OFFSET_METADATA_TOO_LARGE;
         }
     }
@@ -89,8 +112,7 @@ static void gather(struct request *rq, struct commit_state *state)
             if (state->errors[at] != ERR_OK) {
                 continue;
             }
-            struct item_offset_commit *commit =
-                item_for(state, in, &bytes, sizeof(struct item_offset) + partition->committed_metadata.len);
+            struct item_offset_commit *commit = item_for(state, in, &bytes, offset_bytes(partition));
             struct str metadata = partition->committed_metadata;
             commit->offsets[commit->offset_count++] = (struct item_offset){
                 .topic_id = view.id,

@@ -3,6 +3,8 @@
 // durable. KIP-62; static members KIP-345 (v3), KIP-559 (v5).
 #include "kafka/handlers/handlers.h"
 
+enum { NAMES_VERSION_MIN = 5 };
+
 struct sync_state {
     struct group_sync_op op;
     struct request *rq;
@@ -43,6 +45,13 @@ static const struct group_assignment *load_assignments(struct request *rq)
 static void sync_group_handle(struct request *rq)
 {
     const struct sync_group_request *in = rq->in;
+    struct sync_group_response *out = rq->out;
+    bool has_names = in->protocol_type.ptr != NULL && in->protocol_name.ptr != NULL;
+    if (rq->version >= NAMES_VERSION_MIN && !has_names) {
+        out->error = ERR_INCONSISTENT_GROUP_PROTOCOL; // KIP-559
+        request_reply(rq);
+        return;
+    }
     struct sync_state *state = request_new(rq, struct sync_state, 1);
     const struct group_assignment *assignments = load_assignments(rq);
     if (state == NULL || assignments == NULL) {
