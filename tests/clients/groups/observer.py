@@ -9,9 +9,11 @@ import time
 
 from rawkafka import Connection, request, string
 
-DESCRIBE_GROUPS, OFFSET_FETCH = 15, 9
+DESCRIBE_GROUPS, OFFSET_COMMIT, OFFSET_FETCH = 15, 8, 9
 OFFSET_FETCH_VERSION = 5  # the last before the flexible ones
+OFFSET_COMMIT_VERSION = 5
 DESCRIBE_GROUPS_VERSION = 4
+ILLEGAL_GENERATION, UNKNOWN_MEMBER_ID = 22, 25
 PAUSE_SECONDS = 0.05
 
 
@@ -66,6 +68,15 @@ def describe(connection, group):
     return error, state, protocol, members
 
 
+def commit(connection, group, member, generation, topic, offset):
+    """Tries to commit for partition 0; returns the error code."""
+    body = string(group) + struct.pack('>i', generation) + string(member)
+    body += struct.pack('>i', 1) + string(topic) + struct.pack('>iiq', 1, 0, offset) + string('')
+    reader = Reader(connection.ask(request(OFFSET_COMMIT, OFFSET_COMMIT_VERSION, body)))
+    reader.take('i'), reader.take('i'), reader.string(), reader.take('i'), reader.take('i')
+    return reader.take('h')
+
+
 class Observer:
     """Polls one group from start to stop; a broker that is away is asked again."""
 
@@ -98,6 +109,15 @@ class Observer:
                 if news:
                     self.events.append({'event': 'observed', 'at': time.monotonic(), 'offsets': news})
             self.changed.notify_all()
+
+    def commit_as_others(self, topic):
+        """Commits of offset 0 by those who may not: [(who, error code, expected)]."""
+        with Connection(self.address) as connection:
+            member = describe(connection, self.group)[3][0][0]
+            tries = [('a member of an old generation', member, 0, ILLEGAL_GENERATION),
+                     ('a stranger', 'nobody', 1, UNKNOWN_MEMBER_ID), ('no member', '', -1, UNKNOWN_MEMBER_ID)]
+            return [(who, commit(connection, self.group, name, generation, topic, 0), expected)
+                    for who, name, generation, expected in tries]
 
     def stop(self):
         self.ends.set()

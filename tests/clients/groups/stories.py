@@ -27,6 +27,8 @@ def churn(world, _broker):
     step('leave', 'A')
     step('crash', 'B')
     step('start', 'D', 'B2')
+    for group in groups:
+        group.refuse_others()
     if not world.client.overwrites:
         step('freeze', 'D')  # for longer than its session: the others take over, and what it knows is old
         step('thaw', 'D')

@@ -208,6 +208,11 @@ class Group:
         member.killed = True
         member.kill()
 
+    def refuse_others(self):
+        for who, error, expected in self.observer.commit_as_others(self.topics[0]):
+            if error != expected:
+                raise StoryFailed(f'{self.name}: a commit by {who} was answered with {error}, not {expected}')
+
     def active(self):
         return [n for n, m in self.members.items() if not (m.stopping or m.killed or n in self.frozen)]
 
