@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""run.py - the newest clients: confluent-kafka, kafka-python and aiokafka from PyPI, and Apache Kafka's own command
-line tools from Maven. Prints `ok name` and `not ok name: why`.
+"""run.py - the newest clients: confluent-kafka, kafka-python and aiokafka from PyPI, franz-go and sarama, Apache
+Kafka's own consumer and its command line tools from Maven. Prints `ok name` and `not ok name: why`.
 
-  tests/interop/run.py --broker build/src/server/strom [python|tools[=STORY,...]]
+  tests/interop/run.py --broker build/src/server/strom [python] [go] [tools[=STORY,...]] [groups[=CLIENT,...]]
   tests/interop/run.py --kafka [...]        against Apache Kafka 4.2.0: what the tests themselves are checked with
   tests/interop/run.py --record tools=...   plays stories against both and writes what each printed into them
 """
@@ -15,9 +15,12 @@ import subprocess
 import sys
 import time
 
+import golang
+import groups
 import jvm
+import pypi
 import story
-from work import CLIENTS, HERE, WORK, Failure, once, run, run_ok
+from work import CLIENTS, HERE, WORK, Failure, run
 from broker import Broker, BrokerFailed
 from kafka import Kafka
 
@@ -31,8 +34,9 @@ class Peer:
         self.options = options
         self.letter = 'K' if options.kafka else 'S'  # whose lines of a story have to come out
 
-    def make(self):
-        return Kafka(SETTINGS) if self.options.kafka else Broker(self.options.broker, settings=SETTINGS)
+    def make(self, more=()):
+        settings = {**SETTINGS, **dict(more)}
+        return Kafka(settings) if self.options.kafka else Broker(self.options.broker, settings=settings)
 
 
 def with_broker(name, peer, action):
@@ -55,18 +59,6 @@ def with_broker(name, peer, action):
 
 # ---- Python
 
-def python_setup():
-    """A venv with the pinned clients; made once per change of requirements.txt."""
-    venv, wanted = os.path.join(WORK, 'venv'), os.path.join(HERE, 'requirements.txt')
-    python = os.path.join(venv, 'bin', 'python')
-
-    def make():
-        run_ok(['/usr/bin/python3', '-m', 'venv', venv], seconds=300)
-        run_ok([python, '-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '-r', wanted], seconds=600)
-    once(venv, [wanted], make)
-    return python
-
-
 def python_scripts(python, bootstrap):
     """The scripts of tests/clients under the new libraries; returns whether one failed."""
     failed = False
@@ -83,8 +75,25 @@ def python_scripts(python, bootstrap):
 
 
 def python_clients(peer, _):
-    python = python_setup()
+    python = pypi.setup()
     return with_broker('python', peer, lambda broker: python_scripts(python, broker.bootstrap))
+
+
+# ---- Go
+
+def go_codecs(peer, names):
+    golang.setup()
+
+    def scripts(broker):
+        failed = False
+        for name in names or ('franz', 'sarama'):
+            code, out = run(golang.program(name, 'codecs', broker.bootstrap), seconds=240)
+            print(out, end='', flush=True)
+            if code != 0 and not re.search(r'^not ok ', out, re.M):
+                print(f'not ok {name}: ended with {code}', flush=True)
+            failed |= code != 0
+        return failed
+    return with_broker('go', peer, scripts)
 
 
 # ---- Apache Kafka's tools
@@ -122,10 +131,10 @@ def record(peer, names):
         for path in story_paths(names):
             kafka, strom = Kafka(SETTINGS), peer.make()
             try:
-                kafka.start()
                 strom.start()
+                kafka.start()
                 story.record_story(runner, kafka.bootstrap, strom.bootstrap, path)
-            except Failure as e:
+            except (Failure, BrokerFailed) as e:
                 print(f'not ok {os.path.basename(path)}: {e}', flush=True)
             finally:
                 kafka.close()
@@ -134,7 +143,7 @@ def record(peer, names):
         runner.close()
 
 
-GROUPS = {'python': python_clients, 'tools': tools}
+GROUPS = {'python': python_clients, 'go': go_codecs, 'tools': tools, 'groups': groups.play}
 
 
 def main():

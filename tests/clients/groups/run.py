@@ -33,11 +33,15 @@ SETTINGS = {'auto.create.topics.enable': 'false', 'group.initial.rebalance.delay
 
 
 def command_of(program):
+    """The command of a script of this folder; a command as it is."""
+    if isinstance(program, list):
+        return program
     return [NODE if program.endswith('.mjs') else SYSTEM_PYTHON, os.path.join(HERE, program)]
 
 
 class Client:
-    """How to start a member, and what the client can do. Its flaws are told by the reason: None if it has none."""
+    """How to start a member (a script of this folder, or a command), and what the client can do. Its flaws are told by
+    the reason: None if it has none."""
 
     def __init__(self, name, program, admin=None, churns=(('manual', 'range'), ('auto', 'roundrobin')), alone='auto',
                  is_cooperative=False, is_static=False, sees_growth=True, repeats=None, trails=None, late=None,
@@ -153,6 +157,17 @@ def run_client(client, options, failures):
         broker.close()
 
 
+def run_clients(clients, options):
+    """All at the same time; returns what failed. options: broker, bootstrap, story."""
+    failures = []
+    threads = [threading.Thread(target=run_client, args=(client, options, failures)) for client in clients]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return failures
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--broker', default='build/src/server/strom')
@@ -165,12 +180,7 @@ def main():
         if name not in CLIENTS:
             parser.error(f'no client {name}; there are {" ".join(CLIENTS)}')
     failures = ['checker'] if checker_test.main() else []
-    threads = [threading.Thread(target=run_client, args=(CLIENTS[name], options, failures))
-               for name in options.clients or CLIENTS]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    failures += run_clients([CLIENTS[name] for name in options.clients or CLIENTS], options)
     return 1 if failures else 0
 
 

@@ -14,7 +14,7 @@ K org.apache.kafka.common.errors.BrokerIdNotRegisteredException: Broker ID 9 is 
 K java.util.concurrent.ExecutionException: org.apache.kafka.common.errors.BrokerIdNotRegisteredException: Broker ID 9 is not currently registered
 K = 1
 S The target cluster does not support the broker unregistration API.
-# What Kafka has and Strom does not: transactions, SASL, delegation tokens, the newer kinds of groups. Strom answers
+# What Kafka has and Strom does not: SASL, delegation tokens, the newer kinds of groups. Strom answers
 # telemetry subscriptions (with none), Kafka only if a plugin takes the metrics.
 % grep usable: |id: 1
 $ kafka-broker-api-versions
@@ -39,11 +39,11 @@ K 	SaslHandshake(17): 0 to 1 [usable: 1],
 | 	DeleteRecords(21): 0 to 2 [usable: 2],
 | 	InitProducerId(22): 0 to 5 [usable: 5],
 | 	OffsetForLeaderEpoch(23): 2 to 4 [usable: 4],
-K 	AddPartitionsToTxn(24): 0 to 5 [usable: 5],
-K 	AddOffsetsToTxn(25): 0 to 4 [usable: 4],
-K 	EndTxn(26): 0 to 5 [usable: 5],
-K 	WriteTxnMarkers(27): 1 to 2 [usable: 2],
-K 	TxnOffsetCommit(28): 0 to 5 [usable: 5],
+| 	AddPartitionsToTxn(24): 0 to 5 [usable: 5],
+| 	AddOffsetsToTxn(25): 0 to 4 [usable: 4],
+| 	EndTxn(26): 0 to 5 [usable: 5],
+| 	WriteTxnMarkers(27): 1 to 2 [usable: 2],
+| 	TxnOffsetCommit(28): 0 to 5 [usable: 5],
 | 	DescribeAcls(29): 1 to 3 [usable: 3],
 | 	CreateAcls(30): 1 to 3 [usable: 3],
 | 	DeleteAcls(31): 1 to 3 [usable: 3],
@@ -63,8 +63,8 @@ K 	DescribeDelegationToken(41): 1 to 3 [usable: 3],
 | 	AlterPartitionReassignments(45): 0 to 1 [usable: 1],
 | 	ListPartitionReassignments(46): 0 [usable: 0],
 | 	OffsetDelete(47): 0 [usable: 0],
-K 	DescribeClientQuotas(48): 0 to 1 [usable: 1],
-K 	AlterClientQuotas(49): 0 to 1 [usable: 1],
+| 	DescribeClientQuotas(48): 0 to 1 [usable: 1],
+| 	AlterClientQuotas(49): 0 to 1 [usable: 1],
 | 	DescribeUserScramCredentials(50): 0 [usable: 0],
 K 	AlterUserScramCredentials(51): 0 [usable: 0],
 | 	DescribeQuorum(55): 0 to 2 [usable: 2],
@@ -72,8 +72,8 @@ K 	AlterUserScramCredentials(51): 0 [usable: 0],
 | 	DescribeCluster(60): 0 to 2 [usable: 2],
 | 	DescribeProducers(61): 0 [usable: 0],
 K 	UnregisterBroker(64): 0 [usable: 0],
-K 	DescribeTransactions(65): 0 [usable: 0],
-K 	ListTransactions(66): 0 to 2 [usable: 2],
+| 	DescribeTransactions(65): 0 [usable: 0],
+| 	ListTransactions(66): 0 to 2 [usable: 2],
 K 	ConsumerGroupHeartbeat(68): 0 to 1 [usable: 1],
 K 	ConsumerGroupDescribe(69): 0 to 1 [usable: 1],
 S 	GetTelemetrySubscriptions(71): 0 [usable: 0],
@@ -96,7 +96,7 @@ K 	StreamsGroupDescribe(89): 0 [usable: 0],
 K 	DescribeShareGroupOffsets(90): 0 to 1 [usable: 1],
 K 	AlterShareGroupOffsets(91): 0 [usable: 0],
 K 	DeleteShareGroupOffsets(92): 0 [usable: 0]
-# Nothing is switched by features.
+# The other features are of things that Strom does not have.
 $ kafka-features describe
 K Feature: eligible.leader.replicas.version	SupportedMinVersion: 0	SupportedMaxVersion: 1	FinalizedVersionLevel: 1	Epoch: <n>
 K Feature: group.version	SupportedMinVersion: 0	SupportedMaxVersion: 1	FinalizedVersionLevel: 1	Epoch: <n>
@@ -104,7 +104,7 @@ K Feature: kraft.version	SupportedMinVersion: 0	SupportedMaxVersion: 1	Finalized
 K Feature: metadata.version	SupportedMinVersion: 3.3-IV3	SupportedMaxVersion: 4.2-IV1	FinalizedVersionLevel: 4.2-IV1	Epoch: <n>
 K Feature: share.version	SupportedMinVersion: 0	SupportedMaxVersion: 1	FinalizedVersionLevel: 1	Epoch: <n>
 K Feature: streams.version	SupportedMinVersion: 0	SupportedMaxVersion: 1	FinalizedVersionLevel: 1	Epoch: <n>
-K Feature: transaction.version	SupportedMinVersion: 0	SupportedMaxVersion: 2	FinalizedVersionLevel: 2	Epoch: <n>
+| Feature: transaction.version	SupportedMinVersion: 0	SupportedMaxVersion: 2	FinalizedVersionLevel: 2	Epoch: <n>
 # The log of Kafka's metadata is at another place each time.
 % drop HighWatermark|CurrentVoters
 $ kafka-metadata-quorum describe --status
@@ -168,14 +168,10 @@ $ kafka-acls --add --allow-principal User:alice --operation Read --topic plain
 | Error while executing ACL command: org.apache.kafka.common.errors.SecurityDisabledException: No Authorizer is configured on the broker
 | java.util.concurrent.ExecutionException: org.apache.kafka.common.errors.SecurityDisabledException: No Authorizer is configured on the broker
 = 1
-# There are no transactions yet.
 $ kafka-transactions list
-K TransactionalId	Coordinator	ProducerId	TransactionState
-S Failed to list transactions: The node does not support LIST_TRANSACTIONS. Enable debug logging for additional detail.
-S = 1
+| TransactionalId	Coordinator	ProducerId	TransactionState
 $ kafka-transactions describe --transactional-id nobody
-K Failed to describe transaction state of transactional-id `nobody`: DescribeTransactions request for transactionalId `nobody` failed because the ID could not be found. Enable debug logging for additional detail.
-S Failed to describe transaction state of transactional-id `nobody`: FindCoordinator request for key `CoordinatorKey(idValue='nobody', type=TRANSACTION)` failed due to an unexpected error. Enable debug logging for additional detail.
+| Failed to describe transaction state of transactional-id `nobody`: DescribeTransactions request for transactionalId `nobody` failed because the ID could not be found. Enable debug logging for additional detail.
 = 1
 $ kafka-console-producer --topic solo --command-property enable.idempotence=true
 > hello
