@@ -276,9 +276,9 @@ enum err broker_start(struct broker *b, struct error *e)
     mutex_lock(&b->lock);
     b->is_started = true;
     mutex_unlock(&b->lock);
-    groups_start(b);
     journal_start(b);
     if (b->is_read_only) {
+        groups_start(b);
         return ERR_OK;
     }
     enum err err = catch_up(b, e);
@@ -294,6 +294,7 @@ enum err broker_start(struct broker *b, struct error *e)
     if (err == ERR_OK) {
         keeper_start(b->keeper);
         b->is_keeper_started = true;
+        groups_start(b); // last: from now on members have one session to be heard
     }
     return err;
 }

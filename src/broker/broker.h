@@ -41,6 +41,8 @@ enum err broker_open(struct env *env, struct engine *engine, const struct broker
 // broker_start starts the WAL thread and the keeper and brings the stored broker settings in line with
 // static_configs. broker_stop refuses new work, finishes what is queued, stops them.
 enum err broker_start(struct broker *b, struct error *e);
+// broker_hold_groups stops the time of groups: the fronts begin to stop, and no member can be heard any more.
+void broker_hold_groups(struct broker *b);
 void broker_stop(struct broker *b);
 void broker_destroy(struct broker *take_broker); // after every port is gone; does not close the engine
 bool broker_is_read_only(struct broker *b);

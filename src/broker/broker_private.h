@@ -129,6 +129,7 @@ struct broker {
     uint32_t queue_count;
     bool is_ordering; // somebody is between take and apply
     bool is_stopping;
+    bool holds_groups; // no session ends any more
     bool is_started;
     bool is_refusing; // the last bundle of records was refused
     struct cond work; // the WAL thread waits here

@@ -40,16 +40,6 @@ void groups_init(struct broker *b)
     b->wal_sleeps_until_ms = INT64_MIN;
 }
 
-// Of a shared log, a broker takes up only the groups that ask for it.
-void groups_start(struct broker *b)
-{
-    mutex_lock(&b->lock);
-    if (!b->is_shared) {
-        coordinator_load(b->coordinator, now_ms(b));
-    }
-    mutex_unlock(&b->lock);
-}
-
 // ---- what comes out of the coordinator. The lock is held.
 
 static void write_push(struct broker *b, struct group_write *write)
@@ -101,7 +91,7 @@ void groups_written(struct broker *b, struct group_submission *take_gs)
 
 bool groups_tick(struct broker *b)
 {
-    if (b->is_stopping || coordinator_deadline_ms(b->coordinator) > now_ms(b)) {
+    if (b->is_stopping || b->holds_groups || coordinator_deadline_ms(b->coordinator) > now_ms(b)) {
         return false;
     }
     coordinator_tick(b->coordinator, now_ms(b));
@@ -111,11 +101,30 @@ bool groups_tick(struct broker *b)
 
 void groups_sleep(struct broker *b)
 {
-    int64_t until_ms = b->is_stopping ? INT64_MAX : coordinator_deadline_ms(b->coordinator);
+    bool is_held = b->is_stopping || b->holds_groups;
+    int64_t until_ms = is_held ? INT64_MAX : coordinator_deadline_ms(b->coordinator);
     bool is_endless = until_ms > INT64_MAX / MS_NS;
     b->wal_sleeps_until_ms = is_endless ? INT64_MAX : until_ms;
     cond_wait(&b->work, &b->lock, is_endless ? CLOCK_NEVER : until_ms * MS_NS);
     b->wal_sleeps_until_ms = INT64_MIN;
+}
+
+// Of a shared log, a broker takes up only the groups that ask for it.
+void groups_start(struct broker *b)
+{
+    mutex_lock(&b->lock);
+    if (!b->is_shared) {
+        coordinator_load(b->coordinator, now_ms(b));
+    }
+    groups_drain(b); // the WAL thread sleeps already
+    mutex_unlock(&b->lock);
+}
+
+void broker_hold_groups(struct broker *b)
+{
+    mutex_lock(&b->lock);
+    b->holds_groups = true;
+    mutex_unlock(&b->lock);
 }
 
 void groups_stop(struct broker *b)

@@ -328,6 +328,9 @@ static void stop_fronts(struct server *s)
 void server_stop(struct server *take_server)
 {
     struct server *s = take_server;
+    if (s->broker != NULL) {
+        broker_hold_groups(s->broker);
+    }
     stop_fronts(s);
     if (s->broker != NULL) {
         broker_stop(s->broker);
