@@ -62,6 +62,21 @@ static void draw_sizes(struct scenario *s)
     s->retention_bytes = sim_chance(s->world, 500) ? (int64_t)sim_rand(s->world, 30000) : -1;
 }
 
+// Sessions and rounds are short, so that many end while faults happen.
+static void draw_group(struct scenario *s)
+{
+    struct sim_world *w = s->world;
+    s->member_count = sim_chance(w, 700) ? 2 + (int)sim_rand(w, MEMBERS_MAX - 1) : 0;
+    s->group_broker = (int)sim_rand(w, (uint64_t)s->broker_count);
+    s->session_ms = 300 + (int32_t)sim_rand(w, 1500);
+    s->rebalance_ms = 500 + (int32_t)sim_rand(w, 2000);
+    if (s->member_count > 0) { // there shall be rounds under load
+        s->consumer_count = 1;
+        s->pace_ms = sim_chance(w, 700) ? sim_rand(w, 150) : 0;
+        s->chaos_ns += (int64_t)sim_rand(w, 6000) * MS;
+    }
+}
+
 void chaos_draw(struct scenario *s)
 {
     struct sim_world *w = s->world;
@@ -81,6 +96,7 @@ void chaos_draw(struct scenario *s)
         draw_faults(s);
     }
     s->retention_ms = s->has_clock_jumps ? HOUR_MS : s->retention_ms;
+    draw_group(s);
 }
 
 // ---- crashes

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 enum record_state { RECORD_SENT, RECORD_ACKED, RECORD_REFUSED };
-enum { WATCHERS_MAX = 16, ACKS_REMEMBERED = 64 };
+enum { WATCHERS_MAX = 32, ACKS_REMEMBERED = 64 };
 #define MS 1000000LL
 
 struct record {
@@ -436,6 +436,12 @@ bool checker_scan(const struct checker *c, int partition, int64_t log_start, int
     return is_found;
 }
 
+bool checker_is_in_final(const struct checker *c, int partition, int64_t offset)
+{
+    const struct partition *p = &c->partitions[partition];
+    return offset < p->slot_count && p->slots[offset].in_final;
+}
+
 void checker_looked_up(struct checker *c)
 {
     c->counts.lookups++;
@@ -444,6 +450,11 @@ void checker_looked_up(struct checker *c)
 void checker_state_compared(struct checker *c)
 {
     c->counts.states++;
+}
+
+struct checker_counts *checker_counting(struct checker *c)
+{
+    return &c->counts;
 }
 
 struct checker_counts checker_counts(const struct checker *c)

@@ -65,14 +65,21 @@ void checker_final_partition(struct checker *c, int partition, int64_t log_start
 bool checker_scan(const struct checker *c, int partition, int64_t log_start, int64_t timestamp,
                   int64_t *ret_offset, int64_t *ret_timestamp);
 
+// checker_is_in_final: the last pass found a record there.
+bool checker_is_in_final(const struct checker *c, int partition, int64_t offset);
+
 void checker_looked_up(struct checker *c); // and compared
 void checker_state_compared(struct checker *c);
+struct checker_counts *checker_counting(struct checker *c);
 struct checker_counts {
     uint64_t sent;
     uint64_t acked;
     uint64_t read;
     uint64_t states; // compared with what was seen before
     uint64_t lookups;
+    uint64_t delivered; // to the group
+    uint64_t commits;   // of one partition's offset, acknowledged
+    uint64_t rounds;    // generations that somebody was told its share of
 };
 struct checker_counts checker_counts(const struct checker *c);
 

@@ -42,6 +42,9 @@ static void take_record(struct consumer *c, int partition, int32_t leader_epoch,
         .hash = hash,
     };
     checker_read(c->s->checker, partition, &seen);
+    if (c->on_record != NULL) {
+        c->on_record(c->on_record_arg, partition, record->offset);
+    }
 }
 
 // take_batch reads one batch; false = rot was seen, which only a world with rot may show.
@@ -226,7 +229,9 @@ static void fill_request(struct consumer *c, struct arena *arena, struct fetch_r
         topic->topic = str_from_c(plan->name);
         topic->partitions = wire_array(arena, fetch_request_partition, PARTITIONS_PER_TOPIC_MAX);
         for (int i = 0; i < plan->count; i++) {
-            if (only >= 0 && only != plan->first + i) {
+            bool is_wanted =
+                only >= 0 ? only == plan->first + i : c->owns == NULL || c->owns[plan->first + i];
+            if (!is_wanted) {
                 continue;
             }
             struct fetch_request_partition *asked = &topic->partitions[topic->partitions_count++];
@@ -245,7 +250,7 @@ static void check_woken(struct consumer *c, const struct fetch_request *request)
                      sim_world_now_ns(c->s->world) - c->asked_ns >= WAKE_MS * MS;
     int64_t before_ns = sim_world_now_ns(c->s->world) - WAKE_MS * MS;
     for (int partition = 0; must_wake && partition < PARTITIONS; partition++) {
-        bool is_asked = c->only < 0 || c->only == partition;
+        bool is_asked = c->only < 0 ? c->owns == NULL || c->owns[partition] : c->only == partition;
         if (is_asked && checker_acked_end(c->s->checker, partition, before_ns) > c->position[partition]) {
             checker_fail(c->s->checker, "I19: partition %d: a fetch from %lld slept on past an append",
                          partition, (long long)c->position[partition]);
@@ -258,11 +263,13 @@ bool consumer_fetch(struct consumer *c, int only)
     struct arena arena;
     arena_init(&arena, 1 << 20);
     struct fetch_request *request = wire_new(&arena, &fetch_request_type, 1);
-    bool is_patient = !c->is_final && sim_chance(c->s->world, 200);
-    request->max_wait_ms = is_patient ? 2000 : (int32_t)sim_rand(c->s->world, c->is_final ? 10 : 300);
+    bool is_member = c->owns != NULL;
+    bool is_patient = !c->is_final && !is_member && sim_chance(c->s->world, 200);
+    uint64_t wait_max_ms = c->is_final ? 10 : is_member ? 100 : 300;
+    request->max_wait_ms = is_patient ? 2000 : (int32_t)sim_rand(c->s->world, wait_max_ms);
     request->min_bytes = is_patient ? 1 : 1 + (int32_t)sim_rand(c->s->world, 2000);
     request->max_bytes = sim_chance(c->s->world, 300) ? 3000 : 1 << 20;
-    bool is_slow = !c->is_final && sim_chance(c->s->world, 30);
+    bool is_slow = !c->is_final && !is_member && sim_chance(c->s->world, 30);
     for (int i = 0; i < PARTITIONS && is_slow; i++) { // old records, so that much waits in the socket
         c->position[i] = c->log_start[i];
         request->max_bytes = 1 << 20;
@@ -297,7 +304,8 @@ bool consumer_fetch(struct consumer *c, int only)
 
 bool consumer_connect(struct consumer *c)
 {
-    c->broker = (int)sim_rand(c->s->world, (uint64_t)c->s->broker_count);
+    c->broker =
+        c->broker_only >= 0 ? c->broker_only : (int)sim_rand(c->s->world, (uint64_t)c->s->broker_count);
     if (client_connect(&c->client, c->s->brokers[c->broker].address, BROKER_PORT, 1000 * MS)) {
         return true;
     }
@@ -310,6 +318,7 @@ struct consumer *consumer_create(struct scenario *s, struct env *env, int index)
     struct consumer *c = mem_zalloc(sizeof *c);
     c->s = s;
     c->index = index;
+    c->broker_only = -1;
     client_init(&c->client, env);
     return c;
 }

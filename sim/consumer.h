@@ -23,6 +23,10 @@ struct consumer {
     int64_t high_watermark[PARTITIONS];
     bool is_damaged[PARTITIONS]; // by rot
     bool is_final;
+    int broker_only;  // -1 = any
+    const bool *owns; // the partitions that a member of the group fetches; NULL = all, in every way
+    void (*on_record)(void *arg, int partition, int64_t offset); // may be NULL
+    void *on_record_arg;
 };
 
 struct consumer *consumer_create(struct scenario *s, struct env *env, int index);

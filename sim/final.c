@@ -3,6 +3,7 @@
 // compared with what was acknowledged.
 #include "catalogue.h"
 #include "consumer.h"
+#include "group.h"
 
 #define MS 1000000LL
 
@@ -97,6 +98,9 @@ void final_reader_main(struct env *env, void *arg)
         if (is_read && !c->s->rot_happened && topic_plan_of(partition)->kind != TOPIC_RETAINED) {
             check_time(c, partition);
         }
+    }
+    if (c->s->member_count > 0 && !c->s->rot_happened) {
+        group_final(c);
     }
     catalogue_check(c->s, &c->client);
     consumer_destroy(c);

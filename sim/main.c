@@ -68,6 +68,9 @@ static bool run_seed(const struct options *o, uint64_t seed, bool is_shared, str
     total->read += counts.read;
     total->states += counts.states;
     total->lookups += counts.lookups;
+    total->delivered += counts.delivered;
+    total->commits += counts.commits;
+    total->rounds += counts.rounds;
     return is_fine;
 }
 
@@ -106,6 +109,9 @@ static int run_seeds(const struct options *o)
         (unsigned long long)total.sent, (unsigned long long)total.acked, (unsigned long long)total.read,
         (unsigned long long)total.states, (unsigned long long)total.lookups,
         (long long)(now_s() - started_s));
+    printf("groups: %llu records delivered, %llu offsets committed, %llu generations\n",
+           (unsigned long long)total.delivered, (unsigned long long)total.commits,
+           (unsigned long long)total.rounds);
     printf("%llu passed, %llu failed\n", (unsigned long long)passed, (unsigned long long)failed);
     return failed == 0 ? 0 : 1;
 }

@@ -311,7 +311,7 @@ static bool may_add(const struct producer *p)
 
 static bool step(struct producer *p)
 {
-    client_sleep(&p->client, (int64_t)sim_rand(world(p), 4) * MS);
+    client_sleep(&p->client, (int64_t)sim_rand(world(p), 4 + p->s->pace_ms) * MS);
     if (!get_producer_id(p) || !resend_last(p) || !zombie(p)) {
         return false;
     }

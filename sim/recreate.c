@@ -8,12 +8,14 @@
 #include "base/assert.h"
 #include "base/mem.h"
 #include "catalogue.h"
+#include "consumer.h"
 #include "record/batch.h"
 #include "record/build.h"
 #include "record/iterate.h"
 
 enum { CALL_MS = 5000, BATCHES_MAX = 6, FETCH_TRIES = 50 };
-#define MS 1000000LL
+#define MS    1000000LL
+#define GROUP STR("again")
 
 struct recreator {
     struct scenario *s;
@@ -153,6 +155,62 @@ static bool read_all(struct recreator *r)
     return true;
 }
 
+// ---- positions that a consumer outside every generation keeps: none of them outlives the topic
+
+// committed gives what OffsetFetch says, -1 = nothing; OFFSET_NO_ANSWER.
+static int64_t committed(struct recreator *r)
+{
+    struct offset_fetch_request request;
+    struct offset_fetch_request_topic topic;
+    int32_t partition = 0;
+    wire_init(&offset_fetch_request_type, &request);
+    wire_init(&offset_fetch_request_topic_type, &topic);
+    topic.name = str_from_c(r->topic);
+    topic.partition_indexes = &partition;
+    topic.partition_indexes_count = 1;
+    request.group_id = GROUP;
+    request.topics = &topic;
+    request.topics_count = 1;
+    const struct offset_fetch_response *answer =
+        client_call(&r->client, API_OFFSET_FETCH, 5, &request, CALL_MS * MS);
+    bool is_answered = answer != NULL && answer->error == ERR_OK && answer->topics_count == 1 &&
+                       answer->topics[0].partitions[0].error == ERR_OK;
+    return is_answered ? answer->topics[0].partitions[0].committed_offset : OFFSET_NO_ANSWER;
+}
+
+static bool commit(struct recreator *r)
+{
+    struct offset_commit_request request;
+    struct offset_commit_request_topic topic;
+    struct offset_commit_request_partition partition;
+    wire_init(&offset_commit_request_type, &request);
+    wire_init(&offset_commit_request_topic_type, &topic);
+    wire_init(&offset_commit_request_partition_type, &partition);
+    partition.committed_offset = r->acked_end;
+    partition.committed_metadata = STR("");
+    topic.name = str_from_c(r->topic);
+    topic.partitions = &partition;
+    topic.partitions_count = 1;
+    request.group_id = GROUP;
+    request.topics = &topic;
+    request.topics_count = 1;
+    const struct offset_commit_response *answer =
+        client_call(&r->client, API_OFFSET_COMMIT, 6, &request, CALL_MS * MS);
+    r->has_doubt = r->has_doubt || answer == NULL;
+    return answer != NULL && answer->topics_count == 1 && answer->topics[0].partitions[0].error == ERR_OK;
+}
+
+// expect_committed checks what the group has of this life; false = no answer.
+static bool expect_committed(struct recreator *r, int64_t expected)
+{
+    int64_t offset = committed(r);
+    if (offset != OFFSET_NO_ANSWER && offset != expected && !r->has_doubt && !r->s->rot_happened) {
+        checker_fail(r->s->checker, "I9: %s: %lld is committed in life %lld instead of %lld", r->topic,
+                     (long long)offset, (long long)r->life, (long long)expected);
+    }
+    return offset != OFFSET_NO_ANSWER;
+}
+
 // live is one life of the topic; false = something was not answered.
 static bool live(struct recreator *r)
 {
@@ -167,6 +225,9 @@ static bool live(struct recreator *r)
     }
     r->life++;
     r->acked_end = 0;
+    if (!expect_committed(r, -1)) {
+        return false;
+    }
     int64_t count = (int64_t)sim_rand(r->s->world, BATCHES_MAX + 1);
     for (int64_t i = 0; i < count; i++) {
         if (!produce(r, i)) {
@@ -174,7 +235,7 @@ static bool live(struct recreator *r)
         }
     }
     client_sleep(&r->client, (int64_t)sim_rand(r->s->world, 100) * MS);
-    if (!read_all(r)) {
+    if (!read_all(r) || !commit(r) || !expect_committed(r, r->acked_end)) {
         return false;
     }
     is_answered = admin_delete_topic(&r->client, r->topic, &err);

@@ -11,6 +11,7 @@ enum {
     BROKERS_MAX = 3,
     PRODUCERS_MAX = 4,
     CONSUMERS_MAX = 3,
+    MEMBERS_MAX = 4,
     TOPICS = 5,
     PARTITIONS_PER_TOPIC_MAX = 3,
     PARTITIONS = 13,
@@ -66,6 +67,11 @@ struct scenario {
     bool is_loose_only;   // producers write to the loose topic alone, so that no other sync helps it
     uint64_t records_max; // producers stop when this many were sent
     int record_bytes_max;
+    uint64_t pace_ms; // producers take their time
+    int member_count; // of the consumer group; 0 = there is none
+    int group_broker; // all of them use this one
+    int32_t session_ms;
+    int32_t rebalance_ms;
     int64_t retention_ms; // of the retained topic; -1 = none
     int64_t retention_bytes;
     struct sim_faults disk_faults;
@@ -90,6 +96,10 @@ struct scenario {
     bool rot_happened;
     bool topics_are_ready; // producers wait for it, as real ones wait for metadata
     int active_clients;
+    struct group_history *group;
+    int member_must_die;   // its index + 1
+    bool group_is_drained; // everything was read and committed
+    bool group_is_over;    // its members end
     struct states *states;
     struct catalogue *catalogue;
 };

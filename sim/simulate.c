@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "catalogue.h"
+#include "group.h"
 #include "order_engine.h"
 #include "scenario.h"
 
@@ -145,6 +146,12 @@ static void run(struct scenario *s, struct client_args *args)
     for (int i = 0; i < s->consumer_count; i++) {
         start_client(s, "consumer", i, args++, consumer_main);
     }
+    for (int i = 0; i < s->member_count; i++) {
+        start_client(s, "member", i, args++, member_main);
+    }
+    if (s->member_count > 0) {
+        start_client(s, "judge", 0, args++, judge_main);
+    }
     chaos_start(s);
 
     struct sim_limits limits = {.steps_max = STEPS_MAX, .until = clients_are_done, .arg = s};
@@ -170,7 +177,7 @@ bool simulate(uint64_t seed, const struct run_options *options, uint64_t *ret_ha
               struct checker_counts *ret_counts, char ret_why[200])
 {
     struct scenario *s = calloc(1, sizeof *s);
-    struct client_args args[2 + PRODUCERS_MAX + CONSUMERS_MAX];
+    struct client_args args[3 + PRODUCERS_MAX + CONSUMERS_MAX + MEMBERS_MAX];
     if (s == NULL) {
         abort();
     }
@@ -180,6 +187,7 @@ bool simulate(uint64_t seed, const struct run_options *options, uint64_t *ret_ha
     s->world = sim_world_create(seed);
     s->checker = checker_create(s->world);
     s->states = states_create();
+    s->group = group_history_create(s);
     struct catalogue catalogue = {0};
     s->catalogue = &catalogue;
     if (s->is_shared) {
@@ -204,6 +212,7 @@ bool simulate(uint64_t seed, const struct run_options *options, uint64_t *ret_ha
     sim_world_destroy(s->world);
     order_store_destroy(s->order_store);
     states_destroy(s->states);
+    group_history_destroy(s->group);
     checker_destroy(s->checker);
     free(s);
     return !has_failed;

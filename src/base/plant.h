@@ -39,7 +39,18 @@
     X(PLANT_MERGE_STALE_EPOCH, "merge stamps batches with the epoch before")                                 \
     X(PLANT_EXPIRE_LIVE, "forget producers as soon as they pause")                                           \
     X(PLANT_TIMESTAMP_AFTER, "look-ups by time skip records of that very time")                              \
-    X(PLANT_CONTROL_NOT_SYNCED, "answer changes of topics and settings before they are synced")
+    X(PLANT_CONTROL_NOT_SYNCED, "answer changes of topics and settings before they are synced")              \
+    X(PLANT_KEEP_ABSENT_MEMBERS, "a round takes along members that did not join it")                         \
+    X(PLANT_TELL_BEFORE_WRITE, "tell members their assignments before they are durable")                     \
+    X(PLANT_ANYBODY_ASSIGNS, "take the assignment of a member that does not lead")                           \
+    X(PLANT_GENERATION_STAYS, "a round ends in the generation it began in")                                  \
+    X(PLANT_SESSION_NEVER_ENDS, "a member that fell silent stays")                                           \
+    X(PLANT_OLD_ID_LIVES, "the old id of a static member that came back is still good")                      \
+    X(PLANT_FORGET_MEMBERS, "a restart forgets the members of groups")                                       \
+    X(PLANT_ROUND_AT_RESTART, "a restart makes every group join again")                                      \
+    X(PLANT_COORDINATOR_SLEEPS, "an earlier deadline of the coordinator does not wake its thread")           \
+    X(PLANT_COMMIT_NOT_FENCED, "take commits of members and generations that are over")                      \
+    X(PLANT_FORGET_OFFSETS, "leave committed offsets out of snapshots")
 
 enum plant {
 #define X(name, text) name,

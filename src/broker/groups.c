@@ -3,6 +3,7 @@
 // loops that asked; its writes go through the journal like every change; the WAL thread tells it the time.
 #include "base/assert.h"
 #include "base/mem.h"
+#include "base/plant.h"
 #include "broker/broker_private.h"
 
 enum { MS_NS = 1000000 };
@@ -77,7 +78,8 @@ static void groups_drain(struct broker *b)
             write_push(b, write);
         }
     }
-    if (coordinator_deadline_ms(b->coordinator) < b->wal_sleeps_until_ms) {
+    if (coordinator_deadline_ms(b->coordinator) < b->wal_sleeps_until_ms &&
+        !plant_is(PLANT_COORDINATOR_SLEEPS)) {
         cond_signal(&b->work);
     }
 }

@@ -198,6 +198,9 @@ void group_touch(struct core *core, struct group *group)
 
 void offset_page_touch(struct core *core, struct offset_page *page)
 {
+    if (plant_is(PLANT_FORGET_OFFSETS)) {
+        return;
+    }
     const struct group *group = page->group;
     if (cut_lacks(core, page->topic, page->snap_gen) &&
         !was_deleted_before(core, group->is_deleted, group->delete_gen)) {
@@ -492,7 +495,7 @@ uint64_t core_state_hash(const struct core *core)
     }
     LIST_EACH (node, &core->offset_pages) {
         const struct offset_page *page = LIST_ENTRY(node, struct offset_page, in_all);
-        if (!offset_page_is_dead(page)) {
+        if (!offset_page_is_dead(page) && !plant_is(PLANT_FORGET_OFFSETS)) {
             hash_add(&sum, RECORD_OFFSETS, page, &scratch);
         }
     }

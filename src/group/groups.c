@@ -3,6 +3,7 @@
 #include "base/assert.h"
 #include "base/hash.h"
 #include "base/mem.h"
+#include "base/plant.h"
 #include "group/group_private.h"
 
 enum { TICK_EVENTS_MAX = 256 }; // bounds one call; what is left is due at once
@@ -49,7 +50,10 @@ void coordinator_destroy(struct coordinator *take_coordinator)
 void coordinator_load(struct coordinator *c, int64_t now_ms)
 {
     for (uint32_t i = 0; i < core_group_count(c->core); i++) {
-        (void)live_find(c, group_id(core_group_at(c->core, i)), now_ms);
+        struct live_group *group = live_find(c, group_id(core_group_at(c->core, i)), now_ms);
+        if (group != NULL && plant_is(PLANT_ROUND_AT_RESTART)) {
+            live_rebalance(c, group, now_ms);
+        }
     }
 }
 
@@ -96,7 +100,7 @@ struct live_group *live_find(struct coordinator *c, struct str id, int64_t now_m
 {
     struct live_group *group = group_look_up(c, id);
     const struct group *stored = group == NULL ? core_group_find(c->core, id) : NULL;
-    if (stored != NULL && group_member_count(stored) > 0) {
+    if (stored != NULL && group_member_count(stored) > 0 && !plant_is(PLANT_FORGET_MEMBERS)) {
         group = group_new(c, id, stored);
         live_take_up(c, group, stored, now_ms);
     }
@@ -183,7 +187,7 @@ static void session_due(struct coordinator *c, struct live_member *member, int64
 {
     bool is_waiting = member->is_awaiting_sync || member->is_awaiting_store ||
                       (member->is_awaiting_join && !member->is_new);
-    if (is_waiting) {
+    if (is_waiting || plant_is(PLANT_SESSION_NEVER_ENDS)) {
         member_touch(c, member, now_ms);
     } else if (member->session_deadline_ms > now_ms) {
         timer_set(c, &member->session, member->session_deadline_ms);

@@ -6,6 +6,7 @@
 //   COMPLETING --assignment written--> STABLE        PREPARING --nobody left--> EMPTY
 #include "base/assert.h"
 #include "base/mem.h"
+#include "base/plant.h"
 #include "group/group_private.h"
 
 static int64_t rebalance_timeout_ms(const struct live_group *group)
@@ -125,7 +126,9 @@ static void set_protocol_name(struct live_group *group, struct str name)
 
 static void next_generation(struct coordinator *c, struct live_group *group, int64_t now_ms)
 {
-    group->generation = group->generation == INT32_MAX ? 1 : group->generation + 1;
+    if (!plant_is(PLANT_GENERATION_STAYS) || group->generation == 0) {
+        group->generation = group->generation == INT32_MAX ? 1 : group->generation + 1;
+    }
     group->is_assigned = false;
     if (group->member_count == 0) {
         set_protocol_name(group, (struct str){NULL, 0});
@@ -158,6 +161,7 @@ static void complete_round(struct coordinator *c, struct live_group *group, int6
     LIST_EACH_SAFE (node, after, &group->members) {
         struct live_member *member = LIST_ENTRY(node, struct live_member, node);
         bool is_static = member->instance_id.ptr != NULL; // stays until its session is over
+        is_static = is_static || plant_is(PLANT_KEEP_ABSENT_MEMBERS);
         if (!member->is_awaiting_join && !is_static) {
             member_remove(c, member, ERR_UNKNOWN_MEMBER_ID);
         }
