@@ -108,6 +108,7 @@ struct produce_part { // one batch for one partition
     struct item item;
     struct outcome outcome;
     struct submission submission;
+    struct chunk *own_chunk; // of a batch that was compressed again
 };
 struct produce_op {
     // in

@@ -4,6 +4,7 @@
 // true.
 #include "base/assert.h"
 #include "broker/broker_private.h"
+#include "record/recompress.h"
 
 #include <stdio.h>
 
@@ -62,9 +63,31 @@ static void part_keep_bad_records(struct produce_op *op, struct produce_part *pa
     }
 }
 
+// part_recompress stores the batch under the topic's own codec, as Kafka does where compression.type is not
+// producer.
+static enum err part_recompress(struct broker *b, struct produce_op *op, struct produce_part *part,
+                                const struct topic_settings *settings, struct error *e)
+{
+    struct buf out;
+    buf_init(&out, (size_t)settings->max_message_bytes);
+    enum err err = batch_recompress(&op->port->codec, part->batch, (enum codec)settings->compression,
+                                    settings->compression_level, &out, e);
+    struct chunk *chunk = err == ERR_OK ? chunk_get(b->pool, out.len) : NULL;
+    if (err == ERR_OK && chunk == NULL) {
+        err = FAIL(e, ERR_NO_MEMORY, "no memory to compress a batch of %zu bytes again", part->batch.len);
+    }
+    if (chunk != NULL) {
+        memcpy(chunk->ptr, out.ptr, out.len);
+        part->own_chunk = part->chunk = chunk;
+        part->batch = bytes_of(chunk->ptr, out.len);
+    }
+    buf_fini(&out);
+    return err;
+}
+
 // part_check verifies the batch, settles its timestamps, and fills the item.
-static void part_check(struct produce_op *op, struct produce_part *part, const struct produce_topic *topic,
-                       int64_t now_ms)
+static void part_check(struct broker *b, struct produce_op *op, struct produce_part *part,
+                       const struct produce_topic *topic, int64_t now_ms)
 {
     const struct topic_settings *settings = &topic->settings;
     const struct batch_rules rules = {
@@ -80,6 +103,11 @@ static void part_check(struct produce_op *op, struct produce_part *part, const s
     facts.bad_count = 0;
     struct error error = {0};
     enum err err = batch_check(&op->port->codec, part->batch, &rules, &facts, &error);
+    bool is_other_codec = settings->compression >= 0 && err == ERR_OK &&
+                          (int32_t)batch_codec(&facts.header) != settings->compression;
+    if (is_other_codec) {
+        err = part_recompress(b, op, part, settings, &error);
+    }
     if (err == ERR_OK && (int64_t)part->batch.len > settings->segment_bytes) {
         err = FAIL(&error, ERR_BATCH_OVER_SEGMENT, "a batch of %zu bytes is over segment.bytes, %lld",
                    part->batch.len, (long long)settings->segment_bytes);
@@ -107,7 +135,7 @@ static void part_check(struct produce_op *op, struct produce_part *part, const s
                 .partition = part->partition,
                 .producer_id = header->producer_id,
                 .producer_epoch = header->producer_epoch,
-                .attributes = header->attributes & BATCH_ATTRIBUTES_KNOWN,
+                .attributes = (int16_t)(load_be16(bytes + 21) & BATCH_ATTRIBUTES_KNOWN),
                 .base_sequence = header->base_sequence,
                 .offset_span = header->last_offset_delta + 1,
                 .record_count = header->record_count,
@@ -159,6 +187,8 @@ static void produce_completed(struct task *task)
     struct produce_op *op = (struct produce_op *)(void *)((char *)task - offsetof(struct produce_op, task));
     for (uint32_t i = 0; i < op->part_count; i++) {
         struct produce_part *part = &op->parts[i];
+        chunk_unref(part->own_chunk);
+        part->own_chunk = NULL;
         if (part->err != ERR_OK) {
             continue;
         }
@@ -195,7 +225,7 @@ void broker_produce(struct broker *b, struct produce_op *op)
     int64_t now_ms = clock_wall_ms(b->env->clock);
     for (uint32_t i = 0; i < op->part_count; i++) {
         if (op->parts[i].err == ERR_OK) {
-            part_check(op, &op->parts[i], &topics[i], now_ms);
+            part_check(b, op, &op->parts[i], &topics[i], now_ms);
         }
     }
 

@@ -46,6 +46,10 @@ void codec_context_fini(struct codec_context *ctx);
 // ERR_BATCH_TOO_LARGE when it does not fit under out's limit; ERR_UNSUPPORTED_COMPRESSION for an unknown
 // codec.
 enum err codec_compress(enum codec codec, struct bytes in, struct buf *out, struct error *e);
+// codec_compress_level does it harder or faster: gzip 1 to 9, lz4 1 to 17, zstd -131072 to 22; the others
+// have no levels.
+enum { CODEC_LEVEL_DEFAULT = INT32_MIN };
+enum err codec_compress_level(enum codec codec, int level, struct bytes in, struct buf *out, struct error *e);
 
 // struct codec_stream decompresses `in`, which it borrows until fini. Fields are private.
 struct codec_stream {

@@ -13,13 +13,14 @@ static enum err no_room(const struct buf *out, struct error *e)
     return FAIL(e, ERR_BATCH_TOO_LARGE, "compressed output does not fit into %zu bytes", out->limit);
 }
 
-static enum err gzip_compress(struct bytes in, struct buf *out, struct error *e)
+static enum err gzip_compress(struct bytes in, int level, struct buf *out, struct error *e)
 {
     if (in.len > UINT32_MAX / 2) {
         return FAIL(e, ERR_BATCH_TOO_LARGE, "%zu bytes to compress", in.len);
     }
     z_stream z = {.zalloc = codec_zlib_alloc, .zfree = codec_zlib_free};
-    int ret = deflateInit2(&z, Z_DEFAULT_COMPRESSION, Z_DEFLATED, GZIP_WINDOW_BITS, 8, Z_DEFAULT_STRATEGY);
+    int ret = deflateInit2(&z, level < 0 ? Z_DEFAULT_COMPRESSION : level, Z_DEFLATED, GZIP_WINDOW_BITS, 8,
+                           Z_DEFAULT_STRATEGY);
     ASSERT(ret == Z_OK);
     size_t bound = deflateBound(&z, in.len);
     uint8_t *at = buf_reserve(out, bound);
@@ -57,11 +58,12 @@ static enum err snappy_compress_xerial(struct bytes in, struct buf *out, struct 
     return out->failed ? no_room(out, e) : ERR_OK;
 }
 
-static enum err lz4_compress(struct bytes in, struct buf *out, struct error *e)
+static enum err lz4_compress(struct bytes in, int level, struct buf *out, struct error *e)
 {
     // Java's reader takes independent blocks only.
     LZ4F_preferences_t preferences = {
         .frameInfo = {.blockSizeID = LZ4F_max64KB, .blockMode = LZ4F_blockIndependent},
+        .compressionLevel = level == CODEC_LEVEL_DEFAULT ? 0 : level,
     };
     size_t bound = LZ4F_compressFrameBound(in.len, &preferences);
     uint8_t *at = buf_reserve(out, bound);
@@ -76,14 +78,15 @@ static enum err lz4_compress(struct bytes in, struct buf *out, struct error *e)
     return ERR_OK;
 }
 
-static enum err zstd_compress(struct bytes in, struct buf *out, struct error *e)
+static enum err zstd_compress(struct bytes in, int level, struct buf *out, struct error *e)
 {
     size_t bound = ZSTD_compressBound(in.len);
     uint8_t *at = buf_reserve(out, bound);
     if (at == NULL) {
         return no_room(out, e);
     }
-    size_t len = ZSTD_compress(at, bound, in.ptr, in.len, ZSTD_CLEVEL_DEFAULT);
+    size_t len =
+        ZSTD_compress(at, bound, in.ptr, in.len, level == CODEC_LEVEL_DEFAULT ? ZSTD_CLEVEL_DEFAULT : level);
     if (ZSTD_isError(len)) {
         return FAIL(e, ERR_UNKNOWN, "zstd: %s", ZSTD_getErrorName(len));
     }
@@ -93,18 +96,23 @@ static enum err zstd_compress(struct bytes in, struct buf *out, struct error *e)
 
 enum err codec_compress(enum codec codec, struct bytes in, struct buf *out, struct error *e)
 {
+    return codec_compress_level(codec, CODEC_LEVEL_DEFAULT, in, out, e);
+}
+
+enum err codec_compress_level(enum codec codec, int level, struct bytes in, struct buf *out, struct error *e)
+{
     switch (codec) {
     case CODEC_NONE:
         buf_append(out, in.ptr, in.len);
         return out->failed ? no_room(out, e) : ERR_OK;
     case CODEC_GZIP:
-        return gzip_compress(in, out, e);
+        return gzip_compress(in, level, out, e);
     case CODEC_SNAPPY:
         return snappy_compress_xerial(in, out, e);
     case CODEC_LZ4:
-        return lz4_compress(in, out, e);
+        return lz4_compress(in, level, out, e);
     case CODEC_ZSTD:
-        return zstd_compress(in, out, e);
+        return zstd_compress(in, level, out, e);
     }
     return FAIL(e, ERR_UNSUPPORTED_COMPRESSION, "codec %d", (int)codec);
 }

@@ -57,9 +57,11 @@ struct topic_settings {
     int64_t timestamp_before_max_ms;
     int64_t timestamp_after_max_ms;
     enum timestamp_type timestamp_type;
-    bool is_compacted;     // cleanup.policy has compact
-    bool is_deleted;       // cleanup.policy has delete
-    bool is_durability_os; // strom.durability=os: acknowledged once the kernel has it
+    int32_t compression;       // compression.type as a batch's codec bits; -1 = producer: as sent
+    int32_t compression_level; // of that codec
+    bool is_compacted;         // cleanup.policy has compact
+    bool is_deleted;           // cleanup.policy has delete
+    bool is_durability_os;     // strom.durability=os: acknowledged once the kernel has it
 };
 
 enum setting_source { // numbers as in Kafka's DescribeConfigs ConfigSource

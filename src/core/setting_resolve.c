@@ -160,10 +160,36 @@ static bool list_has(struct str list, struct str word)
     return false;
 }
 
+// compression_resolve gives the codec bits of compression.type, -1 for producer, and the level set for it.
+static int32_t compression_resolve(const struct setting_layers *layers, int32_t *ret_level)
+{
+    static const struct {
+        const char *name;
+        const char *level; // NULL = has none
+    } rows[] = {{"uncompressed", NULL},
+                {"gzip", "compression.gzip.level"},
+                {"snappy", NULL},
+                {"lz4", "compression.lz4.level"},
+                {"zstd", "compression.zstd.level"}};
+    struct str type = setting_text(STR("compression.type"), layers);
+    for (int32_t i = 0; i < 5; i++) {
+        if (!str_equal(type, str_from_c(rows[i].name))) {
+            continue;
+        }
+        if (rows[i].level != NULL) {
+            *ret_level = (int32_t)setting_number(str_from_c(rows[i].level), SETTING_TOPIC, layers);
+        }
+        return i;
+    }
+    return -1;
+}
+
 void topic_settings_resolve(const struct setting_layers *layers, struct topic_settings *ret)
 {
     struct str policy = setting_text(STR("cleanup.policy"), layers);
     struct str type = setting_text(STR("message.timestamp.type"), layers);
+    int32_t level = 0;
+    int32_t compression = compression_resolve(layers, &level);
     *ret = (struct topic_settings){
         .retention_ms = setting_number(STR("retention.ms"), SETTING_TOPIC, layers),
         .retention_bytes = setting_number(STR("retention.bytes"), SETTING_TOPIC, layers),
@@ -175,6 +201,8 @@ void topic_settings_resolve(const struct setting_layers *layers, struct topic_se
         .timestamp_after_max_ms =
             setting_number(STR("message.timestamp.after.max.ms"), SETTING_TOPIC, layers),
         .timestamp_type = str_equal(type, STR("LogAppendTime")) ? TIMESTAMP_LOG_APPEND : TIMESTAMP_CREATE,
+        .compression = compression,
+        .compression_level = level,
         .is_compacted = list_has(policy, STR("compact")),
         .is_deleted = list_has(policy, STR("delete")),
         .is_durability_os = str_equal(setting_text(STR("strom.durability"), layers), STR("os")),

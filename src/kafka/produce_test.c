@@ -224,6 +224,40 @@ static void kafka_05_11_null_keys_and_large_batches(void **state)
     assert_int_equal(produce(&c, "segments", 0, batch_make(&c, NULL, 10, value)), 0);
 }
 
+// compression.type: what is stored, and sent, has the topic's codec; the records are the same.
+static void compression_of_the_topic(void **state)
+{
+    (void)state;
+    static const char *const types[] = {"uncompressed", "gzip", "snappy", "lz4", "zstd", "producer"};
+    for (int type = 0; type < 6; type++) {
+        char topic[32];
+        snprintf(topic, sizeof topic, "codec-%s", types[type]);
+        (void)topic_make(&c, topic, 1, "compression.type", types[type]);
+        for (int codec = 0; codec < CODEC_COUNT; codec++) {
+            struct batch_options options = batch_options_default();
+            options.codec = (enum codec)codec;
+            int64_t base = produce(&c, topic, 0, batch_make(&c, &options, 20, "again and again and again"));
+            struct fetch_ask ask = {.topic = topic, .offset = base};
+            struct bytes got = fetch_send(&c, 12, &ask)->records.bytes;
+            struct batch_header h;
+            assert_int_equal(batch_header_read(got, &h, NULL), ERR_OK);
+            assert_true(batch_crc_check(bytes_of(got.ptr, h.size)));
+            assert_int_equal(batch_codec(&h), type == 5 ? codec : type);
+            assert_int_equal(h.record_count, 20);
+            assert_int_equal(h.base_offset, base);
+        }
+    }
+    client_close(&c); // and after a restart, from the log
+    rig_stop(&the_rig);
+    rig_start(&the_rig);
+    client_open(&c, &the_rig);
+    struct fetch_ask ask = {.topic = "codec-zstd"};
+    struct bytes got = fetch_send(&c, 12, &ask)->records.bytes;
+    struct batch_header h;
+    assert_int_equal(batch_header_read(got, &h, NULL), ERR_OK);
+    assert_int_equal(batch_codec(&h), CODEC_ZSTD);
+}
+
 static void kafka_05_12_acks(void **state)
 {
     (void)state;
@@ -382,6 +416,7 @@ int main(void)
         TEST(kafka_05_09_checksum_and_timestamps),
         TEST(kafka_05_10_timestamps_out_of_range),
         TEST(kafka_05_11_null_keys_and_large_batches),
+        TEST(compression_of_the_topic),
         TEST(kafka_05_12_acks),
         TEST(init_producer_id_versions),
         TEST(kafka_05_13_duplicates),
