@@ -42,7 +42,7 @@ static const struct setting settings[] = {
     ROW_INT("compression.lz4.level", "compression.lz4.level", TOPIC, "9", 1, 17, "",
             "Level when the broker compresses with lz4.")
     ROW_TEXT("compression.type", "compression.type", TOPIC, "producer", COMPRESSIONS,
-             "Codec in which batches are stored, compressed again where needed; producer keeps what was sent.")
+             "Codec in which batches are stored, compressed again if need be; producer: as sent.")
     ROW_INT("compression.zstd.level", "compression.zstd.level", TOPIC, "3", -131072, 22, "",
             "Level when the broker compresses with zstd.")
     ROW_LONG("delete.retention.ms", "log.cleaner.delete.retention.ms", TOPIC, "86400000", 0, I64, "ms",
