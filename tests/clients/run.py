@@ -26,17 +26,22 @@ CLIENTS = {
     'answers': ([SYSTEM_PYTHON, 'answers_test.py'], 60),
     'kcat': ([SYSTEM_PYTHON, 'kcat_test.py'], 120),
     'confluent': ([SYSTEM_PYTHON, 'confluent_test.py'], 120),
+    'confluent-txn': ([SYSTEM_PYTHON, 'confluent_txn_test.py'], 120),
     'quota': ([SYSTEM_PYTHON, 'quota_test.py'], 120),
     'kafka-python': ([SYSTEM_PYTHON, 'kafka_python_test.py'], 120),
     'kafkajs': ([NODE, 'kafkajs_test.mjs'], 120),
+    'kafkajs-txn': ([NODE, 'kafkajs_txn_test.mjs'], 120),
     'platformatic': ([NODE, 'platformatic_test.mjs'], 120),
     'platformatic-2': (['env', 'STROM_PLATFORMATIC=platformatic-kafka-2', NODE, 'platformatic_test.mjs'], 120),
+    'platformatic-txn': ([NODE, 'platformatic_txn_test.mjs'], 120),
+    'platformatic-2-txn': (['env', 'STROM_PLATFORMATIC=platformatic-kafka-2', NODE, 'platformatic_txn_test.mjs'], 120),
     'crab': ([NODE, 'crab_test.mjs'], 120),
     'metrics': ([SYSTEM_PYTHON, 'metrics_test.py'], 60),
 }
 
 STROM_ONLY = {'metrics'}  # Kafka has no such page
-SETTINGS = {'auto.create.topics.enable': 'false'}  # so that "no such topic" can be tested
+# So that "no such topic" can be tested, and groups of one member do not wait for others.
+SETTINGS = {'auto.create.topics.enable': 'false', 'group.initial.rebalance.delay.ms': 0}
 
 
 def run_client(name, bootstrap, http=''):
