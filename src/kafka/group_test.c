@@ -636,6 +636,14 @@ static void kafka_05_36_offset_delete(void **state)
     assert_int_equal(offset_delete(m.group, "a", 0, ERR_OK), ERR_OK);
     assert_int_equal(fetch_position(&c, 9, m.group, "a", topic_a, 0).offset, -1);
     member_close(&m);
+
+    member_open(&m, &the_rig, 3, "offset-delete-young"); // in its first round
+    in = join_make(&m);
+    in->protocols[0].metadata = bytes_of(subscription, sizeof subscription);
+    client_call(&m.c, API_JOIN_GROUP, 3, in);
+    assert_int_equal(offset_delete(m.group, "a", 0, ERR_OK), ERR_GROUP_SUBSCRIBED_TO_TOPIC);
+    assert_int_equal(offset_delete(m.group, "b", 0, ERR_OK), ERR_OK);
+    member_close(&m);
 }
 
 // ---- 38: looking

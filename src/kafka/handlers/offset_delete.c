@@ -139,8 +139,9 @@ static void answer(struct request *rq, const struct delete_state *state, const s
             struct offset_delete_response_partition *partition =
                 &topic->partitions[topic->partitions_count++];
             partition->partition_index = in->topics[t].partitions[i].partition_index;
-            partition->error =
-                state->errors[at] != ERR_OK ? state->errors[at] : outcomes[state->item_of[at]].err;
+            enum err err = state->errors[at] != ERR_OK ? state->errors[at] : outcomes[state->item_of[at]].err;
+            // A group of which only its members are known yet has no positions.
+            partition->error = err == ERR_GROUP_ID_NOT_FOUND ? ERR_OK : err;
         }
     }
     request_reply(rq); // closes if the arena failed
