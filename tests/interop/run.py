@@ -20,7 +20,7 @@ import groups
 import jvm
 import pypi
 import story
-from work import CLIENTS, HERE, WORK, Failure, run
+from work import CLIENTS, HERE, ROOT, WORK, Failure, run
 from broker import Broker, BrokerFailed
 from kafka import Kafka
 
@@ -143,7 +143,18 @@ def record(peer, names):
         runner.close()
 
 
-GROUPS = {'python': python_clients, 'go': go_codecs, 'tools': tools, 'groups': groups.play}
+# ---- raw requests, to Strom and to Apache Kafka
+
+def diff(peer, names):
+    """tests/diff: the answers compared field by field; nothing to compare where Kafka itself is tested."""
+    if peer.options.kafka:
+        return False
+    jvm.setup()
+    command = [sys.executable, os.path.join(ROOT, 'tests', 'diff', 'run.py'), '--broker', peer.options.broker]
+    return subprocess.run(command + names, check=False, timeout=600).returncode != 0
+
+
+GROUPS = {'python': python_clients, 'go': go_codecs, 'tools': tools, 'groups': groups.play, 'diff': diff}
 
 
 def main():

@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: Apache-2.0
+"""known.py - the differences that docs/kafka-differences.md explains: each row must still be one."""
+import re
+
+# (script, what was asked, path), each a regular expression of the whole
+ROWS = [
+    ('coordinators', r'.* key_type=(2|3|-1|127)( .*)?', r'.*(error|error_message)'),
+    ('join_checks', 'm: DescribeGroups .*', r'groups\[0\]\.(error|error_message|group_state)'),
+    ('ids_first', 'looker: DescribeGroups .*', r'groups\[0\]\.(error|error_message|group_state)'),
+    ('ids_used', "m: JoinGroup .* group_instance_id='i' .*", '(error|member_id)'),
+    ('static_in_rounds', 'looker: DescribeGroups .*', r'groups\[0\]\.members\[1\]\.client_id'),
+    ('static_member_of_full', "d: JoinGroup .* member_id='' .*", '.*'),
+    ('commit_values', '.* OffsetCommit .*', 'topics'),
+    ('commit_topics', '.* OffsetCommit .*', 'topics'),
+]
+
+
+class Table:
+    def __init__(self):
+        self.used = set()
+
+    def explains(self, script, difference):
+        what, path = difference[0], difference[1]
+        for row in ROWS:
+            if all(re.fullmatch(pattern, text, re.S) for pattern, text in zip(row, (script, what, path))):
+                self.used.add(row)
+                return True
+        return False
+
+    def unused(self):
+        return [row for row in ROWS if row not in self.used]

@@ -1,0 +1,192 @@
+# SPDX-License-Identifier: Apache-2.0
+"""script.py - what a script sees of one broker: connections that ask in the versions of one era, and a transcript of
+every answer in which whatever may differ between two brokers (ids, ports, nodes) has a name of its own instead.
+
+An era is a number from 0 on: in era n each API is asked in version n, or in its first or last where that is not one
+of its versions. So the eras together ask every version, and one era asks about what clients of one time would.
+"""
+import os
+import re
+import sys
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(os.path.dirname(HERE), 'support'))
+import messages  # noqa: E402
+from rawkafka import Connection  # noqa: E402
+
+PATIENCE_S = 20
+UUID = re.compile(r'[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}')
+NAMELESS = {'node_id', 'port', 'leader_id', 'controller_id', 'cluster_id'}  # there or not, but never compared
+
+
+class Stuck(Exception):
+    """What a script waits for does not happen."""
+
+
+def version_of(api, era):
+    spec = messages.APIS[api]
+    return min(max(era, spec.version_min), spec.version_max)
+
+
+def last_era(apis):
+    return max(messages.APIS[api].version_max for api in apis)
+
+
+class Unordered:
+    """Lists that come in any order are sorted by what does not differ between brokers."""
+    KEYS = ('member_id', 'group_id', 'partition_index', 'name', 'topic_id')
+
+    @classmethod
+    def sort(cls, values):
+        is_any = values and isinstance(values[0], dict) and any(key in values[0] for key in cls.KEYS)
+        return sorted(values, key=lambda v: UUID.sub('', repr(v))) if is_any else values
+
+
+class Transcript:
+    """The answers of one broker, in order, comparable with another's."""
+
+    def __init__(self, topics):
+        self.lines = []  # (what, value)
+        self.names = {}
+        self.topics = {topic_id: f'<id of {name}>' for name, topic_id in topics.items()}
+
+    def name_of(self, kind, value):
+        return self.names.setdefault((kind, value), f'<{kind} {len(self.names) + 1}>')
+
+    def with_topics(self, value):
+        """The ids of topics replaced by their names."""
+        if isinstance(value, dict):
+            return {name: self.with_topics(v) for name, v in value.items()}
+        if isinstance(value, list):
+            return [self.with_topics(v) for v in value]
+        return self.topics.get(value, value) if isinstance(value, bytes) else value
+
+    def normal(self, value, field=''):
+        if isinstance(value, dict):
+            return {name: self.normal(v, name) for name, v in value.items()}
+        if isinstance(value, list):
+            return [self.normal(v, field) for v in Unordered.sort([self.with_topics(v) for v in value])]
+        if isinstance(value, str):
+            return UUID.sub(lambda found: self.name_of('id', found.group()), value)
+        if field in NAMELESS and value != -1:
+            return f'<{field}>'
+        return value
+
+    def add(self, what, value):
+        self.lines.append((what, self.normal(value)))
+
+
+class Link:
+    """One connection. What it asks is written down, unless `quiet`."""
+
+    def __init__(self, peer, client_id):
+        self.peer, self.client_id = peer, client_id
+        self.opened = None
+        self.parked = []  # (what, api, version) that were sent and not received
+
+    @property
+    def connection(self):
+        """Made at the first use: a broker may end one that says nothing."""
+        if self.opened is None:
+            self.opened = Connection(self.peer.address, timeout=PATIENCE_S)
+        return self.opened
+
+    def send(self, api, version=None, **values):
+        version = version_of(api, self.peer.era) if version is None else version
+        values = {name: value for name, value in values.items() if in_version(api, name, version)}
+        what = f'{self.client_id}: {api} v{version} {brief(self.peer.transcript.with_topics(values))}'
+        self.parked.append((what, api, version))
+        try:
+            self.connection.send(messages.request(api, version, values, client_id=self.client_id))
+        except OSError:
+            pass  # receive finds out
+
+    def receive(self, quiet=False):
+        what, api, version = self.parked.pop(0)
+        try:
+            answer = messages.response(api, version, self.connection.response())
+        except ConnectionError:
+            answer = {'closed': True}
+        except (OSError, ValueError) as e:
+            answer = {'failed': f'{type(e).__name__}: {e}'}
+        if not quiet:
+            self.peer.transcript.add(what, answer)
+        return answer
+
+    def ask(self, api, version=None, quiet=False, **values):
+        self.send(api, version, **values)
+        return self.receive(quiet)
+
+    def close(self):
+        if self.opened is not None:
+            self.opened.close()
+
+
+def in_version(api, name, version):
+    """A script says what it means once; a version leaves out what it has no field for."""
+    return any(f.name == name and messages.wiregen.field_in(f, version)
+               for f in messages.APIS[api].messages['request'][-1].fields)
+
+
+def brief(values):
+    texts = ((name, UUID.sub('<id>', repr(value))) for name, value in values.items())
+    return ' '.join(f'{name}={text if len(text) < 300 else text[:300] + "..."}' for name, text in texts)
+
+
+class Peer:
+    """One broker, in one era."""
+
+    def __init__(self, address, era, name, topics):
+        self.address, self.era, self.name, self.topics = address, era, name, topics
+        self.transcript = Transcript(topics)
+        self.links = []
+
+    def link(self, client_id='c'):
+        self.links.append(Link(self, client_id))
+        return self.links[-1]
+
+    def group(self, what='g'):
+        """A group id of this script and era; the same for both brokers."""
+        return f'{self.name}-{what}'
+
+    def note(self, what, value):
+        self.transcript.add(what, value)
+
+    def until(self, what, happens):
+        """Waits until `happens()` is true."""
+        end = time.monotonic() + PATIENCE_S
+        while not happens():
+            if time.monotonic() > end:
+                raise Stuck(what)
+            time.sleep(0.01)
+
+    def close(self):
+        for link in self.links:
+            link.close()
+
+
+def differences(a, b, at=''):
+    """(path, value of a, value of b) of each leaf that is not the same."""
+    if isinstance(a, dict) and isinstance(b, dict):
+        for name in sorted(set(a) | set(b)):
+            yield from differences(a.get(name, '<absent>'), b.get(name, '<absent>'), f'{at}.{name}' if at else name)
+    elif isinstance(a, list) and isinstance(b, list) and len(a) == len(b):
+        for i, (x, y) in enumerate(zip(a, b)):
+            yield from differences(x, y, f'{at}[{i}]')
+    elif a != b:
+        yield at, a, b
+
+
+def compare(a, b):
+    """(what was asked, path, value of a, value of b) of each difference of two transcripts."""
+    for (what, x), (other, y) in zip(a.lines, b.lines):
+        if what != other:
+            yield what, '', 'asks this', f'asks {other}'
+            return
+        for path, left, right in differences(x, y):
+            yield what, path, left, right
+        if 'failed' in str(x)[:12] + str(y)[:12]:
+            return  # what follows is about something else
+    if len(a.lines) != len(b.lines):
+        yield 'the end', '', f'{len(a.lines)} answers', f'{len(b.lines)} answers'
