@@ -224,6 +224,15 @@ static enum err extent_take(struct broker *b, struct fetch_part *part, const str
     return ERR_OK;
 }
 
+static void aborted_add(struct fetch_part *part, const struct aborted_view *view)
+{
+    if (part->aborted_count == part->aborted_cap) {
+        part->aborted_cap = part->aborted_cap == 0 ? 4 : part->aborted_cap * 2;
+        part->aborted = mem_realloc(part->aborted, part->aborted_cap * sizeof *part->aborted);
+    }
+    part->aborted[part->aborted_count++] = *view;
+}
+
 // part_find_aborted lists the aborted transactions that may have records in what is sent (KIP-98).
 static void part_find_aborted(struct broker *b, struct fetch_part *part)
 {
@@ -234,14 +243,12 @@ static void part_find_aborted(struct broker *b, struct fetch_part *part)
     for (; index < total; index++) {
         struct aborted_view view;
         partition_aborted_at(p, index, &view);
-        if (view.first_offset >= part->end_offset) {
-            continue; // markers are in order, beginnings need not be
+        if (view.first_offset < part->end_offset) {
+            aborted_add(part, &view);
         }
-        if (part->aborted_count == part->aborted_cap) {
-            part->aborted_cap = part->aborted_cap == 0 ? 4 : part->aborted_cap * 2;
-            part->aborted = mem_realloc(part->aborted, part->aborted_cap * sizeof *part->aborted);
+        if (view.stable_offset >= part->end_offset) {
+            break; // whatever ended later also began later
         }
-        part->aborted[part->aborted_count++] = view;
     }
     mutex_unlock(&b->lock);
 }

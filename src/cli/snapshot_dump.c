@@ -332,6 +332,7 @@ static void dump_aborted(struct dump *d, struct reader *r)
         buf_printf(&d->text, "  producer=%lld", (long long)reader_i64(r));
         buf_printf(&d->text, " first_offset=%lld", (long long)reader_i64(r));
         buf_printf(&d->text, " marker=%lld", (long long)reader_i64(r));
+        buf_printf(&d->text, " stable=%lld", (long long)reader_i64(r));
     }
 }
 

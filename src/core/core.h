@@ -137,6 +137,7 @@ struct aborted_view {
     int64_t producer_id;
     int64_t first_offset;
     int64_t marker_offset;
+    int64_t stable_offset; // last stable offset after it: none that ended later began before this
 };
 uint32_t partition_aborted_count(const struct partition *p);
 uint32_t partition_aborted_search(const struct partition *p, int64_t from);

@@ -3,7 +3,7 @@
 #include "base/mem.h"
 #include "core/core_private.h"
 
-enum { ABORTED_SIZE = 3 * 8 };
+enum { ABORTED_SIZE = 4 * 8 };
 
 static bool is_done(const struct reader *r)
 {
@@ -144,6 +144,7 @@ void aborted_body(const struct partition *p, struct buf *out)
         buf_be64(out, (uint64_t)aborted->producer_id);
         buf_be64(out, (uint64_t)aborted->first_offset);
         buf_be64(out, (uint64_t)aborted->marker_offset);
+        buf_be64(out, (uint64_t)aborted->stable_offset);
     }
 }
 
@@ -163,8 +164,10 @@ bool aborted_load(struct core *core, struct bytes body)
         struct aborted_view aborted = {.producer_id = reader_i64(&r)};
         aborted.first_offset = reader_i64(&r);
         aborted.marker_offset = reader_i64(&r);
+        aborted.stable_offset = reader_i64(&r);
         bool is_sound = aborted.first_offset >= 0 && aborted.first_offset < aborted.marker_offset &&
-                        aborted.marker_offset > before && aborted.marker_offset < p->high_watermark;
+                        aborted.marker_offset > before && aborted.marker_offset < p->high_watermark &&
+                        aborted.stable_offset >= 0 && aborted.stable_offset <= aborted.marker_offset + 1;
         if (!is_sound) {
             return false;
         }

@@ -80,6 +80,16 @@ static void mark(struct apply *a, const struct txn *txn, struct partition *p, bo
     facts_slot_add(a->facts, p, MARKER_SIZE);
 }
 
+// stable_after: the last stable offset of the partition once this transaction is out of it.
+static int64_t stable_after(const struct txn_partition *tp)
+{
+    const struct partition *p = tp->partition;
+    const struct list *first = p->txns.next == &tp->in_partition ? tp->in_partition.next : p->txns.next;
+    const struct txn_partition *oldest =
+        first == &p->txns ? NULL : LIST_ENTRY(first, struct txn_partition, in_partition);
+    return oldest == NULL || oldest->first_offset < 0 ? p->high_watermark : oldest->first_offset;
+}
+
 static void end_partition(struct apply *a, const struct txn_partition *tp, bool is_commit)
 {
     struct partition *p = tp->partition;
@@ -89,8 +99,9 @@ static void end_partition(struct apply *a, const struct txn_partition *tp, bool 
     int64_t marker_offset = p->high_watermark;
     mark(a, tp->txn, p, is_commit);
     if (!is_commit && tp->first_offset >= 0) {
-        partition_aborted_add(a->core, p,
-                              &(struct aborted_view){tp->txn->producer_id, tp->first_offset, marker_offset});
+        partition_aborted_add(
+            a->core, p,
+            &(struct aborted_view){tp->txn->producer_id, tp->first_offset, marker_offset, stable_after(tp)});
     }
 }
 

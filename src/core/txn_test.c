@@ -574,9 +574,15 @@ static void a_topic_is_deleted_in_a_transaction(void **state)
 
 enum { TXNS_MAX = 4 };
 
-struct scan {            // what a linear scan of the log says
-    int count;           // offsets in the log
-    int first[TXNS_MAX]; // of the open ones; -1 = not open
+struct ended {
+    int64_t first;
+    int64_t marker;
+};
+
+struct scan {             // what a linear scan of the log says
+    struct ended list[8]; // aborted ones
+    int count;            // offsets in the log
+    int first[TXNS_MAX];  // of the open ones; -1 = not open
     int aborted;
 };
 
@@ -588,7 +594,25 @@ static void check_scan(struct rig *rig, const struct scan *scan, int count)
     }
     assert_int_equal(high(rig, 0), scan->count);
     assert_int_equal(stable(rig, 0), lowest);
-    assert_int_equal(partition_aborted_count(rig_partition(rig, 1, 0)), scan->aborted);
+    const struct partition *p = rig_partition(rig, 1, 0);
+    assert_int_equal(partition_aborted_count(p), scan->aborted);
+    // Whatever a reader asks for, stopping where stable_offset says gives all that it has to leave out.
+    for (int64_t from = 0; from < scan->count; from++) {
+        for (int64_t to = from + 1; to <= scan->count; to++) {
+            int want = 0;
+            for (int i = 0; i < scan->aborted; i++) {
+                want += scan->list[i].first < to && scan->list[i].marker >= from;
+            }
+            int got = 0;
+            struct aborted_view view = {.stable_offset = -1};
+            for (uint32_t i = partition_aborted_search(p, from);
+                 i < partition_aborted_count(p) && view.stable_offset < to; i++) {
+                partition_aborted_at(p, i, &view);
+                got += view.first_offset < to;
+            }
+            assert_int_equal(got, want);
+        }
+    }
 }
 
 // Each transaction writes `writes` times and ends; odd ones abort. `order` says whose step is next.
@@ -611,9 +635,11 @@ static void run_order(const int *order, int length, int count, int writes)
             scan.count += 2;
         } else {
             assert_int_equal(end(&rig, ids[who], pids[who], 0, who % 2 == 0, true).err, ERR_OK);
+            if (who % 2 == 1) {
+                scan.list[scan.aborted++] = (struct ended){scan.first[who], scan.count};
+            }
             scan.first[who] = -1;
             scan.count += 1;
-            scan.aborted += who % 2;
         }
         step[who]++;
         check_scan(&rig, &scan, count);
