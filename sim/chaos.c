@@ -68,12 +68,13 @@ static void draw_group(struct scenario *s)
     struct sim_world *w = s->world;
     s->member_count = sim_chance(w, 700) ? 2 + (int)sim_rand(w, MEMBERS_MAX - 1) : 0;
     s->group_broker = (int)sim_rand(w, (uint64_t)s->broker_count);
-    s->session_ms = 300 + (int32_t)sim_rand(w, 1500);
+    s->session_ms = 500 + (int32_t)sim_rand(w, 1500);
     s->rebalance_ms = 500 + (int32_t)sim_rand(w, 2000);
     if (s->member_count > 0) { // there shall be rounds under load
         s->consumer_count = 1;
         s->pace_ms = sim_chance(w, 700) ? sim_rand(w, 150) : 0;
         s->chaos_ns += (int64_t)sim_rand(w, 6000) * MS;
+        s->has_splits = !s->is_faultless && sim_chance(w, 400);
     }
 }
 
@@ -290,6 +291,48 @@ static void clock_jumps(void *arg)
                  s);
 }
 
+// ---- the network splits: what is sent meanwhile comes when it is whole again
+
+static void split_now(void *arg);
+
+static void split_later(struct scenario *s)
+{
+    int64_t in_ns = (int64_t)(50 + sim_rand(s->world, 2000)) * MS;
+    sim_world_at(s->world, sim_world_now_ns(s->world) + in_ns, split_now, s);
+}
+
+static void split_ends(void *arg)
+{
+    struct scenario *s = arg;
+    if (s->phase == PHASE_CHAOS) {
+        sim_net_heal(s->world);
+        sim_net_set_faults(s->world, &s->net_faults);
+        split_later(s);
+    }
+}
+
+static void split_now(void *arg)
+{
+    struct scenario *s = arg;
+    if (s->phase != PHASE_CHAOS) {
+        return;
+    }
+    char host[48];
+    int member = (int)sim_rand(s->world, (uint64_t)s->member_count);
+    scenario_host("member", member, host);
+    uint64_t how = sim_rand(s->world, 3);
+    scenario_say(s, "member %d is cut off%s", member, how == 0 ? "" : how == 1 ? ", going" : ", coming");
+    const char *broker = s->brokers[s->group_broker].address;
+    if (how != 2) {
+        sim_net_block(s->world, host, broker);
+    }
+    if (how != 1) {
+        sim_net_block(s->world, broker, host);
+    }
+    int64_t lasts_ns = (int64_t)(50 + sim_rand(s->world, (uint64_t)(3 * s->session_ms))) * MS;
+    sim_world_at(s->world, sim_world_now_ns(s->world) + lasts_ns, split_ends, s);
+}
+
 static void heal(void *arg)
 {
     struct scenario *s = arg;
@@ -323,6 +366,9 @@ void chaos_start(struct scenario *s)
     }
     if (s->has_clock_jumps) {
         sim_world_at(s->world, now_ns + SECOND, clock_jumps, s);
+    }
+    if (s->has_splits) {
+        split_later(s);
     }
     sim_world_at(s->world, now_ns + s->chaos_ns, heal, s);
 }

@@ -62,6 +62,10 @@ static bool take_batch(struct consumer *c, int partition, struct bytes batch)
         return false;
     }
     int64_t end = batch_last_offset(&header) + 1;
+    if (header.base_offset > c->position[partition] && c->s->rot_happened) {
+        c->is_damaged[partition] = true; // the base offset lies outside the checksum
+        return false;
+    }
     if (header.base_offset > c->position[partition]) {
         checker_fail(c->s->checker, "I3: partition %d: asked for offset %lld, got a batch from %lld on",
                      partition, (long long)c->position[partition], (long long)header.base_offset);

@@ -109,6 +109,7 @@ static void heartbeat(struct member *m)
         group_alive(m->history, m->index);
         return;
     }
+    m->heartbeat_ns = err == ERR_CLOSED ? now_ns(m) : m->heartbeat_ns;
     // Whoever has to join again may go on for a while with what it has, and should commit before.
     bool goes_on = err == ERR_REBALANCE_IN_PROGRESS && sim_chance(m->s->world, 300);
     if (err == ERR_REBALANCE_IN_PROGRESS && sim_chance(m->s->world, 800)) {

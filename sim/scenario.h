@@ -62,6 +62,7 @@ struct scenario {
     bool has_sync_errors;
     bool has_clock_jumps;
     bool has_loose_loss; // what strom.durability=os does not promise can happen
+    bool has_splits;     // members of the group are cut off, in one direction or both
     bool has_churn;      // the operator is busy
     bool has_recreator;
     bool is_loose_only;   // producers write to the loose topic alone, so that no other sync helps it
@@ -127,6 +128,8 @@ void states_destroy(struct states *take_states);
 // states_note fails the world if another state was seen at this LSN.
 void states_note(struct scenario *s, uint64_t lsn, uint64_t hash);
 void states_forget(struct scenario *s); // bundles may be lost: their LSNs will be given again
+// scenario_host gives the address of a client program.
+void scenario_host(const char *name, int index, char ret_host[48]);
 // scenario_say tells a person who replays the seed what happens.
 void scenario_say(struct scenario *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
 // scenario_check_calm: something failed; in a world without faults it must not.

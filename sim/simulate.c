@@ -78,13 +78,18 @@ static bool is_over(void *arg)
     return checker_has_failed(s->checker) || s->phase == PHASE_OVER;
 }
 
+void scenario_host(const char *name, int index, char ret_host[48])
+{
+    snprintf(ret_host, 48, "10.1.%d.%d", name[0] - 'a', index + 1);
+}
+
 static void start_client(struct scenario *s, const char *name, int index, struct client_args *args,
                          void (*main)(struct env *, void *))
 {
     char text[32];
     char host[48];
     snprintf(text, sizeof text, "%s-%d", name, index);
-    snprintf(host, sizeof host, "10.1.%d.%d", name[0] - 'a', index + 1);
+    scenario_host(name, index, host);
     *args = (struct client_args){s, index};
     s->active_clients++;
     sim_process_start(s->world, text, host, NULL, main, args);
