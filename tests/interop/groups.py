@@ -57,21 +57,30 @@ CLIENTS_BY_NAME = {'java': java_client, 'franz-go': franz_client, 'sarama': sara
                    'confluent': confluent_client, 'kafka-python': kafka_python_client, 'aiokafka': aiokafka_client}
 
 
-def play(peer, names, story=None):
-    """One client after another, so that none waits for a processor; returns whether something failed."""
-    failed = False
-    for name in names or CLIENTS_BY_NAME:
+# Those of one batch play at the same time: they wait more than they work.
+BATCHES = [['java', 'franz-go', 'sarama'], ['confluent', 'kafka-python', 'aiokafka']]
+
+
+def play(peer, names):
+    """Returns whether something failed."""
+    for name in names:
         if name not in CLIENTS_BY_NAME:
             raise Failure(f'no client {name} for groups; there are {" ".join(CLIENTS_BY_NAME)}')
-        options = argparse.Namespace(broker=peer.options.broker, bootstrap=None, story=story)
-        if not peer.options.kafka:
-            failed |= bool(group_run.run_clients([CLIENTS_BY_NAME[name]()], options))
-            continue
-        broker = peer.make(group_run.SETTINGS)
-        try:
-            broker.start()
-            options.bootstrap = broker.bootstrap
-            failed |= bool(group_run.run_clients([CLIENTS_BY_NAME[name]()], options))
-        finally:
-            broker.close()
+    failed = False
+    for batch in BATCHES:
+        clients = [CLIENTS_BY_NAME[name]() for name in batch if not names or name in names]
+        failed |= bool(clients) and play_batch(peer, clients)
     return failed
+
+
+def play_batch(peer, clients):
+    options = argparse.Namespace(broker=peer.options.broker, bootstrap=None, story=None)
+    if not peer.options.kafka:
+        return bool(group_run.run_clients(clients, options))
+    broker = peer.make(group_run.SETTINGS)
+    try:
+        broker.start()
+        options.bootstrap = broker.bootstrap
+        return bool(group_run.run_clients(clients, options))
+    finally:
+        broker.close()
