@@ -84,6 +84,7 @@ struct live_group {
     struct live_member *leader; // NULL = none
     struct map by_id;
     struct map by_instance;
+    struct map supports; // names of protocols: how many members offer each
     struct list pending;
     uint32_t pending_count;
     struct map pending_by_id;
@@ -162,11 +163,17 @@ struct pending_id *pending_find(const struct live_group *group, struct str id);
 void pending_add(struct coordinator *c, struct live_group *group, struct str id, int64_t deadline_ms);
 void pending_remove(struct coordinator *c, struct pending_id *pending);
 
-// ---- round.c
+// ---- support.c
 
+// support_add and support_remove count what a member of the group offers.
+void support_add(struct live_group *group, const struct member_protocols *protocols);
+void support_remove(struct live_group *group, const struct member_protocols *protocols);
 // live_supports: there are such protocols, and all members could use one of them.
 bool live_supports(const struct live_group *group, const struct group_join *join);
 struct str live_choose_protocol(const struct live_group *group);
+
+// ---- round.c
+
 // live_rebalance starts a round, or with one running sees whether it is complete.
 void live_rebalance(struct coordinator *c, struct live_group *group, int64_t now_ms);
 void live_round_timeout(struct coordinator *c, struct live_group *group, int64_t now_ms);

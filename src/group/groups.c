@@ -79,6 +79,7 @@ static struct live_group *group_new(struct coordinator *c, struct str id, const 
     list_init(&group->pending);
     map_init(&group->by_id);
     map_init(&group->by_instance);
+    map_init(&group->supports);
     map_init(&group->pending_by_id);
     group->timer.kind = TIMER_GROUP;
     group->serial = ++c->serial_last;
@@ -133,6 +134,7 @@ static void group_free(struct coordinator *c, struct live_group *group)
     list_remove(&group->node);
     map_fini(&group->by_id);
     map_fini(&group->by_instance);
+    map_fini(&group->supports);
     map_fini(&group->pending_by_id);
     mem_free((void *)group->protocol_type.ptr);
     mem_free((void *)group->protocol_name.ptr);

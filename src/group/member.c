@@ -111,6 +111,7 @@ size_t protocols_bytes(const struct group_protocol *protocols, uint32_t count)
 static void protocols_set(struct live_member *member, const struct group_protocol *protocols, uint32_t count)
 {
     struct member_protocols *own = &member->protocols;
+    support_remove(member->group, own);
     mem_free(own->memory);
     member->group->bytes -= own->bytes;
     own->bytes = protocols_bytes(protocols, count);
@@ -125,6 +126,7 @@ static void protocols_set(struct live_member *member, const struct group_protoco
         own->list[i].metadata = bytes_of(metadata.ptr, metadata.len);
     }
     member->group->bytes += own->bytes;
+    support_add(member->group, own);
 }
 
 struct bytes member_metadata(const struct live_member *member, struct str protocol_name)
@@ -224,6 +226,7 @@ void member_remove(struct coordinator *c, struct live_member *member, enum err e
         group->leader =
             list_is_empty(&group->members) ? NULL : LIST_ENTRY(group->members.next, struct live_member, node);
     }
+    support_remove(group, &member->protocols);
     mem_free(member->protocols.memory);
     mem_free(member->memory);
     mem_free(member);

@@ -463,6 +463,40 @@ static void counts_are_bounded(void **state)
     member_close(&m);
 }
 
+// A name that is offered twice counts once, and is given up once.
+static void protocols_offered_twice(void **state)
+{
+    (void)state;
+    struct member a;
+    struct member b;
+    member_open(&a, &rig, 3, "twice");
+    member_open(&b, &rig, 3, "twice");
+    struct join_group_request *in = join_make(&a);
+    in->protocols = client_new(&a.c, join_group_request_protocol, 3);
+    in->protocols_count = 3;
+    in->protocols[0].name = in->protocols[2].name = STR("range");
+    in->protocols[1].name = STR("sticky");
+    in->protocols[0].metadata = bytes_of("first", 5);
+    client_send(&a.c, API_JOIN_GROUP, 3, in);
+    const struct join_group_response *out = join_end(&a);
+    assert_true(bytes_equal(out->members[0].metadata, bytes_of("first", 5)));
+    b.protocol = "sticky";
+    join_begin(&b);
+    until_members(&c, "twice", 2);
+    in->member_id = a.id;
+    client_send(&a.c, API_JOIN_GROUP, 3, in);
+    assert_true(is(join_end(&a)->protocol_name, "sticky"));
+    join_end(&b);
+    assert_int_equal(leave(&a), ERR_OK);
+    b.protocol = "range"; // that went with a
+    assert_int_equal(join_call(&b)->error, ERR_INCONSISTENT_GROUP_PROTOCOL);
+    b.protocol = "sticky";
+    join(&b);
+    assert_int_equal(leave(&b), ERR_OK);
+    member_close(&a);
+    member_close(&b);
+}
+
 static void million_offsets(void **state)
 {
     (void)state;
@@ -508,6 +542,7 @@ int main(void)
         cmocka_unit_test(client_id_is_cut_between_characters),
         cmocka_unit_test(subscriptions_and_assignments_are_bounded),
         cmocka_unit_test(counts_are_bounded),
+        cmocka_unit_test(protocols_offered_twice),
         cmocka_unit_test(million_offsets),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
