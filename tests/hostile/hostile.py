@@ -301,13 +301,119 @@ class Enemy:
 
     def attack_garbage_bodies(self):
         """Valid headers of every API and version, noise behind them."""
-        for api in list(range(0, 4)) + [10, 18, 19, 20, 21, 22, 23, 32, 33, 37, 44, 60, 75]:
+        for api in sorted(a.key for a in messages.APIS.values()):
             for version in range(0, 14, 3):
                 with self.connect() as c:
                     try:
                         c.send(request(api, version, self.random.randbytes(self.random.randrange(0, 300))))
                     except OSError:
                         pass
+
+    # ---- groups
+
+    def join_values(self, group, **changes):
+        return dict(dict(group_id=group, session_timeout_ms=10000, rebalance_timeout_ms=10000, member_id='',
+                         protocol_type='consumer', protocols=[{'name': 'range', 'metadata': b'm'}]), **changes)
+
+    def attack_group_ids(self):
+        """Ids of members that are asked for and never used, in one group and in as many as there may be."""
+        errors = set()
+        for spread in (False, True):
+            with self.connect(timeout=30) as c:
+                for first in range(0, 20_000, 500):
+                    c.send(b''.join(messages.request('JoinGroup', 5, self.join_values(
+                        f'ids-{i if spread else 0}', session_timeout_ms=6000)) for i in range(first, first + 500)))
+                    errors |= {messages.response('JoinGroup', 5, c.response())['error'] for _ in range(500)}
+        # given, no more members in a group (group.max.size), no more groups (strom.groups.max)
+        check(errors == {79, 81, 44}, f'errors {errors}')
+        with self.connect(timeout=30) as c:
+            end = time.monotonic() + 20
+            while any(g['group_id'].startswith('ids-') for g in messages.ask(c, 'ListGroups', 4, {})['groups']):
+                check(time.monotonic() < end, 'the ids are never forgotten')
+                time.sleep(0.1)
+
+    def join_first(self, c, group, **changes):
+        """Becomes the one member of a group; what its other requests begin with (in their versions without tags)."""
+        got = messages.ask(c, 'JoinGroup', 3, self.join_values(group, **changes))
+        check(got['error'] == 0, f'JoinGroup answered {got["error"]}')
+        self.member_id = string(got['member_id'])
+        return string(group) + struct.pack('>i', got['generation_id']) + self.member_id
+
+    def attack_group_sizes(self):
+        """Absurd numbers of protocols, assignments, members, partitions; metadata of megabytes."""
+        count = 200_000
+        megabytes = struct.pack('>i', 14 << 20) + bytes(14 << 20)
+        many = [string(f'p{i}') + struct.pack('>i', 0) for i in range(100_000)]
+        rows = (struct.pack('>iqh', 0, 1, 0) * count, struct.pack('>iqh', 7, 1, 0) * count)
+        with self.connect(timeout=60) as c:
+            c.ask(request(API_VERSIONS, 0, b''))
+            for protocols in (many, [string('range') + megabytes]):
+                head = string('sizes') + struct.pack('>ii', 10000, 10000) + string('') + string('consumer')
+                answer = c.ask(request(11, 3, head + struct.pack('>i', len(protocols)) + b''.join(protocols)))
+                check(answer[8:10] in (b'\0\x17', b'\0\x51'), f'JoinGroup answered {answer[8:10]}')
+            who = self.join_first(c, 'sizes')
+            answer = c.ask(request(14, 0, who + struct.pack('>i', 1) + self.member_id + megabytes))
+            check(answer[4:6] == b'\xff\xff', f'SyncGroup of too much answered {answer[4:6]}')
+            answer = c.ask(request(14, 0, who + struct.pack('>i', 100_000) +
+                                   (self.member_id + struct.pack('>ib', 1, 7)) * 100_000))
+            check(answer[4:6] == b'\0\0', f'SyncGroup answered {answer[4:6]}')
+            answer = c.ask(request(8, 5, string('sizes-2') + struct.pack('>i', -1) + string('') + struct.pack('>i', 2) +
+                                   b''.join(string(TOPIC) + struct.pack('>i', count) + r for r in rows)))
+            check(len(answer) == 12 + 2 * (len(string(TOPIC)) + 4 + 6 * count), 'not every partition is answered')
+            check(answer[-2:] == b'\0\3' and answer.count(b'\0\0\0\0\0\0') > 100, 'an odd answer')
+            c.ask(request(13, 3, string('sizes') + struct.pack('>i', 100_000) +
+                          (self.member_id + string(None)) * 100_000))
+
+    def attack_group_copies(self):
+        """A group of megabytes, described 10,000 times in one request: more than an answer may be."""
+        with self.connect(timeout=60) as c:
+            c.ask(request(API_VERSIONS, 0, b''))
+            who = self.join_first(c, 'copies')
+            answer = c.ask(request(14, 0, who + struct.pack('>i', 1) + self.member_id + struct.pack('>i', 3 << 20) +
+                                   bytes(3 << 20)))
+            check(answer[4:6] == b'\0\0', f'SyncGroup answered {answer[4:6]}')
+        self.must_close(request(15, 0, struct.pack('>i', 10_000) + string('copies') * 10_000), '30 GB of answer')
+
+    def attack_group_subscriptions(self):
+        """A subscription of a million topics, and requests that ask about 100,000 of them."""
+        million = struct.pack('>hi', 0, 1_000_000) + string('t') * 1_000_000 + struct.pack('>i', -1)
+        with self.connect(timeout=60) as c:
+            c.ask(request(API_VERSIONS, 0, b''))
+            who = self.join_first(c, 'topics', protocols=[{'name': 'range', 'metadata': million}])
+            check(c.ask(request(14, 0, who + struct.pack('>i', 0)))[4:6] == b'\0\0', 'SyncGroup failed')
+            rows = b''.join(string(f't{i}') + struct.pack('>ii', 1, 0) for i in range(50_000)) + (
+                string(TOPIC) + struct.pack('>ii', 1, 0)) * 50_000
+            for _ in range(5):
+                check(c.ask(request(47, 0, string('topics') + struct.pack('>i', 100_000) + rows))[4:6] == b'\0\0',
+                      'OffsetDelete failed')
+
+    def attack_group_protocols(self):
+        """A group whose members offer 60 protocols each; strangers that share none of them knock without end."""
+        offers = [{'name': f'p{i}', 'metadata': b''} for i in range(60)]
+        connections = [self.connect(timeout=60) for _ in range(200)]
+        for c in connections:
+            c.send(messages.request('JoinGroup', 3, self.join_values('protocols', protocols=offers)))
+        strange = messages.request('JoinGroup', 3, self.join_values('protocols', protocols=[
+            {'name': f'q{i}', 'metadata': b''} for i in range(64)]))
+        with self.connect(timeout=60) as c:
+            for _ in range(20):
+                c.send(strange * 50)
+                for _ in range(50):
+                    c.response()
+        for c in connections:
+            c.close()
+
+    def attack_group_deaths(self):
+        """500 connections whose JoinGroup is parked, with a queue of more behind it, die together."""
+        for era in (3, 9):
+            connections = [self.connect() for _ in range(500)]
+            for i, c in enumerate(connections):
+                values = self.join_values(f'deaths-{i % 5}', group_instance_id=f'i{i}')
+                if era == 3:
+                    del values['group_instance_id']
+                c.send(messages.request('JoinGroup', era, values) * 5)
+            for c in connections:
+                c.close()
 
     # ---- batches
 
