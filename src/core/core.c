@@ -24,7 +24,7 @@ struct core *core_create(void)
     map_init(&core->txns_by_id);
     map_init(&core->txns_by_producer);
     map_init(&core->txn_partitions);
-    map_init(&core->txn_groups_by_id);
+    map_init(&core->txn_offsets);
     list_init(&core->txn_list);
     core->txn_due_ms = INT64_MAX;
     buf_init(&core->cut.saved, SIZE_MAX / 2);

@@ -17,6 +17,8 @@ enum {
     SCRATCH_BYTES_MAX = 64 << 20, // decoded form of one item
     OFFSET_PAGE_PARTITIONS = 256, // partitions of one topic whose offsets of one group lie together
     OFFSET_PAGE_HEIGHT_MAX = 10,  // links of a page on the skip list of its group
+    TXN_TEXT_COST = 64,           // of a transactional id, or of a group in a transaction, beside its bytes
+    TXN_TEXT_SHARE = 256,         // such bytes and costs, for each of strom.transactional.ids.max
     CONSUMER_PARTS = CONSUMER_METADATA | CONSUMER_TARGET | CONSUMER_CURRENT,
     SNAPSHOT_VERSION = 1,
     SNAPSHOT_KEEP_BYTES = 1 << 20, // memory that the buffer of saved records keeps between steps
@@ -208,6 +210,7 @@ struct txn {
     int64_t used_ms;              // core time
     int32_t timeout_ms;
     uint32_t partition_count;
+    uint32_t group_count;
     enum txn_state state;
     int16_t epoch;
     int16_t previous_epoch;
@@ -226,7 +229,11 @@ struct txn_partition {
     int64_t first_offset; // -1 = added, and nothing written yet
 };
 
+// A pending offset.
 struct txn_offset {
+    struct map_node by_key;
+    struct list in_group;
+    struct txn_group *group;
     struct uuid topic_id;
     int32_t partition;
     int32_t leader_epoch;
@@ -236,11 +243,9 @@ struct txn_offset {
 };
 
 struct txn_group {
-    struct map_node by_id;
     struct list in_txn;
-    struct txn_offset *offsets;
-    uint32_t count;
-    uint32_t cap;
+    struct list offsets;
+    uint32_t offset_count;
     uint16_t id_len;
     char id[];
 };
@@ -342,13 +347,15 @@ struct core {
     struct map txns_by_id;
     struct map txns_by_producer;
     struct map txn_partitions;
-    struct map txn_groups_by_id;
-    struct txn **txns; // in id order
+    struct map txn_offsets; // by group, topic and partition
+    struct txn **txns;      // in id order
     uint32_t txn_count;
     uint32_t txn_cap;
     uint32_t txn_ongoing_count;
     struct list txn_list;
     uint64_t txn_offset_total; // pending
+    uint64_t txn_group_total;  // in open transactions
+    uint64_t txn_text_total;   // bytes and costs of their names, and of transactional ids
     uint64_t txn_bytes;        // heap use, with what partitions have aborted
     int64_t txn_due_ms;        // nothing is due before; not part of the state
 
@@ -445,6 +452,8 @@ enum err partition_get(const struct core *core, struct uuid topic_id, int32_t in
 struct txn *txn_new(struct core *core, struct str id, int64_t producer_id);
 void txn_free(struct core *core, struct txn *txn);
 void txn_producer_set(struct core *core, struct txn *txn, int64_t producer_id);
+// txn_texts_fit: there is room for names that have so many bytes and costs.
+bool txn_texts_fit(const struct core *core, uint64_t more);
 // txn_clear forgets the partitions and groups of the open transaction.
 void txn_clear(struct core *core, struct txn *txn);
 struct txn_partition *txn_partition_find(const struct core *core, const struct txn *txn,

@@ -42,6 +42,7 @@ enum {
     ITEM_GROUP_BYTES_MAX = 8 << 20,  // subscription and assignment of one member
     ITEM_GROUP_MEMBERS_MAX = 100000, // members in one GROUP_SET
     ITEM_OFFSET_ENTRIES_MAX = 10000, // entries of one OFFSET_COMMIT or OFFSET_DELETE
+    ITEM_TXN_GROUPS_MAX = 1000,      // groups of one TXN_ADD, and of one transaction
     ITEM_QUOTA_PARTS_MAX = 3,        // entity parts: user, client-id, ip
     ITEM_QUOTA_VALUES_MAX = 16,      // quotas of one entity
 };
@@ -275,7 +276,8 @@ struct item_txn_partition {
     int32_t partition;
 };
 // ERR_INVALID_PRODUCER_ID_MAPPING: the id is not known, or has another producer; ERR_PRODUCER_FENCED: its
-// epoch is newer.
+// epoch is newer. ERR_POLICY_VIOLATION: more partitions in open transactions than strom.producer.ids.max, or
+// more groups in this one than ITEM_TXN_GROUPS_MAX, or too long names.
 struct item_txn_add {
     struct str txn_id;
     int64_t producer_id;

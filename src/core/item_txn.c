@@ -2,7 +2,7 @@
 // item_txn.c - bodies of the items of transactions.
 #include "core/core_private.h"
 
-enum { TXN_PARTITION_SIZE = 16 + 4, TEXT_SIZE_MIN = 2, TXN_GROUPS_MAX = 1000 };
+enum { TXN_PARTITION_SIZE = 16 + 4, TEXT_SIZE_MIN = 2 };
 
 static bool flag_decode(struct reader *r)
 {
@@ -29,7 +29,7 @@ void txn_init_decode(struct reader *r, struct item_txn_init *ret)
 
 void txn_add_encode(const struct item_txn_add *item, struct buf *out)
 {
-    if (item->partition_count > ITEM_OFFSET_ENTRIES_MAX || item->group_count > TXN_GROUPS_MAX) {
+    if (item->partition_count > ITEM_OFFSET_ENTRIES_MAX || item->group_count > ITEM_TXN_GROUPS_MAX) {
         out->failed = true;
         return;
     }
@@ -63,7 +63,7 @@ void txn_add_decode(struct reader *r, struct arena *arena, struct item_txn_add *
         ret->partitions[i].partition = reader_i32(r);
     }
     ret->group_count = reader_u32(r);
-    if (!count_is_possible(r, ret->group_count, TXN_GROUPS_MAX, TEXT_SIZE_MIN)) {
+    if (!count_is_possible(r, ret->group_count, ITEM_TXN_GROUPS_MAX, TEXT_SIZE_MIN)) {
         return;
     }
     ret->groups = arena_new(arena, struct str, ret->group_count);

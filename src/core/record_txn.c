@@ -23,9 +23,9 @@ static void txn_groups_body(const struct txn *txn, struct buf *out)
     LIST_EACH (node, &txn->groups) {
         const struct txn_group *tg = LIST_ENTRY(node, struct txn_group, in_txn);
         text_encode((struct str){tg->id, tg->id_len}, out);
-        buf_be32(out, tg->count);
-        for (uint32_t i = 0; i < tg->count; i++) {
-            const struct txn_offset *offset = &tg->offsets[i];
+        buf_be32(out, tg->offset_count);
+        LIST_EACH (at, &tg->offsets) {
+            const struct txn_offset *offset = LIST_ENTRY(at, struct txn_offset, in_group);
             buf_uuid(out, offset->topic_id);
             buf_be32(out, (uint32_t)offset->partition);
             buf_be64(out, (uint64_t)offset->offset);

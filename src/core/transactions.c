@@ -22,6 +22,21 @@ struct str txn_id(const struct txn *txn)
     return (struct str){txn->id, txn->id_len};
 }
 
+bool txn_texts_fit(const struct core *core, uint64_t more)
+{
+    return more == 0 || (core->txn_text_total + more - 1) / TXN_TEXT_SHARE < core->limits.txns_max;
+}
+
+static void text_count(struct core *core, size_t len)
+{
+    core->txn_text_total += len + TXN_TEXT_COST;
+}
+
+static void text_discount(struct core *core, size_t len)
+{
+    core->txn_text_total -= len + TXN_TEXT_COST;
+}
+
 // ---- ids
 
 struct txn *core_txn_find(const struct core *core, struct str id)
@@ -97,6 +112,7 @@ struct txn *txn_new(struct core *core, struct str id, int64_t producer_id)
     core->txns[at] = txn;
     core->txn_count++;
     core->txn_bytes += sizeof *txn + id.len;
+    text_count(core, id.len);
     return txn;
 }
 
@@ -118,6 +134,7 @@ void txn_free(struct core *core, struct txn *txn)
     map_remove(&core->txns_by_producer, &txn->by_producer);
     list_remove(&txn->in_all);
     core->txn_bytes -= sizeof *txn + txn->id_len;
+    text_discount(core, txn->id_len);
     mem_free(txn);
 }
 
@@ -128,7 +145,7 @@ void core_txns_fini(struct core *core)
     }
     map_fini(&core->txns_by_id);
     map_fini(&core->txns_by_producer);
-    map_fini(&core->txn_groups_by_id);
+    map_fini(&core->txn_offsets);
     map_fini(&core->txn_partitions);
     mem_free(core->txns);
 }
@@ -198,17 +215,11 @@ void txn_partition_begin(struct txn_partition *tp, int64_t first_offset)
 
 void topic_txns_leave(struct core *core, struct topic *topic)
 {
-    LIST_EACH (node, &core->txn_list) {
-        struct txn *txn = LIST_ENTRY(node, struct txn, in_all);
-        if (topic->txn_partition_count == 0) {
-            return;
-        }
-        LIST_EACH_SAFE (at, after, &txn->partitions) {
-            struct txn_partition *tp = LIST_ENTRY(at, struct txn_partition, in_txn);
-            if (tp->partition->topic == topic) {
-                txn_touch(core, txn);
-                txn_partition_free(core, tp);
-            }
+    for (int32_t i = 0; i < topic->partition_count && topic->txn_partition_count > 0; i++) {
+        LIST_EACH_SAFE (node, after, &topic->partitions[i]->txns) {
+            struct txn_partition *tp = LIST_ENTRY(node, struct txn_partition, in_partition);
+            txn_touch(core, tp->txn);
+            txn_partition_free(core, tp);
         }
     }
 }
@@ -241,80 +252,115 @@ struct txn_group *txn_group_find(const struct txn *txn, struct str id)
 struct txn_group *txn_group_add(struct core *core, struct txn *txn, struct str id)
 {
     struct txn_group *tg = mem_zalloc(sizeof *tg + id.len);
+    list_init(&tg->offsets);
     tg->id_len = (uint16_t)id.len;
     memcpy(tg->id, id.ptr, id.len);
     list_push_back(&txn->groups, &tg->in_txn);
-    map_insert(&core->txn_groups_by_id, &tg->by_id, text_hash(id));
+    txn->group_count++;
+    core->txn_group_total++;
+    text_count(core, id.len);
     core->txn_bytes += sizeof *tg + id.len;
     return tg;
 }
 
-static struct txn_offset *txn_offset_find(const struct txn_group *tg, struct uuid topic_id, int32_t partition)
+static struct str txn_group_id(const struct txn_group *tg)
 {
-    for (uint32_t i = 0; i < tg->count; i++) {
-        if (tg->offsets[i].partition == partition && uuid_equal(tg->offsets[i].topic_id, topic_id)) {
-            return &tg->offsets[i];
+    return (struct str){tg->id, tg->id_len};
+}
+
+// Of one key there may be an offset in each of several transactions.
+static uint64_t txn_offset_hash(struct str group_id, struct uuid topic_id, int32_t partition)
+{
+    uint64_t hash = hash64(bytes_of(topic_id.b, sizeof topic_id.b), text_hash(group_id));
+    return hash_mix((uint64_t)partition, hash);
+}
+
+static bool txn_offset_is(const struct txn_offset *offset, struct uuid topic_id, int32_t partition)
+{
+    return offset->partition == partition && uuid_equal(offset->topic_id, topic_id);
+}
+
+static struct txn_offset *txn_offset_find(const struct core *core, const struct txn_group *tg,
+                                          struct uuid topic_id, int32_t partition)
+{
+    uint64_t hash = txn_offset_hash(txn_group_id(tg), topic_id, partition);
+    for (struct map_node *n = map_first(&core->txn_offsets, hash); n != NULL; n = map_next(n)) {
+        struct txn_offset *offset = MAP_ENTRY(n, struct txn_offset, by_key);
+        if (offset->group == tg && txn_offset_is(offset, topic_id, partition)) {
+            return offset;
         }
     }
     return NULL;
 }
 
-static void txn_offset_drop(struct core *core, struct txn_offset *offset)
+static struct txn_offset *txn_offset_add(struct core *core, struct txn_group *tg, struct uuid topic_id,
+                                         int32_t partition)
 {
+    struct txn_offset *offset = mem_zalloc(sizeof *offset);
+    offset->group = tg;
+    offset->topic_id = topic_id;
+    offset->partition = partition;
+    map_insert(&core->txn_offsets, &offset->by_key, txn_offset_hash(txn_group_id(tg), topic_id, partition));
+    list_push_back(&tg->offsets, &offset->in_group);
+    tg->offset_count++;
+    core->txn_offset_total++;
+    core->txn_bytes += sizeof *offset;
+    return offset;
+}
+
+static void txn_offset_metadata_set(struct core *core, struct txn_offset *offset, struct str metadata)
+{
+    core->txn_bytes += metadata.len;
     core->txn_bytes -= offset->metadata_len;
     mem_free(offset->metadata);
+    offset->metadata = metadata.len == 0 ? NULL : mem_alloc(metadata.len);
+    offset->metadata_len = (uint16_t)metadata.len;
+    if (metadata.len > 0) {
+        memcpy(offset->metadata, metadata.ptr, metadata.len);
+    }
 }
 
 void txn_offset_set(struct core *core, struct txn_group *tg, const struct item_offset *from)
 {
-    struct txn_offset *offset = txn_offset_find(tg, from->topic_id, from->partition);
-    if (offset != NULL) {
-        txn_offset_drop(core, offset);
-    } else {
-        if (tg->count == tg->cap) {
-            core->txn_bytes -= tg->cap * sizeof *tg->offsets;
-            tg->cap = tg->cap == 0 ? 4 : tg->cap * 2;
-            tg->offsets = mem_realloc(tg->offsets, tg->cap * sizeof *tg->offsets);
-            core->txn_bytes += tg->cap * sizeof *tg->offsets;
-        }
-        offset = &tg->offsets[tg->count++];
-        core->txn_offset_total++;
+    struct txn_offset *offset = txn_offset_find(core, tg, from->topic_id, from->partition);
+    if (offset == NULL) {
+        offset = txn_offset_add(core, tg, from->topic_id, from->partition);
     }
-    *offset = (struct txn_offset){
-        .topic_id = from->topic_id,
-        .partition = from->partition,
-        .offset = from->offset,
-        .leader_epoch = from->leader_epoch,
-        .metadata_len = (uint16_t)from->metadata.len,
-    };
-    if (from->metadata.len > 0) {
-        offset->metadata = mem_alloc(from->metadata.len);
-        memcpy(offset->metadata, from->metadata.ptr, from->metadata.len);
-        core->txn_bytes += from->metadata.len;
-    }
+    offset->offset = from->offset;
+    offset->leader_epoch = from->leader_epoch;
+    txn_offset_metadata_set(core, offset, from->metadata);
 }
 
-static void txn_group_free(struct core *core, struct txn_group *tg)
+static void txn_offset_free(struct core *core, struct txn_offset *offset)
 {
-    for (uint32_t i = 0; i < tg->count; i++) {
-        txn_offset_drop(core, &tg->offsets[i]);
+    txn_offset_metadata_set(core, offset, STR(""));
+    map_remove(&core->txn_offsets, &offset->by_key);
+    list_remove(&offset->in_group);
+    core->txn_offset_total--;
+    core->txn_bytes -= sizeof *offset;
+    mem_free(offset);
+}
+
+static void txn_group_free(struct core *core, struct txn *txn, struct txn_group *tg)
+{
+    LIST_EACH_SAFE (node, after, &tg->offsets) {
+        txn_offset_free(core, LIST_ENTRY(node, struct txn_offset, in_group));
     }
-    core->txn_offset_total -= tg->count;
-    core->txn_bytes -= sizeof *tg + tg->id_len + tg->cap * sizeof *tg->offsets;
-    map_remove(&core->txn_groups_by_id, &tg->by_id);
+    core->txn_bytes -= sizeof *tg + tg->id_len;
+    text_discount(core, tg->id_len);
+    txn->group_count--;
+    core->txn_group_total--;
     list_remove(&tg->in_txn);
-    mem_free(tg->offsets);
     mem_free(tg);
 }
 
 bool group_offset_is_pending(const struct core *core, struct str group_id, const struct topic *topic,
                              int32_t partition)
 {
-    uint64_t hash = text_hash(group_id);
-    for (struct map_node *n = map_first(&core->txn_groups_by_id, hash); n != NULL; n = map_next(n)) {
-        const struct txn_group *tg = MAP_ENTRY(n, struct txn_group, by_id);
-        if (str_equal((struct str){tg->id, tg->id_len}, group_id) &&
-            txn_offset_find(tg, topic->id, partition) != NULL) {
+    uint64_t hash = txn_offset_hash(group_id, topic->id, partition);
+    for (struct map_node *n = map_first(&core->txn_offsets, hash); n != NULL; n = map_next(n)) {
+        const struct txn_offset *offset = MAP_ENTRY(n, struct txn_offset, by_key);
+        if (txn_offset_is(offset, topic->id, partition) && str_equal(txn_group_id(offset->group), group_id)) {
             return true;
         }
     }
@@ -327,7 +373,7 @@ void txn_clear(struct core *core, struct txn *txn)
         txn_partition_free(core, LIST_ENTRY(node, struct txn_partition, in_txn));
     }
     LIST_EACH_SAFE (node, after, &txn->groups) {
-        txn_group_free(core, LIST_ENTRY(node, struct txn_group, in_txn));
+        txn_group_free(core, txn, LIST_ENTRY(node, struct txn_group, in_txn));
     }
 }
 

@@ -12,7 +12,8 @@
 
 enum {
     EPOCH_LAST = INT16_MAX - 1, // as in Kafka: the next one would be the last to fence with
-    TICK_TXNS_MAX = 100,        // transactions and ids that one TICK ends
+    TICK_TXNS_MAX = 100,        // transactions and ids that one TICK ends ...
+    TICK_PARTITIONS = 100,      // ... of which so many partitions count as one more
 };
 
 // ---- small parts
@@ -107,8 +108,8 @@ static void end_partition(struct apply *a, const struct txn_partition *tp, bool 
 
 static void commit_offsets(struct apply *a, const struct txn_group *tg)
 {
-    for (uint32_t i = 0; i < tg->count; i++) {
-        const struct txn_offset *pending = &tg->offsets[i];
+    LIST_EACH (node, &tg->offsets) {
+        const struct txn_offset *pending = LIST_ENTRY(node, struct txn_offset, in_group);
         struct item_offset offset = {
             .topic_id = pending->topic_id,
             .partition = pending->partition,
@@ -168,7 +169,10 @@ enum err txn_judge_member(const struct core *core, const struct partition *p, co
         return is_open ? ERR_INVALID_TXN_STATE : ERR_OK;
     }
     bool is_member = txn->state == TXN_ONGOING && txn_partition_find(core, txn, p) != NULL;
-    return is_member || (item->attributes & DATA_ADDS) != 0 ? ERR_OK : ERR_INVALID_TXN_STATE;
+    if (!is_member && (item->attributes & DATA_ADDS) != 0) {
+        return core->txn_partitions.count < core->limits.producers_max ? ERR_OK : ERR_POLICY_VIOLATION;
+    }
+    return is_member ? ERR_OK : ERR_INVALID_TXN_STATE;
 }
 
 void txn_append(struct apply *a, struct txn *txn, struct partition *p, int64_t base_offset)
@@ -188,7 +192,7 @@ void txn_append(struct apply *a, struct txn *txn, struct partition *p, int64_t b
 
 static enum err init_new(struct core *core, const struct item_txn_init *item, struct outcome *ret)
 {
-    if (core->txn_count >= core->limits.txns_max) {
+    if (core->txn_count >= core->limits.txns_max || !txn_texts_fit(core, item->txn_id.len + TXN_TEXT_COST)) {
         return ERR_POLICY_VIOLATION;
     }
     struct txn *txn = txn_new(core, item->txn_id, core->next_producer_id++);
@@ -248,6 +252,27 @@ static enum err txn_check(const struct core *core, struct str id, int64_t produc
     return epoch == txn->epoch ? ERR_OK : ERR_PRODUCER_FENCED;
 }
 
+// add_may_grow: what the item brings has room. Each name counts as often as it is given.
+static bool add_may_grow(const struct core *core, const struct txn *txn, const struct item_txn_add *item)
+{
+    uint64_t partitions = core->txn_partitions.count;
+    uint64_t texts = 0;
+    uint32_t groups = txn->group_count;
+    for (uint32_t i = 0; i < item->partition_count; i++) {
+        struct partition *p;
+        enum err err = partition_get(core, item->partitions[i].topic_id, item->partitions[i].partition, &p);
+        partitions += err == ERR_OK && txn_partition_find(core, txn, p) == NULL;
+    }
+    for (uint32_t i = 0; i < item->group_count; i++) {
+        bool is_fresh = txn_group_find(txn, item->groups[i]) == NULL;
+        groups += is_fresh;
+        texts += is_fresh ? item->groups[i].len + TXN_TEXT_COST : 0;
+    }
+    bool has_partitions =
+        partitions == core->txn_partitions.count || partitions <= core->limits.producers_max;
+    return has_partitions && groups <= ITEM_TXN_GROUPS_MAX && txn_texts_fit(core, texts);
+}
+
 enum err txn_add_apply(struct apply *a, const struct item_txn_add *item)
 {
     struct core *core = a->core;
@@ -256,6 +281,9 @@ enum err txn_add_apply(struct apply *a, const struct item_txn_add *item)
     for (uint32_t i = 0; i < item->partition_count && err == ERR_OK; i++) {
         struct partition *p;
         err = partition_get(core, item->partitions[i].topic_id, item->partitions[i].partition, &p);
+    }
+    if (err == ERR_OK && !add_may_grow(core, txn, item)) {
+        err = ERR_POLICY_VIOLATION;
     }
     if (err != ERR_OK) {
         return err;
@@ -278,6 +306,20 @@ enum err txn_add_apply(struct apply *a, const struct item_txn_add *item)
     return ERR_OK;
 }
 
+// offsets_may_join: the limits of what is committed hold for what is pending as well, since a commit of the
+// transaction cannot be refused any more. A group that is not there counts all groups of open transactions as
+// if they were new, up to as many again.
+static bool offsets_may_join(const struct core *core, const struct txn *txn, const struct txn_group *tg,
+                             const struct item_offset_commit *commit)
+{
+    uint64_t offsets = core->offset_total + core->txn_offset_total + commit->offset_count;
+    bool is_there = core_group_find(core, commit->group_id) != NULL;
+    bool has_group = is_there || core->group_count + core->txn_group_total < 2 * core->limits.groups_max;
+    bool may_join = tg != NULL || (txn->group_count < ITEM_TXN_GROUPS_MAX &&
+                                   txn_texts_fit(core, commit->group_id.len + TXN_TEXT_COST));
+    return offsets <= core->limits.offsets_max && has_group && may_join;
+}
+
 enum err txn_offsets_apply(struct apply *a, const struct item_txn_offsets *item)
 {
     struct core *core = a->core;
@@ -294,8 +336,7 @@ enum err txn_offsets_apply(struct apply *a, const struct item_txn_offsets *item)
     if (commit->generation != -1) { // KIP-447
         err = offset_commit_check(core_group_find(core, commit->group_id), commit);
     }
-    if (err == ERR_OK &&
-        core->offset_total + core->txn_offset_total + commit->offset_count > core->limits.offsets_max) {
+    if (err == ERR_OK && !offsets_may_join(core, txn, tg, commit)) {
         err = ERR_POLICY_VIOLATION;
     }
     if (err != ERR_OK) {
@@ -382,7 +423,7 @@ void txns_tick(struct apply *a)
             i++;
             continue;
         }
-        done++;
+        done += 1 + txn->partition_count / TICK_PARTITIONS;
         txn_touch(core, txn);
         if (txn->state == TXN_ONGOING) {
             end(a, txn, false);

@@ -532,6 +532,62 @@ static void too_many_ids(void **state)
     rig_fini(&rig);
 }
 
+static void names_have_a_limit(void **state)
+{
+    (void)state;
+    struct rig rig;
+    begin(&rig);
+    assert_int_equal(rig_limit(&rig, "strom.transactional.ids.max", "2"), ERR_OK); // 512 bytes and costs
+    int64_t a = init(&rig, "a").value;
+    char name[400];
+    memset(name, 'x', sizeof name);
+    name[382] = '\0';
+    assert_int_equal(add_group(&rig, "a", a, 0, name), ERR_OK); // 65 + 446, so one byte is left
+    assert_int_equal(init(&rig, "b").err, ERR_POLICY_VIOLATION);
+    assert_int_equal(add_group(&rig, "a", a, 0, "g"), ERR_POLICY_VIOLATION);
+    assert_int_equal(offsets(&rig, "a", a, 0, true, "g", -1, "", 5), ERR_POLICY_VIOLATION);
+    assert_int_equal(add_group(&rig, "a", a, 0, name), ERR_OK); // it is there already
+    assert_int_equal(offsets(&rig, "a", a, 0, true, name, -1, "", 5), ERR_OK);
+    check_cut(&rig);
+    assert_int_equal(end(&rig, "a", a, 0, true, false).err, ERR_OK);
+    assert_int_equal(init(&rig, "b").err, ERR_OK);
+    rig_fini(&rig);
+}
+
+static void transactions_have_limits(void **state)
+{
+    (void)state;
+    struct rig rig;
+    begin(&rig);
+    assert_int_equal(rig_limit(&rig, "strom.producer.ids.max", "2"), ERR_OK);
+    int64_t a = init(&rig, "a").value;
+    int64_t b = init(&rig, "b").value;
+    assert_int_equal(add(&rig, "a", a, 0, 0), ERR_OK);
+    assert_int_equal(add(&rig, "b", b, 0, 0), ERR_OK);
+    assert_int_equal(add(&rig, "b", b, 0, 1), ERR_POLICY_VIOLATION);
+    assert_int_equal(data(&rig, b, 0, 1, 0, ADDS).err, ERR_POLICY_VIOLATION);
+    assert_int_equal(add(&rig, "b", b, 0, 0), ERR_OK);
+    assert_int_equal(data(&rig, b, 0, 0, 0, ADDS).err, ERR_OK);
+    assert_int_equal(end(&rig, "a", a, 0, false, false).err, ERR_OK);
+    assert_int_equal(data(&rig, b, 0, 1, 0, ADDS).err, ERR_OK);
+
+    assert_int_equal(add_group(&rig, "b", b, 0, "g0"), ERR_OK);
+    char name[16];
+    for (int i = 1; i < ITEM_TXN_GROUPS_MAX; i++) {
+        snprintf(name, sizeof name, "g%d", i);
+        assert_int_equal(add_group(&rig, "b", b, 0, name), ERR_OK);
+    }
+    assert_int_equal(add_group(&rig, "b", b, 0, "one more"), ERR_POLICY_VIOLATION);
+    assert_int_equal(offsets(&rig, "b", b, 0, true, "one more", -1, "", 5), ERR_POLICY_VIOLATION);
+    assert_int_equal(add_group(&rig, "b", b, 0, "g7"), ERR_OK);
+    assert_int_equal(rig_limit(&rig, "strom.groups.max", "1"), ERR_OK);
+    assert_int_equal(offsets(&rig, "b", b, 0, true, "g7", -1, "", 5), ERR_POLICY_VIOLATION);
+    assert_int_equal(rig_limit(&rig, "strom.groups.max", "501"), ERR_OK);
+    assert_int_equal(offsets(&rig, "b", b, 0, true, "g7", -1, "", 5), ERR_OK);
+    check_cut(&rig);
+    rig_fini(&rig);
+}
+
 // ---- topics go
 
 static void a_topic_is_deleted_in_a_transaction(void **state)
@@ -697,6 +753,8 @@ int main(void)
         cmocka_unit_test(a_timeout_aborts),
         cmocka_unit_test(unused_ids_are_forgotten),
         cmocka_unit_test(too_many_ids),
+        cmocka_unit_test(names_have_a_limit),
+        cmocka_unit_test(transactions_have_limits),
         cmocka_unit_test(a_topic_is_deleted_in_a_transaction),
         cmocka_unit_test(every_interleaving),
     };
