@@ -13,4 +13,12 @@ static inline enum err txn_error(const struct request *rq, enum err err, int16_t
     return is_old ? ERR_INVALID_PRODUCER_EPOCH : err;
 }
 
+// txn_state_error: what is refused because it is not in the transaction is INVALID_TXN_STATE for versions
+// before `abortable_version_min`, from then on TRANSACTION_ABORTABLE: clients abort and go on (KIP-890).
+static inline enum err txn_state_error(const struct request *rq, enum err err, int16_t abortable_version_min)
+{
+    bool is_new = err == ERR_INVALID_TXN_STATE && rq->version >= abortable_version_min;
+    return is_new ? ERR_TRANSACTION_ABORTABLE : err;
+}
+
 #endif

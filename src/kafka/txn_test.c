@@ -178,7 +178,8 @@ static void kafka_05_17_a_partition_has_to_join(void **state)
     assert_int_equal(send_batch("join", 9, 0, batch(id, 0, 1))->error, ERR_INVALID_TXN_STATE);
     assert_int_equal(add("join", id, "join", 0, 3), ERR_OK);
     assert_int_equal(send_batch("join", 9, 0, batch(id, 0, 1))->error, ERR_OK);
-    assert_int_equal(send_batch("join", 11, 1, batch(id, 0, 1))->error, ERR_INVALID_TXN_STATE);
+    assert_int_equal(send_batch("join", 10, 1, batch(id, 0, 1))->error, ERR_INVALID_TXN_STATE);
+    assert_int_equal(send_batch("join", 11, 1, batch(id, 0, 1))->error, ERR_TRANSACTION_ABORTABLE);
     assert_int_equal(send_batch("join", 12, 1, batch(id, 0, 1))->error, ERR_OK); // KIP-890: it joins
     assert_int_equal(end("join", id, true, 3)->error, ERR_OK);
     assert_int_equal(add("join", id, "nowhere", 0, 3), ERR_UNKNOWN_PARTITION);
@@ -354,6 +355,7 @@ static void kafka_05_44_offsets_in_transactions(void **state)
     topic_make(&c, "offsets", 1, NULL, NULL);
     struct id id = init("offsets");
     assert_int_equal(txn_commit("offsets", id, "g", "offsets", 5, 3), ERR_INVALID_TXN_STATE);
+    assert_int_equal(txn_commit("offsets", id, "g", "offsets", 5, 4), ERR_TRANSACTION_ABORTABLE);
     for (int16_t version = 0; version <= 4; version++) {
         assert_int_equal(add_group("offsets", id, "g", version), ERR_OK);
         assert_int_equal(txn_commit("offsets", id, "g", "offsets", 5 + version, version), ERR_OK);

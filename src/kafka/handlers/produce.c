@@ -2,18 +2,28 @@
 // Produce (key 0): append record batches. KIP-98, KIP-467 (record errors, v8), KIP-516 (topic ids, v13).
 // acks=0 gets no answer; on any error Kafka closes such a connection, and so do we (kafka.md 5.5).
 #include "kafka/handlers/handlers.h"
+#include "kafka/txn_errors.h"
+#include "record/batch.h"
 
 struct produce_state {
     struct produce_op op;
     struct request *rq;
 };
 
-enum { ZSTD_VERSION_MIN = 7, ADDS_VERSION_MIN = 12 };
+enum { ZSTD_VERSION_MIN = 7, ABORTABLE_VERSION_MIN = 11, ADDS_VERSION_MIN = 12 };
+
+// A batch outside of transactions, whose producer has one open here, gets INVALID_TXN_STATE in every version.
+static enum err error_of(const struct request *rq, const struct produce_part *part)
+{
+    struct batch_header h;
+    bool is_transactional = batch_header_read(part->batch, &h, NULL) == ERR_OK && batch_is_transactional(&h);
+    return is_transactional ? txn_state_error(rq, part->err, ABORTABLE_VERSION_MIN) : part->err;
+}
 
 static void fill_partition(struct request *rq, const struct produce_part *part,
                            struct produce_response_partition *out)
 {
-    out->error = part->err;
+    out->error = part->err == ERR_INVALID_TXN_STATE ? error_of(rq, part) : part->err;
     out->base_offset = part->base_offset;
     out->log_append_time_ms = part->log_append_time_ms;
     out->log_start_offset = part->log_start_offset;

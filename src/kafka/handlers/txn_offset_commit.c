@@ -6,7 +6,7 @@
 #include "kafka/topic_view.h"
 #include "kafka/txn_errors.h"
 
-enum { ADDS_VERSION_MIN = 5, ITEM_BYTES_MAX = 1 << 20, NEVER = INT16_MAX };
+enum { ADDS_VERSION_MIN = 5, ABORTABLE_VERSION_MIN = 4, ITEM_BYTES_MAX = 1 << 20, NEVER = INT16_MAX };
 
 struct commit_state {
     struct item *items;
@@ -117,7 +117,7 @@ static void answer(struct request *rq, const struct commit_state *state, enum er
                 err = group_err != ERR_OK ? group_err : outcomes[state->item_of[at]].err;
             }
             partition->partition_index = in->topics[t].partitions[i].partition_index;
-            partition->error = txn_error(rq, err, NEVER);
+            partition->error = txn_state_error(rq, txn_error(rq, err, NEVER), ABORTABLE_VERSION_MIN);
         }
     }
     request_reply(rq); // closes if the arena failed
