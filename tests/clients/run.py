@@ -27,6 +27,7 @@ CLIENTS = {
     'kcat': ([SYSTEM_PYTHON, 'kcat_test.py'], 120),
     'confluent': ([SYSTEM_PYTHON, 'confluent_test.py'], 120),
     'confluent-txn': ([SYSTEM_PYTHON, 'confluent_txn_test.py'], 120),
+    'late-txn': ([SYSTEM_PYTHON, 'late_txn_test.py'], 120),
     'quota': ([SYSTEM_PYTHON, 'quota_test.py'], 120),
     'kafka-python': ([SYSTEM_PYTHON, 'kafka_python_test.py'], 120),
     'kafkajs': ([NODE, 'kafkajs_test.mjs'], 120),
@@ -39,7 +40,7 @@ CLIENTS = {
     'metrics': ([SYSTEM_PYTHON, 'metrics_test.py'], 60),
 }
 
-STROM_ONLY = {'metrics'}  # Kafka has no such page
+STROM_ONLY = {'metrics', 'late-txn'}  # Kafka has no such page; its answers are recorded
 # So that "no such topic" can be tested, and groups of one member do not wait for others.
 SETTINGS = {'auto.create.topics.enable': 'false', 'group.initial.rebalance.delay.ms': 0}
 
