@@ -211,8 +211,8 @@ def prepare():
 def safe(protocol, is_commit):
     """What comes out if the late request has changed nothing."""
     first = ['1'] if is_commit else []
-    return {'second': [0] * len(STEPS[protocol]), 'a': [n + 'a' for n in first + ['2']], 'b': [n + 'b' for n in first + ['2']],
-            'offset': 2}
+    return {'second': [0] * len(STEPS[protocol]), 'a': [n + 'a' for n in [*first, '2']],
+            'b': [n + 'b' for n in [*first, '2']], 'offset': 2}
 
 
 def record():
