@@ -338,6 +338,16 @@ struct group_sync_op {
     struct group_op op;
     struct group_sync sync; // but call
 };
+struct group_beat_op {
+    struct group_op op;
+    struct group_beat beat; // but call and fresh_id
+};
+void broker_group_beat(struct broker *b, struct group_beat_op *op);
+void broker_group_beat_cancel(struct broker *b, struct group_beat_op *op);
+// Between these coordinator and core may be looked at; groups are taken up for it.
+struct coordinator *broker_consumers_begin(struct broker *b, const struct core **ret_core,
+                                           int64_t *ret_now_ms);
+void broker_consumers_end(struct broker_port *port);
 void broker_group_join(struct broker *b, struct group_join_op *op);
 void broker_group_sync(struct broker *b, struct group_sync_op *op);
 // The cancels: the client is gone. done is still called once, soon.
@@ -346,6 +356,7 @@ void broker_group_sync_cancel(struct broker *b, struct group_sync_op *op);
 enum err broker_group_heartbeat(struct broker_port *port, const struct group_member_name *name);
 enum err broker_group_leave(struct broker_port *port, struct str group_id, struct str member_id,
                             struct str instance_id);
+enum err broker_group_fetch_check(struct broker_port *port, const struct group_member_name *name);
 // broker_group_commit_check says whether the member may commit now, and with which generation the item is to
 // be made: apply judges again.
 enum err broker_group_commit_check(struct broker_port *port, const struct group_member_name *name, bool is_v9,

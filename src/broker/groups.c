@@ -35,6 +35,11 @@ void groups_init(struct broker *b)
         .members_total_max = (uint64_t)broker_setting_i64(b, STR("strom.group.members.max")),
         .group_bytes_max = bytes_max,
         .groups_max = (uint64_t)broker_setting_i64(b, STR("strom.groups.max")),
+        .consumer_session_timeout_ms =
+            (int32_t)broker_setting_i64(b, STR("group.consumer.session.timeout.ms")),
+        .consumer_heartbeat_interval_ms =
+            (int32_t)broker_setting_i64(b, STR("group.consumer.heartbeat.interval.ms")),
+        .consumer_members_max = (uint32_t)broker_setting_i64(b, STR("group.consumer.max.size")),
     };
     b->offset_metadata_max = (size_t)broker_setting_i64(b, STR("offset.metadata.max.bytes"));
     b->coordinator = coordinator_create(b->core, &limits);
@@ -163,6 +168,37 @@ void broker_group_join(struct broker *b, struct group_join_op *op)
     groups_unlock(b, op->op.port);
 }
 
+void broker_group_beat(struct broker *b, struct group_beat_op *op)
+{
+    op->op.task.run = op_completed;
+    op->beat.call.owner = &op->op;
+    op->beat.fresh_id = rng_uuid(b->env->rng);
+    mutex_lock(&b->lock);
+    coordinator_beat(b->coordinator, &op->beat, now_ms(b));
+    groups_unlock(b, op->op.port);
+}
+
+void broker_group_beat_cancel(struct broker *b, struct group_beat_op *op)
+{
+    mutex_lock(&b->lock);
+    coordinator_beat_cancel(b->coordinator, &op->beat);
+    groups_unlock(b, op->op.port);
+}
+
+struct coordinator *broker_consumers_begin(struct broker *b, const struct core **ret_core,
+                                           int64_t *ret_now_ms)
+{
+    mutex_lock(&b->lock);
+    *ret_core = b->core;
+    *ret_now_ms = now_ms(b);
+    return b->coordinator;
+}
+
+void broker_consumers_end(struct broker_port *port)
+{
+    groups_unlock(port->broker, port);
+}
+
 void broker_group_sync(struct broker *b, struct group_sync_op *op)
 {
     op->op.task.run = op_completed;
@@ -211,6 +247,15 @@ enum err broker_group_commit_check(struct broker_port *port, const struct group_
     struct broker *b = port->broker;
     mutex_lock(&b->lock);
     enum err err = coordinator_commit_check(b->coordinator, name, is_v9, now_ms(b), ret_generation);
+    groups_unlock(b, port);
+    return err;
+}
+
+enum err broker_group_fetch_check(struct broker_port *port, const struct group_member_name *name)
+{
+    struct broker *b = port->broker;
+    mutex_lock(&b->lock);
+    enum err err = coordinator_fetch_check(b->coordinator, name, now_ms(b));
     groups_unlock(b, port);
     return err;
 }

@@ -243,6 +243,12 @@ static const struct setting settings[] = {
     ROW_INT("group.max.session.timeout.ms", NULL, STATIC, "1800000", 1, I32, "ms",
             "The longest session timeout that a member may ask for.")
     ROW_INT("group.max.size", NULL, STATIC, "2000", 1, 100000, "", "Members of one group at once.")
+    ROW_INT("group.consumer.session.timeout.ms", NULL, STATIC, "45000", 1, I32, "ms",
+            "How long a member of the consumer protocol may be silent.")
+    ROW_INT("group.consumer.heartbeat.interval.ms", NULL, STATIC, "5000", 1, I32, "ms",
+            "How often a member of the consumer protocol is to heartbeat.")
+    ROW_INT("group.consumer.max.size", NULL, STATIC, "100000", 1, 100000, "",
+            "Members of one group of the consumer protocol at once.")
     ROW_INT("offset.metadata.max.bytes", NULL, STATIC, "4096", 0, 32767, "bytes",
             "The longest text that may be committed with an offset.")
     ROW_INT("offsets.retention.minutes", NULL, STATIC, "10080", 1, I32, "minutes",

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // call.c - SyncGroup, Heartbeat, LeaveGroup, and whether a member may commit.
 #include "base/plant.h"
-#include "group/group_private.h"
+#include "group/consumer_private.h"
 
 // ---- sync
 
@@ -132,6 +132,10 @@ enum err coordinator_leave(struct coordinator *c, struct str group_id, struct st
     if (c->is_stopped || group_id.len == 0) {
         return c->is_stopped ? ERR_NOT_COORDINATOR : ERR_INVALID_GROUP_ID;
     }
+    struct consumer_group *consumers = consumer_busy(c, group_id, now_ms);
+    if (consumers != NULL) {
+        return consumer_leave(c, consumers, member_id, instance_id);
+    }
     struct live_group *group = live_find(c, group_id, now_ms);
     if (group == NULL) {
         return ERR_UNKNOWN_MEMBER_ID;
@@ -175,6 +179,10 @@ enum err coordinator_commit_check(struct coordinator *c, const struct group_memb
     if (c->is_stopped) {
         return ERR_NOT_COORDINATOR;
     }
+    const struct consumer_group *consumers = consumer_busy(c, name->group_id, now_ms);
+    if (consumers != NULL) {
+        return consumer_commit_check(consumers, name, ret_generation);
+    }
     struct live_group *group = live_find(c, name->group_id, now_ms);
     *ret_generation = -1;
     if (group == NULL || (group->state == GROUP_EMPTY && name->generation < 0)) {
@@ -201,4 +209,11 @@ enum err coordinator_commit_check(struct coordinator *c, const struct group_memb
     // member with its partitions in it.
     *ret_generation = group->stored_generation;
     return ERR_OK;
+}
+
+enum err coordinator_fetch_check(struct coordinator *c, const struct group_member_name *name, int64_t now_ms)
+{
+    int32_t generation;
+    const struct consumer_group *consumers = c->is_stopped ? NULL : consumer_busy(c, name->group_id, now_ms);
+    return consumers == NULL ? ERR_OK : consumer_commit_check(consumers, name, &generation);
 }

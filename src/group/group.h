@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// group.h - the coordinator of classic groups (KIP-62, KIP-345, KIP-394) as a state machine: calls and the
+// group.h - the coordinator of groups, classic (KIP-62, KIP-345, KIP-394) and of the consumer protocol
+// (KIP-848), as a state machine: calls and the
 // passing of time go in; answered calls and items to be written come out. Pure: no I/O, clock, threads or
 // chance. What has to survive a restart is in the core (a group's last complete generation); here is what
 // may be lost: rounds that are running, heartbeats, ids that were handed out.
@@ -21,6 +22,10 @@ struct coordinator_limits {
     uint64_t members_total_max;     // of all groups, ids handed out included
     size_t group_bytes_max;         // texts, subscriptions and assignments of one group
     uint64_t groups_max;            // with those that the core knows
+    // of groups of the consumer protocol
+    int32_t consumer_session_timeout_ms;    // group.consumer.session.timeout.ms
+    int32_t consumer_heartbeat_interval_ms; // group.consumer.heartbeat.interval.ms
+    uint32_t consumer_members_max;          // group.consumer.max.size
 };
 
 // coordinator_create borrows the core.
@@ -109,6 +114,50 @@ void coordinator_sync(struct coordinator *c, struct group_sync *sync, int64_t no
 void coordinator_join_cancel(struct coordinator *c, struct group_join *join, int64_t now_ms);
 void coordinator_sync_cancel(struct coordinator *c, struct group_sync *sync);
 
+// ---- the consumer protocol (KIP-848): one call to join, to stay, to learn one's partitions and to leave
+
+struct group_partitions {
+    struct uuid topic_id;
+    int32_t *partitions;
+    uint32_t count;
+};
+struct group_beat {
+    // in
+    struct group_call call;
+    struct arena *arena; // gets what the answer points to
+    struct str group_id;
+    struct str member_id;
+    int32_t member_epoch;   // 0 joins, -1 leaves, -2 leaves for a while (static members)
+    struct str instance_id; // NULL ptr = none, or not said, as of the next two
+    struct str rack_id;
+    struct str assignor;
+    struct str client_id;
+    struct str client_host;
+    int32_t rebalance_timeout_ms;         // -1 = not said
+    const struct str *topics;             // the subscription
+    int32_t topic_count;                  // -1 = not said
+    struct str regex;                     // NULL ptr = not said; empty = none
+    const struct group_partitions *owned; // what the client has
+    int32_t owned_count;                  // -1 = not said
+    bool is_id_required;                  // v1+: a client makes its own member id
+    struct uuid fresh_id;                 // random; the id of a member that may come without
+    // out
+    enum err err;
+    struct str message;         // NULL ptr = none
+    struct str member_id_given; // NULL ptr on error
+    int32_t member_epoch_given;
+    int32_t heartbeat_interval_ms;
+    bool has_assignment; // false: as told before
+    struct group_partitions *assignment;
+    uint32_t assignment_count;
+    // private
+    struct list node;
+    struct consumer_group *parked_in;
+    uint64_t waits_for;
+};
+void coordinator_beat(struct coordinator *c, struct group_beat *beat, int64_t now_ms);
+void coordinator_beat_cancel(struct coordinator *c, struct group_beat *beat); // its client is gone
+
 // Whom a call speaks for.
 struct group_member_name {
     struct str group_id;
@@ -122,9 +171,14 @@ enum err coordinator_leave(struct coordinator *c, struct str group_id, struct st
                            struct str instance_id, int64_t now_ms);
 // coordinator_commit_check judges an OffsetCommit and keeps the member alive; *ret_generation is what the
 // item must expect (-1 = a group without members). is_v9: ERR_GROUP_ID_NOT_FOUND instead of
-// ERR_ILLEGAL_GENERATION for a group that does not exist.
+// ERR_ILLEGAL_GENERATION for a group that does not exist. In the consumer protocol a member's epoch takes the
+// generation's place (ERR_STALE_MEMBER_EPOCH).
 enum err coordinator_commit_check(struct coordinator *c, const struct group_member_name *name, bool is_v9,
                                   int64_t now_ms, int32_t *ret_generation);
+
+// coordinator_fetch_check judges an OffsetFetch that names a member: in the consumer protocol it must be the
+// group's, with its epoch (ERR_UNKNOWN_MEMBER_ID, ERR_STALE_MEMBER_EPOCH).
+enum err coordinator_fetch_check(struct coordinator *c, const struct group_member_name *name, int64_t now_ms);
 
 // coordinator_tick acts on everything that is due.
 void coordinator_tick(struct coordinator *c, int64_t now_ms);
@@ -137,7 +191,8 @@ void coordinator_stop(struct coordinator *c, enum err err);
 
 struct group_call *coordinator_take_answered(struct coordinator *c); // NULL = no more
 
-// A GROUP_SET to be ordered. Lives until coordinator_written, which each write needs exactly once.
+// A GROUP_SET or CONSUMER_SET to be ordered. Lives until coordinator_written, which each write needs exactly
+// once.
 struct group_write {
     struct list node; // private
     struct item item;
@@ -151,7 +206,9 @@ enum group_state { GROUP_EMPTY, GROUP_PREPARING, GROUP_COMPLETING, GROUP_STABLE,
 const char *group_state_name(enum group_state state); // Kafka's: "PreparingRebalance"
 
 struct group_view {
-    enum group_state state;
+    bool is_consumer;       // of the consumer protocol: coordinator_consumer_view says more
+    const char *state_name; // Kafka's
+    enum group_state state; // of a classic group
     int32_t generation;
     struct str protocol_type;
     struct str protocol_name; // empty unless stable
@@ -160,6 +217,45 @@ struct group_view {
 };
 // coordinator_view also shows groups that only the core knows; false: there is no such group.
 bool coordinator_view(const struct coordinator *c, struct str group_id, struct group_view *ret);
+
+enum consumer_state {
+    CONSUMER_EMPTY,
+    CONSUMER_ASSIGNING,
+    CONSUMER_RECONCILING,
+    CONSUMER_STABLE,
+    CONSUMER_STATE_COUNT
+};
+const char *consumer_state_name(enum consumer_state state); // Kafka's
+struct consumer_view {
+    enum consumer_state state;
+    int32_t epoch;
+    int32_t target_epoch;
+    struct str assignor;
+    uint32_t member_count;
+};
+// coordinator_consumer_view takes the group up if only the core knows it; false: there is none of the
+// consumer protocol.
+bool coordinator_consumer_view(struct coordinator *c, struct str group_id, int64_t now_ms,
+                               struct consumer_view *ret);
+struct consumer_member_view {
+    struct str member_id;
+    struct str instance_id; // NULL ptr = none, as rack_id
+    struct str rack_id;
+    int32_t epoch;
+    struct str client_id;
+    struct str client_host;
+    const struct str *topics;
+    uint32_t topic_count;
+    struct str regex;              // NULL ptr = none
+    const struct tp_set *assigned; // group/assign.h
+    const struct tp_set *target;
+};
+// coordinator_consumer_members calls `each` for every member of a group that coordinator_consumer_view
+// showed.
+void coordinator_consumer_members(const struct coordinator *c, struct str group_id,
+                                  void (*each)(void *arg, const struct consumer_member_view *member),
+                                  void *arg);
+
 struct group_member_view {
     struct str member_id;
     struct str instance_id;

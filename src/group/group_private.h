@@ -14,7 +14,7 @@ enum {
     CLIENT_ID_IN_MEMBER_ID = 255, // bytes of the client id that become part of a member id
 };
 
-enum timer_kind { TIMER_SESSION, TIMER_PENDING, TIMER_GROUP };
+enum timer_kind { TIMER_SESSION, TIMER_PENDING, TIMER_GROUP, TIMER_CONSUMER_SESSION, TIMER_CONSUMER_REVOKE };
 struct group_timer {
     struct heap_node node;
     enum timer_kind kind;
@@ -105,6 +105,8 @@ struct coordinator {
     struct coordinator_limits limits;
     struct map groups_by_name;
     struct list groups;
+    struct map consumers_by_name; // groups of the consumer protocol (consumer_private.h)
+    struct list consumers;
     struct list young; // groups that the core does not know, by serial
     uint64_t young_count;
     uint64_t serial_last;

@@ -4,7 +4,7 @@
 #include "base/hash.h"
 #include "base/mem.h"
 #include "base/plant.h"
-#include "group/group_private.h"
+#include "group/consumer_private.h"
 
 enum { TICK_EVENTS_MAX = 256 }; // bounds one call; what is left is due at once
 
@@ -20,6 +20,8 @@ struct coordinator *coordinator_create(const struct core *core, const struct coo
     c->limits = *limits;
     map_init(&c->groups_by_name);
     list_init(&c->groups);
+    map_init(&c->consumers_by_name);
+    list_init(&c->consumers);
     list_init(&c->young);
     heap_init(&c->timers);
     list_init(&c->answered);
@@ -40,8 +42,12 @@ void coordinator_destroy(struct coordinator *take_coordinator)
     LIST_EACH_SAFE (node, after, &c->groups) {
         live_drop(c, LIST_ENTRY(node, struct live_group, node), ERR_STOPPING);
     }
+    LIST_EACH_SAFE (node, after, &c->consumers) {
+        consumer_forget(c, LIST_ENTRY(node, struct consumer_group, node), ERR_STOPPING);
+    }
     ASSERT(list_is_empty(&c->answered));
     ASSERT(c->member_total == 0);
+    map_fini(&c->consumers_by_name);
     map_fini(&c->groups_by_name);
     heap_fini(&c->timers);
     mem_free(c);
@@ -50,10 +56,12 @@ void coordinator_destroy(struct coordinator *take_coordinator)
 void coordinator_load(struct coordinator *c, int64_t now_ms)
 {
     for (uint32_t i = 0; i < core_group_count(c->core); i++) {
-        struct live_group *group = live_find(c, group_id(core_group_at(c->core, i)), now_ms);
+        struct str id = group_id(core_group_at(c->core, i));
+        struct live_group *group = live_find(c, id, now_ms);
         if (group != NULL && plant_is(PLANT_ROUND_AT_RESTART)) {
             live_rebalance(c, group, now_ms);
         }
+        (void)consumer_busy(c, id, now_ms);
     }
 }
 
@@ -202,6 +210,12 @@ static void timer_due(struct coordinator *c, struct group_timer *timer, int64_t 
 {
     struct live_group *group;
     switch (timer->kind) {
+    case TIMER_CONSUMER_SESSION:
+        consumer_session_due(c, HEAP_ENTRY(&timer->node, struct consumer_member, session.node), now_ms);
+        return;
+    case TIMER_CONSUMER_REVOKE:
+        consumer_revoke_due(c, HEAP_ENTRY(&timer->node, struct consumer_member, revoke.node), now_ms);
+        return;
     case TIMER_SESSION:
         session_due(c, HEAP_ENTRY(&timer->node, struct live_member, session.node), now_ms);
         return;
@@ -254,6 +268,7 @@ void coordinator_stop(struct coordinator *c, enum err err)
             sync_fail(c, member->sync, err);
         }
     }
+    consumers_stop(c, err);
     c->is_stopped = true;
 }
 
@@ -271,6 +286,7 @@ static void view_of_live(const struct live_group *group, struct group_view *ret)
     bool is_stable = group->state == GROUP_STABLE;
     *ret = (struct group_view){
         .state = group->state,
+        .state_name = group_state_name(group->state),
         .generation = group->generation,
         .protocol_type = group->protocol_type.ptr != NULL ? group->protocol_type : STR(""),
         .protocol_name = is_stable ? group->protocol_name : STR(""),
@@ -285,6 +301,7 @@ static void view_of_stored(const struct group *stored, struct group_view *ret)
     bool is_stable = group_member_count(stored) > 0;
     *ret = (struct group_view){
         .state = is_stable ? GROUP_STABLE : GROUP_EMPTY,
+        .state_name = group_state_name(is_stable ? GROUP_STABLE : GROUP_EMPTY),
         .generation = group_generation(stored),
         .protocol_type = group_protocol_type(stored),
         .protocol_name = is_stable ? group_protocol_name(stored) : STR(""),
@@ -293,8 +310,33 @@ static void view_of_stored(const struct group *stored, struct group_view *ret)
     };
 }
 
+// A group with members that was not taken up here shows as stable, as a classic one does.
+static void view_of_consumer(const struct coordinator *c, const struct group *stored, struct str id,
+                             struct group_view *ret)
+{
+    const struct consumer_group *group = consumer_look_up(c, id);
+    uint32_t count = group != NULL ? group->member_count : group_consumer_count(stored);
+    enum consumer_state state = group != NULL ? consumer_state(group)
+                                : count > 0   ? CONSUMER_STABLE
+                                              : CONSUMER_EMPTY;
+    *ret = (struct group_view){
+        .is_consumer = true,
+        .state = count > 0 ? GROUP_STABLE : GROUP_EMPTY,
+        .state_name = consumer_state_name(state),
+        .generation = group != NULL ? group->epoch : group_generation(stored),
+        .protocol_type = STR("consumer"),
+        .protocol_name = STR(""),
+        .member_count = count,
+    };
+}
+
 bool coordinator_view(const struct coordinator *c, struct str id, struct group_view *ret)
 {
+    const struct group *known = core_group_find(c->core, id);
+    if (consumer_look_up(c, id) != NULL || (known != NULL && group_is_consumer(known))) {
+        view_of_consumer(c, known, id, ret);
+        return true;
+    }
     const struct live_group *group = group_look_up(c, id);
     const struct group *stored = group == NULL ? core_group_find(c->core, id) : NULL;
     if (group != NULL) {
@@ -364,9 +406,14 @@ uint32_t coordinator_count(const struct coordinator *c, enum group_state state)
 bool coordinator_topics(const struct coordinator *c, struct str id,
                         void (*each)(void *arg, struct str topic_name), void *arg)
 {
+    const struct consumer_group *consumers = consumer_look_up(c, id);
+    if (consumers != NULL) {
+        consumer_topics_each(c, consumers, each, arg);
+        return true;
+    }
     const struct live_group *group = group_look_up(c, id);
     const struct group *stored = group == NULL ? core_group_find(c->core, id) : NULL;
-    bool is_known = true;
+    bool is_known = stored == NULL || group_consumer_count(stored) == 0; // not taken up here
     if (group != NULL) {
         LIST_EACH (node, &group->members) {
             const struct live_member *member = LIST_ENTRY(node, struct live_member, node);

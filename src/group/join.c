@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // join.c - JoinGroup: who may come in, as whom, and what that does to the group.
 #include "base/mem.h"
-#include "group/group_private.h"
+#include "group/consumer_private.h"
 
 static enum err join_check(const struct coordinator *c, const struct group_join *join)
 {
@@ -215,6 +215,9 @@ void coordinator_join(struct coordinator *c, struct group_join *join, int64_t no
     join->leader = (struct str){NULL, 0};
     join->skips_assignment = false;
     enum err err = join_check(c, join);
+    if (err == ERR_OK && consumer_busy(c, join->group_id, now_ms) != NULL) {
+        err = ERR_INCONSISTENT_GROUP_PROTOCOL;
+    }
     struct live_group *group = err == ERR_OK ? live_find(c, join->group_id, now_ms) : NULL;
     if (err == ERR_OK && group == NULL) {
         group = join->member_id.len == 0 ? live_make(c, join->group_id) : NULL;

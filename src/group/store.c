@@ -3,7 +3,7 @@
 // what changes meanwhile goes with the next. Nobody is told of a generation before it is written.
 #include "base/assert.h"
 #include "base/mem.h"
-#include "group/group_private.h"
+#include "group/consumer_private.h"
 
 struct write_box {
     struct group_write write;
@@ -140,6 +140,10 @@ static void store_failed(struct coordinator *c, struct live_group *group, enum e
 
 void coordinator_written(struct coordinator *c, struct group_write *take_write, enum err err, int64_t now_ms)
 {
+    if (take_write->item.kind == ITEM_CONSUMER_SET) {
+        consumer_written(c, take_write, err, now_ms);
+        return;
+    }
     struct write_box *box =
         (struct write_box *)(void *)((char *)take_write - offsetof(struct write_box, write));
     struct live_group *group = box->group;

@@ -147,12 +147,15 @@ static void kafka_05_03_client_software(void **state)
         // Features go in tagged fields. A 0 is not said before v4.
         const struct api_versions_response *out = call_versions(&c, version, "x", "1");
         assert_int_equal(out->finalized_features_epoch, 0);
-        assert_int_equal(out->supported_features_count, 1);
-        assert_true(str_equal(out->supported_features[0].name, STR("transaction.version")));
-        assert_int_equal(out->supported_features[0].min_version, version < 4 ? 1 : 0);
-        assert_int_equal(out->supported_features[0].max_version, 2);
-        assert_int_equal(out->finalized_features_count, 1);
-        assert_int_equal(out->finalized_features[0].max_version_level, 2);
+        assert_int_equal(out->supported_features_count, 2);
+        assert_int_equal(out->finalized_features_count, 2);
+        for (int32_t i = 0; i < 2; i++) {
+            assert_true(str_equal(out->supported_features[i].name,
+                                  i == 0 ? STR("group.version") : STR("transaction.version")));
+            assert_int_equal(out->supported_features[i].min_version, version < 4 ? 1 : 0);
+            assert_int_equal(out->supported_features[i].max_version, i + 1);
+            assert_int_equal(out->finalized_features[i].max_version_level, i + 1);
+        }
     }
     client_close(&c);
 }

@@ -49,6 +49,8 @@ static const struct api_handler *const handlers[] = {
     &describe_producers_handler,
     &describe_transactions_handler,
     &list_transactions_handler,
+    &consumer_group_heartbeat_handler,
+    &consumer_group_describe_handler,
     &get_telemetry_subscriptions_handler,
     &push_telemetry_handler,
     &list_config_resources_handler,

@@ -22,21 +22,31 @@ static bool is_client_word(struct str s)
     return s.len > 0;
 }
 
-// transaction.version=2 makes clients end each transaction under an epoch of its own (KIP-890). A feature
-// that may be off is not spelt with a 0 before v4 (KIP-584).
+// transaction.version=2 makes clients end each transaction under an epoch of its own (KIP-890);
+// group.version=1 is the consumer protocol (KIP-848). All are at their highest.
+static const struct feature {
+    struct str name;
+    int16_t max;
+} features[] = {{{"group.version", 13}, 1}, {{"transaction.version", 19}, 2}};
+enum { FEATURES = sizeof features / sizeof features[0] };
+
+// A feature that may be off is not spelt with a 0 before v4 (KIP-584).
 static bool fill_features(struct request *rq)
 {
     struct api_versions_response *out = rq->out;
-    out->supported_features = wire_array(&rq->arena, api_versions_response_supported_feature, 1);
-    out->finalized_features = wire_array(&rq->arena, api_versions_response_finalized_feature, 1);
+    out->supported_features = wire_array(&rq->arena, api_versions_response_supported_feature, FEATURES);
+    out->finalized_features = wire_array(&rq->arena, api_versions_response_finalized_feature, FEATURES);
     if (out->supported_features == NULL || out->finalized_features == NULL) {
         return false;
     }
-    out->supported_features_count = out->finalized_features_count = 1;
-    out->supported_features[0].name = out->finalized_features[0].name = STR("transaction.version");
-    out->supported_features[0].min_version = rq->version >= FEATURES_FROM_0_VERSION_MIN ? 0 : 1;
-    out->supported_features[0].max_version = 2;
-    out->finalized_features[0].min_version_level = out->finalized_features[0].max_version_level = 2;
+    out->supported_features_count = out->finalized_features_count = FEATURES;
+    for (int i = 0; i < FEATURES; i++) {
+        out->supported_features[i].name = out->finalized_features[i].name = features[i].name;
+        out->supported_features[i].min_version = rq->version >= FEATURES_FROM_0_VERSION_MIN ? 0 : 1;
+        out->supported_features[i].max_version = features[i].max;
+        out->finalized_features[i].min_version_level = features[i].max;
+        out->finalized_features[i].max_version_level = features[i].max;
+    }
     out->finalized_features_epoch = 0;
     return true;
 }

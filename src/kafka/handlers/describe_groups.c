@@ -32,13 +32,15 @@ static void add_member(void *arg, const struct group_member_view *member)
     out->member_assignment = copy_bytes(d->rq, member->assignment);
 }
 
-static bool describe(struct request *rq, struct describe_groups_response_group *out)
+// describe is false for what is no classic group.
+static bool describe(struct request *rq, struct describe_groups_response_group *out, bool *ret_is_consumer)
 {
     struct group_view view;
     (void)broker_view_begin(rq->broker);
     const struct coordinator *c = broker_coordinator(rq->broker);
     bool is_there = coordinator_view(c, out->group_id, &view);
-    if (is_there) {
+    *ret_is_consumer = is_there && view.is_consumer;
+    if (is_there && !view.is_consumer) {
         out->group_state = str_from_c(group_state_name(view.state));
         out->protocol_type = arena_str(&rq->arena, view.protocol_type);
         out->protocol_data = arena_str(&rq->arena, view.protocol_name);
@@ -49,18 +51,19 @@ static bool describe(struct request *rq, struct describe_groups_response_group *
         }
     }
     broker_view_end(rq->broker);
-    return is_there;
+    return is_there && !*ret_is_consumer;
 }
 
-static void describe_missing(struct request *rq, struct describe_groups_response_group *out)
+static void describe_missing(struct request *rq, struct describe_groups_response_group *out, bool is_consumer)
 {
     out->group_state = STR("Dead");
     if (rq->version >= ERROR_VERSION_MIN) {
         out->error = ERR_GROUP_ID_NOT_FOUND;
+        const char *what = is_consumer ? "is not a classic group" : "not found";
         bool fits = out->group_id.len <= ID_IN_MESSAGE_MAX;
         out->error_message =
-            fits ? arena_printf(&rq->arena, "Group " STR_FMT " not found.", STR_ARG(out->group_id))
-                 : STR("Group not found.");
+            fits ? arena_printf(&rq->arena, "Group " STR_FMT " %s.", STR_ARG(out->group_id), what)
+                 : arena_printf(&rq->arena, "Group %s.", what);
     }
 }
 
@@ -73,8 +76,9 @@ static void describe_groups_handle(struct request *rq)
         struct describe_groups_response_group *group = &out->groups[out->groups_count++];
         group->group_id = in->groups[i];
         group->group_state = group->protocol_type = group->protocol_data = STR("");
-        if (!describe(rq, group)) {
-            describe_missing(rq, group);
+        bool is_consumer = false;
+        if (!describe(rq, group, &is_consumer)) {
+            describe_missing(rq, group, is_consumer);
         }
         if (in->include_authorized_operations && group->error == ERR_OK) {
             group->authorized_operations = GROUP_OPERATIONS;

@@ -20,6 +20,8 @@ extern const struct api_handler describe_groups_handler;
 extern const struct api_handler list_groups_handler;
 extern const struct api_handler delete_groups_handler;
 extern const struct api_handler offset_delete_handler;
+extern const struct api_handler consumer_group_heartbeat_handler;
+extern const struct api_handler consumer_group_describe_handler;
 extern const struct api_handler add_partitions_to_txn_handler;
 extern const struct api_handler add_offsets_to_txn_handler;
 extern const struct api_handler end_txn_handler;

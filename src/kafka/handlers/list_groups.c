@@ -46,15 +46,19 @@ static void list_add(struct listing *l, struct str id)
     const struct list_groups_request *in = l->rq->in;
     struct list_groups_response *out = l->rq->out;
     struct group_view view;
-    if (!coordinator_view(broker_coordinator(l->rq->broker), id, &view) ||
-        !is_wanted(in->states_filter, in->states_filter_count, group_state_name(view.state))) {
+    if (!coordinator_view(broker_coordinator(l->rq->broker), id, &view)) {
+        return;
+    }
+    const char *type = view.is_consumer ? "consumer" : "classic";
+    if (!is_wanted(in->states_filter, in->states_filter_count, view.state_name) ||
+        !is_wanted(in->types_filter, in->types_filter_count, type)) {
         return;
     }
     struct list_groups_response_group *group = &out->groups[out->groups_count++];
     group->group_id = arena_str(&l->rq->arena, id);
     group->protocol_type = arena_str(&l->rq->arena, view.protocol_type);
-    group->group_state = str_from_c(group_state_name(view.state));
-    group->group_type = STR("classic");
+    group->group_state = str_from_c(view.state_name);
+    group->group_type = str_from_c(type);
 }
 
 // list_stored goes through the groups that the core knows, in id order; list_young through the others.
@@ -108,7 +112,8 @@ static void list_groups_handle(struct request *rq)
 {
     const struct list_groups_request *in = rq->in;
     struct listing listing = {rq, 0};
-    if (is_wanted(in->types_filter, in->types_filter_count, "classic")) {
+    if (is_wanted(in->types_filter, in->types_filter_count, "classic") ||
+        is_wanted(in->types_filter, in->types_filter_count, "consumer")) {
         list_stored(&listing);
         list_young(&listing);
     }

@@ -175,6 +175,9 @@ static void offset_commit_handle(struct request *rq)
                        ? ERR_OK
                        : broker_group_commit_check(rq->port, &name, rq->version >= GROUP_MISSING_VERSION_MIN,
                                                    &generation);
+    if (err == ERR_STALE_MEMBER_EPOCH && rq->version < GROUP_MISSING_VERSION_MIN) {
+        err = ERR_UNSUPPORTED_VERSION; // which does not know the error
+    }
     if (err != ERR_OK || state->item_count == 0) {
         answer(rq, state, err, NULL);
         return;

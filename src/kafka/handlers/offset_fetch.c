@@ -198,6 +198,16 @@ static void group_some_v8(struct request *rq, const struct offset_fetch_request_
     }
 }
 
+// check_member: who says which member it is, must be it (KIP-848, v9).
+static enum err check_member(struct request *rq, const struct offset_fetch_request_group *in)
+{
+    if (in->member_id.ptr == NULL && in->member_epoch < 0) {
+        return ERR_OK;
+    }
+    const struct group_member_name name = {in->group_id, in->member_epoch, in->member_id, {NULL, 0}};
+    return broker_group_fetch_check(rq->port, &name);
+}
+
 static void fetch_v8(struct request *rq)
 {
     const struct offset_fetch_request *in = rq->in;
@@ -206,6 +216,10 @@ static void fetch_v8(struct request *rq)
     for (int32_t i = 0; i < in->groups_count && out->groups != NULL; i++) {
         struct offset_fetch_response_group *group = &out->groups[out->groups_count++];
         group->group_id = in->groups[i].group_id;
+        group->error = check_member(rq, &in->groups[i]);
+        if (group->error != ERR_OK) {
+            continue;
+        }
         if (in->groups[i].topics_count < 0) {
             group_all_v8(rq, group);
         } else {

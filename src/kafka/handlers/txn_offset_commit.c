@@ -141,7 +141,8 @@ static enum err check_group(struct request *rq, int32_t *ret_generation)
                                            in->group_instance_id};
     enum err err = broker_group_commit_check(rq->port, &name, false, ret_generation);
     // Clients take this one for the end of the producer.
-    return err == ERR_REBALANCE_IN_PROGRESS ? ERR_ILLEGAL_GENERATION : err;
+    bool is_old = err == ERR_REBALANCE_IN_PROGRESS || err == ERR_STALE_MEMBER_EPOCH;
+    return is_old ? ERR_ILLEGAL_GENERATION : err;
 }
 
 static void txn_offset_commit_handle(struct request *rq)

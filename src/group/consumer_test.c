@@ -1,0 +1,505 @@
+// SPDX-License-Identifier: Apache-2.0
+// Groups of the consumer protocol. The stories were first played against Apache Kafka 4.2.0.
+#include "group/assign.h"
+#include "group/rig_test.h"
+
+// A member as its client sees it.
+struct consumer {
+    struct group_rig *rig;
+    const char *id;
+    const char *instance;
+    const char *topics[3];
+    struct str names[3];
+    int32_t epoch;
+    struct group_beat beat;
+    bool is_answered;
+    struct tp_set has; // what it was told last
+    const char *regex;
+    struct group_partitions owned[4];
+    int32_t numbers[64];
+};
+
+static void rig_topic(struct group_rig *rig, uint8_t id, const char *name, int32_t partitions)
+{
+    struct item item = rig_create(id, name, partitions);
+    assert_int_equal(rig_one(&rig->core, &item).err, ERR_OK);
+}
+
+static void start(struct group_rig *rig)
+{
+    group_rig_init(rig);
+    rig->limits.group_bytes_max = 1 << 20;
+    rig->limits.consumer_session_timeout_ms = 45000;
+    rig->limits.consumer_heartbeat_interval_ms = 5000;
+    rig->limits.consumer_members_max = 4;
+    coordinator_destroy(rig->c);
+    rig->c = coordinator_create(rig->core.core, &rig->limits);
+    rig_topic(rig, 1, "t", 4);
+    rig_topic(rig, 2, "u", 3);
+}
+
+static void consumer_init(struct consumer *m, struct group_rig *rig, const char *id)
+{
+    *m = (struct consumer){.rig = rig, .id = id, .topics = {"t"}};
+}
+
+// writes_do orders what the coordinator wants to have written; with err, it all fails.
+static int writes_do(struct group_rig *rig, enum err err)
+{
+    int count = 0;
+    for (struct group_write *w = coordinator_take_write(rig->c); w != NULL;
+         w = coordinator_take_write(rig->c)) {
+        enum err result = err == ERR_OK ? rig_one(&rig->core, &w->item).err : err;
+        coordinator_written(rig->c, w, result, rig->now_ms);
+        count++;
+    }
+    (void)answers_take(rig);
+    return count;
+}
+
+static void beat_prepare(struct consumer *m, int32_t epoch)
+{
+    m->is_answered = false;
+    m->beat = (struct group_beat){
+        .call.owner = &m->is_answered,
+        .arena = &m->rig->arena,
+        .group_id = STR("g"),
+        .member_id = str_from_c(m->id),
+        .member_epoch = epoch,
+        .instance_id = str_or_null(m->instance),
+        .client_id = STR("client"),
+        .client_host = STR("/127.0.0.1"),
+        .rebalance_timeout_ms = -1,
+        .topic_count = -1,
+        .owned_count = -1,
+        .is_id_required = true,
+    };
+}
+
+static void beat_join(struct consumer *m)
+{
+    beat_prepare(m, 0);
+    m->beat.rebalance_timeout_ms = 60000;
+    m->beat.topic_count = m->beat.owned_count = 0;
+    for (int i = 0; i < 3 && m->topics[i] != NULL; i++) {
+        m->names[m->beat.topic_count++] = str_from_c(m->topics[i]);
+    }
+    m->beat.topics = m->names;
+    if (m->regex != NULL) {
+        m->beat.regex = str_from_c(m->regex);
+    }
+}
+
+static void owned_say(struct consumer *m)
+{
+    m->beat.owned_count = 0;
+    for (uint32_t i = 0; i < m->has.count; i++) {
+        struct group_partitions *last = m->beat.owned_count == 0 ? NULL : &m->owned[m->beat.owned_count - 1];
+        if (last == NULL || !uuid_equal(last->topic_id, m->has.list[i].topic)) {
+            last = &m->owned[m->beat.owned_count++];
+            *last = (struct group_partitions){m->has.list[i].topic, &m->numbers[i], 0};
+        }
+        m->numbers[i] = m->has.list[i].partition;
+        last->count++;
+    }
+    m->beat.owned = m->owned;
+}
+
+static void told_take(struct consumer *m)
+{
+    assert_true(m->is_answered);
+    if (m->beat.err != ERR_OK) {
+        return;
+    }
+    m->epoch = m->beat.member_epoch_given;
+    if (m->beat.has_assignment) {
+        tp_set_fini(&m->has);
+        for (uint32_t i = 0; i < m->beat.assignment_count; i++) {
+            for (uint32_t k = 0; k < m->beat.assignment[i].count; k++) {
+                tp_set_add(&m->has,
+                           (struct tp){m->beat.assignment[i].topic_id, m->beat.assignment[i].partitions[k]});
+            }
+        }
+    }
+}
+
+// beat_do sends what was prepared, with the journal doing its part; false: refused.
+static enum err beat_do(struct consumer *m)
+{
+    coordinator_beat(m->rig->c, &m->beat, m->rig->now_ms);
+    (void)answers_take(m->rig);
+    while (writes_do(m->rig, ERR_OK) > 0) {
+    }
+    told_take(m);
+    return m->beat.err;
+}
+
+static enum err enter(struct consumer *m)
+{
+    beat_join(m);
+    return beat_do(m);
+}
+
+static enum err stay(struct consumer *m)
+{
+    beat_prepare(m, m->epoch);
+    return beat_do(m);
+}
+
+static enum err report(struct consumer *m)
+{
+    beat_prepare(m, m->epoch);
+    owned_say(m);
+    return beat_do(m);
+}
+
+static enum err bye(struct consumer *m, int32_t epoch)
+{
+    beat_prepare(m, epoch);
+    return beat_do(m);
+}
+
+static void consumer_fini(struct consumer *m)
+{
+    tp_set_fini(&m->has);
+}
+
+static void topic_note(void *arg, struct str name)
+{
+    struct str **next = arg;
+    *(*next)++ = name;
+}
+
+static void partitions_move_in_order(void **state)
+{
+    (void)state;
+    struct group_rig rig;
+    start(&rig);
+    struct consumer a;
+    struct consumer b;
+    consumer_init(&a, &rig, "A");
+    consumer_init(&b, &rig, "B");
+    assert_int_equal(enter(&a), ERR_OK);
+    assert_int_equal(a.epoch, 1);
+    assert_int_equal(a.has.count, 4);
+    assert_int_equal(a.beat.heartbeat_interval_ms, 5000);
+    assert_int_equal(enter(&b), ERR_OK);
+    assert_int_equal(b.epoch, 2);
+    assert_int_equal(b.has.count, 0); // A has them still
+    struct tp_set all;
+    tp_set_copy(&a.has, &all);
+    assert_int_equal(stay(&a), ERR_OK);
+    assert_int_equal(a.epoch, 1);
+    assert_int_equal(a.has.count, 2);
+    assert_int_equal(stay(&a), ERR_OK);
+    assert_false(a.beat.has_assignment); // as told before
+    assert_int_equal(stay(&b), ERR_OK);
+    assert_false(b.beat.has_assignment);
+    struct tp_set kept = a.has;
+    a.has = all;
+    assert_int_equal(report(&a), ERR_OK); // it has not given them back
+    assert_int_equal(a.epoch, 1);
+    tp_set_fini(&a.has);
+    a.has = kept;
+    assert_int_equal(report(&a), ERR_OK);
+    assert_int_equal(a.epoch, 2);
+    assert_int_equal(stay(&b), ERR_OK);
+    assert_int_equal(b.has.count, 2);
+    assert_false(tp_set_meets(&a.has, &b.has));
+    consumer_fini(&a);
+    consumer_fini(&b);
+    group_rig_fini(&rig);
+}
+
+static void epochs_fence(void **state)
+{
+    (void)state;
+    struct group_rig rig;
+    start(&rig);
+    struct consumer a;
+    struct consumer b;
+    consumer_init(&a, &rig, "A");
+    consumer_init(&b, &rig, "B");
+    assert_int_equal(stay(&a), ERR_INVALID_REQUEST); // an epoch of 0 joins, which says more
+    a.epoch = 3;
+    assert_int_equal(stay(&a), ERR_GROUP_ID_NOT_FOUND);
+    assert_int_equal(enter(&a), ERR_OK);
+    assert_int_equal(enter(&a), ERR_OK); // again: nothing changes
+    assert_int_equal(a.epoch, 1);
+    b.epoch = 1;
+    assert_int_equal(stay(&b), ERR_UNKNOWN_MEMBER_ID);
+    a.epoch = 9;
+    assert_int_equal(stay(&a), ERR_FENCED_MEMBER_EPOCH);
+    a.epoch = 1;
+    assert_int_equal(enter(&b), ERR_OK);
+    assert_int_equal(stay(&a), ERR_OK);
+    assert_int_equal(report(&a), ERR_OK);
+    assert_int_equal(a.epoch, 2);
+    a.epoch = 1; // the answer was lost
+    assert_int_equal(report(&a), ERR_OK);
+    assert_int_equal(a.epoch, 2);
+    a.epoch = 1;
+    assert_int_equal(stay(&a), ERR_FENCED_MEMBER_EPOCH); // it does not say what it has
+    int32_t generation = 0;
+    struct group_member_name name = {STR("g"), 2, STR("A"), {NULL, 0}};
+    assert_int_equal(coordinator_commit_check(rig.c, &name, true, rig.now_ms, &generation), ERR_OK);
+    assert_int_equal(generation, 2);
+    name.generation = 1;
+    assert_int_equal(coordinator_commit_check(rig.c, &name, true, rig.now_ms, &generation),
+                     ERR_STALE_MEMBER_EPOCH);
+    name.member_id = STR("Z");
+    assert_int_equal(coordinator_commit_check(rig.c, &name, true, rig.now_ms, &generation),
+                     ERR_UNKNOWN_MEMBER_ID);
+    consumer_fini(&a);
+    consumer_fini(&b);
+    group_rig_fini(&rig);
+}
+
+static void static_members_come_back(void **state)
+{
+    (void)state;
+    struct group_rig rig;
+    start(&rig);
+    struct consumer a;
+    struct consumer b;
+    consumer_init(&a, &rig, "A");
+    consumer_init(&b, &rig, "B");
+    a.instance = b.instance = "i";
+    assert_int_equal(enter(&a), ERR_OK);
+    assert_int_equal(enter(&b), ERR_UNRELEASED_INSTANCE_ID);
+    b.epoch = 1;
+    assert_int_equal(stay(&b), ERR_FENCED_INSTANCE_ID);
+    assert_int_equal(bye(&a, -2), ERR_OK);
+    assert_int_equal(a.epoch, -2);
+    assert_int_equal(enter(&b), ERR_OK);
+    assert_int_equal(b.epoch, 1); // nothing has changed for anybody else
+    assert_int_equal(b.has.count, 4);
+    a.epoch = 1;
+    assert_int_equal(stay(&a), ERR_FENCED_INSTANCE_ID);
+    assert_int_equal(group_consumer_count(core_group_find(rig.core.core, STR("g"))), 1);
+    assert_int_equal(bye(&b, -1), ERR_OK);
+    assert_int_equal(group_consumer_count(core_group_find(rig.core.core, STR("g"))), 0);
+    consumer_fini(&a);
+    consumer_fini(&b);
+    group_rig_fini(&rig);
+}
+
+static void nobody_is_told_before_it_is_durable(void **state)
+{
+    (void)state;
+    struct group_rig rig;
+    start(&rig);
+    struct consumer a;
+    consumer_init(&a, &rig, "A");
+    beat_join(&a);
+    coordinator_beat(rig.c, &a.beat, rig.now_ms);
+    assert_int_equal(answers_take(&rig), 0);
+    assert_int_equal(writes_do(&rig, ERR_READ_ONLY), 1);
+    assert_true(a.is_answered);
+    assert_int_equal(a.beat.err, ERR_COORDINATOR_NOT_AVAILABLE);
+    assert_null(core_group_find(rig.core.core, STR("g")));
+    assert_int_equal(enter(&a), ERR_OK);
+    assert_int_equal(a.epoch, 1);
+    consumer_fini(&a);
+    group_rig_fini(&rig);
+}
+
+static void a_silent_member_goes(void **state)
+{
+    (void)state;
+    struct group_rig rig;
+    start(&rig);
+    struct consumer a;
+    struct consumer b;
+    consumer_init(&a, &rig, "A");
+    consumer_init(&b, &rig, "B");
+    assert_int_equal(enter(&a), ERR_OK);
+    rig.now_ms += 30000;
+    assert_int_equal(enter(&b), ERR_OK);
+    rig.now_ms += 20000;
+    coordinator_tick(rig.c, rig.now_ms); // A's session is over
+    while (writes_do(&rig, ERR_OK) > 0) {
+    }
+    assert_int_equal(stay(&b), ERR_OK);
+    assert_int_equal(b.epoch, 3);
+    assert_int_equal(b.has.count, 4);
+    assert_int_equal(stay(&a), ERR_UNKNOWN_MEMBER_ID);
+    consumer_init(&a, &rig, "A");
+    assert_int_equal(enter(&a), ERR_OK);
+    assert_int_equal(stay(&b), ERR_OK); // has to give back, and only goes on heartbeating
+    for (int i = 0; i < 3; i++) {
+        rig.now_ms += 20001;
+        if (i < 2) {
+            assert_int_equal(stay(&a), ERR_OK);
+            assert_int_equal(stay(&b), ERR_OK);
+        }
+    }
+    coordinator_tick(rig.c, rig.now_ms); // its rebalance timeout is over
+    while (writes_do(&rig, ERR_OK) > 0) {
+    }
+    assert_int_equal(stay(&b), ERR_UNKNOWN_MEMBER_ID);
+    assert_int_equal(stay(&a), ERR_OK);
+    assert_int_equal(a.has.count, 4);
+    consumer_fini(&a);
+    consumer_fini(&b);
+    group_rig_fini(&rig);
+}
+
+static void topics_change(void **state)
+{
+    (void)state;
+    struct group_rig rig;
+    start(&rig);
+    struct consumer a;
+    consumer_init(&a, &rig, "A");
+    a.topics[1] = "later";
+    assert_int_equal(enter(&a), ERR_OK);
+    rig_topic(&rig, 3, "other", 1); // nobody's
+    assert_int_equal(stay(&a), ERR_OK);
+    assert_int_equal(a.epoch, 1);
+    rig_topic(&rig, 4, "later", 2);
+    assert_int_equal(stay(&a), ERR_OK);
+    assert_int_equal(a.epoch, 2);
+    assert_int_equal(a.has.count, 6);
+    struct item grow = {.kind = ITEM_PARTITIONS_ADD, .version = 1};
+    grow.partitions_add = (struct item_partitions_add){rig_id(4), 2, 3};
+    assert_int_equal(rig_one(&rig.core, &grow).err, ERR_OK);
+    assert_int_equal(stay(&a), ERR_OK);
+    assert_int_equal(a.has.count, 7);
+    struct item gone = rig_delete(4);
+    assert_int_equal(rig_one(&rig.core, &gone).err, ERR_OK);
+    assert_int_equal(stay(&a), ERR_OK);
+    assert_int_equal(a.has.count, 4);
+    assert_int_equal(report(&a), ERR_OK);
+    assert_int_equal(a.epoch, 4);
+    consumer_fini(&a);
+    group_rig_fini(&rig);
+}
+
+static void regular_expressions_follow_topics(void **state)
+{
+    (void)state;
+    struct group_rig rig;
+    start(&rig);
+    struct consumer a;
+    consumer_init(&a, &rig, "A");
+    a.topics[0] = NULL;
+    a.regex = "[";
+    assert_int_equal(enter(&a), ERR_INVALID_REGULAR_EXPRESSION);
+    assert_null(core_group_find(rig.core.core, STR("g")));
+    a.regex = "t|new-.*";
+    assert_int_equal(enter(&a), ERR_OK);
+    assert_int_equal(a.has.count, 4);
+    rig_topic(&rig, 7, "new-orders", 2);
+    assert_int_equal(stay(&a), ERR_OK);
+    assert_int_equal(a.has.count, 6);
+    struct str seen[4];
+    struct str *next = seen;
+    assert_true(coordinator_topics(rig.c, STR("g"), topic_note, &next));
+    assert_int_equal(next - seen, 2);
+    beat_prepare(&a, a.epoch);
+    a.beat.regex = STR("u");
+    assert_int_equal(beat_do(&a), ERR_OK); // gives back first
+    assert_int_equal(report(&a), ERR_OK);
+    assert_int_equal(a.has.count, 3);
+    consumer_fini(&a);
+    group_rig_fini(&rig);
+}
+
+// A restart in the middle of a move: epochs hold, and nothing is had twice.
+static void a_restart_forgets_nothing(void **state)
+{
+    (void)state;
+    struct group_rig rig;
+    start(&rig);
+    struct consumer a;
+    struct consumer b;
+    consumer_init(&a, &rig, "A");
+    consumer_init(&b, &rig, "B");
+    assert_int_equal(enter(&a), ERR_OK);
+    assert_int_equal(enter(&b), ERR_OK);
+    assert_int_equal(stay(&a), ERR_OK);
+    assert_int_equal(a.has.count, 2);
+    coordinator_stop(rig.c, ERR_NOT_COORDINATOR);
+    coordinator_destroy(rig.c);
+    rig.c = coordinator_create(rig.core.core, &rig.limits);
+    coordinator_load(rig.c, rig.now_ms);
+    assert_int_equal(stay(&b), ERR_OK);
+    assert_false(b.beat.has_assignment); // A has not given back
+    assert_int_equal(report(&a), ERR_OK);
+    assert_int_equal(a.epoch, 2);
+    assert_int_equal(stay(&b), ERR_OK);
+    assert_int_equal(b.has.count, 2);
+    assert_false(tp_set_meets(&a.has, &b.has));
+    struct consumer_view view;
+    assert_true(coordinator_consumer_view(rig.c, STR("g"), rig.now_ms, &view));
+    assert_int_equal(view.state, CONSUMER_STABLE);
+    assert_int_equal(view.epoch, 2);
+    consumer_fini(&a);
+    consumer_fini(&b);
+    group_rig_fini(&rig);
+}
+
+static void a_group_is_bounded(void **state)
+{
+    (void)state;
+    struct group_rig rig;
+    start(&rig);
+    struct consumer m[5];
+    static const char *const ids[] = {"A", "B", "C", "D", "E"};
+    for (int i = 0; i < 5; i++) {
+        consumer_init(&m[i], &rig, ids[i]);
+        assert_int_equal(enter(&m[i]), i < 4 ? ERR_OK : ERR_GROUP_MAX_SIZE_REACHED);
+    }
+    assert_int_equal(bye(&m[0], -1), ERR_OK);
+    assert_int_equal(enter(&m[4]), ERR_OK);
+    static char longest[ITEM_TEXT_MAX + 2];
+    memset(longest, 'x', sizeof longest - 1);
+    consumer_init(&m[0], &rig, longest);
+    assert_int_equal(enter(&m[0]), ERR_INVALID_REQUEST);
+    for (int i = 0; i < 5; i++) {
+        consumer_fini(&m[i]);
+    }
+    group_rig_fini(&rig);
+}
+
+// A classic group without members becomes one of this protocol, and back. With members it does not.
+static void protocols_change_when_empty(void **state)
+{
+    (void)state;
+    struct group_rig rig;
+    start(&rig);
+    struct consumer a;
+    consumer_init(&a, &rig, "A");
+    struct client old = {.rig = &rig, .name = "old"};
+    assert_int_equal(enter(&a), ERR_OK);
+    join_send(&old);
+    (void)answers_take(&rig);
+    assert_true(old.is_join_answered);
+    assert_int_equal(old.join.err, ERR_INCONSISTENT_GROUP_PROTOCOL);
+    assert_int_equal(bye(&a, -1), ERR_OK);
+    join_send(&old);
+    (void)answers_take(&rig);
+    assert_int_equal(old.join.err, ERR_MEMBER_ID_REQUIRED);
+    assert_int_equal(enter(&a), ERR_OK); // an id that was only handed out is no member
+    assert_int_equal(a.epoch, 3);
+    consumer_fini(&a);
+    group_rig_fini(&rig);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(partitions_move_in_order),
+        cmocka_unit_test(epochs_fence),
+        cmocka_unit_test(static_members_come_back),
+        cmocka_unit_test(nobody_is_told_before_it_is_durable),
+        cmocka_unit_test(a_silent_member_goes),
+        cmocka_unit_test(topics_change),
+        cmocka_unit_test(regular_expressions_follow_topics),
+        cmocka_unit_test(a_restart_forgets_nothing),
+        cmocka_unit_test(a_group_is_bounded),
+        cmocka_unit_test(protocols_change_when_empty),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
