@@ -19,6 +19,7 @@ static int setup(void **state)
     rig_set(&rig, "strom.group.bytes.max", "1048576");
     rig_set(&rig, "strom.group.members.max", "40");
     rig_set(&rig, "strom.groups.max", "20");
+    rig_set(&rig, "strom.group.offsets.max", "50");
     rig_start(&rig);
     client_open(&c, &rig);
     topic_t = topic_make(&c, "t", 2, NULL, NULL);
@@ -463,6 +464,23 @@ static void counts_are_bounded(void **state)
     member_close(&m);
 }
 
+static void offsets_are_bounded(void **state)
+{
+    (void)state;
+    struct uuid wide = topic_make(&c, "wide", 60, NULL, NULL);
+    int refused = 0;
+    for (int32_t i = 0; i < 60; i++) {
+        struct commit_ask ask = {.group = "wide", .topic = "wide", .id = wide, .partition = i, .offset = i};
+        enum err err = commit(&c, 9, &ask);
+        assert_true(err == ERR_OK || err == ERR_POLICY_VIOLATION);
+        refused += err != ERR_OK;
+    }
+    assert_true(refused >= 10); // strom.group.offsets.max
+    struct commit_ask again = {.group = "wide", .topic = "wide", .id = wide, .offset = 77};
+    assert_int_equal(commit(&c, 9, &again), ERR_OK); // that one has its place
+    topic_drop(&c, "wide");
+}
+
 // A name that is offered twice counts once, and is given up once.
 static void protocols_offered_twice(void **state)
 {
@@ -501,6 +519,10 @@ static void million_offsets(void **state)
 {
     (void)state;
     enum { MANY = 500000 };
+    for (int32_t i = 0; i < 2; i++) { // these have their places: repetitions would count as new ones
+        struct commit_ask ask = {.group = "million", .topic = "t", .id = topic_t, .partition = i};
+        assert_int_equal(commit(&c, 9, &ask), ERR_OK);
+    }
     struct client big;
     client_open(&big, &rig);
     struct offset_commit_request *in = client_new(&big, offset_commit_request, 1);
@@ -543,6 +565,7 @@ int main(void)
         cmocka_unit_test(subscriptions_and_assignments_are_bounded),
         cmocka_unit_test(counts_are_bounded),
         cmocka_unit_test(protocols_offered_twice),
+        cmocka_unit_test(offsets_are_bounded),
         cmocka_unit_test(million_offsets),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
