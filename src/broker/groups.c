@@ -34,6 +34,7 @@ void groups_init(struct broker *b)
         .members_max = (uint32_t)broker_setting_i64(b, STR("group.max.size")),
         .members_total_max = (uint64_t)broker_setting_i64(b, STR("strom.group.members.max")),
         .group_bytes_max = bytes_max,
+        .bytes_total_max = (size_t)broker_setting_i64(b, STR("strom.groups.bytes.max")),
         .groups_max = (uint64_t)broker_setting_i64(b, STR("strom.groups.max")),
         .consumer_session_timeout_ms =
             (int32_t)broker_setting_i64(b, STR("group.consumer.session.timeout.ms")),

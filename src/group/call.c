@@ -26,8 +26,7 @@ static enum err sync_check(const struct live_group *group, const struct group_sy
 }
 
 // assign_all: members that the leader leaves out get nothing.
-static enum err assign_all(const struct coordinator *c, struct live_group *group,
-                           const struct group_sync *sync)
+static enum err assign_all(struct live_group *group, const struct group_sync *sync)
 {
     LIST_EACH (node, &group->members) {
         member_assign(LIST_ENTRY(node, struct live_member, node), (struct bytes){NULL, 0});
@@ -38,7 +37,7 @@ static enum err assign_all(const struct coordinator *c, struct live_group *group
         if (member == NULL) {
             continue;
         }
-        if (group->bytes + given->assignment.len > c->limits.group_bytes_max) {
+        if (!live_may_grow(group, given->assignment.len, member->assignment.len)) {
             return ERR_UNKNOWN; // Kafka's answer to an assignment that does not fit into a record
         }
         member_assign(member, given->assignment);
@@ -68,7 +67,7 @@ void coordinator_sync(struct coordinator *c, struct group_sync *sync, int64_t no
     }
     bool may_assign = err == ERR_OK && (member == group->leader || plant_is(PLANT_ANYBODY_ASSIGNS));
     if (may_assign && group->state == GROUP_COMPLETING) {
-        err = assign_all(c, group, sync);
+        err = assign_all(group, sync);
     }
     if (err != ERR_OK) {
         sync_fail(c, sync, err);

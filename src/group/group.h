@@ -21,6 +21,7 @@ struct coordinator_limits {
     uint32_t members_max;           // group.max.size
     uint64_t members_total_max;     // of all groups, ids handed out included
     size_t group_bytes_max;         // texts, subscriptions and assignments of one group
+    size_t bytes_total_max;         // of all groups and members, ids handed out included
     uint64_t groups_max;            // with those that the core knows
     // of groups of the consumer protocol
     int32_t consumer_session_timeout_ms;    // group.consumer.session.timeout.ms

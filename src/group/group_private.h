@@ -68,6 +68,7 @@ struct write_box;
 
 struct live_group {
     struct map_node by_name;
+    struct coordinator *coordinator;
     struct list node;       // in the coordinator
     struct list young_node; // linked while it is young
     uint64_t serial;        // of the coordinator's groups, from 1
@@ -88,7 +89,7 @@ struct live_group {
     struct list pending;
     uint32_t pending_count;
     struct map pending_by_id;
-    size_t bytes;             // of all members' protocols and assignments
+    size_t bytes;             // of its members' texts, protocols and assignments
     struct group_timer timer; // preparing: the round ends; later: who has not synced goes; empty: write again
     // what the core has
     int32_t stored_generation;
@@ -111,6 +112,7 @@ struct coordinator {
     uint64_t young_count;
     uint64_t serial_last;
     uint64_t member_total;
+    size_t bytes_total; // of all groups, with what they and their members take themselves
     uint32_t state_counts[GROUP_STATE_COUNT];
     struct heap timers;
     struct list answered;
@@ -124,6 +126,10 @@ struct coordinator {
 struct live_group *live_find(struct coordinator *c, struct str id, int64_t now_ms);
 // live_make makes one that live_find did not give; NULL: too many.
 struct live_group *live_make(struct coordinator *c, struct str id);
+// live_count counts bytes of the group: `more` is new, `less` has gone.
+void live_count(struct live_group *group, size_t more, size_t less);
+// live_may_grow: both limits let it.
+bool live_may_grow(const struct live_group *group, size_t more, size_t less);
 // live_settle frees a group of which nothing is left to know.
 void live_settle(struct coordinator *c, struct live_group *group);
 // live_grow_up: the core knows the group now, or it is forgotten.

@@ -342,6 +342,32 @@ static void test_limits(void **state)
     group_rig_fini(&rig);
 }
 
+static void test_limit_of_all_groups(void **state)
+{
+    (void)state;
+    struct group_rig rig;
+    group_rig_init(&rig);
+    coordinator_destroy(rig.c);
+    rig.limits.bytes_total_max = 6000;
+    rig.c = coordinator_create(rig.core.core, &rig.limits);
+    char much[3000];
+    memset(much, 'x', sizeof much - 1);
+    much[sizeof much - 1] = '\0';
+    struct client a = CLIENT(&rig, "a", .group = "g", .metadata = much);
+    struct client b = CLIENT(&rig, "b", .group = "h", .metadata = much);
+    struct client c = CLIENT(&rig, "c", .group = "h");
+    join_begin(&a);
+    join_send(&b);
+    assert_int_equal(b.join.err, ERR_GROUP_MAX_SIZE_REACHED);
+    join_begin(&c); // what is small still fits
+    assert_false(c.is_join_answered && c.join.err != ERR_OK);
+    struct client again = CLIENT(&rig, "a", .group = "g", .metadata = much);
+    memcpy(again.id, a.id, sizeof again.id);
+    join_send(&again); // and who is in it stays
+    assert_false(again.is_join_answered && again.join.err != ERR_OK);
+    group_rig_fini(&rig); // which counts what is left
+}
+
 static void test_chosen_protocol(void **state)
 {
     (void)state;
@@ -913,6 +939,7 @@ int main(void)
         cmocka_unit_test(test_leave_by_instance),
         cmocka_unit_test(test_refused_joins),
         cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_limit_of_all_groups),
         cmocka_unit_test(test_chosen_protocol),
         cmocka_unit_test(test_join_again),
         cmocka_unit_test(test_generation_fences),

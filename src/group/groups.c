@@ -46,7 +46,7 @@ void coordinator_destroy(struct coordinator *take_coordinator)
         consumer_forget(c, LIST_ENTRY(node, struct consumer_group, node), ERR_STOPPING);
     }
     ASSERT(list_is_empty(&c->answered));
-    ASSERT(c->member_total == 0);
+    ASSERT(c->member_total == 0 && c->bytes_total == 0);
     map_fini(&c->consumers_by_name);
     map_fini(&c->groups_by_name);
     heap_fini(&c->timers);
@@ -67,6 +67,19 @@ void coordinator_load(struct coordinator *c, int64_t now_ms)
 
 // ---- groups
 
+void live_count(struct live_group *group, size_t more, size_t less)
+{
+    group->bytes = group->bytes + more - less;
+    group->coordinator->bytes_total = group->coordinator->bytes_total + more - less;
+}
+
+bool live_may_grow(const struct live_group *group, size_t more, size_t less)
+{
+    const struct coordinator *c = group->coordinator;
+    return more <= less || (group->bytes + more - less <= c->limits.group_bytes_max &&
+                            c->bytes_total + more - less <= c->limits.bytes_total_max);
+}
+
 static struct live_group *group_look_up(const struct coordinator *c, struct str id)
 {
     for (struct map_node *n = map_first(&c->groups_by_name, name_hash(id)); n != NULL; n = map_next(n)) {
@@ -81,6 +94,7 @@ static struct live_group *group_look_up(const struct coordinator *c, struct str 
 static struct live_group *group_new(struct coordinator *c, struct str id, const struct group *stored)
 {
     struct live_group *group = mem_zalloc(sizeof *group + id.len);
+    group->coordinator = c;
     group->name_len = id.len;
     memcpy(group->name, id.ptr, id.len);
     list_init(&group->members);
@@ -99,6 +113,7 @@ static struct live_group *group_new(struct coordinator *c, struct str id, const 
         group->generation = group->stored_generation = group_generation(stored);
         group->protocol_type = text_own(group_protocol_type(stored));
     }
+    c->bytes_total += sizeof *group + id.len;
     map_insert(&c->groups_by_name, &group->by_name, name_hash(id));
     list_push_back(&c->groups, &group->node);
     c->state_counts[group->state]++;
@@ -119,7 +134,9 @@ struct live_group *live_find(struct coordinator *c, struct str id, int64_t now_m
 struct live_group *live_make(struct coordinator *c, struct str id)
 {
     const struct group *stored = core_group_find(c->core, id);
-    if (stored == NULL && core_group_count(c->core) + c->young_count >= c->limits.groups_max) {
+    bool is_over = core_group_count(c->core) + c->young_count >= c->limits.groups_max ||
+                   c->bytes_total + id.len > c->limits.bytes_total_max;
+    if (stored == NULL && is_over) {
         return NULL;
     }
     return group_new(c, id, stored);
@@ -137,6 +154,7 @@ static void group_free(struct coordinator *c, struct live_group *group)
     ASSERT(group->member_count == 0 && group->pending_count == 0 && group->write == NULL);
     timer_cancel(c, &group->timer);
     c->state_counts[group->state]--;
+    c->bytes_total -= sizeof *group + group->name_len;
     live_grow_up(c, group);
     map_remove(&c->groups_by_name, &group->by_name);
     list_remove(&group->node);

@@ -25,10 +25,11 @@ static bool has_room(const struct coordinator *c, const struct live_group *group
                      const struct pending_id *pending)
 {
     enum { ID_MAX = CLIENT_ID_IN_MEMBER_ID + 37 };
-    size_t more = protocols_bytes(join->protocols, join->protocol_count) + ID_MAX;
+    size_t more = protocols_bytes(join->protocols, join->protocol_count);
+    more += join->member_id.len > 0 ? join->member_id.len : ID_MAX;
     more += texts_bytes((struct str){NULL, 0}, join);
     size_t less = member == NULL ? 0 : member->protocols.bytes + member->text_bytes;
-    if (group->bytes + more - less > c->limits.group_bytes_max) {
+    if (!live_may_grow(group, more, less)) {
         return false;
     }
     if (member != NULL && (member->is_awaiting_join || group->state != GROUP_PREPARING)) {

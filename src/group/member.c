@@ -88,8 +88,7 @@ size_t texts_bytes(struct str id, const struct group_join *join)
 static void texts_set(struct live_member *member, struct str id, const struct group_join *join)
 {
     void *old = member->memory;
-    member->group->bytes += texts_bytes(id, join);
-    member->group->bytes -= member->text_bytes;
+    live_count(member->group, texts_bytes(id, join), member->text_bytes);
     member->text_bytes = texts_bytes(id, join);
     char *at = member->memory = mem_alloc(member->text_bytes + 1);
     at = text_put(at, id, &member->id);
@@ -113,7 +112,7 @@ static void protocols_set(struct live_member *member, const struct group_protoco
     struct member_protocols *own = &member->protocols;
     support_remove(member->group, own);
     mem_free(own->memory);
-    member->group->bytes -= own->bytes;
+    live_count(member->group, protocols_bytes(protocols, count), own->bytes);
     own->bytes = protocols_bytes(protocols, count);
     own->count = count;
     own->memory = mem_alloc(own->bytes + 1);
@@ -125,7 +124,6 @@ static void protocols_set(struct live_member *member, const struct group_protoco
         at = text_put(at, metadata, &metadata);
         own->list[i].metadata = bytes_of(metadata.ptr, metadata.len);
     }
-    member->group->bytes += own->bytes;
     support_add(member->group, own);
 }
 
@@ -160,8 +158,7 @@ void member_assign(struct live_member *member, struct bytes assignment)
     if (assignment.len > 0) {
         memcpy(copy, assignment.ptr, assignment.len);
     }
-    member->group->bytes += assignment.len;
-    member->group->bytes -= member->assignment.len;
+    live_count(member->group, assignment.len, member->assignment.len);
     mem_free((void *)member->assignment.ptr);
     member->assignment = bytes_of(copy, assignment.len);
 }
@@ -173,6 +170,7 @@ struct live_member *member_add(struct coordinator *c, struct live_group *group, 
 {
     struct live_member *member = mem_zalloc(sizeof *member);
     member->group = group;
+    c->bytes_total += sizeof *member;
     member->session.kind = TIMER_SESSION;
     texts_set(member, id, join);
     map_insert(&group->by_id, &member->by_id, text_hash(member->id));
@@ -214,7 +212,8 @@ void member_remove(struct coordinator *c, struct live_member *member, enum err e
     member_stop_join(member);
     timer_cancel(c, &member->session);
     member_assign(member, (struct bytes){NULL, 0});
-    group->bytes -= member->protocols.bytes + member->text_bytes;
+    live_count(group, 0, member->protocols.bytes + member->text_bytes);
+    c->bytes_total -= sizeof *member;
     map_remove(&group->by_id, &member->by_id);
     if (member->instance_id.ptr != NULL) {
         map_remove(&group->by_instance, &member->by_instance);
@@ -284,6 +283,7 @@ void pending_add(struct coordinator *c, struct live_group *group, struct str id,
     memcpy(pending->id, id.ptr, id.len);
     map_insert(&group->pending_by_id, &pending->by_id, text_hash(id));
     list_push_back(&group->pending, &pending->node);
+    c->bytes_total += sizeof *pending + id.len;
     group->pending_count++;
     c->member_total++;
     timer_set(c, &pending->timer, deadline_ms);
@@ -295,6 +295,7 @@ void pending_remove(struct coordinator *c, struct pending_id *pending)
     timer_cancel(c, &pending->timer);
     map_remove(&group->pending_by_id, &pending->by_id);
     list_remove(&pending->node);
+    c->bytes_total -= sizeof *pending + pending->len;
     group->pending_count--;
     c->member_total--;
     mem_free(pending);

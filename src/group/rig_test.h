@@ -31,6 +31,7 @@ static inline void group_rig_init(struct group_rig *rig)
         .members_max = 4,
         .members_total_max = 1000,
         .group_bytes_max = 4096,
+        .bytes_total_max = 8 << 20,
         .groups_max = 3,
     };
     rig->c = coordinator_create(rig->core.core, &rig->limits);
