@@ -266,8 +266,9 @@ bool core_producer_is_known(const struct core *core, const struct item_data *dat
 
 // core_snapshot_begin marks the cut at core_lsn(). One at a time.
 void core_snapshot_begin(struct core *core);
-// core_snapshot_step serialises at most max_objects more topics, partitions, groups ... (plus what apply had
-// to save before changing it) onto out; true when the cut is complete.
+// core_snapshot_step serialises at most max_objects more topics, partitions, groups ..., and not many more
+// once they are a megabyte (plus what apply had to save before changing it) onto out; true when the cut is
+// complete.
 bool core_snapshot_step(struct core *core, uint32_t max_objects, struct buf *out);
 void core_snapshot_abort(struct core *core);
 // core_load fills a fresh core from a whole snapshot. ERR_CORRUPT: unknown section, count or hash mismatch.

@@ -22,6 +22,7 @@ enum {
     CONSUMER_PARTS = CONSUMER_METADATA | CONSUMER_TARGET | CONSUMER_CURRENT,
     SNAPSHOT_VERSION = 1,
     SNAPSHOT_KEEP_BYTES = 1 << 20, // memory that the buffer of saved records keeps between steps
+    SNAPSHOT_STEP_BYTES = 1 << 20, // of records, which end a step before its number of objects
     SNAPSHOT_RECORD_HEAD_SIZE = 5, // body_length, kind
 };
 

@@ -261,7 +261,8 @@ static const struct setting settings[] = {
     ROW_LONG("strom.group.members.max", NULL, STATIC, "200000", 1, I64, "",
              "Members of all groups together, with ids that were handed out and not used yet.")
     ROW_LONG("strom.groups.bytes.max", NULL, STATIC, "268435456", 65536, I64, "bytes",
-             "Memory for the members of all groups as they come and go; what of it is stored takes as much again.")
+             "Memory for the members of all groups as they come and go; what of it is stored takes as much "
+             "again.")
     ROW_LONG("strom.groups.max", NULL, DYNAMIC, "10000", 1, I64, "", "Groups at once.")
     ROW_LONG("strom.group.offsets.max", NULL, DYNAMIC, "2000000", 1, I64, "",
              "Committed offsets of all groups together.")

@@ -443,7 +443,7 @@ bool core_snapshot_step(struct core *core, uint32_t max_objects, struct buf *out
     struct cut *cut = &core->cut;
     ASSERT(cut->is_active);
     bool is_more = true;
-    for (uint32_t i = 0; is_more && i < max_objects; i++) {
+    for (uint32_t i = 0; is_more && i < max_objects && cut->saved.len < SNAPSHOT_STEP_BYTES; i++) {
         is_more = cut_next(core);
     }
     buf_append(out, cut->saved.ptr, cut->saved.len);

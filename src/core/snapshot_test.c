@@ -296,6 +296,36 @@ static void snapshot_and_deletion_of_offsets(void **state)
     }
 }
 
+// A page of offsets may hold a megabyte of metadata: the bytes of a step are bounded, not only its objects.
+static void snapshot_steps_are_small(void **state)
+{
+    (void)state;
+    enum { PARTITIONS = 2560, METADATA = 4096, STEP_MAX = 3 << 20 };
+    static char text[METADATA];
+    memset(text, 'm', sizeof text);
+    struct rig rig;
+    rig_init(&rig);
+    struct item create = rig_create(1, "wide", PARTITIONS);
+    rig_one(&rig, &create);
+    static struct item_offset offsets[PARTITIONS];
+    for (int32_t i = 0; i < PARTITIONS; i++) {
+        offsets[i] = rig_offset(1, i, 7);
+        offsets[i].metadata = (struct str){text, sizeof text};
+    }
+    struct item commit = rig_commit_all("g", -1, "", offsets, PARTITIONS);
+    assert_int_equal(rig_one(&rig, &commit).err, ERR_OK);
+    core_snapshot_begin(rig.core);
+    struct buf part;
+    bool is_done = false;
+    while (!is_done) {
+        buf_init(&part, SIZE_MAX / 2);
+        is_done = core_snapshot_step(rig.core, 100000, &part);
+        assert_true(part.len <= STEP_MAX);
+        buf_fini(&part);
+    }
+    rig_fini(&rig);
+}
+
 static void snapshot_keeps_producers_16(void **state)
 {
     (void)state;
@@ -480,6 +510,7 @@ int main(void)
         cmocka_unit_test(snapshot_of_an_empty_core),
         cmocka_unit_test(snapshot_and_deletion),
         cmocka_unit_test(snapshot_and_deletion_of_offsets),
+        cmocka_unit_test(snapshot_steps_are_small),
         cmocka_unit_test(snapshot_keeps_producers_16),
         cmocka_unit_test(snapshot_every_byte_flipped_is_corrupt),
         cmocka_unit_test(snapshot_truncated_or_longer_is_corrupt),
