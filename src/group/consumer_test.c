@@ -324,6 +324,7 @@ static void a_silent_member_goes(void **state)
     assert_int_equal(b.epoch, 3);
     assert_int_equal(b.has.count, 4);
     assert_int_equal(stay(&a), ERR_UNKNOWN_MEMBER_ID);
+    consumer_fini(&a);
     consumer_init(&a, &rig, "A");
     assert_int_equal(enter(&a), ERR_OK);
     assert_int_equal(stay(&b), ERR_OK); // has to give back, and only goes on heartbeating
@@ -455,6 +456,7 @@ static void a_group_is_bounded(void **state)
     assert_int_equal(enter(&m[4]), ERR_OK);
     static char longest[ITEM_TEXT_MAX + 2];
     memset(longest, 'x', sizeof longest - 1);
+    consumer_fini(&m[0]);
     consumer_init(&m[0], &rig, longest);
     assert_int_equal(enter(&m[0]), ERR_INVALID_REQUEST);
     for (int i = 0; i < 5; i++) {

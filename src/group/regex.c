@@ -193,7 +193,7 @@ static char peek(const struct parser *p)
 static bool take(struct parser *p, const char *word)
 {
     size_t len = strlen(word);
-    bool is_there = p->pattern.len - p->at >= len && memcmp(p->pattern.ptr + p->at, word, len) == 0;
+    bool is_there = p->at + len <= p->pattern.len && memcmp(p->pattern.ptr + p->at, word, len) == 0;
     p->at += is_there ? len : 0;
     return is_there;
 }
@@ -307,7 +307,7 @@ static void parse_class(struct parser *p)
         }
         is_first = false;
     }
-    p->at++;
+    (void)take(p, "]");
     if (is_negated) {
         set_negate(&set);
     }
