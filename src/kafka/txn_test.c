@@ -382,7 +382,10 @@ static void describe_and_list(void **state)
     topic_make(&c, "admin", 2, NULL, NULL);
     struct id id = init("admin-open");
     (void)init("admin-empty");
+    topic_make(&c, "admin-a", 1, NULL, NULL);
     assert_int_equal(send_batch("admin", 12, 1, batch(id, 0, 1))->error, ERR_OK);
+    assert_int_equal(send_batch("admin-a", 12, 0, batch(id, 0, 1))->error, ERR_OK);
+    assert_int_equal(send_batch("admin", 12, 0, batch(id, 0, 1))->error, ERR_OK);
     struct str ids[] = {STR("admin-open"), STR("admin-empty"), STR("nobody"), STR("")};
     struct describe_transactions_request *in = client_new(&c, describe_transactions_request, 1);
     in->transactional_ids = ids;
@@ -391,8 +394,13 @@ static void describe_and_list(void **state)
     assert_int_equal(out->transaction_states_count, 4);
     assert_true(str_equal(out->transaction_states[0].transaction_state, STR("Ongoing")));
     assert_true(out->transaction_states[0].transaction_start_time_ms > 0);
-    assert_int_equal(out->transaction_states[0].topics_count, 1);
-    assert_int_equal(out->transaction_states[0].topics[0].partitions[0], 1);
+    assert_int_equal(out->transaction_states[0].topics_count, 2); // in their order, whatever the writes'
+    assert_true(str_equal(out->transaction_states[0].topics[0].topic, STR("admin")));
+    assert_int_equal(out->transaction_states[0].topics[0].partitions_count, 2);
+    assert_int_equal(out->transaction_states[0].topics[0].partitions[0], 0);
+    assert_int_equal(out->transaction_states[0].topics[0].partitions[1], 1);
+    assert_true(str_equal(out->transaction_states[0].topics[1].topic, STR("admin-a")));
+    assert_int_equal(out->transaction_states[0].topics[1].partitions_count, 1);
     assert_true(str_equal(out->transaction_states[1].transaction_state, STR("Empty")));
     assert_int_equal(out->transaction_states[2].error, ERR_TRANSACTIONAL_ID_NOT_FOUND);
     assert_int_equal(out->transaction_states[3].error, ERR_INVALID_REQUEST);
