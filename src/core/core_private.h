@@ -17,6 +17,7 @@ enum {
     SCRATCH_BYTES_MAX = 64 << 20, // decoded form of one item
     OFFSET_PAGE_PARTITIONS = 256, // partitions of one topic whose offsets of one group lie together
     OFFSET_PAGE_HEIGHT_MAX = 10,  // links of a page on the skip list of its group
+    OFFSET_TEXT_SHARE = 128,      // bytes of metadata, for each of strom.group.offsets.max
     TXN_TEXT_COST = 64,           // of a transactional id, or of a group in a transaction, beside its bytes
     TXN_TEXT_SHARE = 256,         // such bytes and costs, for each of strom.transactional.ids.max
     CONSUMER_PARTS = CONSUMER_METADATA | CONSUMER_TARGET | CONSUMER_CURRENT,
@@ -155,6 +156,7 @@ struct group {
     struct consumer_roster *consumer; // NULL: of the classic protocol
     int32_t generation;
     uint32_t offset_count; // of living topics
+    uint64_t offset_text;  // bytes of their metadata
     int64_t empty_since_ms;
     struct offset_page *pages[OFFSET_PAGE_HEIGHT_MAX]; // the skip list's start
     uint32_t snap_gen;
@@ -184,6 +186,7 @@ struct offset_page {
     int32_t number;               // partition / OFFSET_PAGE_PARTITIONS
     uint16_t count;
     uint16_t cap;
+    uint32_t text; // bytes of metadata
     uint32_t snap_gen;
     uint8_t height;
     struct offset_page *next[]; // `height` of them
@@ -337,6 +340,7 @@ struct core {
     struct list dying_groups; // deleted, with pages that are not yet freed
     struct list offset_pages; // of living and dying groups and topics
     uint64_t offset_total;    // of living groups and topics
+    uint64_t offset_text;     // bytes of their metadata
     uint64_t group_bytes;     // heap use of groups, pages and quotas
 
     struct quota **quotas; // in the order of their parts
@@ -355,6 +359,7 @@ struct core {
     uint32_t txn_ongoing_count;
     struct list txn_list;
     uint64_t txn_offset_total; // pending
+    uint64_t txn_offset_text;  // bytes of their metadata
     uint64_t txn_group_total;  // in open transactions
     uint64_t txn_text_total;   // bytes and costs of their names, and of transactional ids
     uint64_t txn_bytes;        // heap use, with what partitions have aborted
@@ -553,6 +558,9 @@ struct consumer_roster *consumer_roster_new(struct core *core, struct bytes stat
 void group_consumer_drop(struct core *core, struct group *group);
 bool group_is_populated(const struct group *group); // of either protocol
 
+// offsets_fit: there is room for so many offsets more, committed and pending ones together, and for so many
+// bytes of their metadata.
+bool offsets_fit(const struct core *core, uint64_t more, uint64_t more_text);
 // ---- offsets.c
 
 // offset_commit_check judges the member and its generation; offset_commit_one stores one position of a group

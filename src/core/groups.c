@@ -261,6 +261,8 @@ enum err group_delete_apply(struct apply *a, const struct item_group_delete *ite
     list_push_back(&core->dying_groups, &group->in_all);
     core->offset_total -= group->offset_count;
     group->offset_count = 0;
+    core->offset_text -= group->offset_text;
+    group->offset_text = 0;
     group->is_deleted = true;
     group->delete_gen = core->cut.gen;
     return ERR_OK;

@@ -68,6 +68,17 @@ static uint64_t model_offset_count(const struct model_groups *m)
     return count;
 }
 
+static uint64_t model_offset_text(const struct model_groups *m)
+{
+    uint64_t text = 0;
+    for (uint32_t i = 0; i < OPS_GROUPS; i++) {
+        for (uint32_t k = 0; k < m->groups[i].offset_count; k++) {
+            text += m->groups[i].offsets[k].metadata_len;
+        }
+    }
+    return text;
+}
+
 static enum err model_group_set(struct model_groups *m, const struct item_group_set *set, int64_t now_ms)
 {
     struct model_group *g = model_group_find(m, set->group_id);
@@ -139,18 +150,23 @@ static enum err model_commit(struct model_groups *m, const struct item_offset_co
         return err;
     }
     uint32_t fresh = 0;
+    uint64_t text = 0;
     uint32_t kept = 0;
     bool is_kept[OPS_COMMIT_MAX];
     for (uint32_t i = 0; i < commit->offset_count; i++) {
         const struct item_offset *o = &commit->offsets[i];
         is_kept[i] = o->partition < partition_counts[o->topic_id.b[15]];
         kept += is_kept[i];
-        fresh += is_kept[i] && model_offset_find(g, o->topic_id, o->partition) == g->offset_count;
+        uint32_t at = model_offset_find(g, o->topic_id, o->partition);
+        size_t before = at == g->offset_count ? 0 : g->offsets[at].metadata_len;
+        fresh += is_kept[i] && at == g->offset_count;
+        text += is_kept[i] && o->metadata.len > before ? o->metadata.len - before : 0;
     }
     if (kept == 0) {
         return ERR_OK;
     }
-    bool is_over = fresh > 0 && model_offset_count(m) + fresh > m->offsets_max;
+    bool is_over = (fresh > 0 && model_offset_count(m) + fresh > m->offsets_max) ||
+                   (text > 0 && model_offset_text(m) + text > m->offsets_max * 128);
     if (is_over || (!g->is_there && model_group_count(m) >= m->groups_max)) {
         return ERR_POLICY_VIOLATION;
     }

@@ -144,6 +144,8 @@ void topic_offsets_leave(struct core *core, struct topic *topic)
         if (!page->group->is_deleted) { // a deleted group took its whole count away
             page->group->offset_count -= page->count;
             core->offset_total -= page->count;
+            page->group->offset_text -= page->text;
+            core->offset_text -= page->text;
         }
     }
 }
@@ -213,9 +215,17 @@ static struct offset_entry *entry_insert(struct core *core, struct offset_page *
     return &page->entries[at];
 }
 
-static void entry_metadata_drop(struct core *core, struct offset_entry *entry)
+static void entry_text_count(struct core *core, struct offset_page *page, uint16_t more, uint16_t less)
 {
-    core->group_bytes -= entry->metadata_len;
+    page->text = page->text + more - less;
+    page->group->offset_text = page->group->offset_text + more - less;
+    core->offset_text = core->offset_text + more - less;
+    core->group_bytes = core->group_bytes + more - less;
+}
+
+static void entry_metadata_drop(struct core *core, struct offset_page *page, struct offset_entry *entry)
+{
+    entry_text_count(core, page, 0, entry->metadata_len);
     mem_free(entry->metadata);
     entry->metadata = NULL;
     entry->metadata_len = 0;
@@ -229,7 +239,7 @@ void offset_entry_set(struct core *core, struct offset_page *page, const struct 
     if (entry == NULL) {
         entry = entry_insert(core, page, values->index);
     }
-    entry_metadata_drop(core, entry);
+    entry_metadata_drop(core, page, entry);
     *entry = *values;
     entry->metadata = NULL;
     entry->metadata_len = 0;
@@ -237,7 +247,7 @@ void offset_entry_set(struct core *core, struct offset_page *page, const struct 
         entry->metadata = mem_alloc(metadata.len);
         memcpy(entry->metadata, metadata.ptr, metadata.len);
         entry->metadata_len = (uint16_t)metadata.len;
-        core->group_bytes += metadata.len;
+        entry_text_count(core, page, entry->metadata_len, 0);
     }
 }
 
@@ -245,7 +255,7 @@ void offset_entry_set(struct core *core, struct offset_page *page, const struct 
 static void offset_remove(struct core *core, struct offset_page *page, struct offset_entry *entry)
 {
     offset_page_touch(core, page);
-    entry_metadata_drop(core, entry);
+    entry_metadata_drop(core, page, entry);
     size_t at = (size_t)(entry - page->entries);
     memmove(entry, entry + 1, (page->count - at - 1) * sizeof *entry);
     page->count--;
@@ -281,13 +291,26 @@ enum err offset_commit_check(const struct group *group, const struct item_offset
     return item->generation == group->generation ? ERR_OK : ERR_ILLEGAL_GENERATION;
 }
 
-// commit_resolve finds each entry's topic, NULL where its partition is gone. *ret_kept counts the others,
-// *ret_fresh those of them that have no offset yet.
-static void commit_resolve(const struct core *core, const struct group *group,
-                           const struct item_offset_commit *item, struct topic **ret_topics,
-                           uint32_t *ret_kept, uint32_t *ret_fresh)
+bool offsets_fit(const struct core *core, uint64_t more, uint64_t more_text)
 {
-    *ret_kept = *ret_fresh = 0;
+    uint64_t count = core->offset_total + core->txn_offset_total + more;
+    uint64_t text = core->offset_text + core->txn_offset_text + more_text;
+    return (more == 0 || count <= core->limits.offsets_max) &&
+           (more_text == 0 || (text - 1) / OFFSET_TEXT_SHARE < core->limits.offsets_max);
+}
+
+// What a commit brings.
+struct commit_sum {
+    uint32_t kept;  // entries whose partition is there
+    uint32_t fresh; // of those, have no offset yet
+    uint64_t text;  // bytes of metadata by which they are longer than what is there
+};
+
+// commit_resolve finds each entry's topic, NULL where its partition is gone.
+static struct commit_sum commit_resolve(const struct core *core, const struct group *group,
+                                        const struct item_offset_commit *item, struct topic **ret_topics)
+{
+    struct commit_sum sum = {0};
     for (uint32_t i = 0; i < item->offset_count; i++) {
         const struct item_offset *offset = &item->offsets[i];
         struct partition *p;
@@ -297,9 +320,14 @@ static void commit_resolve(const struct core *core, const struct group *group,
         }
         ret_topics[i] = p->topic;
         struct offset_page *page;
-        (*ret_kept)++;
-        *ret_fresh += group == NULL || offset_find(group, p->topic, offset->partition, &page) == NULL;
+        const struct offset_entry *there =
+            group == NULL ? NULL : offset_find(group, p->topic, offset->partition, &page);
+        size_t before = there == NULL ? 0 : there->metadata_len;
+        sum.kept++;
+        sum.fresh += there == NULL;
+        sum.text += offset->metadata.len > before ? offset->metadata.len - before : 0;
     }
+    return sum;
 }
 
 static void commit_one(struct core *core, struct group *group, struct topic *topic,
@@ -330,14 +358,12 @@ enum err offset_commit_apply(struct apply *a, const struct item_offset_commit *i
     }
     struct topic **topics = arena_new(&core->scratch, struct topic *, item->offset_count);
     ASSERT(topics != NULL); // the decoded item is far from filling the arena
-    uint32_t kept;
-    uint32_t fresh;
-    commit_resolve(core, group, item, topics, &kept, &fresh);
-    if (kept == 0) {
+    struct commit_sum sum = commit_resolve(core, group, item, topics);
+    if (sum.kept == 0) {
         return ERR_OK;
     }
-    bool is_over = fresh > 0 && core->offset_total + fresh > core->limits.offsets_max;
-    if (is_over || (group == NULL && core->group_count >= core->limits.groups_max)) {
+    if (!offsets_fit(core, sum.fresh, sum.text) ||
+        (group == NULL && core->group_count >= core->limits.groups_max)) {
         return ERR_POLICY_VIOLATION;
     }
     if (group == NULL) {

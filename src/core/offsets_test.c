@@ -310,6 +310,45 @@ static void offsets_are_limited(void **state)
     rig_fini(&rig);
 }
 
+static struct outcome commit_text(struct rig *rig, const char *group, int32_t partition, size_t size)
+{
+    static char text[600];
+    memset(text, 'm', sizeof text);
+    struct item_offset offset = rig_offset(1, partition, 7);
+    offset.metadata = (struct str){text, size};
+    struct item item = rig_commit_all(group, -1, "", &offset, 1);
+    return rig_one(rig, &item);
+}
+
+static void metadata_is_limited(void **state)
+{
+    (void)state;
+    struct rig rig;
+    topics_make(&rig);
+    assert_int_equal(rig_limit(&rig, "strom.group.offsets.max", "4"), ERR_OK); // so 512 bytes
+    assert_int_equal(commit_text(&rig, "g", 0, 500).err, ERR_OK);
+    assert_int_equal(commit_text(&rig, "h", 0, 13).err, ERR_POLICY_VIOLATION);
+    assert_int_equal(commit_text(&rig, "h", 0, 12).err, ERR_OK);
+    assert_int_equal(commit_text(&rig, "g", 0, 501).err, ERR_POLICY_VIOLATION);
+    assert_int_equal(commit_text(&rig, "g", 0, 500).err, ERR_OK); // no longer than it was
+    assert_int_equal(commit_text(&rig, "g", 1, 0).err, ERR_OK);
+    core_destroy(rig_copy(rig.core));
+    struct item delete_group = rig_group_delete("g", false);
+    assert_int_equal(rig_one(&rig, &delete_group).err, ERR_OK);
+    assert_int_equal(commit_text(&rig, "h", 1, 500).err, ERR_OK);
+    struct item delete_topic = rig_delete(1);
+    rig_one(&rig, &delete_topic);
+    struct item again = rig_create(3, "again", 1);
+    rig_one(&rig, &again);
+    static char text[512];
+    memset(text, 'm', sizeof text);
+    struct item_offset offset = rig_offset(3, 0, 7);
+    offset.metadata = (struct str){text, sizeof text};
+    struct item all = rig_commit_all("h", -1, "", &offset, 1);
+    assert_int_equal(rig_one(&rig, &all).err, ERR_OK);
+    rig_fini(&rig);
+}
+
 static void offset_delete_judges_by_time(void **state)
 {
     (void)state;
@@ -405,6 +444,7 @@ int main(void)
         cmocka_unit_test(pages_end_at_256_partitions),
         cmocka_unit_test(walk_is_in_topic_order),
         cmocka_unit_test(offsets_are_limited),
+        cmocka_unit_test(metadata_is_limited),
         cmocka_unit_test(offset_delete_judges_by_time),
         cmocka_unit_test(offset_delete_is_checked),
     };

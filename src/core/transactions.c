@@ -310,8 +310,8 @@ static struct txn_offset *txn_offset_add(struct core *core, struct txn_group *tg
 
 static void txn_offset_metadata_set(struct core *core, struct txn_offset *offset, struct str metadata)
 {
-    core->txn_bytes += metadata.len;
-    core->txn_bytes -= offset->metadata_len;
+    core->txn_bytes = core->txn_bytes + metadata.len - offset->metadata_len;
+    core->txn_offset_text = core->txn_offset_text + metadata.len - offset->metadata_len;
     mem_free(offset->metadata);
     offset->metadata = metadata.len == 0 ? NULL : mem_alloc(metadata.len);
     offset->metadata_len = (uint16_t)metadata.len;

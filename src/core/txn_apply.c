@@ -312,12 +312,15 @@ enum err txn_add_apply(struct apply *a, const struct item_txn_add *item)
 static bool offsets_may_join(const struct core *core, const struct txn *txn, const struct txn_group *tg,
                              const struct item_offset_commit *commit)
 {
-    uint64_t offsets = core->offset_total + core->txn_offset_total + commit->offset_count;
+    uint64_t text = 0;
+    for (uint32_t i = 0; i < commit->offset_count; i++) {
+        text += commit->offsets[i].metadata.len;
+    }
     bool is_there = core_group_find(core, commit->group_id) != NULL;
     bool has_group = is_there || core->group_count + core->txn_group_total < 2 * core->limits.groups_max;
     bool may_join = tg != NULL || (txn->group_count < ITEM_TXN_GROUPS_MAX &&
                                    txn_texts_fit(core, commit->group_id.len + TXN_TEXT_COST));
-    return offsets <= core->limits.offsets_max && has_group && may_join;
+    return offsets_fit(core, commit->offset_count, text) && has_group && may_join;
 }
 
 enum err txn_offsets_apply(struct apply *a, const struct item_txn_offsets *item)

@@ -580,6 +580,11 @@ static void transactions_have_limits(void **state)
     assert_int_equal(add_group(&rig, "b", b, 0, "one more"), ERR_POLICY_VIOLATION);
     assert_int_equal(offsets(&rig, "b", b, 0, true, "one more", -1, "", 5), ERR_POLICY_VIOLATION);
     assert_int_equal(add_group(&rig, "b", b, 0, "g7"), ERR_OK);
+    assert_int_equal(rig_limit(&rig, "strom.group.offsets.max", "1"), ERR_OK);
+    assert_int_equal(offsets(&rig, "b", b, 0, true, "g7", -1, "", 5), ERR_OK);
+    assert_int_equal(offsets(&rig, "b", b, 0, true, "g8", -1, "", 5), ERR_POLICY_VIOLATION);
+    assert_int_equal(rig_commit(&rig, "h", 1, 2, 8), ERR_POLICY_VIOLATION); // what is pending counts
+    assert_int_equal(rig_limit(&rig, "strom.group.offsets.max", "9"), ERR_OK);
     assert_int_equal(rig_limit(&rig, "strom.groups.max", "1"), ERR_OK);
     assert_int_equal(offsets(&rig, "b", b, 0, true, "g7", -1, "", 5), ERR_POLICY_VIOLATION);
     assert_int_equal(rig_limit(&rig, "strom.groups.max", "501"), ERR_OK);
