@@ -44,6 +44,15 @@ def confluent_client():
                   admin=[python, os.path.join(FOLDER, 'confluent_admin.py')], is_cooperative=True, is_static=True)
 
 
+def in_consumer_protocol(client):
+    """The same in the consumer protocol (KIP-848). A static member that crashed finds its instance taken until its
+    session is over: that story is not for it."""
+    client.name += '-consumer'
+    client.command = ['env', 'STROM_GROUP_PROTOCOL=consumer', *client.command]
+    client.admin, client.is_cooperative, client.is_static = None, False, False
+    return client
+
+
 def kafka_python_client():
     return Client('kafka-python-3', [pypi.setup(), os.path.join(FOLDER, 'kafka_python_member.py')])
 
@@ -54,11 +63,18 @@ def aiokafka_client():
 
 
 CLIENTS_BY_NAME = {'java': java_client, 'franz-go': franz_client, 'sarama': sarama_client,
-                   'confluent': confluent_client, 'kafka-python': kafka_python_client, 'aiokafka': aiokafka_client}
+                   'confluent': confluent_client,
+                   'java-consumer': lambda: in_consumer_protocol(java_client()),
+                   'confluent-consumer': lambda: in_consumer_protocol(confluent_client()),
+                   'kafka-python': kafka_python_client, 'aiokafka': aiokafka_client}
 
 
 # Those of one batch play at the same time: they wait more than they work.
-BATCHES = [['java', 'franz-go', 'sarama'], ['confluent', 'kafka-python', 'aiokafka']]
+BATCHES = [['java', 'franz-go', 'sarama'], ['confluent', 'kafka-python', 'aiokafka'],
+           ['java-consumer', 'confluent-consumer']]
+
+# What Apache Kafka needs to be told before it takes the sessions of group_run.SETTINGS.
+KAFKA_MINIMA = {'group.consumer.min.session.timeout.ms': '6000', 'group.consumer.min.heartbeat.interval.ms': '500'}
 
 
 def play(peer, names):
@@ -77,7 +93,7 @@ def play_batch(peer, clients):
     options = argparse.Namespace(broker=peer.options.broker, bootstrap=None, story=None)
     if not peer.options.kafka:
         return bool(group_run.run_clients(clients, options))
-    broker = peer.make(group_run.SETTINGS)
+    broker = peer.make({**group_run.SETTINGS, **KAFKA_MINIMA})
     try:
         broker.start()
         options.bootstrap = broker.bootstrap

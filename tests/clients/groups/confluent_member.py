@@ -1,12 +1,13 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""A group member with confluent-kafka-python 1.7 (librdkafka 2.0.2)."""
+"""A group member with confluent-kafka-python 1.7 (librdkafka 2.0.2), or a newer one. STROM_GROUP_PROTOCOL=consumer in
+the environment: in the consumer protocol (KIP-848), where the broker knows sessions and assigns."""
 import logging
 import re
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
-from member import SETTINGS, Owned, start, stopped, tell
+from member import IS_CONSUMER_PROTOCOL, SETTINGS, Owned, start, stopped, tell
 
 ASSIGNORS = {'range': 'range', 'roundrobin': 'roundrobin', 'cooperative': 'cooperative-sticky'}
 COMMIT_RECORDS = 50
@@ -37,12 +38,17 @@ class Member:
     def config(self):
         config = {
             'bootstrap.servers': SETTINGS['bootstrap'], 'broker.address.family': 'v4', 'group.id': SETTINGS['group'],
-            'client.id': SETTINGS['name'], 'session.timeout.ms': SETTINGS['session_ms'],
-            'heartbeat.interval.ms': SETTINGS['heartbeat_ms'], 'auto.offset.reset': 'earliest',
-            'partition.assignment.strategy': ASSIGNORS[SETTINGS['assignor']], 'enable.auto.commit': IS_AUTO,
+            'client.id': SETTINGS['name'], 'auto.offset.reset': 'earliest', 'enable.auto.commit': IS_AUTO,
             'auto.commit.interval.ms': 200, 'topic.metadata.refresh.interval.ms': 500, 'fetch.wait.max.ms': 100,
             'reconnect.backoff.max.ms': 500, 'debug': 'cgrp',
         }
+        if IS_CONSUMER_PROTOCOL:
+            config['group.protocol'] = 'consumer'
+            config['group.remote.assignor'] = 'range' if SETTINGS['assignor'] == 'range' else 'uniform'
+        else:
+            config['session.timeout.ms'] = SETTINGS['session_ms']
+            config['heartbeat.interval.ms'] = SETTINGS['heartbeat_ms']
+            config['partition.assignment.strategy'] = ASSIGNORS[SETTINGS['assignor']]
         if SETTINGS.get('instance'):
             config['group.instance.id'] = SETTINGS['instance']
         return config

@@ -10,6 +10,8 @@ import threading
 import time
 
 SETTINGS = json.loads(sys.argv[1]) if len(sys.argv) > 1 else {}
+IS_CONSUMER_PROTOCOL = os.environ.get('STROM_GROUP_PROTOCOL') == 'consumer'  # KIP-848
+IS_INCREMENTAL = IS_CONSUMER_PROTOCOL or SETTINGS.get('assignor') == 'cooperative'
 stopped = threading.Event()
 
 
@@ -35,7 +37,7 @@ class Owned:
     def assign(self, partitions, generation=None):
         """The rest is given up by then, unless rebalances are cooperative: librdkafka 2.0.2 does not always tell."""
         partitions = [list(p) for p in partitions]
-        if SETTINGS['assignor'] != 'cooperative' and self.partitions:
+        if not IS_INCREMENTAL and self.partitions:
             self.revoke(self.partitions, lost=True)
         self.partitions = self.partitions + partitions
         tell('assigned', partitions=partitions, generation=generation)

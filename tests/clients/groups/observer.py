@@ -7,14 +7,16 @@ import struct
 import threading
 import time
 
+import messages
 from rawkafka import Connection, request, string
 
 DESCRIBE_GROUPS, OFFSET_COMMIT, OFFSET_FETCH = 15, 8, 9
 OFFSET_FETCH_VERSION = 5  # the last before the flexible ones
 OFFSET_COMMIT_VERSION = 5
 DESCRIBE_GROUPS_VERSION = 4
-ILLEGAL_GENERATION, UNKNOWN_MEMBER_ID = 22, 25
+ILLEGAL_GENERATION, UNKNOWN_MEMBER_ID, UNSUPPORTED_VERSION = 22, 25, 35
 PAUSE_SECONDS = 0.05
+CONSUMER = 'the consumer protocol'
 
 
 class Reader:
@@ -54,7 +56,21 @@ def committed_offsets(connection, group):
 
 
 def describe(connection, group):
-    """(error, state, protocol, [(member id, instance id, client id)])"""
+    """(error, state, protocol, [(member id, instance id, client id)]), of either protocol"""
+    classic = describe_classic(connection, group)
+    return describe_consumers(connection, group) if classic[1] == 'Dead' else classic
+
+
+def describe_consumers(connection, group):
+    asked = {'group_ids': [group], 'include_authorized_operations': False}
+    told = messages.ask(connection, 'ConsumerGroupDescribe', 1, asked)['groups'][0]
+    if told['error'] != 0:
+        return told['error'], 'Dead', '', []
+    members = [(m['member_id'], m['instance_id'], m['client_id']) for m in told['members']]
+    return 0, told['group_state'], CONSUMER, members
+
+
+def describe_classic(connection, group):
     body = struct.pack('>i', 1) + string(group) + b'\0'
     reader = Reader(connection.ask(request(DESCRIBE_GROUPS, DESCRIBE_GROUPS_VERSION, body)))
     reader.take('i'), reader.take('i')
@@ -113,8 +129,10 @@ class Observer:
     def commit_as_others(self, topic):
         """Commits of offset 0 by those who may not: [(who, error code, expected)]."""
         with Connection(self.address) as connection:
-            member = describe(connection, self.group)[3][0][0]
-            tries = [('a member of an old generation', member, 0, ILLEGAL_GENERATION),
+            _error, _state, protocol, members = describe(connection, self.group)
+            # Commits of this version cannot be told of an epoch.
+            old = UNSUPPORTED_VERSION if protocol == CONSUMER else ILLEGAL_GENERATION
+            tries = [('a member of an old generation', members[0][0], 0, old),
                      ('a stranger', 'nobody', 1, UNKNOWN_MEMBER_ID), ('no member', '', -1, UNKNOWN_MEMBER_ID)]
             return [(who, commit(connection, self.group, name, generation, topic, 0), expected)
                     for who, name, generation, expected in tries]

@@ -29,7 +29,8 @@ NODE = NODE_FROM_NPM if os.path.exists(NODE_FROM_NPM) else shutil.which('node') 
 NODE = os.environ.get('STROM_NODE', NODE)
 LOAD = [SYSTEM_PYTHON, os.path.join(HERE, 'load.py')]
 ADMIN_SECONDS = 120
-SETTINGS = {'auto.create.topics.enable': 'false', 'group.initial.rebalance.delay.ms': '0'}
+SETTINGS = {'auto.create.topics.enable': 'false', 'group.initial.rebalance.delay.ms': '0',
+            'group.consumer.session.timeout.ms': '6000', 'group.consumer.heartbeat.interval.ms': '500'}
 
 
 def command_of(program):

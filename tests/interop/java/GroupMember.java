@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// GroupMember.java - a group member with Apache Kafka's own consumer and the classic protocol. tests/clients/groups
-// tells what a member is given and what it tells.
+// GroupMember.java - a group member with Apache Kafka's own consumer, in the classic protocol or, with
+// STROM_GROUP_PROTOCOL=consumer in the environment, the consumer protocol (KIP-848), where the broker knows sessions and
+// assigns. tests/clients/groups tells what a member is given and what it tells.
 
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
@@ -33,6 +34,8 @@ public final class GroupMember implements ConsumerRebalanceListener {
             "roundrobin", "org.apache.kafka.clients.consumer.RoundRobinAssignor",
             "cooperative", "org.apache.kafka.clients.consumer.CooperativeStickyAssignor");
 
+    private static final boolean IS_CONSUMER_PROTOCOL = "consumer".equals(System.getenv("STROM_GROUP_PROTOCOL"));
+
     private final JsonNode settings;
     private final boolean isAuto;
     private final KafkaConsumer<String, String> consumer;
@@ -48,12 +51,9 @@ public final class GroupMember implements ConsumerRebalanceListener {
     private Properties properties() {
         Properties p = new Properties();
         p.put("bootstrap.servers", settings.get("bootstrap").asText());
-        p.put("group.protocol", "classic");
         p.put("group.id", settings.get("group").asText());
         p.put("client.id", settings.get("name").asText());
-        p.put("session.timeout.ms", settings.get("session_ms").asText());
-        p.put("heartbeat.interval.ms", settings.get("heartbeat_ms").asText());
-        p.put("partition.assignment.strategy", ASSIGNORS.get(settings.get("assignor").asText()));
+        putProtocol(p, settings.get("assignor").asText());
         p.put("enable.auto.commit", Boolean.toString(isAuto));
         p.put("auto.commit.interval.ms", "200");
         p.put("auto.offset.reset", "earliest");
@@ -66,6 +66,18 @@ public final class GroupMember implements ConsumerRebalanceListener {
         if (settings.hasNonNull("instance"))
             p.put("group.instance.id", settings.get("instance").asText());
         return p;
+    }
+
+    private void putProtocol(Properties p, String assignor) {
+        if (IS_CONSUMER_PROTOCOL) {
+            p.put("group.protocol", "consumer");
+            p.put("group.remote.assignor", assignor.equals("range") ? "range" : "uniform");
+            return;
+        }
+        p.put("group.protocol", "classic");
+        p.put("session.timeout.ms", settings.get("session_ms").asText());
+        p.put("heartbeat.interval.ms", settings.get("heartbeat_ms").asText());
+        p.put("partition.assignment.strategy", ASSIGNORS.get(assignor));
     }
 
     private static ObjectNode event(String name) {
@@ -144,7 +156,11 @@ public final class GroupMember implements ConsumerRebalanceListener {
 
     @Override
     public void onPartitionsAssigned(Collection<TopicPartition> partitions) {
-        ObjectNode event = event("assigned").put("generation", consumer.groupMetadata().generationId());
+        ObjectNode event = event("assigned");
+        if (IS_CONSUMER_PROTOCOL)
+            event.putNull("generation"); // each member has an epoch of its own
+        else
+            event.put("generation", consumer.groupMetadata().generationId());
         event.set("partitions", names(partitions));
         tell(event);
     }
