@@ -15,6 +15,8 @@
 
 #include <stdlib.h>
 
+enum { OWN_DEFERRED_MAX = 64 }; // completed in the round that runs
+
 void journal_push(struct broker *b, struct submission *s)
 {
     s->next = NULL;
@@ -68,10 +70,13 @@ void journal_unlock(struct broker *b, struct broker_port *own)
     for (uint32_t i = 0; i < count; i++) {
         loop_post_chain(loops[i], chains[i]);
     }
-    while (own_chain != NULL) {
+    for (int i = 0; own_chain != NULL && i < OWN_DEFERRED_MAX; i++) {
         struct task *next = own_chain->next;
         loop_defer(own->loop, own_chain);
         own_chain = next;
+    }
+    if (own_chain != NULL) {
+        loop_post_chain(own->loop, own_chain); // a group's round: others get their turn between the answers
     }
     if (garbage_count > 0) {
         for (size_t i = 0; i < garbage_count; i++) {

@@ -32,8 +32,8 @@ struct loop_io {
 struct loop *loop_create(struct env *env);
 void loop_destroy(struct loop *take_loop);
 struct env *loop_env(struct loop *loop);
-// loop_run returns after loop_stop. It runs, in each round: ready sockets, due timers, posted tasks, deferred
-// tasks.
+// loop_run returns after loop_stop. It runs, in each round: ready sockets, due timers, posted tasks (a
+// bounded number: sockets get their turn between), deferred tasks.
 void loop_run(struct loop *loop);
 void loop_stop(struct loop *loop);
 // loop_now_ns is the monotonic time at the start of the round.

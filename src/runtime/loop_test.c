@@ -31,7 +31,7 @@ struct world {
     int wait_count;
     int64_t deadlines[WAITS_MAX]; // what each wait was asked
     void (*during_wait)(struct world *w);
-    char trail[64]; // what ran, in order
+    char trail[160]; // what ran, in order
 };
 
 #define WORLD_OF(object, member) ((struct world *)(void *)((char *)(object)-offsetof(struct world, member)))
@@ -265,6 +265,35 @@ static void test_post_chain(void **state)
     loop_run(w->loop);
     assert_string_equal(w->trail, "abcde");
     assert_int_equal(w->wakes, 1); // by loop_stop alone: nobody slept when they were posted
+    world_close_all(w);
+}
+
+// A flood of tasks takes several rounds, and a socket has its turn in each.
+static void test_many_posts_take_turns_with_sockets(void **state)
+{
+    (void)state;
+    enum { COUNT = 150, PER_ROUND = 64 };
+    struct world *w = world_open(3);
+    struct actor many[COUNT];
+    struct actor io = actor_make(w, 'i', NULL);
+    loop_io_add(w->loop, &io.io, &io.sock, POLL_READ);
+    char expected[COUNT + 4] = "";
+    size_t len = 0;
+    for (int i = 0; i < COUNT; i++) {
+        many[i] = actor_make(w, 'm', NULL);
+        loop_post(w->loop, &many[i].task);
+        if (i % PER_ROUND == 0) {
+            w->events[i / PER_ROUND][0] = (struct poll_event){&io.io, POLL_READ};
+            expected[len++] = 'i';
+        }
+        expected[len++] = 'm';
+    }
+    loop_run(w->loop);
+    assert_string_equal(w->trail, expected);
+    assert_int_equal(w->wait_count, 4);
+    assert_int_equal(w->deadlines[1], 1); // only looked: tasks were left
+    assert_int_equal(w->deadlines[2], 1);
+    assert_int_equal(w->deadlines[3], CLOCK_NEVER);
     world_close_all(w);
 }
 
@@ -540,6 +569,7 @@ int main(void)
         cmocka_unit_test(test_round_order),
         cmocka_unit_test(test_posts_wake_once_and_run_in_order),
         cmocka_unit_test(test_post_chain),
+        cmocka_unit_test(test_many_posts_take_turns_with_sockets),
         cmocka_unit_test(test_repeating_tasks_take_one_turn_per_round),
         cmocka_unit_test(test_timers_fire_in_order),
         cmocka_unit_test(test_timer_moves),
