@@ -37,8 +37,8 @@ CLIENT_KILLED = 0.4  # share of the runs in which a client dies with the broker
 class Fleet:
     """The workers; each one that died is followed by one with the same transactional id."""
 
-    def __init__(self, bootstrap, seed, history):
-        self.bootstrap, self.seed, self.history = bootstrap, seed, history
+    def __init__(self, command, bootstrap, seed, history):
+        self.command, self.bootstrap, self.seed, self.history = command, bootstrap, seed, history
         self.changed = threading.Condition()
         self.lives = {name: 0 for name in WORKERS}
         self.workers = {}
@@ -47,15 +47,14 @@ class Fleet:
     def start(self, name):
         self.lives[name] += 1
         settings = {'bootstrap': self.bootstrap, 'kind': WORKERS[name], 'name': name, 'life': self.lives[name],
-                    'seed': self.seed}
+                    'seed': self.seed, 'input': INPUT, 'output': OUTPUT, 'group': GROUP, 'partitions': PARTITIONS}
         fleet = self
 
         class Worker(Talker):
             def on_event(self, event):
                 fleet.history.told(event)
                 fleet.commits[name] += event['event'] == 'committed'
-        self.workers[name] = Worker([sys.executable, os.path.join(HERE, 'txn_worker.py'), json.dumps(settings)],
-                                    dict(os.environ), self.changed)
+        self.workers[name] = Worker([*self.command, json.dumps(settings)], dict(os.environ), self.changed)
 
     def kill(self, name):
         self.workers[name].kill()
@@ -189,36 +188,81 @@ def create_topics(bootstrap):
         future.result(20)
 
 
-def one_run(broker, fleet, chance):
+class Plan:
+    """What is played: with which workers, how often, and whether the broker is killed or only they are."""
+
+    def __init__(self, name, command, runs, seed, kills_broker=True):
+        self.name, self.command, self.runs, self.seed, self.kills_broker = name, command, runs, seed, kills_broker
+        self.chance = random.Random(seed)
+
+    def victim(self):
+        is_one_killed = self.chance.random() < CLIENT_KILLED or not self.kills_broker
+        return self.chance.choice(list(WORKERS)) if is_one_killed else None
+
+
+def one_run(broker, fleet, plan):
     """Lets them work for a moment, kills the broker and perhaps one of them; returns what happened as text."""
-    fleet.wait_commits(chance.randrange(1, 8))
-    time.sleep(chance.random() * 0.1)  # the moment of the kill is meant to be arbitrary
-    victim = chance.choice(list(WORKERS)) if chance.random() < CLIENT_KILLED else None
+    fleet.wait_commits(plan.chance.randrange(1, 8))
+    time.sleep(plan.chance.random() * 0.1)  # the moment of the kill is meant to be arbitrary
+    victim, seconds = plan.victim(), 0
     if victim:
         fleet.wait_committing(victim)
-        if chance.random() < 0.5:
+        if plan.chance.random() < 0.5:
             fleet.kill(victim)
-    broker.kill()
+    if plan.kills_broker:
+        broker.kill()
     if victim:
         fleet.kill(victim)
-    seconds = broker.start()
+    if plan.kills_broker:
+        seconds = broker.start()
     if victim:
         fleet.start(victim)
     fleet.wait_commits(1)
-    return f'listening again after {seconds * 1000:.0f} ms' + (f', {victim} was killed too' if victim else '')
+    happened = [f'listening again after {seconds * 1000:.0f} ms'] if plan.kills_broker else []
+    return ', '.join(happened + ([f'{victim} was killed'] if victim else []))
 
 
-def finish(broker, fleet, reader):
-    """Everybody ends in peace; then the strictest look, before and after one more kill."""
+def finish(broker, fleet, reader, plan):
+    """Everybody ends in peace; then the strictest look, after one more kill."""
     fleet.stop('feeder')
     reader.drain()
     reader.copy_reaches([len(reader.history.offsets[INPUT, p]) for p in range(PARTITIONS)])
     fleet.stop('copier')
-    broker.kill()
-    broker.start()
+    if plan.kills_broker:
+        broker.kill()
+        broker.start()
     reader.drain()
     reader.history.judge()
     reader.check_ends()
+
+
+def play(broker, plan):
+    """The whole of it with a broker that was started; returns whether it failed."""
+    print(f'# {plan.name}: kill -9 under transactions, {plan.runs} runs, --seed {plan.seed}', flush=True)
+    history = History()
+    create_topics(broker.bootstrap)
+    fleet, reader = Fleet(plan.command, broker.bootstrap, plan.seed, history), Reader(broker.bootstrap, history)
+    run = 0
+    try:
+        for name in WORKERS:
+            fleet.start(name)
+        for run in range(1, plan.runs + 1):
+            what = one_run(broker, fleet, plan)
+            if run % CHECK_EVERY == 0:
+                reader.check(fleet.changed)
+            print(f'ok {plan.name} {run}: {what}', flush=True)
+        finish(broker, fleet, reader, plan)
+        print(f'ok {plan.name} all: {history.summary()}', flush=True)
+        return False
+    except (Wrong, BrokerFailed) as e:
+        print(f'not ok {plan.name} {run}: {e}\n{broker.log_tail()}', flush=True)
+        if isinstance(e, Wrong) and os.environ.get('STROM_KEEP'):
+            broker.owns_data = False
+            print(f'# data kept in {broker.data_dir}', flush=True)
+        return True
+    finally:
+        fleet.close()
+        reader.close()
 
 
 def main():
@@ -227,36 +271,15 @@ def main():
     parser.add_argument('--runs', type=int, default=10)
     parser.add_argument('--seed', type=int, default=random.randrange(1 << 30))
     options = parser.parse_args()
-    print(f'# kill -9 under transactions, {options.runs} runs, --seed {options.seed}', flush=True)
-    chance = random.Random(options.seed)
+    command = [sys.executable, os.path.join(HERE, 'txn_worker.py')]
     broker = Broker(options.broker, settings=SETTINGS)
-    history = History()
-    fleet, reader, run = None, None, 0
     try:
         broker.start()
-        create_topics(broker.bootstrap)
-        fleet, reader = Fleet(broker.bootstrap, options.seed, history), Reader(broker.bootstrap, history)
-        for name in WORKERS:
-            fleet.start(name)
-        for run in range(1, options.runs + 1):
-            what = one_run(broker, fleet, chance)
-            if run % CHECK_EVERY == 0:
-                reader.check(fleet.changed)
-            print(f'ok kill9_txn {run}: {what}', flush=True)
-        finish(broker, fleet, reader)
-        print(f'ok kill9_txn all: {history.summary()}', flush=True)
-        return 0
-    except (Wrong, BrokerFailed) as e:
-        print(f'not ok kill9_txn {run}: {e}\n{broker.log_tail()}', flush=True)
-        if isinstance(e, Wrong) and os.environ.get('STROM_KEEP'):
-            broker.owns_data = False
-            print(f'# data kept in {broker.data_dir}', flush=True)
+        return 1 if play(broker, Plan('kill9_txn', command, options.runs, options.seed)) else 0
+    except BrokerFailed as e:
+        print(f'not ok kill9_txn: {e}', flush=True)
         return 1
     finally:
-        if fleet:
-            fleet.close()
-        if reader:
-            reader.close()
         broker.close()
 
 

@@ -4,6 +4,7 @@
 Kafka's own consumer and its command line tools from Maven. Prints `ok name` and `not ok name: why`.
 
   tests/interop/run.py --broker build/src/server/strom [python] [go] [tools[=STORY,...]] [groups[=CLIENT,...]]
+                       [eos[=CLIENT,...]] [streams]
   tests/interop/run.py --kafka [...]        against Apache Kafka 4.2.0: what the tests themselves are checked with
   tests/interop/run.py --record tools=...   plays stories against both and writes what each printed into them
 """
@@ -15,11 +16,13 @@ import subprocess
 import sys
 import time
 
+import eos
 import golang
 import groups
 import jvm
 import pypi
 import story
+import streams
 from work import CLIENTS, HERE, ROOT, WORK, Failure, run
 from broker import Broker, BrokerFailed
 from kafka import Kafka
@@ -62,8 +65,8 @@ def with_broker(name, peer, action):
 def python_scripts(python, bootstrap):
     """The scripts of tests/clients under the new libraries; returns whether one failed."""
     failed = False
-    for script in (os.path.join(CLIENTS, 'confluent_test.py'), os.path.join(CLIENTS, 'kafka_python_test.py'),
-                   os.path.join(HERE, 'aiokafka_test.py')):
+    scripts = [os.path.join(CLIENTS, name + '_test.py') for name in ('confluent', 'confluent_txn', 'kafka_python')]
+    for script in [*scripts, os.path.join(HERE, 'aiokafka_test.py')]:
         environment = dict(os.environ, STROM_BOOTSTRAP=bootstrap, PYTHONPATH=CLIENTS)
         code, out = run([python, script], seconds=240, env=environment)
         for line in out.splitlines():
@@ -154,7 +157,8 @@ def diff(peer, names):
     return subprocess.run(command + names, check=False, timeout=600).returncode != 0
 
 
-GROUPS = {'python': python_clients, 'go': go_codecs, 'tools': tools, 'groups': groups.play, 'diff': diff}
+GROUPS = {'python': python_clients, 'go': go_codecs, 'tools': tools, 'groups': groups.play, 'eos': eos.play,
+          'streams': streams.play, 'diff': diff}
 
 
 def main():

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Command franz tests with franz-go: `franz member SETTINGS` is a group member, `franz codecs BOOTSTRAP` produces and
-// fetches.
+// fetches, `franz txn SETTINGS` works in transactions.
 package main
 
 import "os"
@@ -12,5 +12,7 @@ func main() {
 		runMember()
 	case "codecs":
 		runCodecs(os.Args[2])
+	case "txn":
+		runTxn(os.Args[2])
 	}
 }

@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: Apache-2.0
+"""eos.py - tests/crash/kill9_txn.py with Apache Kafka's own clients and franz-go: exactly once under kill -9."""
+import os
+import random
+import sys
+
+import golang
+import jvm
+from work import ROOT, Failure
+
+sys.path.insert(0, os.path.join(ROOT, 'tests', 'crash'))
+import kill9_txn  # noqa: E402
+
+RUNS = 5
+
+
+def java():
+    jvm.setup()
+    return jvm.command('TxnWorker', flags=['-Xmx96m'])
+
+
+def franz():
+    golang.setup()
+    return golang.program('franz', 'txn')
+
+
+COMMANDS = {'java': java, 'franz-go': franz}
+
+
+def play(peer, names):
+    """Returns whether something failed. Apache Kafka itself is not killed: it would take too long to come back."""
+    failed = False
+    for name in names or COMMANDS:
+        if name not in COMMANDS:
+            raise Failure(f'no client {name} for eos; there are {" ".join(COMMANDS)}')
+        command = COMMANDS[name]()
+        broker = peer.make(kill9_txn.SETTINGS)
+        try:
+            broker.start()
+            plan = kill9_txn.Plan(f'eos-{name}', command, RUNS, random.randrange(1 << 30), not peer.options.kafka)
+            failed |= kill9_txn.play(broker, plan)
+        finally:
+            broker.close()
+    return failed
