@@ -11,6 +11,7 @@ struct consumer {
     const char *topics[3];
     struct str names[3];
     int32_t epoch;
+    bool is_unsure; // an answer was lost: its next call says all it knows
     struct group_beat beat;
     bool is_answered;
     struct tp_set has; // what it was told last
@@ -489,6 +490,148 @@ static void protocols_change_when_empty(void **state)
     group_rig_fini(&rig);
 }
 
+// ---- chance
+
+enum { CHAOS_MEMBERS = 3, CHAOS_STEPS = 60, CHAOS_SEEDS = 300 };
+
+struct chaos {
+    struct group_rig rig;
+    struct consumer members[CHAOS_MEMBERS];
+    uint64_t random;
+    int32_t partitions; // of topic "t"
+};
+
+static uint32_t chaos_roll(struct chaos *x, uint32_t sides)
+{
+    x->random = x->random * 6364136223846793005u + 1442695040888963407u;
+    return (uint32_t)(x->random >> 33) % sides;
+}
+
+// chaos_beat sends what was prepared; the write may fail, and the answer be lost on its way.
+static void chaos_beat(struct chaos *x, struct consumer *m)
+{
+    enum err write = chaos_roll(x, 10) == 0 ? ERR_READ_ONLY : ERR_OK;
+    coordinator_beat(x->rig.c, &m->beat, x->rig.now_ms);
+    (void)answers_take(&x->rig);
+    while (writes_do(&x->rig, write) > 0) {
+        write = ERR_OK;
+    }
+    bool is_lost = chaos_roll(x, 8) == 0;
+    bool is_out = m->beat.err == ERR_UNKNOWN_MEMBER_ID || m->beat.err == ERR_FENCED_MEMBER_EPOCH;
+    if (m->beat.member_epoch < 0 || (is_out && !is_lost)) {
+        tp_set_fini(&m->has);
+        m->epoch = 0;
+    } else if (!is_lost) {
+        told_take(m);
+    }
+    m->is_unsure = is_lost || m->beat.err == ERR_COORDINATOR_NOT_AVAILABLE;
+}
+
+static void beat_whole(struct consumer *m)
+{
+    beat_join(m);
+    m->beat.member_epoch = m->epoch;
+    owned_say(m);
+}
+
+static void chaos_member(struct chaos *x, struct consumer *m)
+{
+    uint32_t roll = chaos_roll(x, 8);
+    if (m->epoch == 0) {
+        beat_join(m);
+    } else {
+        beat_prepare(m, roll == 0 ? -1 : m->epoch);
+        if (roll > 3) {
+            owned_say(m);
+        }
+        if (m->is_unsure && roll != 0) {
+            beat_whole(m);
+        }
+    }
+    chaos_beat(x, m);
+}
+
+static void chaos_restart(struct chaos *x)
+{
+    coordinator_stop(x->rig.c, ERR_NOT_COORDINATOR);
+    coordinator_destroy(x->rig.c);
+    x->rig.c = coordinator_create(x->rig.core.core, &x->rig.limits);
+    coordinator_load(x->rig.c, x->rig.now_ms);
+}
+
+static void chaos_step(struct chaos *x)
+{
+    uint32_t roll = chaos_roll(x, 20);
+    if (roll == 0) {
+        chaos_restart(x);
+    } else if (roll == 1 && x->partitions < 10) {
+        struct item grow = {.kind = ITEM_PARTITIONS_ADD, .version = 1};
+        grow.partitions_add = (struct item_partitions_add){rig_id(1), x->partitions, x->partitions + 1};
+        assert_int_equal(rig_one(&x->rig.core, &grow).err, ERR_OK);
+        x->partitions++;
+    } else {
+        chaos_member(x, &x->members[roll % CHAOS_MEMBERS]);
+    }
+    for (int i = 0; i < CHAOS_MEMBERS; i++) {
+        tp_set_sort(&x->members[i].has);
+        for (int k = 0; k < i; k++) {
+            assert_false(tp_set_meets(&x->members[i].has, &x->members[k].has)); // one owner at a time
+        }
+    }
+}
+
+// chaos_end: with nothing more going wrong, everybody gets a share, and everything is had.
+static void chaos_end(struct chaos *x)
+{
+    for (int round = 0; round < 6; round++) {
+        for (int i = 0; i < CHAOS_MEMBERS; i++) {
+            struct consumer *m = &x->members[i];
+            enum err err = ERR_OK;
+            if (m->epoch == 0) {
+                err = enter(m);
+            } else {
+                beat_whole(m);
+                err = beat_do(m);
+            }
+            if (err != ERR_OK) {
+                assert_true(err == ERR_UNKNOWN_MEMBER_ID || err == ERR_FENCED_MEMBER_EPOCH);
+                tp_set_fini(&m->has);
+                m->epoch = 0;
+            }
+        }
+    }
+    uint32_t total = 0;
+    for (int i = 0; i < CHAOS_MEMBERS; i++) {
+        total += x->members[i].has.count;
+        assert_true(x->members[i].has.count >= (uint32_t)x->partitions / CHAOS_MEMBERS);
+        consumer_fini(&x->members[i]);
+    }
+    assert_int_equal(total, x->partitions);
+    struct consumer_view view;
+    assert_true(coordinator_consumer_view(x->rig.c, STR("g"), x->rig.now_ms, &view));
+    assert_int_equal(view.state, CONSUMER_STABLE);
+}
+
+// Answers and writes that get lost, restarts and growth: nothing is ever had twice, and it settles.
+static void nothing_is_had_twice(void **state)
+{
+    (void)state;
+    static const char *const ids[CHAOS_MEMBERS] = {"A", "B", "C"};
+    static struct chaos x;
+    for (uint64_t seed = 1; seed <= CHAOS_SEEDS; seed++) {
+        x = (struct chaos){.random = seed * 7919, .partitions = 4};
+        start(&x.rig);
+        for (int i = 0; i < CHAOS_MEMBERS; i++) {
+            consumer_init(&x.members[i], &x.rig, ids[i]);
+        }
+        for (int step = 0; step < CHAOS_STEPS; step++) {
+            chaos_step(&x);
+        }
+        chaos_end(&x);
+        group_rig_fini(&x.rig);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -502,6 +645,7 @@ int main(void)
         cmocka_unit_test(a_restart_forgets_nothing),
         cmocka_unit_test(a_group_is_bounded),
         cmocka_unit_test(protocols_change_when_empty),
+        cmocka_unit_test(nothing_is_had_twice),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
