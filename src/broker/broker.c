@@ -250,6 +250,8 @@ static struct keeper_options keeper_options_from(struct broker *b)
     o.snapshot_wal_bytes = broker_setting_i64(b, STR("strom.snapshot.wal.bytes"));
     o.retention_check_ms = broker_setting_i64(b, STR("log.retention.check.interval.ms"));
     o.offsets_retention_ms = broker_setting_i64(b, STR("offsets.retention.minutes")) * 60000;
+    o.compact_map_bytes = broker_setting_i64(b, STR("log.cleaner.dedupe.buffer.size"));
+    o.compact_check_ms = broker_setting_i64(b, STR("log.cleaner.backoff.ms"));
     o.offsets_check_ms = broker_setting_i64(b, STR("offsets.retention.check.interval.ms"));
     return o;
 }

@@ -139,6 +139,7 @@ struct fetch_slice {
     int64_t base_offset;   // of the next batch to start; not used when is_final
     uint32_t batch_left;   // bytes left of a batch that began in an earlier piece
     uint32_t marker_flags; // of a marker extent, which lies in no object; 0 = none
+    bool is_gap;           // no stored bytes: a control batch at base_offset that closes a gap
     int64_t marker_timestamp;
     bool is_final;
 };
@@ -167,6 +168,8 @@ struct fetch_part {
     uint32_t slice_cap;
     uint32_t aborted_cap;
     int64_t end_offset; // of what is sent
+    int64_t
+        first_aborted; // when it was planned: the marker of the first aborted transaction known; -1 = none
     uint32_t slot;
     bool is_settled;    // planned to nothing at the end of its log, which has not moved since
     struct list waiter; // in the partition's list while parked

@@ -75,6 +75,16 @@ static int64_t part_bound(const struct fetch_part *part)
     return part->op->is_read_committed ? part->last_stable_offset : part->high_watermark;
 }
 
+// aborted_first: the marker of the first aborted transaction that the partition knows; -1 = none.
+static int64_t aborted_first(const struct partition *p)
+{
+    struct aborted_view view = {.marker_offset = -1};
+    if (partition_aborted_count(p) > 0) {
+        partition_aborted_at(p, 0, &view);
+    }
+    return view.marker_offset;
+}
+
 // part_look fills the bounds and copies the extents that could be sent. The lock is held.
 static uint32_t part_look(struct broker *b, struct fetch_part *part, int64_t budget,
                           struct extent *ret_extents)
@@ -130,6 +140,7 @@ static uint32_t part_look(struct broker *b, struct fetch_part *part, int64_t bud
             break;
         }
     }
+    part->first_aborted = aborted_first(p);
     return count;
 }
 
@@ -169,6 +180,10 @@ static enum err extent_take(struct broker *b, struct fetch_part *part, const str
         *ret_is_cut = !marker_take(part, extent, budget, must_take);
         return ERR_OK;
     }
+    *ret_is_cut = false;
+    if (extent->record_count == 0) {
+        return ERR_OK; // compaction left the bounds of batches only
+    }
     struct object *pin = engine_object_pin(b->engine, extent->object);
     if (pin == NULL) {
         return FAIL(e, ERR_STALE, "object %llu is gone", (unsigned long long)extent->object);
@@ -177,7 +192,6 @@ static enum err extent_take(struct broker *b, struct fetch_part *part, const str
     int64_t end = extent->position + extent->length;
     int64_t base_offset = extent->base_offset;
     int64_t end_offset = extent->end_offset;
-    *ret_is_cut = false;
     bool is_bound = extent->end_offset > part_bound(part); // then it holds what is not stable yet
     bool is_whole = offset <= extent->base_offset && extent->length <= budget && !is_bound;
     if (!is_whole) {
@@ -187,11 +201,19 @@ static enum err extent_take(struct broker *b, struct fetch_part *part, const str
             engine_object_unpin(b->engine, pin);
             return err;
         }
+        // Compaction leaves batches without records, and a client that gets nothing else may not move on.
+        bool has_more = true;
+        while (err == ERR_OK && has_more && walk.header.record_count == 0) {
+            err = batch_walk_next(&walk, &has_more, e);
+        }
+        if (err != ERR_OK || !has_more) {
+            engine_object_unpin(b->engine, pin);
+            return err;
+        }
         start = walk.position;
         base_offset = walk.base_offset;
         if (end - start > budget || is_bound) {
             *ret_is_cut = true;
-            bool has_more = true;
             bool is_first = must_take;
             while (err == ERR_OK && has_more && walk.base_offset < part_bound(part) &&
                    (is_first || walk.position + (int64_t)walk.header.size - start <= budget)) {
@@ -224,6 +246,22 @@ static enum err extent_take(struct broker *b, struct fetch_part *part, const str
     return ERR_OK;
 }
 
+// part_close_gap: of what was looked at nothing has records. A control batch takes the client past it, since
+// some never advance past an empty answer while there is more to come.
+static void part_close_gap(struct fetch_part *part, const struct extent *last)
+{
+    int64_t end_offset = last->end_offset < part_bound(part) ? last->end_offset : part_bound(part);
+    *part_add_slice(part) = (struct fetch_slice){
+        .length = MARKER_SIZE,
+        .leader_epoch = last->leader_epoch,
+        .base_offset = end_offset - 1,
+        .marker_timestamp = last->max_timestamp,
+        .is_gap = true,
+    };
+    part->slice_bytes += MARKER_SIZE;
+    part->end_offset = end_offset;
+}
+
 static void aborted_add(struct fetch_part *part, const struct aborted_view *view)
 {
     if (part->aborted_count == part->aborted_cap) {
@@ -233,14 +271,16 @@ static void aborted_add(struct fetch_part *part, const struct aborted_view *view
     part->aborted[part->aborted_count++] = *view;
 }
 
-// part_find_aborted lists the aborted transactions that may have records in what is sent (KIP-98).
-static void part_find_aborted(struct broker *b, struct fetch_part *part)
+// part_find_aborted lists the aborted transactions that may have records in what is sent (KIP-98). ERR_STALE:
+// a compaction took some away, with the records that they hide, but the slices still have those.
+static enum err part_find_aborted(struct broker *b, struct fetch_part *part)
 {
     mutex_lock(&b->lock);
     struct partition *p = core_partition_at(b->core, part->slot);
     uint32_t total = p == NULL ? 0 : partition_aborted_count(p);
     uint32_t index = p == NULL ? 0 : partition_aborted_search(p, part->offset);
-    for (; index < total; index++) {
+    bool is_stale = part->first_aborted >= 0 && (p == NULL || aborted_first(p) != part->first_aborted);
+    for (; index < total && !is_stale; index++) {
         struct aborted_view view;
         partition_aborted_at(p, index, &view);
         if (view.first_offset < part->end_offset) {
@@ -251,6 +291,25 @@ static void part_find_aborted(struct broker *b, struct fetch_part *part)
         }
     }
     mutex_unlock(&b->lock);
+    return is_stale ? ERR_STALE : ERR_OK;
+}
+
+// part_take makes slices of the extents; ERR_STALE: merged or trimmed since they were copied.
+static enum err part_take(struct broker *b, struct fetch_part *part, const struct extent *extents,
+                          uint32_t count, int64_t budget, bool must_take)
+{
+    struct error error = {0};
+    bool is_cut = false;
+    enum err err = ERR_OK;
+    for (uint32_t i = 0; i < count && err == ERR_OK && !is_cut; i++) {
+        bool must = must_take && part->slice_count == 0;
+        err = extent_take(b, part, &extents[i], part->offset, budget - part->slice_bytes, must, &is_cut,
+                          &error);
+    }
+    if (err == ERR_OK && count > 0 && part->slice_count == 0 && !is_cut) {
+        part_close_gap(part, &extents[count - 1]);
+    }
+    return err;
 }
 
 static void part_plan(struct broker *b, struct fetch_part *part, int64_t budget, bool must_take)
@@ -265,17 +324,14 @@ static void part_plan(struct broker *b, struct fetch_part *part, int64_t budget,
         if (budget <= 0 && !must_take) {
             return; // only the bounds were wanted
         }
-        struct error error = {0};
-        bool is_cut = false;
-        err = ERR_OK; // ERR_STALE: merged or trimmed in between, look again
-        for (uint32_t i = 0; i < count && err == ERR_OK && !is_cut; i++) {
-            bool must = must_take && part->slice_count == 0;
-            err = extent_take(b, part, &extents[i], part->offset, budget - part->slice_bytes, must, &is_cut,
-                              &error);
+        err = part_take(b, part, extents, count, budget, must_take);
+        if (part->op->is_read_committed && part->slice_count > 0) {
+            enum err aborted_err = part_find_aborted(b, part);
+            err = err == ERR_OK ? aborted_err : err;
+            if (aborted_err != ERR_OK) {
+                part_clear(b, part);
+            }
         }
-    }
-    if (part->op->is_read_committed && part->slice_count > 0) {
-        part_find_aborted(b, part);
     }
     if (err != ERR_OK && part->slice_count == 0) {
         part_fail(part, err == ERR_STALE ? ERR_STORAGE : err); // the state names an object that is not there

@@ -232,6 +232,124 @@ static void every_source_gives_the_same_offsets(void **state)
     rig_stop(rig);
 }
 
+static struct got fetch_one(struct rig *rig, const char *topic, int64_t offset, int32_t bytes_max)
+{
+    struct fetch_part part = fetch_part_of(topic, 0, offset);
+    part.bytes_max = bytes_max;
+    struct fetching f;
+    fetch_begin(rig, &f, &part, 1, LONG_MS, 1, bytes_max); // it must not wait
+    rig_wait(&f.call);
+    assert_int_equal(part.err, ERR_OK);
+    struct got got = fetch_read(rig, &f, 0);
+    fetch_end(rig, &f);
+    return got;
+}
+
+// Only the newest record of the one key is left: whatever offset is asked for, that comes.
+static void offsets_that_compaction_took(void **state)
+{
+    struct rig *rig = *state;
+    rig_set(rig, "log.cleanup.policy", "compact");
+    rig_set(rig, "log.roll.ms", "1");
+    rig_set(rig, "log.cleaner.min.cleanable.ratio", "0");
+    rig_start(rig);
+    topic_make(rig, "t", 1);
+    for (int i = 0; i < 5; i++) {
+        produce(rig, "t", 0, batch_make(rig, 10, 1000, 1000 + i * 10));
+        int64_t next_ns;
+        struct error e = {0};
+        assert_int_equal(keeper_round(rig->broker->keeper, &next_ns, &e), ERR_OK);
+        for (int64_t from = 0; from < (i + 1) * 10; from++) {
+            struct got got = fetch_one(rig, "t", from, from % 2 == 0 ? 1 : 1 << 20);
+            assert_int_equal(got.first_offset, i * 10);
+            assert_int_equal(got.next_offset, i * 10 + 10);
+            assert_int_equal(got.batches, 1);
+        }
+        struct offset_query q;
+        list_offset(rig, "t", 1, &q);
+        assert_int_equal(q.offset, i * 10 + 9);
+        list_offset(rig, "t", OFFSET_MAX_TIMESTAMP, &q);
+        assert_int_equal(q.offset, i * 10 + 9);
+    }
+    rig_stop(rig);
+}
+
+// gap_make replaces everything in the topic by one batch without records.
+static void gap_make(struct rig *rig, const char *topic, int64_t end_offset)
+{
+    struct broker *b = rig->broker;
+    struct extent olds[64];
+    struct item item = {.kind = ITEM_REPLACE, .version = 1};
+    mutex_lock(&b->lock);
+    struct topic *t = core_topic_find(b->core, str_from_c(topic));
+    const struct partition *p = topic_partition(t, 0);
+    uint32_t count = partition_extent_count(p);
+    assert_true(count <= 64);
+    for (uint32_t i = 0; i < count; i++) {
+        olds[i] = *partition_extent(p, i);
+    }
+    item.replace = (struct item_replace){.topic_id = topic_id(t), .old_extents = olds, .old_count = count};
+    mutex_unlock(&b->lock);
+    struct batch_options options = batch_options_default();
+    options.leader_epoch = 0;
+    struct batch_builder builder;
+    batch_builder_init(&builder, &options);
+    batch_builder_extend(&builder, end_offset - 1);
+    struct buf out;
+    buf_init(&out, 1024);
+    assert_int_equal(batch_builder_finish(&builder, &out, NULL), ERR_OK);
+    batch_builder_fini(&builder);
+    struct batch_header header;
+    assert_int_equal(batch_header_read(buf_bytes(&out), &header, NULL), ERR_OK);
+    struct segment_writer *w = NULL;
+    struct extent fresh;
+    uint64_t object = 0;
+    assert_int_equal(segment_writer_create(b->engine, &w, NULL), ERR_OK);
+    segment_writer_run_begin(w, item.replace.topic_id, 0);
+    assert_int_equal(segment_writer_batch(w, &header, buf_bytes(&out), NULL), ERR_OK);
+    segment_writer_run_end(w, &fresh);
+    assert_int_equal(segment_writer_finish(w, &object, NULL), ERR_OK);
+    segment_writer_destroy(w);
+    buf_fini(&out);
+    item.replace.fresh_extents = &fresh;
+    item.replace.fresh_count = 1;
+    struct outcome outcome;
+    struct error e = {0};
+    assert_int_equal(broker_change_wait(b, &item, &outcome, &e), ERR_OK);
+    assert_int_equal(outcome.err, ERR_OK);
+}
+
+// Nothing but a gap below the high watermark: a control batch takes the client past it, as kafkajs never
+// advances past an empty batch.
+static void a_gap_up_to_the_end(void **state)
+{
+    struct rig *rig = *state;
+    rig_start(rig);
+    topic_make(rig, "t", 1);
+    for (int i = 0; i < 3; i++) {
+        produce(rig, "t", 0, batch_make(rig, 10, 1000, 1000));
+    }
+    gap_make(rig, "t", 30);
+    for (int64_t from = 0; from < 30; from++) {
+        struct got got = fetch_one(rig, "t", from, from % 2 == 0 ? 1 : 1 << 20);
+        assert_int_equal(got.first_offset, 29);
+        assert_int_equal(got.next_offset, 30);
+        assert_int_equal(got.bytes, MARKER_SIZE);
+    }
+    struct offset_query q;
+    list_offset(rig, "t", 1, &q);
+    assert_int_equal(q.offset, -1);
+    list_offset(rig, "t", OFFSET_MAX_TIMESTAMP, &q);
+    assert_int_equal(q.offset, -1);
+    assert_int_equal(produce(rig, "t", 0, batch_make(rig, 10, 1000, 2000)), 30);
+    for (int64_t from = 0; from < 40; from += 7) {
+        assert_int_equal(fetch_one(rig, "t", from, 1 << 20).first_offset, 30);
+    }
+    list_offset(rig, "t", 1, &q);
+    assert_int_equal(q.offset, 30);
+    rig_stop(rig);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -241,6 +359,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(wakes_everybody_on_a_partition, setup, teardown),
         cmocka_unit_test_setup_teardown(parked_fetch_ends_when, setup, teardown),
         cmocka_unit_test_setup_teardown(every_source_gives_the_same_offsets, setup, teardown),
+        cmocka_unit_test_setup_teardown(offsets_that_compaction_took, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_gap_up_to_the_end, setup, teardown),
     };
     return cmocka_run_group_tests_name("fetch", tests, NULL, NULL);
 }

@@ -123,7 +123,7 @@ static enum err search_extent(struct broker_port *port, struct offset_query *q, 
     bool has_more = true;
     bool is_done = false;
     while (err == ERR_OK && has_more && !is_done) {
-        bool is_candidate = walk.header.max_timestamp >= target &&
+        bool is_candidate = walk.header.record_count > 0 && walk.header.max_timestamp >= target &&
                             walk.base_offset + walk.header.last_offset_delta >= log_start;
         if (is_candidate) {
             err = search_batch(port, &walk, q, log_start, ret_found, e);

@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "base/plant.h"
 #include "broker/broker_private.h"
+#include "record/build.h"
 
 enum {
     SEND_FILE_BYTES_MIN = 16384, // below, copying is cheaper (measured: storage.md 4.2)
@@ -60,6 +61,15 @@ static bool tail_copy(struct broker *b, uint64_t object, int64_t position, void 
     return has;
 }
 
+// In a merged object a batch knows its offset, and compaction leaves gaps before it. The checksum does not
+// cover it.
+static bool header_is_inside(const struct batch_walk *w)
+{
+    const struct batch_header *h = &w->header;
+    return h->base_offset >= w->base_offset && h->last_offset_delta >= 0 &&
+           h->last_offset_delta < w->extent.end_offset - h->base_offset;
+}
+
 static enum err walk_header(struct batch_walk *w, struct error *e)
 {
     int64_t end = w->extent.position + w->extent.length;
@@ -93,6 +103,11 @@ static enum err walk_header(struct batch_walk *w, struct error *e)
         broker_mark_damaged(w->broker, w->extent.object, w->position);
         return err != ERR_OK ? ERR_CORRUPT : FAIL(e, ERR_CORRUPT, "a batch header does not fit its extent");
     }
+    if (is_final && !header_is_inside(w)) {
+        broker_mark_damaged(w->broker, w->extent.object, w->position);
+        return FAIL(e, ERR_CORRUPT, "a batch lies outside its extent");
+    }
+    w->base_offset = is_final ? w->header.base_offset : w->base_offset;
     w->header.base_offset = w->base_offset;
     return ERR_OK;
 }
@@ -242,22 +257,32 @@ static enum err patch_piece(struct broker *b, struct fetch_slice *slice, uint8_t
     return ERR_OK;
 }
 
-// A marker has no stored bytes: they are made here.
-static enum err slice_marker(struct broker *b, struct fetch_slice *slice, struct fetch_piece *ret,
-                             struct error *e)
+// Markers and gaps have no stored bytes: they are made here.
+static enum err slice_make(struct broker *b, struct fetch_slice *slice, struct fetch_piece *ret,
+                           struct error *e)
 {
     struct chunk *chunk = chunk_get(b->pool, MARKER_SIZE);
     if (chunk == NULL) {
-        return FAIL(e, ERR_NO_MEMORY, "no memory for a transaction marker");
+        return FAIL(e, ERR_NO_MEMORY, "no memory for a control batch");
     }
-    const struct extent marker = {
-        .base_offset = slice->base_offset,
-        .position = slice->position,
-        .max_timestamp = slice->marker_timestamp,
-        .leader_epoch = slice->leader_epoch,
-        .flags = slice->marker_flags,
-    };
-    extent_marker_build(&marker, chunk->ptr);
+    if (slice->is_gap) {
+        struct buf out;
+        buf_init(&out, MARKER_SIZE);
+        enum err err = batch_gap_build(&out, slice->base_offset, slice->marker_timestamp, NULL);
+        ASSERT(err == ERR_OK && out.len == MARKER_SIZE);
+        batch_patch(out.ptr, slice->base_offset, slice->leader_epoch);
+        memcpy(chunk->ptr, out.ptr, MARKER_SIZE);
+        buf_fini(&out);
+    } else {
+        const struct extent marker = {
+            .base_offset = slice->base_offset,
+            .position = slice->position,
+            .max_timestamp = slice->marker_timestamp,
+            .leader_epoch = slice->leader_epoch,
+            .flags = slice->marker_flags,
+        };
+        extent_marker_build(&marker, chunk->ptr);
+    }
     *ret = (struct fetch_piece){.chunk = chunk, .ptr = chunk->ptr, .length = MARKER_SIZE};
     slice->length = 0;
     return ERR_OK;
@@ -267,8 +292,8 @@ enum err broker_slice_next(struct broker *b, struct fetch_slice *slice, struct f
                            struct error *e)
 {
     ASSERT(slice->length > 0);
-    if (slice->marker_flags != 0) {
-        return slice_marker(b, slice, ret, e);
+    if (slice->marker_flags != 0 || slice->is_gap) {
+        return slice_make(b, slice, ret, e);
     }
     struct file *file = slice->is_final ? engine_object_file(b->engine, slice->pin) : NULL;
     if (!slice->is_final && slice_from_tail(b, slice, ret)) {

@@ -153,6 +153,9 @@ struct producer_view {
     int64_t txn_start_offset; // of its open transaction here; -1 = none
 };
 uint32_t partition_producers(const struct partition *p, struct producer_view *ret_views, uint32_t max);
+// partition_producer_find: what the partition remembers of one producer; false: nothing.
+bool partition_producer_find(const struct core *core, const struct partition *p, int64_t producer_id,
+                             struct producer_view *ret);
 // partition_producers_next walks them in steps while others append: up to `max` that follow what earlier
 // calls gave (`seen`), longest unused first; 0 at the end. One that appended in between is given a second
 // time.

@@ -472,7 +472,8 @@ void txn_offset_set(struct core *core, struct txn_group *tg, const struct item_o
 // topic_txns_leave takes a topic that is about to be deleted out of all open transactions.
 void topic_txns_leave(struct core *core, struct topic *topic);
 void partition_aborted_add(struct core *core, struct partition *p, const struct aborted_view *aborted);
-void partition_aborted_trim(struct partition *p);
+// partition_aborted_trim forgets those whose markers lie below `before`.
+void partition_aborted_trim(struct partition *p, int64_t before);
 void core_txns_fini(struct core *core);
 
 // ---- txn_apply.c

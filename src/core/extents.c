@@ -263,6 +263,21 @@ static void exchange_do(struct apply *a, struct partition *p, const struct excha
     extents_fit(core, p, count);
 }
 
+// extents_clean_end: below it nothing of an aborted transaction is left. Compaction never passes the last
+// stable offset, so a transaction whose marker lies in the compacted prefix has all its records there.
+static int64_t extents_clean_end(const struct partition *p)
+{
+    int64_t end = 0;
+    for (uint32_t i = 0; i < p->extent_count; i++) {
+        const struct extent *extent = partition_extent(p, i);
+        if ((extent->flags & EXTENT_CLEAN) == 0) {
+            break;
+        }
+        end = extent->end_offset;
+    }
+    return end;
+}
+
 enum err replace_apply(struct apply *a, const struct item_replace *item)
 {
     struct core *core = a->core;
@@ -291,5 +306,8 @@ enum err replace_apply(struct apply *a, const struct item_replace *item)
     partition_touch(core, p);
     p->append_lsn = 0; // later batches of this bundle do not grow an extent that came by REPLACE
     exchange_do(a, p, &exchange);
+    if ((item->fresh_extents[0].flags & EXTENT_CLEAN) != 0) {
+        partition_aborted_trim(p, extents_clean_end(p));
+    }
     return ERR_OK;
 }

@@ -102,7 +102,8 @@ struct item_trim {
     int64_t log_start_offset; // clipped to [log start, high watermark]
 };
 
-// A run of stored records of one partition. Offsets: [base_offset, end_offset).
+// A run of stored records of one partition. Offsets: [base_offset, end_offset). After compaction there need
+// not be a batch for each of them, but the last batch ends where the extent does.
 struct extent {
     int64_t base_offset;
     int64_t end_offset;
@@ -119,6 +120,8 @@ enum extent_flags {
         1, // bytes carry final base offsets and leader epochs (merged objects): file format = wire format
     EXTENT_MARKER = 2, // one transaction marker that lies in no object: see extent_marker
     EXTENT_COMMIT = 4, // with EXTENT_MARKER: of a commit, else of an abort
+    EXTENT_CLEAN = 8,  // compacted: no record here has a newer one for its key up to the end of this extent,
+                       // and none is of an aborted transaction
 };
 // A marker extent has object 0; `position` is the producer id, the upper half of `flags` its epoch,
 // `max_timestamp` the stamp of the bundle that ended the transaction, `length` MARKER_SIZE. A merge writes
@@ -126,8 +129,8 @@ enum extent_flags {
 enum { MARKER_SIZE = 78 };
 
 // REPLACE of one partition: `old` names exactly the extents to go, by (object, position, base_offset), in
-// offset order and contiguous. `fresh` covers the same offsets. Atomic: any mismatch but trimming makes it a
-// no-op.
+// offset order and contiguous. `fresh` covers the same offsets, though it need not have a record for each.
+// Atomic: any mismatch but trimming makes it a no-op.
 struct item_replace {
     struct uuid topic_id;
     int32_t partition;

@@ -227,7 +227,7 @@ enum err trim_apply(struct apply *a, const struct item_trim *item, struct outcom
         p->log_start = target;
         // Each extent goes once in its life, so this loop is paid for by the appends.
         extents_drop_front(a->core, p, partition_extent_search(p, target), a->facts);
-        partition_aborted_trim(p);
+        partition_aborted_trim(p, p->log_start);
         epochs_trim(p);
         facts_slot_add(a->facts, p, 0);
     }

@@ -209,6 +209,13 @@ static uint32_t copy_from(const struct partition *p, const struct list *node, st
     return count;
 }
 
+bool partition_producer_find(const struct core *core, const struct partition *p, int64_t producer_id,
+                             struct producer_view *ret)
+{
+    const struct producer *producer = producer_find(core, p, producer_id);
+    return producer != NULL && copy_from(p, &producer->in_partition, ret, 1) == 1;
+}
+
 uint32_t partition_producers(const struct partition *p, struct producer_view *ret_views, uint32_t max)
 {
     return copy_from(p, p->producers.next, ret_views, max);

@@ -186,6 +186,10 @@ static const struct setting settings[] = {
     ROW_BOOL("delete.topic.enable", NULL, STATIC, "true", "Whether topics can be deleted.")
     ROW_LONG("log.retention.check.interval.ms", NULL, STATIC, "300000", 1, I64, "ms",
              "The longest time between two looks for records past their retention.")
+    ROW_LONG("log.cleaner.dedupe.buffer.size", NULL, STATIC, "134217728", 65536, I64, "bytes",
+             "Memory for the keys of the log that is being compacted; more of them take several rounds.")
+    ROW_LONG("log.cleaner.backoff.ms", NULL, STATIC, "15000", 0, I64, "ms",
+             "The shortest time between two looks for logs to compact.")
     ROW_INT("socket.request.max.bytes", NULL, STATIC, "104857600", 1, I32, "bytes",
             "The largest request; a larger one closes its connection.")
     ROW_INT("fetch.max.bytes", NULL, STATIC, "57671680", 1024, I32, "bytes",
@@ -372,10 +376,8 @@ static enum err number_check(const struct setting *setting, struct str value, st
     return ERR_OK;
 }
 
-// double_check accepts plain decimals: enough for ratios, and the same in every locale.
-static enum err double_check(const struct setting *setting, struct str value, struct error *e)
+bool setting_parse_double(struct str text, double *ret)
 {
-    struct str text = str_trim(value);
     double number = 0;
     double place = 0; // 0 before the point
     size_t digits = 0;
@@ -388,10 +390,17 @@ static enum err double_check(const struct setting *setting, struct str value, st
             number = place == 0 ? number * 10 + (c - '0') : number + place * (c - '0');
             digits++;
         } else {
-            return value_refused(setting, value, e, "Not a number of type DOUBLE");
+            return false;
         }
     }
-    if (digits == 0) {
+    *ret = number;
+    return digits > 0;
+}
+
+static enum err double_check(const struct setting *setting, struct str value, struct error *e)
+{
+    double number;
+    if (!setting_parse_double(str_trim(value), &number)) {
         return value_refused(setting, value, e, "Not a number of type DOUBLE");
     }
     char why[80];

@@ -45,6 +45,9 @@ const struct setting *setting_at(uint32_t index); // in table order
 // ...").
 enum err setting_check(const struct setting *setting, struct str value, struct error *e);
 
+// setting_parse_double reads plain decimals: enough for ratios, and the same in every locale.
+bool setting_parse_double(struct str text, double *ret);
+
 enum timestamp_type { TIMESTAMP_CREATE = 0, TIMESTAMP_LOG_APPEND = 1 };
 
 // Effective values of one topic, parsed.
@@ -57,11 +60,15 @@ struct topic_settings {
     int64_t timestamp_before_max_ms;
     int64_t timestamp_after_max_ms;
     enum timestamp_type timestamp_type;
-    int32_t compression;       // compression.type as a batch's codec bits; -1 = producer: as sent
-    int32_t compression_level; // of that codec
-    bool is_compacted;         // cleanup.policy has compact
-    bool is_deleted;           // cleanup.policy has delete
-    bool is_durability_os;     // strom.durability=os: acknowledged once the kernel has it
+    int64_t delete_retention_ms;   // of tombstones and markers
+    int64_t compaction_lag_min_ms; // younger records are not compacted
+    int64_t compaction_lag_max_ms; // older ones must be
+    double cleanable_ratio_min;    // share of uncompacted bytes that starts a compaction
+    int32_t compression;           // compression.type as a batch's codec bits; -1 = producer: as sent
+    int32_t compression_level;     // of that codec
+    bool is_compacted;             // cleanup.policy has compact
+    bool is_deleted;               // cleanup.policy has delete
+    bool is_durability_os;         // strom.durability=os: acknowledged once the kernel has it
 };
 
 enum setting_source { // numbers as in Kafka's DescribeConfigs ConfigSource

@@ -150,6 +150,17 @@ static struct str setting_text(struct str name, const struct setting_layers *lay
     return valid_text(setting_get(name, SETTING_TOPIC), layers, number);
 }
 
+static double setting_double(struct str name, const struct setting_layers *layers)
+{
+    const struct setting *setting = setting_get(name, SETTING_TOPIC);
+    ASSERT(setting->type == SETTING_DOUBLE);
+    char number[SETTING_NUMBER_SIZE]; // only numbers without a point use it
+    double value = 0;
+    bool is_number = setting_parse_double(valid_text(setting, layers, number), &value);
+    ASSERT(is_number);
+    return value;
+}
+
 static bool list_has(struct str list, struct str word)
 {
     while (list.len > 0) {
@@ -203,6 +214,10 @@ void topic_settings_resolve(const struct setting_layers *layers, struct topic_se
         .timestamp_type = str_equal(type, STR("LogAppendTime")) ? TIMESTAMP_LOG_APPEND : TIMESTAMP_CREATE,
         .compression = compression,
         .compression_level = level,
+        .delete_retention_ms = setting_number(STR("delete.retention.ms"), SETTING_TOPIC, layers),
+        .compaction_lag_min_ms = setting_number(STR("min.compaction.lag.ms"), SETTING_TOPIC, layers),
+        .compaction_lag_max_ms = setting_number(STR("max.compaction.lag.ms"), SETTING_TOPIC, layers),
+        .cleanable_ratio_min = setting_double(STR("min.cleanable.dirty.ratio"), layers),
         .is_compacted = list_has(policy, STR("compact")),
         .is_deleted = list_has(policy, STR("delete")),
         .is_durability_os = str_equal(setting_text(STR("strom.durability"), layers), STR("os")),

@@ -394,9 +394,9 @@ void partition_aborted_add(struct core *core, struct partition *p, const struct 
     p->aborted[p->aborted_first + p->aborted_count++] = *aborted;
 }
 
-void partition_aborted_trim(struct partition *p)
+void partition_aborted_trim(struct partition *p, int64_t before)
 {
-    while (p->aborted_count > 0 && p->aborted[p->aborted_first].marker_offset < p->log_start) {
+    while (p->aborted_count > 0 && p->aborted[p->aborted_first].marker_offset < before) {
         p->aborted_first++;
         p->aborted_count--;
     }

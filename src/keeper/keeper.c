@@ -23,6 +23,8 @@ void keeper_options_init(struct keeper_options *ret_options)
         .retention_check_ms = 300000,
         .offsets_retention_ms = 7LL * 86400 * 1000,
         .offsets_check_ms = 600000,
+        .compact_map_bytes = 128 << 20,
+        .compact_check_ms = 15000,
     };
 }
 
@@ -40,6 +42,20 @@ static void keeper_register_metrics(struct keeper *k, struct metrics *m)
                                          NULL, "Committed offsets whose retention was over");
     k->trims = metrics_counter(m, "strom_keeper_trims_total", NULL, "Times that retention moved a log start");
     k->dropped = metrics_counter(m, "strom_keeper_dropped_objects_total", NULL, "Objects given back");
+    k->compactions = metrics_counter(m, "strom_keeper_compactions_total", NULL,
+                                     "Rounds of the keeper in which partitions were compacted");
+    k->compacted_bytes =
+        metrics_counter(m, "strom_keeper_compacted_bytes_total", NULL, "Bytes that compactions have read");
+    k->compact_recopy = metrics_gauge(m, "kafka_log_logcleaner_cleaner_recopy_percent", NULL,
+                                      "Of the bytes that the last compaction read, how many it wrote");
+    k->compact_buffer_used = metrics_gauge(m, "kafka_log_logcleaner_max_buffer_utilization_percent", NULL,
+                                           "The fullest that the map of keys has been");
+    k->compact_time = metrics_gauge(m, "kafka_log_logcleaner_max_clean_time_secs", NULL,
+                                    "The longest that a compaction has taken");
+    k->compact_dirtiest = metrics_gauge(m, "kafka_log_logcleanermanager_max_dirty_percent", NULL,
+                                        "The largest share of uncompacted bytes that any partition had");
+    k->compact_stuck = metrics_gauge(m, "kafka_log_logcleanermanager_uncleanable_partitions_count", NULL,
+                                     "Partitions that cannot be compacted past a certain record");
     k->unmerged_gauge =
         metrics_gauge(m, "strom_keeper_unmerged_bytes", NULL,
                       "Bytes in the log that were not merged yet when the keeper last looked");
@@ -97,6 +113,13 @@ void keeper_count(struct metric *metric, int64_t delta)
 {
     if (metric != NULL && delta != 0) {
         metric_add(metric, delta);
+    }
+}
+
+void keeper_max(struct metric *metric, int64_t value)
+{
+    if (metric != NULL && value > metric_value(metric)) {
+        metric_set(metric, value);
     }
 }
 
@@ -190,6 +213,7 @@ void keeper_poke(struct keeper *k, uint64_t ordered_bytes)
 {
     if (ordered_bytes == 0) {
         atomic_store(&k->has_changed, true);
+        atomic_store(&k->has_changed_too, true);
         keeper_wake(k);
         return;
     }
@@ -358,6 +382,18 @@ static int64_t keeper_plan_snapshot(struct keeper *k, const struct engine_status
     return keeper_later(due_ns, k->snapshot.retry_ns);
 }
 
+static int64_t keeper_plan_compact(struct keeper *k)
+{
+    int64_t due_ns = k->compact_next_ns;
+    if (atomic_load(&k->ordered) != k->compacted_at) {
+        due_ns = keeper_earlier(due_ns, keeper_after_ms(k->compacted_ns, k->options.compact_check_ms));
+    }
+    if (atomic_load(&k->has_changed_too)) {
+        due_ns = keeper_earlier(due_ns, keeper_after_ms(k->compacted_ns, SCAN_MS_MIN));
+    }
+    return keeper_later(due_ns, k->compact.retry_ns);
+}
+
 static void keeper_do_tick(struct keeper *k, struct error *first)
 {
     struct error why = {0};
@@ -432,6 +468,29 @@ static void keeper_do_merge(struct keeper *k, struct error *first)
     keeper_do_drop_dead(k, first);
 }
 
+static void keeper_do_compact(struct keeper *k, struct error *first)
+{
+    struct error why = {0};
+    int64_t next_ms = INT64_MAX;
+    uint64_t ordered = atomic_load(&k->ordered);
+    atomic_store(&k->has_changed_too, false);
+    k->is_compacting = true;
+    enum err err = keeper_compact(k, &next_ms, &why);
+    k->is_compacting = false;
+    keeper_settle(k, &k->compact, "compaction", err, &why, first);
+    keeper_do_drop_dead(k, first);
+    int64_t now_ns = keeper_mono_ns(k);
+    k->compacted_ns = now_ns;
+    k->compacted_at = ordered;
+    k->compact_next_ns = KEEPER_NEVER;
+    if (err != ERR_OK) {
+        k->compact_next_ns = k->compact.retry_ns;
+    } else if (next_ms != INT64_MAX) {
+        int64_t wait_ms = next_ms - keeper_now_ms(k);
+        k->compact_next_ns = keeper_after_ms(now_ns, wait_ms < WAKE_MS_MIN ? WAKE_MS_MIN : wait_ms);
+    }
+}
+
 static void keeper_do_snapshot(struct keeper *k, struct error *first)
 {
     struct error why = {0};
@@ -467,12 +526,22 @@ static void keeper_work_through(struct keeper *k, bool is_forced, struct error *
         keeper_do_merge(k, first);
         keeper_pace_full_disk(&k->merge, &status, keeper_mono_ns(k));
     }
+    if (!keeper_is_stopping(k) && !k->is_compacting && !status.is_disk_full &&
+        (is_forced || keeper_plan_compact(k) <= keeper_mono_ns(k))) {
+        keeper_do_compact(k, first);
+    }
     keeper_observe(k);
     engine_status(k->engine, &status);
     if (!keeper_is_stopping(k) && keeper_plan_snapshot(k, &status, keeper_mono_ns(k)) <= keeper_mono_ns(k)) {
         keeper_do_snapshot(k, first);
         keeper_pace_full_disk(&k->snapshot, &status, keeper_mono_ns(k));
     }
+}
+
+void keeper_yield(struct keeper *k)
+{
+    struct error first = {0}; // traced where it happened
+    keeper_work_through(k, false, &first);
 }
 
 int64_t keeper_plan_next(struct keeper *k)
@@ -485,6 +554,7 @@ int64_t keeper_plan_next(struct keeper *k)
     next_ns = keeper_earlier(next_ns, keeper_plan_retention(k));
     next_ns = keeper_earlier(next_ns, keeper_plan_expiry(k));
     next_ns = keeper_earlier(next_ns, keeper_plan_merge(k, &status, now_ns));
+    next_ns = keeper_earlier(next_ns, keeper_plan_compact(k));
     next_ns = keeper_earlier(next_ns, keeper_plan_snapshot(k, &status, now_ns));
     if (ordered == k->stepped_at) { // idle: the next append is news
         atomic_store(&k->wake_at, ordered + 1);

@@ -40,6 +40,8 @@ struct keeper_options {
     int64_t snapshot_age_ms;      // or this long after the first bundle since; default 10 min
     int64_t retention_check_ms;   // log.retention.check.interval.ms; default 5 min
     int64_t offsets_retention_ms; // offsets.retention.minutes; default 7 days
+    int64_t compact_map_bytes;    // log.cleaner.dedupe.buffer.size; default 128 MiB
+    int64_t compact_check_ms;     // log.cleaner.backoff.ms; default 15 s
     int64_t offsets_check_ms;     // offsets.retention.check.interval.ms; default 10 min
 };
 void keeper_options_init(struct keeper_options *ret_options);

@@ -24,6 +24,7 @@ enum {
     MERGE_OBJECT_BYTES_MIN = 4 << 20,
     WALL_AHEAD_MS = 60000,      // ask the engine for the time when the wall clock is so far ahead
     DISK_FULL_RETRY_MS = 10000, // merge and snapshot whatever there is, so often, while the disk is full
+    OVERFULL_EXTENTS_MAX = 64,
     SNAPSHOT_PART_BYTES = 1 << 18,
 };
 #define KEEPER_NEVER INT64_MAX
@@ -60,6 +61,7 @@ struct keeper {
 
     atomic_bool is_stopping;
     atomic_bool has_changed;      // config, topics: limits may be exceeded now
+    atomic_bool has_changed_too;  // likewise, for compaction
     atomic_uint_fast64_t ordered; // bytes, ever
     atomic_uint_fast64_t wake_at; // of `ordered`: then wake the thread
     atomic_int_fast64_t unmerged; // bytes, estimated between surveys
@@ -76,6 +78,7 @@ struct keeper {
     struct keeper_work retention;
     struct keeper_work expiry;
     struct keeper_work merge;
+    struct keeper_work compact;
     struct keeper_work snapshot;
     uint64_t stepped_at;    // `ordered` at the end of the last round
     uint64_t retained_at;   // `ordered` at the last retention scan
@@ -90,6 +93,12 @@ struct keeper {
     uint64_t extents_at;            // `ordered` at the survey that counted them
     struct damaged_extent *damaged; // by (object, position)
     uint32_t damaged_count;
+    struct damaged_extent overfull[OVERFULL_EXTENTS_MAX]; // first batches with too many keys to compact
+    uint32_t overfull_count;
+    uint64_t compacted_at;   // `ordered` at the last look for what to compact
+    int64_t compacted_ns;    // when that was; 0 = never
+    int64_t compact_next_ns; // when more will be due
+    bool is_compacting;
     uint32_t snapshot_step; // core objects per slice
 
     struct metric *merged_bytes;
@@ -101,6 +110,13 @@ struct keeper {
     struct metric *expired_offsets;
     struct metric *dropped;
     struct metric *unmerged_gauge;
+    struct metric *compactions;
+    struct metric *compacted_bytes;
+    struct metric *compact_recopy;
+    struct metric *compact_buffer_used;
+    struct metric *compact_time;
+    struct metric *compact_dirtiest;
+    struct metric *compact_stuck;
 };
 
 // ---- keeper.c
@@ -115,6 +131,9 @@ int64_t keeper_now_ms(struct keeper *k);
 // keeper_observe_locked takes the core's time; the host's lock is held.
 void keeper_observe_locked(struct keeper *k, const struct core *core);
 void keeper_count(struct metric *metric, int64_t delta); // metric may be NULL
+void keeper_max(struct metric *metric, int64_t value);   // likewise; raises a gauge
+// keeper_yield does what else is due, in the midst of a compaction that has no object open.
+void keeper_yield(struct keeper *k);
 // keeper_breathe is called in the midst of long work: the engine's own upkeep cannot wait for its end.
 void keeper_breathe(struct keeper *k);
 // keeper_lease renews the right to change things; ERR_STALE: another broker's keeper has it.
@@ -159,6 +178,11 @@ bool keeper_merge_is_due(const struct keeper *k, uint64_t unmerged_bytes, uint64
 bool keeper_extent_is_damaged(const struct keeper *k, const struct extent *extent);
 void keeper_extent_damage(struct keeper *k, const struct extent *extent, const struct merge_partition *part,
                           const struct error *why);
+
+// ---- compact.c
+// keeper_compact finds what is due for compaction, and compacts a bounded part of it; *ret_next_ms: when more
+// will be due by itself, in expiry time (INT64_MAX: never).
+enum err keeper_compact(struct keeper *k, int64_t *ret_next_ms, struct error *e);
 
 // ---- retention.c
 // keeper_retain trims what has expired; *ret_next_ms: when more will have, in expiry time (INT64_MAX: never).

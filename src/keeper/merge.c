@@ -48,7 +48,8 @@ struct merge {
     uint32_t run;
     int64_t run_end_offset;
     int32_t run_epoch;
-    struct buf bytes; // one extent
+    uint32_t run_clean; // EXTENT_CLEAN or 0
+    struct buf bytes;   // one extent
     struct object *pin;
     uint64_t pinned;
     uint64_t replaced; // extents, so far
@@ -191,12 +192,15 @@ static void merge_run_end(struct merge *m)
 // merge_place makes the extent part of the open run and of the open swap, or of new ones.
 static void merge_place(struct merge *m, const struct merge_partition *part, const struct extent *extent)
 {
-    if (!m->is_in_run || m->run_end_offset != extent->base_offset || m->run_epoch != extent->leader_epoch) {
+    uint32_t clean = extent->flags & EXTENT_CLEAN; // it must not grow over what is not compacted
+    if (!m->is_in_run || m->run_end_offset != extent->base_offset || m->run_epoch != extent->leader_epoch ||
+        m->run_clean != clean) {
         merge_run_end(m);
         segment_writer_run_begin(m->writer, part->topic_id, part->partition);
         m->is_in_run = true;
         m->run++;
         m->run_epoch = extent->leader_epoch;
+        m->run_clean = clean;
     }
     m->run_end_offset = extent->end_offset;
     if (!m->is_swap_open) {
@@ -223,7 +227,7 @@ static void merge_place(struct merge *m, const struct merge_partition *part, con
             .position = (int64_t)segment_writer_bytes(m->writer),
             .max_timestamp = extent->max_timestamp,
             .leader_epoch = extent->leader_epoch,
-            .flags = EXTENT_FINAL,
+            .flags = EXTENT_FINAL | clean,
         };
         swap->fresh_count++;
     }

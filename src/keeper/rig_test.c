@@ -81,6 +81,15 @@ struct outcome order_one(struct world *w, const struct item *item)
     return order(w, item, 1, NULL, NULL, 0, true, NULL);
 }
 
+struct outcome order_batch(struct world *w, const struct item_data *data, struct bytes batch)
+{
+    struct item item = {.kind = ITEM_DATA, .version = 1, .data = *data};
+    item.data.payload_length = (uint32_t)batch.len;
+    struct io_slice slice = {(void *)(uintptr_t)batch.ptr, batch.len};
+    struct payload_entry entry = {(uint32_t)batch.len, load_be32(batch.ptr + 17)};
+    return order(w, &item, 1, &slice, &entry, 1, false, NULL);
+}
+
 static struct core *host_lock(void *arg)
 {
     struct world *w = arg;
@@ -383,7 +392,8 @@ void round_ok(struct world *w)
 {
     int64_t next_ns = 0;
     struct error e = {0};
-    w->keeper->merge = w->keeper->snapshot = w->keeper->retention = (struct keeper_work){0};
+    w->keeper->merge = w->keeper->snapshot = w->keeper->retention = w->keeper->compact =
+        (struct keeper_work){0};
     if (keeper_round(w->keeper, &next_ns, &e) != ERR_OK) {
         fail_msg("round: %s", e.text);
     }

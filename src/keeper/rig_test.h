@@ -51,6 +51,8 @@ void world_close(struct world *w, bool is_clean);
 
 // order_one orders and applies one control item.
 struct outcome order_one(struct world *w, const struct item *item);
+// order_batch orders one batch, whose item is complete but for where the batch lies.
+struct outcome order_batch(struct world *w, const struct item_data *data, struct bytes batch);
 // topic_create: key may be NULL.
 void topic_create(struct world *w, uint8_t topic, int32_t partitions, const char *key, const char *value);
 void config_set(struct world *w, uint8_t topic, const char *key, const char *value);
