@@ -46,7 +46,7 @@ static void draw_faults(struct scenario *s)
         // starting.
         s->disk_faults.crash_zero = s->disk_faults.crash_garbage = 0;
     }
-    s->has_rot = !s->is_shared && !s->has_sync_errors && sim_chance(w, 150);
+    s->has_rot = !s->is_shared && !s->has_sync_errors && sim_chance(w, 200);
     s->net_faults = sim_net_faults_draw(w);
     s->has_loose_loss = !s->is_shared && (s->has_power_cuts || s->has_sync_errors);
     s->is_loose_only = s->has_loose_loss && sim_chance(w, 150);
@@ -66,13 +66,12 @@ static void draw_sizes(struct scenario *s)
 static void draw_group(struct scenario *s)
 {
     struct sim_world *w = s->world;
-    s->member_count = sim_chance(w, 700) ? 2 + (int)sim_rand(w, MEMBERS_MAX - 1) : 0;
+    s->member_count = sim_chance(w, 550) ? 2 + (int)sim_rand(w, MEMBERS_MAX - 1) : 0;
     s->group_broker = (int)sim_rand(w, (uint64_t)s->broker_count);
     s->session_ms = 500 + (int32_t)sim_rand(w, 1500);
     s->rebalance_ms = 500 + (int32_t)sim_rand(w, 2000);
     if (s->member_count > 0) { // there shall be rounds under load
-        s->consumer_count = 1;
-        s->pace_ms = sim_chance(w, 700) ? sim_rand(w, 150) : 0;
+        s->pace_ms = sim_chance(w, 500) ? sim_rand(w, 150) : 0;
         s->chaos_ns += (int64_t)sim_rand(w, 6000) * MS;
         s->has_splits = !s->is_faultless && sim_chance(w, 400);
     }
@@ -166,6 +165,20 @@ void chaos_watch(void *arg)
     }
     sim_world_at(s->world, sim_world_now_ns(s->world) + (int64_t)(100 + sim_rand(s->world, 1000)) * MS,
                  chaos_watch, host);
+}
+
+void chaos_after_answer(struct scenario *s)
+{
+    struct broker_host *host = &s->brokers[s->group_broker];
+    if (s->phase == PHASE_CHAOS && s->has_crashes && sim_chance(s->world, 30) &&
+        sim_process_is_alive(host->process)) {
+        scenario_say(s, "broker %d: dies having answered", host->index);
+        if (s->has_power_cuts && sim_chance(s->world, 500)) {
+            sim_process_crash(host->process);
+        } else {
+            sim_process_kill(host->process);
+        }
+    }
 }
 
 static void crash_some_broker(void *arg)

@@ -142,6 +142,7 @@ static bool sync_group(struct member *m, struct sync_group_request *request)
     group_assigned(m->history, member_who(m), generation, share.nonce, share.owns);
     scenario_say(m->s, "member %d.%d is in generation %d%s", m->index, m->life, generation,
                  m->is_leader ? " and leads" : "");
+    chaos_after_answer(m->s);
     return true;
 }
 
@@ -320,6 +321,7 @@ enum err member_call_commit(struct member *m)
         const struct offset_commit_response *r =
             client_call(&m->coordinator, API_OFFSET_COMMIT, COMMIT_VERSION, request, CALL_MS * MS);
         err = r == NULL ? ERR_CLOSED : commit_taken(m, r, offsets, sent_ns);
+        chaos_after_answer(m->s);
     }
     arena_fini(&arena);
     return err;

@@ -120,6 +120,8 @@ void broker_host_start(struct broker_host *host);
 void chaos_draw(struct scenario *s);
 void chaos_start(struct scenario *s);
 void chaos_restart(struct broker_host *host);
+// chaos_after_answer: the group's broker may die in the moment in which it has made a promise.
+void chaos_after_answer(struct scenario *s);
 void chaos_watch(void *host); // from the start of a broker on: whatever ended it, it comes back
 // states.c: the state of the core after each bundle, which must be the same on every broker and after every
 // restart (I21)
