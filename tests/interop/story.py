@@ -31,6 +31,7 @@ NOISE = re.compile(r'SLF4J|\tat |\t\.\.\. \d+ more|Caused by: ')  # the logger's
 NORMAL = [
     (r'\b(TopicId|Cluster ID|ClusterId|[Tt]opic id|directoryId)(:?)\s*[\w-]{22}(?![\w-])', r'\1\2 <id>'),
     (r'[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}', '<uuid>'),
+    (r'(?<![\w>-])[\w-]{22}(?= +/127\.0\.0\.1)', '<id>'),
     (r'\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d([:.,]\d+)?Z?', '<time>'),
     (r'\b1[6-9]\d{11}\b', '<ms>'),
     (r'\b\d+(\.\d+)? (records/sec|MB/sec|ms (avg|max|50th|95th|99th|99\.9th))', r'<n> \2'),
@@ -38,6 +39,7 @@ NORMAL = [
     (r'"logDir":"[^"]*"', '"logDir":"<data>"'),
     (r'"log_dirs":\["/[^"]*"\]', '"log_dirs":["<data>"]'),
     (r'^(<time>, <time>, [\d.]+), [\d.]+, (\d+), .*', r'\1, <n>, \2, <n>...'),
+    (r'(<ms> *\t)\d+$', r'\1<n>'),
     (r'Epoch: \d+$', 'Epoch: <n>'),
 ]
 

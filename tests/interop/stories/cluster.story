@@ -14,7 +14,7 @@ K org.apache.kafka.common.errors.BrokerIdNotRegisteredException: Broker ID 9 is 
 K java.util.concurrent.ExecutionException: org.apache.kafka.common.errors.BrokerIdNotRegisteredException: Broker ID 9 is not currently registered
 K = 1
 S The target cluster does not support the broker unregistration API.
-# What Kafka has and Strom does not: SASL, delegation tokens, the newer kinds of groups. Strom answers
+# What Kafka has and Strom does not: SASL, delegation tokens, share and streams groups. Strom answers
 # telemetry subscriptions (with none), Kafka only if a plugin takes the metrics.
 % grep usable: |id: 1
 $ kafka-broker-api-versions
@@ -74,8 +74,8 @@ K 	AlterUserScramCredentials(51): 0 [usable: 0],
 K 	UnregisterBroker(64): 0 [usable: 0],
 | 	DescribeTransactions(65): 0 [usable: 0],
 | 	ListTransactions(66): 0 to 2 [usable: 2],
-K 	ConsumerGroupHeartbeat(68): 0 to 1 [usable: 1],
-K 	ConsumerGroupDescribe(69): 0 to 1 [usable: 1],
+| 	ConsumerGroupHeartbeat(68): 0 to 1 [usable: 1],
+| 	ConsumerGroupDescribe(69): 0 to 1 [usable: 1],
 S 	GetTelemetrySubscriptions(71): 0 [usable: 0],
 S 	PushTelemetry(72): 0 [usable: 0],
 | 	ListConfigResources(74): 0 to 1 [usable: 1],
@@ -99,7 +99,7 @@ K 	DeleteShareGroupOffsets(92): 0 [usable: 0]
 # The other features are of things that Strom does not have.
 $ kafka-features describe
 K Feature: eligible.leader.replicas.version	SupportedMinVersion: 0	SupportedMaxVersion: 1	FinalizedVersionLevel: 1	Epoch: <n>
-K Feature: group.version	SupportedMinVersion: 0	SupportedMaxVersion: 1	FinalizedVersionLevel: 1	Epoch: <n>
+| Feature: group.version	SupportedMinVersion: 0	SupportedMaxVersion: 1	FinalizedVersionLevel: 1	Epoch: <n>
 K Feature: kraft.version	SupportedMinVersion: 0	SupportedMaxVersion: 1	FinalizedVersionLevel: 0	Epoch: <n>
 K Feature: metadata.version	SupportedMinVersion: 3.3-IV3	SupportedMaxVersion: 4.2-IV1	FinalizedVersionLevel: 4.2-IV1	Epoch: <n>
 K Feature: share.version	SupportedMinVersion: 0	SupportedMaxVersion: 1	FinalizedVersionLevel: 1	Epoch: <n>

@@ -168,8 +168,39 @@ $ kafka-consumer-groups --describe --group measured
 | Consumer group 'measured' has no active members.
 | GROUP           TOPIC           PARTITION  CURRENT-OFFSET  LOG-END-OFFSET  LAG             CONSUMER-ID     HOST            CLIENT-ID
 | measured        work            0          100             100             0               -               -               -
-# The newer protocol is not served yet.
-$ kafka-console-consumer --topic work --group modern --from-beginning --max-messages 1 --timeout-ms 5000 --command-property group.protocol=consumer
-K job 0
-K Processed a total of 1 messages
-S Processed a total of 0 messages
+# The protocol of KIP-848.
+$ kafka-console-consumer --topic work --group modern --from-beginning --max-messages 1 --timeout-ms 20000 --command-property group.protocol=consumer
+| job 0
+| Processed a total of 1 messages
+$ kafka-groups --list --group-type consumer
+| GROUP                TYPE                 PROTOCOL
+| modern               Consumer             consumer
+$ kafka-consumer-groups --list --type consumer
+| GROUP                     TYPE
+| modern                    Consumer
+$ kafka-consumer-groups --describe --group modern
+| Consumer group 'modern' has no active members.
+| GROUP           TOPIC           PARTITION  CURRENT-OFFSET  LOG-END-OFFSET  LAG             CONSUMER-ID     HOST            CLIENT-ID
+| modern          work            0          1               100             99              -               -               -
+$ kafka-consumer-groups --describe --group modern --state
+| Consumer group 'modern' has no active members.
+| GROUP           COORDINATOR (ID)          ASSIGNMENT-STRATEGY  STATE                #MEMBERS
+| modern          $B  (1)      uniform              Empty                0
+& reader kafka-console-consumer --topic other --group modern --command-property client.id=reader --command-property group.protocol=consumer
+% until (?s)reader.*reader
+% sort
+$ kafka-consumer-groups --describe --group modern
+| GROUP           TOPIC           PARTITION  CURRENT-OFFSET  LOG-END-OFFSET  LAG             CONSUMER-ID            HOST            CLIENT-ID
+| modern          other           0          -               0               -               <id> /127.0.0.1      reader
+| modern          other           1          -               0               -               <id> /127.0.0.1      reader
+| modern          work            0          1               100             99              -                      -               -
+$ kafka-consumer-groups --describe --group modern --members --verbose
+| GROUP           CONSUMER-ID            HOST            CLIENT-ID       #PARTITIONS     CURRENT-EPOCH   CURRENT-ASSIGNMENT   TARGET-EPOCH    TARGET-ASSIGNMENT
+| modern          <id> /127.0.0.1      reader          2               3               other:0,1            3               other:0,1
+$ kafka-consumer-groups --describe --group modern --state --verbose
+| GROUP           COORDINATOR (ID)          ASSIGNMENT-STRATEGY  STATE                GROUP-EPOCH     TARGET-ASSIGNMENT-EPOCH   #MEMBERS
+| modern          $B  (1)      uniform              Stable               3               3                         1
+! reader
+| Processed a total of 0 messages
+$ kafka-consumer-groups --delete --group modern
+| Deletion of requested consumer groups ('modern') was successful.
