@@ -91,6 +91,7 @@ $ kafka-configs --describe --entity-type brokers --entity-name 1
 | Dynamic configs for broker 1 are:
 $ kafka-configs --alter --entity-type brokers --entity-name 1 --add-config log.retention.ms=777777
 | Completed updating config for broker 1.
+% until log.retention.ms=777777 s
 $ kafka-configs --describe --entity-type brokers --entity-name 1
 | Dynamic configs for broker 1 are:
 K   log.retention.ms=777777 sensitive=false synonyms={DYNAMIC_BROKER_CONFIG:log.retention.ms=777777, DEFAULT_CONFIG:log.retention.hours=168}
@@ -99,6 +100,7 @@ $ kafka-configs --alter --entity-type brokers --entity-name 1 --delete-config lo
 | Completed updating config for broker 1.
 $ kafka-configs --alter --entity-type brokers --entity-default --add-config log.retention.ms=888888
 | Completed updating default config for brokers in the cluster.
+% until log.retention.ms=888888 s
 $ kafka-configs --describe --entity-type brokers --entity-default
 | Default configs for brokers in the cluster are:
 |   log.retention.ms=888888 sensitive=false synonyms={DYNAMIC_DEFAULT_BROKER_CONFIG:log.retention.ms=888888}
