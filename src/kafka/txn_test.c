@@ -421,7 +421,29 @@ static void describe_and_list(void **state)
         list = client_call(&c, API_LIST_TRANSACTIONS, version, ask);
         assert_int_equal(list->transaction_states_count, version == 0 ? 1 : 0);
     }
-    ask->transactional_id_pattern = STR("a.*");
+}
+
+static void list_by_pattern(void **state) // KIP-1152
+{
+    (void)state;
+    (void)init("pattern-one");
+    (void)init("pattern-two");
+    static const struct {
+        const char *pattern;
+        int32_t count;
+    } cases[] = {{"pattern-(one|two|three)", 2}, {"pattern-.*o", 1}, {"pattern", 0}, {"attern-.*", 0}};
+    struct list_transactions_request *ask = client_new(&c, list_transactions_request, 1);
+    ask->duration_filter = -1;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        ask->transactional_id_pattern = str_from_c(cases[i].pattern);
+        const struct list_transactions_response *out = client_call(&c, API_LIST_TRANSACTIONS, 2, ask);
+        assert_int_equal(out->error, ERR_OK);
+        assert_int_equal(out->transaction_states_count, cases[i].count);
+    }
+    ask->transactional_id_pattern = STR("");
+    const struct list_transactions_response *all = client_call(&c, API_LIST_TRANSACTIONS, 2, ask);
+    assert_true(all->transaction_states_count > 2);
+    ask->transactional_id_pattern = STR("odd(");
     const struct list_transactions_response *refused = client_call(&c, API_LIST_TRANSACTIONS, 2, ask);
     assert_int_equal(refused->error, ERR_INVALID_REGULAR_EXPRESSION);
 }
@@ -490,6 +512,7 @@ int main(void)
         TEST(kafka_05_43_ends_again_and_late),
         TEST(kafka_05_44_offsets_in_transactions),
         TEST(describe_and_list),
+        TEST(list_by_pattern),
         TEST(an_administrator_aborts),
         TEST(a_restart_keeps_what_is_open),
     };

@@ -41,6 +41,8 @@ NORMAL = [
     (r'^(<time>, <time>, [\d.]+), [\d.]+, (\d+), .*', r'\1, <n>, \2, <n>...'),
     (r'(<ms> *\t)\d+$', r'\1<n>'),
     (r'Epoch: \d+$', 'Epoch: <n>'),
+    (r'(\t<ms>\s*\t)\d+ *\t', r'\1<n>\t'),  # for how long a transaction has been open
+    (r'^(\d+ *\t\d+ *\t-1 *\t)\d+ *(\t<ms>)', r'\1<n>\2'),  # the last sequence of a producer that goes on
 ]
 
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// ListTransactions (key 66). KIP-664; by duration v1 (KIP-994). A pattern (v2, KIP-1152) is refused: there is
-// no engine for regular expressions here yet.
+// ListTransactions (key 66). KIP-664; by duration v1 (KIP-994), by a pattern of the whole id v2 (KIP-1152).
+#include "group/regex.h"
 #include "kafka/handlers/handlers.h"
 #include "kafka/txn_state.h"
 
@@ -8,6 +8,7 @@ enum { STEP = 500 };
 
 struct listing {
     struct request *rq;
+    struct regex *pattern; // or NULL
     int64_t now_ms;
     uint32_t cap;
 };
@@ -75,6 +76,34 @@ static bool list_step(struct listing *l, struct str *from, bool is_start)
     return seen == STEP;
 }
 
+// keep_matches is done outside of the lock: ids and patterns may be long.
+static void keep_matches(struct listing *l, int32_t first)
+{
+    struct list_transactions_response *out = l->rq->out;
+    int32_t count = first;
+    for (int32_t i = first; i < out->transaction_states_count; i++) {
+        if (regex_matches(l->pattern, out->transaction_states[i].transactional_id)) {
+            out->transaction_states[count++] = out->transaction_states[i];
+        }
+    }
+    out->transaction_states_count = count;
+}
+
+static void list_all(struct listing *l)
+{
+    struct list_transactions_response *out = l->rq->out;
+    struct str from = STR("");
+    bool has_more = true;
+    for (bool is_start = true; has_more && !l->rq->arena.failed; is_start = false) {
+        int32_t first = out->transaction_states_count;
+        bool is_full = (uint32_t)first + STEP > l->cap;
+        has_more = (!is_full || list_grow(l)) && list_step(l, &from, is_start);
+        if (l->pattern != NULL && !l->rq->arena.failed) {
+            keep_matches(l, first);
+        }
+    }
+}
+
 static void note_unknown_states(struct request *rq)
 {
     const struct list_transactions_request *in = rq->in;
@@ -91,19 +120,19 @@ static void list_transactions_handle(struct request *rq)
 {
     const struct list_transactions_request *in = rq->in;
     struct list_transactions_response *out = rq->out;
+    struct listing listing = {.rq = rq};
     if (in->transactional_id_pattern.len > 0) {
-        out->error = ERR_INVALID_REGULAR_EXPRESSION;
-        request_reply(rq);
-        return;
+        const char *why;
+        listing.pattern = regex_compile(in->transactional_id_pattern, &why);
+        if (listing.pattern == NULL) {
+            out->error = ERR_INVALID_REGULAR_EXPRESSION;
+            request_reply(rq);
+            return;
+        }
     }
     note_unknown_states(rq);
-    struct listing listing = {.rq = rq};
-    struct str from = STR("");
-    bool has_more = true;
-    for (bool is_start = true; has_more && !rq->arena.failed; is_start = false) {
-        bool is_full = (uint32_t)out->transaction_states_count + STEP > listing.cap;
-        has_more = (!is_full || list_grow(&listing)) && list_step(&listing, &from, is_start);
-    }
+    list_all(&listing);
+    regex_free(listing.pattern);
     request_reply(rq); // closes if the arena failed
 }
 
