@@ -27,11 +27,13 @@ CLIENTS = {
     'kcat': ([SYSTEM_PYTHON, 'kcat_test.py'], 120),
     'confluent': ([SYSTEM_PYTHON, 'confluent_test.py'], 120),
     'confluent-txn': ([SYSTEM_PYTHON, 'confluent_txn_test.py'], 120),
+    'confluent-compact': ([SYSTEM_PYTHON, 'confluent_compact_test.py'], 240),
     'late-txn': ([SYSTEM_PYTHON, 'late_txn_test.py'], 120),
     'quota': ([SYSTEM_PYTHON, 'quota_test.py'], 120),
     'kafka-python': ([SYSTEM_PYTHON, 'kafka_python_test.py'], 120),
     'kafkajs': ([NODE, 'kafkajs_test.mjs'], 120),
     'kafkajs-txn': ([NODE, 'kafkajs_txn_test.mjs'], 120),
+    'kafkajs-compact': ([NODE, 'kafkajs_compact_test.mjs'], 120),
     'platformatic': ([NODE, 'platformatic_test.mjs'], 120),
     'platformatic-2': (['env', 'STROM_PLATFORMATIC=platformatic-kafka-2', NODE, 'platformatic_test.mjs'], 120),
     'platformatic-txn': ([NODE, 'platformatic_txn_test.mjs'], 120),
@@ -41,8 +43,8 @@ CLIENTS = {
 }
 
 STROM_ONLY = {'metrics', 'late-txn'}  # Kafka has no such page; its answers are recorded
-# So that "no such topic" can be tested, and groups of one member do not wait for others.
-SETTINGS = {'auto.create.topics.enable': 'false', 'group.initial.rebalance.delay.ms': 0}
+# So that "no such topic" can be tested, groups of one member do not wait for others, and compaction comes soon.
+SETTINGS = {'auto.create.topics.enable': 'false', 'group.initial.rebalance.delay.ms': 0, 'log.cleaner.backoff.ms': 200}
 
 
 def run_client(name, bootstrap, http=''):
