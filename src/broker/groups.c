@@ -58,7 +58,6 @@ static void write_push(struct broker *b, struct group_write *write)
         .item = &write->item,
         .outcome = &gs->outcome,
         .group = gs,
-        .is_control = true,
         .needs_sync = true,
     };
     journal_push(b, &gs->submission);

@@ -86,6 +86,26 @@ void journal_unlock(struct broker *b, struct broker_port *own)
     }
 }
 
+// What clients write all day, like records, and unlike what cleans up or administrates: with the disk full it
+// is refused, or it would eat the reserve until nothing could be cleaned up any more.
+static bool item_is_traffic(enum item_kind kind)
+{
+    switch (kind) {
+    case ITEM_DATA:
+    case ITEM_PRODUCER_ID:
+    case ITEM_OFFSET_COMMIT:
+    case ITEM_GROUP_SET:
+    case ITEM_CONSUMER_SET:
+    case ITEM_TXN_INIT:
+    case ITEM_TXN_ADD:
+    case ITEM_TXN_OFFSETS:
+    case ITEM_TXN_END:
+        return true;
+    default:
+        return false;
+    }
+}
+
 static void submission_finish(struct broker *b, struct submission *s)
 {
     if (s->group != NULL) {
@@ -161,7 +181,7 @@ static void seal_reserve(struct seal *seal, uint32_t count)
     seal->cap = cap;
 }
 
-// seal_take moves the head of the queue into the seal: one kind (data or control), up to a bundle's size.
+// seal_take moves the head of the queue into the seal: one kind (traffic or control), up to a bundle's size.
 static void seal_take(struct broker *b, struct seal *seal)
 {
     ASSERT(b->queue_first != NULL);
@@ -637,7 +657,7 @@ void broker_change(struct broker *b, struct change_op *op)
             .item = &op->items[i],
             .outcome = &op->outcomes[i],
             .change = op,
-            .is_control = true,
+            .is_control = !item_is_traffic(op->items[i].kind),
             .needs_sync = !plant_is(PLANT_CONTROL_NOT_SYNCED),
         };
         op->outcomes[i] = (struct outcome){.err = ERR_STOPPING};

@@ -114,12 +114,41 @@ static void one_item_too_large_for_the_log(void **state)
     rig_stop(rig);
 }
 
+// With the disk full what clients write is refused, commits of groups like records: the reserve is for what
+// makes room.
+static void the_reserve_is_not_for_commits(void **state)
+{
+    enum { OFFSETS = 32, ITEMS_MAX = 100 };
+    struct rig *rig = *state;
+    rig->disk_reserve_bytes = 1LL << 60; // whatever is free
+    rig_start(rig);
+    topic_make(rig, "t", 1);
+    static char text[ITEM_TEXT_MAX];
+    memset(text, 'x', sizeof text);
+    struct item_offset offsets[OFFSETS];
+    for (int i = 0; i < OFFSETS; i++) {
+        offsets[i] = (struct item_offset){.retention_ms = -1, .metadata = {text, sizeof text}};
+    }
+    struct item item = {.kind = ITEM_OFFSET_COMMIT, .version = 1};
+    item.offset_commit = (struct item_offset_commit){STR("g"), -1, STR(""), offsets, OFFSETS};
+    struct outcome outcome;
+    struct error e = {0};
+    enum err err = ERR_OK;
+    for (int i = 0; i < ITEMS_MAX && err == ERR_OK; i++) { // a megabyte each
+        err = broker_change_wait_all(rig->broker, &item, 1, &outcome, &e);
+    }
+    assert_int_equal(err, ERR_STORAGE);
+    topic_drop(rig, "t");
+    rig_stop(rig);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(bundles_fit_the_smallest_log_file, setup, teardown),
         cmocka_unit_test_setup_teardown(long_configs_in_many_topics, setup, teardown),
         cmocka_unit_test_setup_teardown(one_item_too_large_for_the_log, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_reserve_is_not_for_commits, setup, teardown),
     };
     return cmocka_run_group_tests_name("journal", tests, NULL, NULL);
 }

@@ -68,7 +68,7 @@ void rig_start(struct rig *rig)
     engine_local_options_init(&engine_options);
     engine_options.wal_file_bytes = rig->wal_file_bytes;
     engine_options.wal_first_bytes = 256 << 10;
-    engine_options.disk_reserve_bytes = 0;
+    engine_options.disk_reserve_bytes = rig->disk_reserve_bytes;
     engine_options.fatal = on_fatal;
     check(real_env_open(str_from_c(rig->dir), &rig->env, &e), &e);
     check(engine_local_open(rig->env, &engine_options, &rig->engine, &e), &e);

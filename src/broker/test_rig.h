@@ -31,6 +31,7 @@ struct rig {
     struct arena arena; // batches and answers; until rig_fini
     // between rig_init and rig_start:
     int64_t wal_file_bytes;
+    int64_t disk_reserve_bytes;
     size_t tail_cache_bytes;
     struct item_config configs[RIG_CONFIGS_MAX];
     uint32_t config_count;

@@ -222,7 +222,8 @@ static const struct setting settings[] = {
     ROW_LONG("strom.wal.file.bytes", NULL, STATIC, "67108864", 1048576, 1LL << 30, "bytes",
              "Size of a file of the write-ahead log; the largest batch must fit into one.")
     ROW_LONG("strom.disk.reserve.bytes", NULL, STATIC, "67108864", 0, I64, "bytes",
-             "Free space below which records are refused, so that cleaning up stays possible.")
+             "Free space below which records, commits and transactions are refused, so that cleaning up "
+             "stays possible.")
     ROW_LONG("strom.memory.max.bytes", NULL, STATIC, "1073741824", 67108864, I64, "bytes",
              "Memory for everything that travels: requests, the tail cache, responses being sent.")
     ROW_LONG("strom.tail.cache.bytes", NULL, STATIC, "67108864", 0, I64, "bytes",

@@ -64,7 +64,8 @@ struct engine_status {
     int64_t wal_bytes;     // written since that snapshot
     int64_t free_bytes;    // of the disk
     int64_t total_bytes;
-    bool is_disk_full; // produce should be refused with ERR_STORAGE (a reserve is kept for the rest)
+    bool is_disk_full; // what clients write should be refused with ERR_STORAGE (a reserve is kept for the
+                       // rest)
     bool is_read_only; // rotten metadata below the durable mark: serve what precedes it
     bool was_unclean;  // the last stop was a crash
     bool is_shared;    // other brokers order bundles too: tail delivers, order only places

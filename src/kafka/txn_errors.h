@@ -6,10 +6,13 @@
 #include "kafka/request.h"
 
 // txn_error gives the code of a version: PRODUCER_FENCED exists since `fenced_version_min`, before that it is
-// INVALID_PRODUCER_EPOCH (KIP-588).
+// INVALID_PRODUCER_EPOCH (KIP-588). A full disk is the coordinator's, as in Kafka: clients try again.
 static inline enum err txn_error(const struct request *rq, enum err err, int16_t fenced_version_min)
 {
     bool is_old = err == ERR_PRODUCER_FENCED && rq->version < fenced_version_min;
+    if (err == ERR_STORAGE) {
+        return ERR_COORDINATOR_NOT_AVAILABLE;
+    }
     return is_old ? ERR_INVALID_PRODUCER_EPOCH : err;
 }
 

@@ -146,6 +146,7 @@ static void answer(struct request *rq, const struct commit_state *state, enum er
             enum err err = state->errors[at];
             if (err == ERR_OK) {
                 err = group_err != ERR_OK ? group_err : outcomes[state->item_of[at]].err;
+                err = err == ERR_STORAGE ? ERR_COORDINATOR_NOT_AVAILABLE : err; // a full disk: try again
             }
             partition->partition_index = in->topics[t].partitions[i].partition_index;
             partition->error = err;
