@@ -4,7 +4,7 @@
 Kafka's own consumer and its command line tools from Maven. Prints `ok name` and `not ok name: why`.
 
   tests/interop/run.py --broker build/src/server/strom [python] [go] [tools[=STORY,...]] [groups[=CLIENT,...]]
-                       [eos[=CLIENT,...]] [streams]
+                       [eos[=CLIENT,...]] [streams] [connect[=PART,...]]
   tests/interop/run.py --kafka [...]        against Apache Kafka 4.2.0: what the tests themselves are checked with
   tests/interop/run.py --record tools=...   plays stories against both and writes what each printed into them
 """
@@ -16,6 +16,7 @@ import subprocess
 import sys
 import time
 
+import connect
 import eos
 import golang
 import groups
@@ -158,7 +159,7 @@ def diff(peer, names):
 
 
 GROUPS = {'python': python_clients, 'go': go_codecs, 'tools': tools, 'groups': groups.play, 'eos': eos.play,
-          'streams': streams.play, 'diff': diff}
+          'streams': streams.play, 'connect': connect.play, 'diff': diff}
 
 
 def main():

@@ -3,7 +3,7 @@ $ kafka-topics --create --topic ledger --partitions 1
 | Created topic ledger.
 $ kafka-transactions list
 | TransactionalId	Coordinator	ProducerId	TransactionState
-& bank kafka-producer-perf-test --bootstrap-server $B --command-property linger.ms=0 --topic ledger --num-records 800 --record-size 10 --throughput 20 --transactional-id bank --transaction-duration-ms 3000000
+& bank kafka-producer-perf-test --bootstrap-server $B --command-property linger.ms=0 --topic ledger --num-records 500 --record-size 10 --throughput 20 --transactional-id bank --transaction-duration-ms 3000000
 % until Ongoing
 $ kafka-transactions list
 | TransactionalId	Coordinator	ProducerId	TransactionState
