@@ -383,7 +383,9 @@ void partition_aborted_add(struct core *core, struct partition *p, const struct 
 {
     if (p->aborted_first + p->aborted_count == p->aborted_cap) {
         core->txn_bytes -= p->aborted_cap * sizeof *p->aborted;
-        memmove(p->aborted, p->aborted + p->aborted_first, p->aborted_count * sizeof *p->aborted);
+        if (p->aborted_count > 0) {
+            memmove(p->aborted, p->aborted + p->aborted_first, p->aborted_count * sizeof *p->aborted);
+        }
         p->aborted_first = 0;
         if (p->aborted_count == p->aborted_cap) {
             p->aborted_cap = p->aborted_cap == 0 ? 4 : p->aborted_cap * 2;

@@ -55,7 +55,9 @@ static enum err reader_fill(struct compact_reader *r, size_t need, struct error 
     if (have >= need || left == 0) {
         return ERR_OK;
     }
-    memmove(r->window.ptr, r->window.ptr + r->at, have);
+    if (have > 0) {
+        memmove(r->window.ptr, r->window.ptr + r->at, have);
+    }
     r->window.len = have;
     r->at = 0;
     size_t piece = need - have < READ_PIECE ? READ_PIECE : need - have;
