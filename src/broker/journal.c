@@ -340,7 +340,9 @@ static enum err apply(struct broker *b, const struct ordered *o, struct seal *se
         if (b->facts.catalogue_changed) {
             keeper_poke(b->keeper, 0); // retention may have changed
         }
-        keeper_poke(b->keeper, o->meta.len + (seal != NULL ? seal->payload_size : 0));
+        // A marker is an extent, of which the item says nothing: what the keeper takes for one.
+        uint64_t marker_bytes = (uint64_t)b->facts.marker_count * KEEPER_EXTENT_BYTES;
+        keeper_poke(b->keeper, o->meta.len + (seal != NULL ? seal->payload_size : 0) + marker_bytes);
     }
     return ERR_OK;
 }

@@ -82,6 +82,7 @@ void core_facts_reset(struct core_facts *facts)
 {
     facts->slot_count = 0;
     facts->dead_count = 0;
+    facts->marker_count = 0;
     facts->catalogue_changed = false;
 }
 

@@ -51,6 +51,7 @@ struct core_facts {
         *dead_objects; // objects that no longer hold a live extent (WAL files not included while current)
     uint32_t dead_count;
     uint32_t dead_cap;
+    uint32_t marker_count;  // markers appended: extents without payload
     bool catalogue_changed; // topics, partitions or configs
 };
 void core_facts_init(struct core_facts *facts);

@@ -79,6 +79,9 @@ static void mark(struct apply *a, const struct txn *txn, struct partition *p, bo
     p->high_watermark++;
     p->append_lsn = 0; // a later batch of this bundle is no run with what lies before the marker
     facts_slot_add(a->facts, p, MARKER_SIZE);
+    if (a->facts != NULL) {
+        a->facts->marker_count++;
+    }
 }
 
 // stable_after: the last stable offset of the partition once this transaction is out of it.

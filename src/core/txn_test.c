@@ -571,6 +571,10 @@ static void transactions_have_limits(void **state)
     assert_int_equal(end(&rig, "a", a, 0, false, false).err, ERR_OK);
     assert_int_equal(data(&rig, b, 0, 1, 0, ADDS).err, ERR_OK);
 
+    assert_int_equal(rig.facts.marker_count, 0);
+    assert_int_equal(end(&rig, "b", b, 0, true, false).err, ERR_OK);
+    assert_int_equal(rig.facts.marker_count, 2);
+
     assert_int_equal(add_group(&rig, "b", b, 0, "g0"), ERR_OK);
     char name[16];
     for (int i = 1; i < ITEM_TXN_GROUPS_MAX; i++) {

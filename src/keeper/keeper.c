@@ -343,7 +343,7 @@ static int64_t keeper_plan_expiry(struct keeper *k)
 
 static uint64_t keeper_extents_guess(const struct keeper *k)
 {
-    return k->unmerged_extents + (atomic_load(&k->ordered) - k->extents_at) / EXTENT_BYTES_GUESS;
+    return k->unmerged_extents + (atomic_load(&k->ordered) - k->extents_at) / KEEPER_EXTENT_BYTES;
 }
 
 static int64_t keeper_plan_merge(struct keeper *k, const struct engine_status *status, int64_t now_ns)
@@ -568,7 +568,7 @@ int64_t keeper_plan_next(struct keeper *k)
     int64_t room = k->options.merge_wal_bytes - unmerged;
     int64_t snapshot_room = k->options.snapshot_wal_bytes - status.wal_bytes;
     uint64_t extents = keeper_extents_guess(k);
-    int64_t extent_room = ((int64_t)k->options.merge_extents_max - (int64_t)extents) * EXTENT_BYTES_GUESS;
+    int64_t extent_room = ((int64_t)k->options.merge_extents_max - (int64_t)extents) * KEEPER_EXTENT_BYTES;
     room = room < snapshot_room ? room : snapshot_room;
     room = room < extent_room ? room : extent_room;
     atomic_store(&k->wake_at, room > 0 ? ordered + (uint64_t)room : UINT64_MAX);

@@ -26,7 +26,10 @@ struct keeper_host {
     enum err (*submit_all)(void *arg, const struct item *items, uint32_t count, struct outcome *ret_outcomes,
                            struct error *e);
 };
-enum { KEEPER_SUBMIT_ITEMS_MAX = 256 };
+enum {
+    KEEPER_SUBMIT_ITEMS_MAX = 256,
+    KEEPER_EXTENT_BYTES = 512, // of ordered bytes are taken for an extent, between surveys
+};
 
 struct keeper_options {
     int64_t merge_wal_bytes;    // merge when this much lies unmerged in the WAL; default 128 MiB

@@ -15,12 +15,11 @@ enum {
     LEASE_MS = 30000,           // shared engines: one keeper at a time
     BACKOFF_MS_MIN = 1000,      // after a failure, doubling
     BACKOFF_MS_MAX = 60000,
-    SCAN_MS_MIN = 1000,       // between two retention scans that pokes asked for
-    WAKE_MS_MIN = 100,        // under load appends wake the keeper no more often
-    BREATH_MS = 50,           // between two calls of engine_maintain during long work
-    TICK_MS_MIN = 20,         // between ticks while one alone does not do
-    EXTENT_BYTES_GUESS = 512, // of appended bytes make an extent, between surveys
-    MERGE_OLD_MAX = 1 << 16,  // extents replaced by one object: bounds the memory of a merge
+    SCAN_MS_MIN = 1000,      // between two retention scans that pokes asked for
+    WAKE_MS_MIN = 100,       // under load appends wake the keeper no more often
+    BREATH_MS = 50,          // between two calls of engine_maintain during long work
+    TICK_MS_MIN = 20,        // between ticks while one alone does not do
+    MERGE_OLD_MAX = 1 << 16, // extents replaced by one object: bounds the memory of a merge
     MERGE_OBJECT_BYTES_MIN = 4 << 20,
     WALL_AHEAD_MS = 60000,      // ask the engine for the time when the wall clock is so far ahead
     DISK_FULL_RETRY_MS = 10000, // merge and snapshot whatever there is, so often, while the disk is full
