@@ -270,7 +270,9 @@ void member_main(struct env *env, void *arg)
     bool is_static = sim_chance(s->world, 350);
     static const int16_t versions[] = {2, 4, 5, 7, 9};
     m->join_version = versions[is_static ? 2 + sim_rand(s->world, 3) : sim_rand(s->world, 5)];
-    snprintf(m->instance, sizeof m->instance, is_static ? "static-%d" : "", m->index);
+    if (is_static) {
+        snprintf(m->instance, sizeof m->instance, "static-%d", m->index);
+    }
     m->has_churn = sim_chance(s->world, 300);
     while (is_running(m) && !(s->member_must_die == m->index + 1)) {
         member_step(m);

@@ -26,7 +26,7 @@ struct broker;
 struct submission;
 struct fetch_op;
 
-enum { TRAFFIC_NO_SLOT = UINT32_MAX };
+#define TRAFFIC_NO_SLOT UINT32_MAX
 
 // All with the lock held.
 void traffic_reserve(struct broker *b, uint32_t slot_count);

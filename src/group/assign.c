@@ -77,7 +77,7 @@ struct holding {
     uint32_t topic;
     uint32_t holder; // NOBODY
 };
-enum { NOBODY = UINT32_MAX };
+#define NOBODY UINT32_MAX
 
 struct uniform {
     const struct assign_spec *spec;

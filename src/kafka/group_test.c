@@ -603,7 +603,7 @@ static enum err offset_delete(const char *group, const char *topic, int32_t part
 static void kafka_05_36_offset_delete(void **state)
 {
     (void)state;
-    offset_delete("no such group", "a", 0, ERR_GROUP_ID_NOT_FOUND);
+    assert_int_equal(offset_delete("no such group", "a", 0, ERR_GROUP_ID_NOT_FOUND), ERR_GROUP_ID_NOT_FOUND);
     struct member m;
     member_open(&m, &the_rig, 9, "offset-delete");
     struct commit_ask ask = {.group = m.group, .topic = "a", .id = topic_a, .offset = 1};
