@@ -10,13 +10,21 @@ from work import ROOT, Failure
 
 sys.path.insert(0, os.path.join(ROOT, 'tests', 'crash'))
 import kill9_txn  # noqa: E402
+from broker import BrokerFailed  # noqa: E402
 
 RUNS = 5
+# For the copiers of the consumer protocol (KIP-848), whose times are the broker's.
+TIMES = {'group.consumer.session.timeout.ms': 3000, 'group.consumer.heartbeat.interval.ms': 300}
+KAFKA_TIMES = {'group.consumer.min.session.timeout.ms': 3000, 'group.consumer.min.heartbeat.interval.ms': 300}
 
 
-def java():
+def java(protocol='classic'):
     jvm.setup()
-    return jvm.command('TxnWorker', flags=['-Xmx96m'])
+    return jvm.command('TxnWorker', flags=['-Xmx96m', f'-Dgroup.protocol={protocol}'])
+
+
+def java_848():
+    return java('consumer')
 
 
 def franz():
@@ -24,7 +32,7 @@ def franz():
     return golang.program('franz', 'txn')
 
 
-COMMANDS = {'java': java, 'franz-go': franz}
+COMMANDS = {'java': java, 'java-848': java_848, 'franz-go': franz}
 
 
 def play(peer, names):
@@ -34,11 +42,15 @@ def play(peer, names):
         if name not in COMMANDS:
             raise Failure(f'no client {name} for eos; there are {" ".join(COMMANDS)}')
         command = COMMANDS[name]()
-        broker = peer.make(kill9_txn.SETTINGS)
+        times = {**TIMES, **KAFKA_TIMES} if peer.options.kafka else TIMES
+        broker = peer.make({**kill9_txn.SETTINGS, **times})
         try:
             broker.start()
             plan = kill9_txn.Plan(f'eos-{name}', command, RUNS, random.randrange(1 << 30), not peer.options.kafka)
             failed |= kill9_txn.play(broker, plan)
+        except BrokerFailed as e:
+            print(f'not ok eos {name}: {e}', flush=True)
+            failed = True
         finally:
             broker.close()
     return failed

@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """run.py - the newest clients: confluent-kafka, kafka-python and aiokafka from PyPI, franz-go and sarama, Apache
 Kafka's own consumer and its command line tools from Maven. Prints `ok name` and `not ok name: why`.

@@ -31,6 +31,7 @@ public final class TxnWorker {
     private static final ObjectMapper JSON = new ObjectMapper();
     private static final double ABORTED = 0.25; // share of the transactions that a feeder aborts
     private static final int PAUSE_MS = 20;
+    private static final String PROTOCOL = System.getProperty("group.protocol", "classic");
     private static volatile boolean isStopped = false;
 
     private final JsonNode settings;
@@ -141,9 +142,11 @@ public final class TxnWorker {
     private KafkaConsumer<String, String> consumer() {
         Properties p = common();
         p.put("group.id", settings.get("group").asText());
-        p.put("group.protocol", "classic");
-        p.put("session.timeout.ms", "3000");
-        p.put("heartbeat.interval.ms", "300");
+        p.put("group.protocol", PROTOCOL);
+        if (PROTOCOL.equals("classic")) { // else the broker says
+            p.put("session.timeout.ms", "3000");
+            p.put("heartbeat.interval.ms", "300");
+        }
         p.put("isolation.level", "read_committed");
         p.put("enable.auto.commit", "false");
         p.put("auto.offset.reset", "earliest");
