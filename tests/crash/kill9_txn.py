@@ -34,6 +34,10 @@ CHECK_EVERY = 3
 CLIENT_KILLED = 0.4  # share of the runs in which a client dies with the broker
 
 
+class GaveUp(Wrong):
+    """A client ended by itself."""
+
+
 class Fleet:
     """The workers; each one that died is followed by one with the same transactional id."""
 
@@ -63,7 +67,7 @@ class Fleet:
         for name, worker in self.workers.items():
             error = next((e['text'] for e in worker.events if e['event'] == 'error'), None)
             if error or worker.has_ended():
-                raise Wrong(f'{name} ended: {error} {" / ".join(worker.noise)}')
+                raise GaveUp(f'{name} ended: {error} {" / ".join(worker.noise)}')
 
     def wait_commits(self, count, kinds=('feeder', 'copier')):
         """Until every feeder, and one of the copiers, has that many commits more: a copier may have no partition."""
@@ -236,8 +240,8 @@ def finish(broker, fleet, reader, plan):
     reader.check_ends()
 
 
-def play(broker, plan):
-    """The whole of it with a broker that was started; returns whether it failed."""
+def play(broker, plan, may_give_up=False):
+    """The whole of it with a broker that was started; returns whether it failed. may_give_up: lets GaveUp through."""
     print(f'# {plan.name}: kill -9 under transactions, {plan.runs} runs, --seed {plan.seed}', flush=True)
     history = History()
     create_topics(broker.bootstrap)
@@ -255,6 +259,8 @@ def play(broker, plan):
         print(f'ok {plan.name} all: {history.summary()}', flush=True)
         return False
     except (Wrong, BrokerFailed) as e:
+        if may_give_up and isinstance(e, GaveUp) and broker.alive():
+            raise
         print(f'not ok {plan.name} {run}: {e}\n{broker.log_tail()}', flush=True)
         if isinstance(e, Wrong) and os.environ.get('STROM_KEEP'):
             broker.owns_data = False

@@ -9,6 +9,7 @@ Each client has a broker of its own and plays its stories one after another; the
 """
 import argparse
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -97,20 +98,29 @@ CLIENTS = {c.name: c for c in [
 ]}
 
 
+# What no busy machine excuses: records lost or changed, and committed offsets that go back.
+PROMISES = re.compile(r'never delivered|went from|delivered of|committed of| got ')
+
+
 def play(client, story, bootstrap, broker):
-    """One story; prints its line and returns whether it failed."""
-    begin = time.monotonic()
-    try:
-        with World(client, bootstrap, LOAD) as world:
-            story(world, broker)
-        print(f'ok {client.name} groups {story.__name__}\n# {time.monotonic() - begin:.1f} s', flush=True)
-        return False
-    except Exception as e:  # whatever goes wrong, the other stories have to be played
-        print(f'not ok {client.name} groups {story.__name__}: {type(e).__name__}: {" ".join(str(e).split()):.1500}',
-              flush=True)
-        if os.environ.get('STROM_VERBOSE'):
-            traceback.print_exc()
-        return True
+    """One story; prints its line and returns whether it failed. On a busy machine sessions end and clients are late:
+    what needs time may be played once more, what Strom promises may not."""
+    for is_last in (False, True):
+        begin = time.monotonic()
+        try:
+            with World(client, bootstrap, LOAD) as world:
+                story(world, broker)
+            print(f'ok {client.name} groups {story.__name__}\n# {time.monotonic() - begin:.1f} s', flush=True)
+            return False
+        except Exception as e:  # whatever goes wrong, the other stories have to be played
+            why = f'{client.name} groups {story.__name__}: {type(e).__name__}: {" ".join(str(e).split())}'
+            if os.environ.get('STROM_VERBOSE'):
+                traceback.print_exc()
+        if is_last or PROMISES.search(why) or (broker is not None and not broker.alive()):
+            print(f'not ok {why:.1500}', flush=True)
+            return True
+        print(f'# once more: {why:.500}', flush=True)
+    return True
 
 
 def play_admin(client, bootstrap):
