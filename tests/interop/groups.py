@@ -28,7 +28,8 @@ def java_client():
 
 def franz_client():
     golang.setup()
-    return Client('franz-go', golang.program('franz', 'member'), is_cooperative=True, is_static=True)
+    return Client('franz-go', golang.program('franz', 'member'), is_cooperative=True, is_static=True,
+                  rejoins='its session ends when a connection is refused')
 
 
 def sarama_client():

@@ -48,7 +48,7 @@ class Client:
     def __init__(self, name, program, admin=None, churns=(('manual', 'range'), ('auto', 'roundrobin')), alone='auto',
                  is_cooperative=False, is_static=False, sees_growth=True, repeats=None, trails=None, late=None,
                  drops_at_stop=None, overwrites=None, fights=None,
-                 ends_with_broker=None, resends=None):
+                 ends_with_broker=None, rejoins=None, resends=None):
         self.name = name
         self.command = command_of(program)
         self.admin = admin and command_of(admin)  # a script of scenarios with its admin client
@@ -64,6 +64,7 @@ class Client:
         self.overwrites = overwrites  # why a member that was thrown out may still commit an old offset
         self.fights = fights  # why a member whose instance was taken over does not yield
         self.ends_with_broker = ends_with_broker  # why a member does not wait for a broker that is away
+        self.rejoins = rejoins  # why a member may join anew when the broker was away for a moment
 
 
 def platformatic(name, *environment):
