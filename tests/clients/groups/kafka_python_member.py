@@ -29,9 +29,7 @@ class Member(ConsumerRebalanceListener):
         start()
         self.consumer.subscribe(SETTINGS['topics'], listener=self)
         while not stopped.is_set():
-            rows = []
-            for records in self.consumer.poll(timeout_ms=POLL_MS, max_records=100).values():
-                rows += [[r.topic, r.partition, r.offset, r.value.decode()] for r in records]
+            rows = [[r.topic, r.partition, r.offset, r.value.decode()] for r in self.poll()]
             if rows:
                 tell('records', rows=rows)
                 self.pending.update({(topic, partition): offset + 1 for topic, partition, offset, _ in rows})
@@ -40,6 +38,15 @@ class Member(ConsumerRebalanceListener):
         self.consumer.close(autocommit=IS_AUTO)
         self.owned.revoke(self.owned.partitions)
         tell('left')
+
+    def poll(self):
+        try:
+            batches = self.consumer.poll(timeout_ms=POLL_MS, max_records=100).values()
+            return [record for records in batches for record in records]
+        except (KafkaError, OSError) as e:  # 3 throws if a broker that is away refuses the connection
+            tell('notice', text=repr(e))
+            stopped.wait(0.1)
+            return []
 
     def commit(self):
         offsets = [[*tp, offset] for tp, offset in self.pending.items()]

@@ -61,6 +61,8 @@ public final class GroupMember implements ConsumerRebalanceListener {
         p.put("fetch.max.wait.ms", "100");
         p.put("reconnect.backoff.max.ms", "500");
         p.put("max.poll.records", "100");
+        // Or it forgets all topics when its only broker is away, and joins anew.
+        p.put("metadata.recovery.strategy", "none");
         p.put("key.deserializer", "org.apache.kafka.common.serialization.StringDeserializer");
         p.put("value.deserializer", "org.apache.kafka.common.serialization.StringDeserializer");
         if (settings.hasNonNull("instance"))
