@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "calls.h"
 #include "load_requests.h"
 #include "support.h"
 

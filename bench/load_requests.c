@@ -1,26 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "load_requests.h"
 
-#include <errno.h>
-#include <sys/socket.h>
-#include <unistd.h>
+#include <time.h>
 
 #include "base/mem.h"
+#include "calls.h"
 #include "record/build.h"
 #include "support.h"
-#include "wire/messages.h"
-#include "wire/wire.h"
 
 enum {
     PRODUCE_VERSION = 13,
     FETCH_VERSION = 16,
-    CREATE_TOPICS_VERSION = 7,
-    METADATA_VERSION = 12,
-    MESSAGE_MAX = 64 << 20,
     PARTITION_MARK = 0x51525354,
     PRODUCE_TIMEOUT_MS = 30000,
-    LEADER_TRIES_MAX = 200,
-    LEADER_PAUSE_US = 10000,
 };
 static const int64_t offset_mark = 0x5152535455565758;
 
@@ -63,24 +55,6 @@ static size_t find_mark(const uint8_t *data, size_t len, const uint8_t *mark, si
     return (size_t)(at - data);
 }
 
-// request_encode appends a whole frame; the length counts external bytes too.
-static void request_encode(struct buf *out, const struct wire_api *api, int16_t version, const void *message,
-                           struct wire_cuts *cuts)
-{
-    const struct wire_request_header header = {api->key, version, 0, STR("bench")};
-    struct error e = {0};
-    size_t start = out->len;
-    buf_be32(out, 0);
-    wire_request_header_encode(&header, out);
-    if (wire_encode(api->request, version, wire_is_flexible(api, version), message, out, cuts, &e) !=
-            ERR_OK ||
-        out->failed) {
-        bench_die(0, "encode %s: %s", api->name, e.text);
-    }
-    size_t external = cuts == NULL ? 0 : wire_cuts_size(cuts);
-    store_be32(out->ptr + start, (uint32_t)(out->len - start - 4 + external));
-}
-
 static void template_fill(struct template *t, const struct buf *request, size_t cut)
 {
     t->head_len = cut;
@@ -115,8 +89,8 @@ void produce_template(struct template *ret, struct uuid topic_id, struct bytes b
     request.topics_count = 1;
     struct buf out;
     struct wire_cuts cuts = {0};
-    buf_init(&out, MESSAGE_MAX);
-    request_encode(&out, wire_api_find(API_PRODUCE), PRODUCE_VERSION, &request, &cuts);
+    buf_init(&out, CALL_MESSAGE_MAX);
+    call_encode(&out, API_PRODUCE, PRODUCE_VERSION, &request, &cuts);
     *ret = (struct template){.body = batch};
     template_fill(ret, &out, cuts.items[0].position);
     wire_cuts_fini(&cuts);
@@ -152,8 +126,8 @@ void fetch_template(struct template *ret, struct uuid topic_id, int32_t fetch_by
     f.partition.partition = PARTITION_MARK;
     f.partition.fetch_offset = offset_mark;
     struct buf out;
-    buf_init(&out, MESSAGE_MAX);
-    request_encode(&out, wire_api_find(API_FETCH), FETCH_VERSION, &f.request, NULL);
+    buf_init(&out, CALL_MESSAGE_MAX);
+    call_encode(&out, API_FETCH, FETCH_VERSION, &f.request, NULL);
     *ret = (struct template){0};
     template_fill(ret, &out, out.len);
     uint8_t mark[8];
@@ -209,126 +183,14 @@ bool fetch_answer_read(const uint8_t *data, size_t len, struct answer *ret)
     return is_shaped && !r.failed;
 }
 
-// ---- blocking calls, for what happens before the measurement
-
-static void send_all(int fd, const uint8_t *data, size_t len)
-{
-    while (len > 0) {
-        ssize_t moved = send(fd, data, len, MSG_NOSIGNAL);
-        if (moved <= 0) {
-            bench_die(errno, "send");
-        }
-        data += moved;
-        len -= (size_t)moved;
-    }
-}
-
-static void recv_all(int fd, uint8_t *data, size_t len)
-{
-    while (len > 0) {
-        ssize_t moved = recv(fd, data, len, 0);
-        if (moved <= 0) {
-            bench_die(moved == 0 ? 0 : errno, "the broker closed the connection");
-        }
-        data += moved;
-        len -= (size_t)moved;
-    }
-}
-
-// call sends one request and decodes its answer, whose memory is the arena's and `in`'s.
-static void call(int fd, int16_t key, int16_t version, const void *request, void *ret_answer, struct buf *in,
-                 struct arena *arena)
-{
-    const struct wire_api *api = wire_api_find(key);
-    struct buf out;
-    buf_init(&out, MESSAGE_MAX);
-    request_encode(&out, api, version, request, NULL);
-    send_all(fd, out.ptr, out.len);
-    buf_fini(&out);
-    uint8_t length[4];
-    recv_all(fd, length, sizeof length);
-    size_t size = load_be32(length);
-    buf_reset(in);
-    uint8_t *data = buf_reserve(in, size);
-    if (data == NULL) {
-        bench_die(0, "an answer of %zu bytes", size);
-    }
-    recv_all(fd, data, size);
-    struct reader r = reader_init(bytes_of(data, size));
-    int32_t correlation_id;
-    struct error e = {0};
-    if (wire_response_header_decode(api, version, &r, &correlation_id) != ERR_OK ||
-        wire_decode(api->response, version, wire_is_flexible(api, version), &r, arena, ret_answer, &e) !=
-            ERR_OK) {
-        bench_die(0, "answer to %s: %s", api->name, e.text);
-    }
-}
-
-static void send_create(int fd, struct str name, int32_t partitions, struct buf *in, struct arena *arena)
-{
-    struct create_topics_request_topic topic;
-    struct create_topics_request request;
-    struct create_topics_response answer;
-    wire_init(&create_topics_request_topic_type, &topic);
-    wire_init(&create_topics_request_type, &request);
-    topic.name = name;
-    topic.num_partitions = partitions;
-    topic.replication_factor = 1;
-    request.topics = &topic;
-    request.topics_count = 1;
-    call(fd, API_CREATE_TOPICS, CREATE_TOPICS_VERSION, &request, &answer, in, arena);
-    enum err err = answer.topics_count == 1 ? answer.topics[0].error : ERR_MALFORMED;
-    if (err != ERR_OK && err != ERR_TOPIC_EXISTS) {
-        struct str why = answer.topics_count == 1 ? answer.topics[0].error_message : STR("no topic");
-        bench_die(0, "create topic: error %d " STR_FMT, (int)err, STR_ARG(why));
-    }
-}
-
-struct uuid topic_create(int fd, struct str name, int32_t partitions)
-{
-    struct buf in;
-    struct arena arena;
-    buf_init(&in, MESSAGE_MAX);
-    arena_init(&arena, MESSAGE_MAX);
-    send_create(fd, name, partitions, &in, &arena);
-    struct uuid id = {0};
-    for (int tries = 0; uuid_is_zero(id); tries++) {
-        struct metadata_request_topic topic;
-        struct metadata_request request;
-        struct metadata_response answer;
-        wire_init(&metadata_request_topic_type, &topic);
-        wire_init(&metadata_request_type, &request);
-        topic.name = name;
-        request.topics = &topic;
-        request.topics_count = 1;
-        request.allow_auto_topic_creation = false;
-        arena_reset(&arena);
-        call(fd, API_METADATA, METADATA_VERSION, &request, &answer, &in, &arena);
-        bool is_ready = answer.topics_count == 1 && answer.topics[0].error == ERR_OK &&
-                        answer.topics[0].partitions_count >= partitions;
-        for (int32_t i = 0; is_ready && i < answer.topics[0].partitions_count; i++) {
-            is_ready = answer.topics[0].partitions[i].leader_id >= 0;
-        }
-        if (is_ready) {
-            id = answer.topics[0].topic_id;
-        } else if (tries == LEADER_TRIES_MAX) {
-            bench_die(0, "topic " STR_FMT " did not come up with %d partitions", STR_ARG(name),
-                      (int)partitions);
-        } else {
-            usleep(LEADER_PAUSE_US);
-        }
-    }
-    arena_fini(&arena);
-    buf_fini(&in);
-    return id;
-}
+// ---- before the measurement
 
 int64_t partition_end(int fd, struct uuid topic_id, int32_t partition)
 {
     struct buf in;
     struct arena arena;
-    buf_init(&in, MESSAGE_MAX);
-    arena_init(&arena, MESSAGE_MAX);
+    buf_init(&in, CALL_MESSAGE_MAX);
+    arena_init(&arena, CALL_MESSAGE_MAX);
     struct fetch_parts f;
     fetch_fill(&f, topic_id, 1, 0);
     f.partition.partition = partition;

@@ -40,10 +40,6 @@ struct answer {
 bool produce_answer_read(const uint8_t *data, size_t len, struct answer *ret);
 bool fetch_answer_read(const uint8_t *data, size_t len, struct answer *ret);
 
-// topic_create makes a topic (one that exists is fine) over a blocking socket and returns its id once every
-// partition has a leader. Ends the program on any other answer.
-struct uuid topic_create(int fd, struct str name, int32_t partitions);
-
 // partition_end asks for the high watermark, blocking.
 int64_t partition_end(int fd, struct uuid topic_id, int32_t partition);
 

@@ -16,6 +16,9 @@ int64_t bench_now_ns(void); // monotonic
 // bench_pin keeps this process on one CPU; -1 leaves it alone.
 void bench_pin(int cpu);
 
+// bench_raise_descriptors takes as many descriptors as the hard limit allows.
+void bench_raise_descriptors(void);
+
 // bench_listen and bench_connect use 127.0.0.1, TCP_NODELAY, and the congestion control named; "" is the
 // kernel's. What connects is blocking at first. Buffer sizes stay the kernel's to choose.
 int bench_listen(int port, const char *congestion);
