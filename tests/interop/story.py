@@ -20,6 +20,7 @@ import difflib
 import os
 import re
 import shlex
+import shutil
 import tempfile
 import time
 
@@ -163,6 +164,7 @@ class Player:
         for number in self.background.values():
             self.tools.stop(number)
             self.tools.wait(number)
+        shutil.rmtree(self.directory, ignore_errors=True)
 
 
 def marked(line, letter):

@@ -177,7 +177,7 @@ $ kafka-console-producer --topic solo --command-property enable.idempotence=true
 > hello
 $ kafka-transactions describe-producers --topic solo --partition 0
 | ProducerId	ProducerEpoch	LatestCoordinatorEpoch	LastSequence	LastTimestamp	CurrentTransactionStartOffset
-| 0         	0            	-1                    	0           	<ms>	None
+| 0         	0            	-1                    	<n>	<ms>	None
 $ kafka-log-dirs --describe --topic-list solo
 | Querying brokers for log directories information
 | Received log directory information from brokers 1
