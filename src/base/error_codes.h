@@ -147,6 +147,7 @@
     X(ERR_EXISTS,                       false,  -1, 409, 0x83, "already exists") \
     X(ERR_NO_SPACE,                     true,   56, 507, 0x97, "no space left on the disk") \
     X(ERR_NO_MEMORY,                    true,   -1, 503, 0x97, "over a memory limit") \
+    X(ERR_INVALID_SCHEMA,               false,  40, 422, 0x99, "invalid schema") \
     X(ERR_WOULD_BLOCK,                  true,   -1, 503, 0x80, "would block") \
     X(ERR_CLOSED,                       false,  -1, 503, 0x80, "closed by the other side") \
     X(ERR_MALFORMED,                    false,  42, 400, 0x81, "malformed input") \

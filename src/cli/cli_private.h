@@ -7,7 +7,7 @@
 #include "cli/args.h"
 #include "cli/cli.h"
 #include "cli/client.h"
-#include "cli/json.h"
+#include "json/write.h"
 #include "cli/table.h"
 
 enum {

@@ -3,7 +3,7 @@
 #ifndef CLI_RECORD_FORMAT_H
 #define CLI_RECORD_FORMAT_H
 
-#include "cli/json.h"
+#include "json/write.h"
 #include "record/iterate.h"
 
 // What a format may name: %t topic, %p partition, %o offset, %T timestamp in ms, %k key, %v or %s value,

@@ -2,7 +2,8 @@
 #include "cli/table.h"
 
 #include "base/assert.h"
-#include "cli/json.h"
+#include "base/utf8.h"
+#include "json/write.h"
 
 enum { TABLE_BYTES_MAX = 1 << 30, COLUMN_GAP = 2 };
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cli/json.h"
+#include "json/write.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -117,18 +117,6 @@ static void test_bytes(void **state)
     buf_fini(&out);
 }
 
-static void test_utf8(void **state)
-{
-    (void)state;
-    assert_true(utf8_is_valid(STR("")));
-    assert_true(utf8_is_valid(STR("\xf4\x8f\xbf\xbf")));
-    assert_false(utf8_is_valid(STR("\xf4\x90\x80\x80"))); // past U+10FFFF
-    assert_false(utf8_is_valid(STR("\xe0\x9f\xbf")));
-    assert_false(utf8_is_valid(STR("\xf0\x8f\xbf\xbf")));
-    assert_false(utf8_is_valid(STR("\x80")));
-    assert_false(utf8_is_valid(STR("a\xe2\x82")));
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -136,7 +124,6 @@ int main(void)
         cmocka_unit_test(test_numbers),
         cmocka_unit_test(test_escapes),
         cmocka_unit_test(test_bytes),
-        cmocka_unit_test(test_utf8),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-// json.h - a JSON writer: commas, escapes and nesting are its business. Whatever bytes go in, what comes out
+// write.h - a JSON writer: commas, escapes and nesting are its business. Whatever bytes go in, what comes out
 // is valid JSON in UTF-8. Pure.
-#ifndef CLI_JSON_H
-#define CLI_JSON_H
+#ifndef JSON_WRITE_H
+#define JSON_WRITE_H
 
 #include "base/buf.h"
 
-enum { JSON_DEPTH_MAX = 16 };
+enum { JSON_WRITE_DEPTH_MAX = 64 };
 
 // A zeroed struct with `out` set is ready. Running past out's limit shows in out->failed.
 struct json {
     struct buf *out;
     int depth;
     bool is_after_key;
-    bool has_items[JSON_DEPTH_MAX + 1];
+    bool has_items[JSON_WRITE_DEPTH_MAX + 1];
 };
 
 void json_object_begin(struct json *j);
@@ -35,10 +35,5 @@ void json_pair_i64(struct json *j, const char *key, int64_t number);
 void json_pair_bool(struct json *j, const char *key, bool value);
 // json_pair_bytes writes `key` as text if it is UTF-8; else null, and "<key>_base64" beside it. NULL is null.
 void json_pair_bytes(struct json *j, const char *key, struct bytes data);
-
-// utf8_size tells how many bytes the well-formed UTF-8 character at `text` takes (RFC 3629: no surrogates, no
-// long forms); 0 if it is none. text.len > 0.
-size_t utf8_size(struct str text);
-bool utf8_is_valid(struct str text);
 
 #endif

@@ -1,42 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cli/json.h"
+#include "json/write.h"
 
 #include <math.h>
 
 #include "base/assert.h"
-
-size_t utf8_size(struct str text)
-{
-    const uint8_t *p = (const uint8_t *)text.ptr;
-    if (p[0] < 0x80) {
-        return 1;
-    }
-    size_t size = p[0] >= 0xf0 ? 4 : p[0] >= 0xe0 ? 3 : 2;
-    if (p[0] < 0xc2 || p[0] > 0xf4 || text.len < size) {
-        return 0;
-    }
-    for (size_t i = 1; i < size; i++) {
-        if ((p[i] & 0xc0) != 0x80) {
-            return 0;
-        }
-    }
-    bool is_long_form = (p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xf0 && p[1] < 0x90);
-    bool is_no_character = (p[0] == 0xed && p[1] > 0x9f) || (p[0] == 0xf4 && p[1] > 0x8f);
-    return is_long_form || is_no_character ? 0 : size;
-}
-
-bool utf8_is_valid(struct str text)
-{
-    while (text.len > 0) {
-        size_t size = utf8_size(text);
-        if (size == 0) {
-            return false;
-        }
-        text.ptr += size;
-        text.len -= size;
-    }
-    return true;
-}
+#include "base/utf8.h"
 
 // Before each value: a comma unless it is the first of its kind or follows its key.
 static void value_begin(struct json *j)
@@ -53,7 +21,7 @@ static void value_begin(struct json *j)
 
 static void open_with(struct json *j, uint8_t bracket)
 {
-    ASSERT(j->depth < JSON_DEPTH_MAX);
+    ASSERT(j->depth < JSON_WRITE_DEPTH_MAX);
     value_begin(j);
     buf_u8(j->out, bracket);
     j->has_items[++j->depth] = false;

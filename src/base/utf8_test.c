@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/utf8.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+static void test_utf8(void **state)
+{
+    (void)state;
+    assert_true(utf8_is_valid(STR("")));
+    assert_true(utf8_is_valid(STR("\xf4\x8f\xbf\xbf")));
+    assert_false(utf8_is_valid(STR("\xf4\x90\x80\x80"))); // past U+10FFFF
+    assert_false(utf8_is_valid(STR("\xe0\x9f\xbf")));
+    assert_false(utf8_is_valid(STR("\xf0\x8f\xbf\xbf")));
+    assert_false(utf8_is_valid(STR("\x80")));
+    assert_false(utf8_is_valid(STR("a\xe2\x82")));
+}
+
+static void test_every_code_point(void **state)
+{
+    (void)state;
+    for (uint32_t c = 0; c <= 0x10ffff; c++) {
+        if (c >= 0xd800 && c < 0xe000) {
+            continue;
+        }
+        char bytes[4];
+        struct str text = {bytes, utf8_encode(c, bytes)};
+        assert_int_equal(utf8_size(text), text.len);
+        assert_int_equal(utf8_count(text), 1);
+        assert_int_equal(utf8_decode(&text), c);
+        assert_int_equal(text.len, 0);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_utf8),
+        cmocka_unit_test(test_every_code_point),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
