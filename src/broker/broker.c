@@ -180,6 +180,8 @@ static bool is_read_by_apply(struct str key)
                                        "strom.groups.max",
                                        "strom.group.offsets.max",
                                        "strom.quotas.max",
+                                       "strom.documents.max",
+                                       "strom.documents.bytes.max",
                                        "strom.transactional.ids.max",
                                        "transactional.id.expiration.ms"};
     for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {

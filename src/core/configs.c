@@ -81,6 +81,9 @@ void limits_refresh(struct core *core)
     core->limits.txn_expiration_ms = limit_number(core, STR("transactional.id.expiration.ms"), 1, 604800000);
     core->txn_due_ms = core->txn_count == 0 ? INT64_MAX : INT64_MIN; // to be looked for again
     core->limits.quotas_max = (uint64_t)limit_number(core, STR("strom.quotas.max"), 1, 10000);
+    core->limits.documents_max = (uint64_t)limit_number(core, STR("strom.documents.max"), 1, 1000000);
+    core->limits.documents_bytes_max =
+        (uint64_t)limit_number(core, STR("strom.documents.bytes.max"), 1, (int64_t)1 << 30);
     core->settings_serial++;
 }
 

@@ -26,6 +26,7 @@ struct core *core_create(void)
     map_init(&core->txn_partitions);
     map_init(&core->txn_offsets);
     list_init(&core->txn_list);
+    map_init(&core->documents_by_key);
     core->txn_due_ms = INT64_MAX;
     buf_init(&core->cut.saved, SIZE_MAX / 2);
     limits_refresh(core);
@@ -43,6 +44,7 @@ void core_destroy(struct core *take_core)
     core_groups_fini(core);
     core_quotas_fini(core);
     core_txns_fini(core);
+    core_documents_fini(core);
     LIST_EACH_SAFE (node, after, &core->producer_lru) {
         mem_free(LIST_ENTRY(node, struct producer, in_lru));
     }
@@ -200,6 +202,9 @@ static void item_apply(struct apply *a, const struct item *item, struct outcome 
     case ITEM_CONSUMER_SET:
         ret->err = consumer_set_apply(a, &item->consumer_set);
         break;
+    case ITEM_DOCUMENTS:
+        ret->err = documents_apply(a, &item->documents, ret);
+        break;
     }
     if (is_catalogue && ret->err == ERR_OK) {
         a->core->catalogue_serial++;
@@ -304,6 +309,8 @@ uint64_t core_state_bytes(const struct core *core)
     uint64_t bytes =
         sizeof *core + core->configs.size + core->cut.saved.cap + core->group_bytes + core->txn_bytes;
     bytes += (core->group_cap + core->groups_by_id.slot_count + core->quota_cap) * sizeof(void *);
+    bytes += core->document_bytes + core->document_count * (sizeof(struct document) + HEAP_OVERHEAD) +
+             core->document_places_cap * (sizeof(struct document *) + sizeof(uint64_t));
     bytes += core->topic_count * (sizeof(struct topic) + 32 + HEAP_OVERHEAD);
     bytes += core->slot_count * (sizeof(struct partition) + 2 * sizeof(void *) + HEAP_OVERHEAD);
     bytes += core->extent_cap_total * sizeof(struct extent);

@@ -36,9 +36,9 @@ struct outcome {
     bool is_duplicate;        // DATA: an earlier copy was appended; base_offset is that copy's
     int64_t base_offset;      // DATA: assigned; -1 on error
     int64_t log_start_offset; // DATA, TRIM: after the item
-    int64_t value;            // PRODUCER_ID, TXN_INIT, TXN_END: the producer id
-    int16_t producer_epoch;   // TXN_INIT, TXN_END: the epoch from now on
-    int32_t leader_epoch;     // DATA: to be patched into the batch
+    int64_t value; // PRODUCER_ID, TXN_INIT, TXN_END: the producer id; DOCUMENTS: the last NUMBER_NEXT
+    int16_t producer_epoch; // TXN_INIT, TXN_END: the epoch from now on
+    int32_t leader_epoch;   // DATA: to be patched into the batch
 };
 
 // What changed, level-triggered: act on the state as it is when the lock is released.
@@ -254,6 +254,31 @@ void core_quota_at(const struct core *core, uint32_t index,
 bool core_quota_find(const struct core *core, const struct item_quota_part *parts, uint32_t part_count,
                      struct quota_view *ret);        // false: no such entity
 uint64_t core_quota_serial(const struct core *core); // differs after every change of any quota
+
+// ---- reading: documents (decision 0010). Immutable: a put makes a new one. Whoever holds a reference may
+// read one without the lock, for as long as it likes.
+
+struct document;
+struct document *core_document_find(const struct core *core, struct str key); // NULL if unknown
+// core_document_after gives the document with the lowest revision above `revision`; NULL at the end. Walks
+// them all in the order of their last change: start with 0.
+struct document *core_document_after(const struct core *core, uint64_t revision);
+uint64_t core_document_serial(const struct core *core); // the last revision given: differs after every change
+uint32_t core_document_count(const struct core *core);
+uint64_t core_document_bytes(const struct core *core); // of keys and values
+// core_document_removal_after gives the key of the first document that was removed with a revision above
+// `revision`, and that revision; false: none. *ret_is_complete is false if some that were removed are
+// forgotten: begin anew.
+bool core_document_removal_after(const struct core *core, uint64_t revision, struct str *ret_key,
+                                 uint64_t *ret_revision, bool *ret_is_complete);
+
+struct document *document_ref(const struct document *document);
+void document_unref(struct document *take_document); // NULL is a no-op; needs no lock
+struct str document_key(const struct document *document);
+struct bytes document_value(const struct document *document);
+int64_t document_number(const struct document *document);
+uint64_t document_revision(const struct document *document);
+int64_t document_stamp_ms(const struct document *document); // of the bundle that put it
 
 // core_object_extents: live extents in an object; 0 = nothing refers to it.
 uint64_t core_object_extents(const struct core *core, uint64_t object);

@@ -24,6 +24,7 @@ enum {
     SNAPSHOT_VERSION = 1,
     SNAPSHOT_KEEP_BYTES = 1 << 20, // memory that the buffer of saved records keeps between steps
     SNAPSHOT_STEP_BYTES = 1 << 20, // of records, which end a step before its number of objects
+    DOCUMENT_REMOVALS_MAX = 4096,  // remembered for readers that follow
     SNAPSHOT_RECORD_HEAD_SIZE = 5, // body_length, kind
 };
 
@@ -38,6 +39,8 @@ enum record_kind {
     RECORD_TXN = 8,       // a transactional id
     RECORD_ABORTED = 9,   // of one partition
     RECORD_CONSUMER = 12, // the members of a group of the consumer protocol
+    RECORD_DOCUMENT = 16,
+    RECORD_DOCUMENTS = 17, // the last revision given
     RECORD_END = 255,
 };
 
@@ -254,6 +257,23 @@ struct txn_group {
     char id[];
 };
 
+// A document: one allocation. The state holds one reference.
+struct document {
+    struct map_node by_key;
+    uint32_t ref_count; // atomic
+    uint32_t key_len;
+    uint32_t value_len;
+    uint32_t snap_gen;
+    uint64_t revision;
+    int64_t number;
+    int64_t stamp_ms;
+    char bytes[]; // key, value
+};
+struct document_removal {
+    uint64_t revision;
+    struct str key; // owned
+};
+
 struct object_ref {
     struct map_node by_object;
     uint64_t object;
@@ -271,6 +291,8 @@ struct core_limits {
     uint64_t quotas_max;
     uint64_t txns_max;
     int64_t txn_expiration_ms;
+    uint64_t documents_max;
+    uint64_t documents_bytes_max;
 };
 
 enum cut_phase {
@@ -281,6 +303,7 @@ enum cut_phase {
     CUT_OFFSETS,
     CUT_QUOTAS,
     CUT_TXNS,
+    CUT_DOCUMENTS,
     CUT_END
 };
 
@@ -291,12 +314,14 @@ struct cut {
     enum cut_phase phase;
     char topic_name[ITEM_NAME_MAX]; // the last topic handed out
     size_t topic_name_len;
-    uint32_t slot;             // next partition slot
-    struct producer *producer; // next producer
-    struct list *group;        // next of core->group_list; NULL = none
-    struct list *page;         // next of core->offset_pages
-    struct list *quota;        // next of core->quota_list
-    struct list *txn;          // next of core->txn_list
+    uint32_t slot;                  // next partition slot
+    struct producer *producer;      // next producer
+    struct list *group;             // next of core->group_list; NULL = none
+    struct list *page;              // next of core->offset_pages
+    struct list *quota;             // next of core->quota_list
+    struct list *txn;               // next of core->txn_list
+    uint64_t document_revision;     // documents up to here are handed out
+    uint64_t document_revision_end; // those above came after the cut
     uint64_t record_count;
     uint64_t hash;
 };
@@ -365,6 +390,18 @@ struct core {
     uint64_t txn_bytes;        // heap use, with what partitions have aborted
     int64_t txn_due_ms;        // nothing is due before; not part of the state
 
+    struct map documents_by_key;
+    struct document **documents;  // by revision; NULL where one was put again or removed
+    uint64_t *document_revisions; // of each place, rising
+    uint32_t document_places;
+    uint32_t document_places_cap;
+    uint32_t document_count;
+    uint64_t document_bytes;
+    uint64_t document_serial;
+    struct document_removal *removals; // a ring; not part of the state
+    uint32_t removal_count;            // ever
+    uint64_t removals_from;            // those above this revision are all in the ring
+
     struct config_set configs;       // the broker's own
     struct config_set fixed_configs; // given at start; not part of the state
     uint64_t settings_serial;
@@ -431,6 +468,25 @@ void txn_offsets_encode(const struct item_txn_offsets *item, struct buf *out);
 void txn_offsets_decode(struct reader *r, struct arena *arena, struct item_txn_offsets *ret);
 void txn_end_encode(const struct item_txn_end *item, struct buf *out);
 void txn_end_decode(struct reader *r, struct item_txn_end *ret);
+
+// ---- item_document.c
+
+void documents_encode(const struct item_documents *item, struct buf *out);
+void documents_decode(struct reader *r, struct arena *arena, struct item_documents *ret);
+size_t documents_encoded_max(const struct item_documents *item);
+void documents_print(const struct item_documents *item, struct buf *out);
+void document_body(const struct document *document, struct buf *out);
+bool document_load(struct core *core, struct bytes body);
+
+// ---- documents.c
+
+enum err documents_apply(struct apply *a, const struct item_documents *item, struct outcome *ret);
+// document_put makes or replaces; revisions rise from call to call.
+void document_put(struct core *core, struct str key, struct bytes value, int64_t number, int64_t stamp_ms,
+                  uint64_t revision);
+// documents_sort puts what was loaded into the order of revisions; false if two have the same.
+bool documents_sort(struct core *core);
+void core_documents_fini(struct core *core);
 
 // ---- core.c
 
@@ -613,6 +669,7 @@ void group_touch(struct core *core, struct group *group);
 void offset_page_touch(struct core *core, struct offset_page *page);
 void quota_touch(struct core *core, struct quota *quota);
 void txn_touch(struct core *core, struct txn *txn);
+void document_touch(struct core *core, struct document *document);
 void cut_txn_leaving(struct core *core, struct txn *txn);
 // The cut_..._leaving functions keep the cut's place when an object leaves the list that it walks.
 void cut_group_leaving(struct core *core, struct group *group);

@@ -259,6 +259,9 @@ static void body_encode(const struct item *item, struct buf *out)
     case ITEM_CONSUMER_SET:
         consumer_set_encode(&item->consumer_set, out);
         return;
+    case ITEM_DOCUMENTS:
+        documents_encode(&item->documents, out);
+        return;
     case ITEM_PRODUCER_ID:
     case ITEM_TICK:
     case ITEM_EPOCH_RAISE:
@@ -343,6 +346,9 @@ static bool body_decode(struct reader *r, struct arena *arena, struct item *ret)
         return true;
     case ITEM_CONSUMER_SET:
         consumer_set_decode(r, arena, &ret->consumer_set);
+        return true;
+    case ITEM_DOCUMENTS:
+        documents_decode(r, arena, &ret->documents);
         return true;
     case ITEM_PRODUCER_ID:
     case ITEM_TICK:

@@ -30,6 +30,7 @@ enum item_kind {
     ITEM_TXN_OFFSETS = 18,   // positions of a group that take effect when the transaction commits
     ITEM_TXN_END = 19,       // commit or abort, in every partition and for all offsets at once
     ITEM_CONSUMER_SET = 24,  // what changed in a group of the consumer protocol (KIP-848)
+    ITEM_DOCUMENTS = 28,     // documents are put and removed, under conditions
 };
 
 enum {
@@ -45,6 +46,9 @@ enum {
     ITEM_TXN_GROUPS_MAX = 1000,      // groups of one TXN_ADD, and of one transaction
     ITEM_QUOTA_PARTS_MAX = 3,        // entity parts: user, client-id, ip
     ITEM_QUOTA_VALUES_MAX = 16,      // quotas of one entity
+    ITEM_DOCUMENT_KEY_MAX = 4096,    // bytes
+    ITEM_DOCUMENT_VALUE_MAX = 8 << 20,
+    ITEM_DOCUMENTS_MAX = 10000, // conditions, and likewise changes, of one DOCUMENTS
 };
 
 enum {
@@ -313,6 +317,36 @@ struct item_txn_end {
     bool is_forced; // an administrator's abort: the epoch rises, and the producer is fenced
 };
 
+// Documents (decision 0010): what a key stands for is its writer's to know. A revision is unique for ever.
+struct item_condition {
+    struct str key;
+    uint64_t revision; // it must have; 0 = it must not exist
+};
+enum document_op { DOCUMENT_PUT = 0, DOCUMENT_REMOVE = 1 };
+enum document_number_op {
+    NUMBER_SET = 0,
+    NUMBER_ADD = 1,  // to what the document has; one that does not exist has 0
+    NUMBER_NEXT = 2, // one more than the counter document has, which is put with that number
+    NUMBER_COPY = 3, // what another document has
+};
+struct item_document {
+    enum document_op op;
+    struct str key;
+    struct bytes value; // PUT: NULL ptr = as it is, empty for a new one
+    enum document_number_op number_op;
+    int64_t number;     // of SET and ADD
+    struct str counter; // of NEXT and COPY: the other document's key
+};
+// All or none. ERR_STALE: a condition does not hold; ERR_POLICY_VIOLATION: over strom.documents.max or
+// strom.documents.bytes.max, unless nothing is put; ERR_INVALID_REQUEST: an empty key. Numbers stop at the
+// ends of their range. Changes are made in their order; a REMOVE of what is not there changes nothing.
+struct item_documents {
+    struct item_condition *conditions;
+    uint32_t condition_count;
+    struct item_document *documents;
+    uint32_t document_count;
+};
+
 struct item {
     enum item_kind kind;
     uint8_t version; // 1 for every kind today
@@ -336,6 +370,7 @@ struct item {
         struct item_txn_offsets txn_offsets;
         struct item_txn_end txn_end;
         struct item_consumer_set consumer_set;
+        struct item_documents documents;
     };
 };
 

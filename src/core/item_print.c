@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/item.h"
+#include "core/core_private.h"
 
 const char *item_kind_name(enum item_kind kind)
 {
@@ -44,6 +44,8 @@ const char *item_kind_name(enum item_kind kind)
         return "TXN_END";
     case ITEM_CONSUMER_SET:
         return "CONSUMER_SET";
+    case ITEM_DOCUMENTS:
+        return "DOCUMENTS";
     }
     return "UNKNOWN";
 }
@@ -323,6 +325,9 @@ void item_print(const struct item *item, struct buf *out)
         break;
     case ITEM_CONSUMER_SET:
         consumer_set_print(&item->consumer_set, out);
+        break;
+    case ITEM_DOCUMENTS:
+        documents_print(&item->documents, out);
         break;
     case ITEM_PRODUCER_ID:
     case ITEM_TICK:

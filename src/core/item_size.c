@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // item_size.c - how large an item can get when encoded: for whoever gathers items into a bundle.
-#include "core/item.h"
+#include "core/core_private.h"
 
 enum {
     FIXED_MAX = 128,      // the frame's head and the fields of a body that do not grow
@@ -106,6 +106,8 @@ size_t item_encoded_max(const struct item *item)
         return FIXED_MAX + item->txn_end.txn_id.len;
     case ITEM_CONSUMER_SET:
         return FIXED_MAX + consumer_set_max(&item->consumer_set);
+    case ITEM_DOCUMENTS:
+        return FIXED_MAX + documents_encoded_max(&item->documents);
     case ITEM_DATA:
     case ITEM_TOPIC_DELETE:
     case ITEM_PARTITIONS_ADD:

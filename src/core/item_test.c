@@ -31,6 +31,14 @@ static struct item_offset offsets[] = {
     {{{9}}, INT32_MAX, -1, -1, -1, {"", 0}},
 };
 static struct item_offset_name names[] = {{{{9}}, 3}, {{{8}}, -1}};
+static struct item_condition conditions[] = {{{"a", 1}, 0}, {{"b", 1}, UINT64_MAX}};
+static struct item_document documents[] = {
+    {DOCUMENT_PUT, {"key", 3}, {(const uint8_t *)"value", 5}, NUMBER_SET, -7, {NULL, 0}},
+    {DOCUMENT_PUT, {"key", 3}, {(const uint8_t *)"", 0}, NUMBER_ADD, 7, {NULL, 0}},
+    {DOCUMENT_PUT, {"key", 3}, {NULL, 0}, NUMBER_NEXT, 0, {"counter", 7}},
+    {DOCUMENT_PUT, {"key", 3}, {NULL, 0}, NUMBER_COPY, 0, {"other", 5}},
+    {.op = DOCUMENT_REMOVE, .key = {"gone", 4}},
+};
 static struct item_quota_part parts[] = {
     {QUOTA_USER, {"ann", 3}},
     {QUOTA_CLIENT_ID, {NULL, 0}},
@@ -82,6 +90,8 @@ static const struct item examples[] = {
      .txn_offsets = {{"pay", 3}, 77, 5, true, {{"billing", 7}, 5, {"m-1", 3}, offsets, 1}}},
     {.kind = ITEM_TXN_END, .version = 1, .txn_end = {{"pay", 3}, 77, 5, true, true, false}},
     {.kind = ITEM_TXN_END, .version = 1, .txn_end = {{"pay", 3}, 77, 5, false, false, true}},
+    {.kind = ITEM_DOCUMENTS, .version = 1, .documents = {conditions, 2, documents, 5}},
+    {.kind = ITEM_DOCUMENTS, .version = 1, .documents = {NULL, 0, NULL, 0}},
 };
 enum { EXAMPLES = sizeof examples / sizeof examples[0] };
 

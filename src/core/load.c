@@ -33,7 +33,8 @@ static bool record_next(struct reader *r, struct record *ret)
 
 static bool record_kind_is_known(uint8_t kind)
 {
-    return (kind >= RECORD_HEAD && kind <= RECORD_ABORTED) || kind == RECORD_CONSUMER;
+    return (kind >= RECORD_HEAD && kind <= RECORD_ABORTED) || kind == RECORD_CONSUMER ||
+           kind == RECORD_DOCUMENT || kind == RECORD_DOCUMENTS;
 }
 
 // records_check walks the whole stream once and leaves *ret at its first record.
@@ -286,6 +287,13 @@ static bool producers_sort(struct core *core)
     return is_strict;
 }
 
+static bool document_serial_load(struct core *core, struct bytes body)
+{
+    struct reader r = reader_init(body);
+    core->document_serial = (uint64_t)reader_i64(&r);
+    return is_done(&r);
+}
+
 static bool record_load(struct core *core, const struct record *record)
 {
     arena_reset(&core->scratch);
@@ -310,6 +318,10 @@ static bool record_load(struct core *core, const struct record *record)
         return aborted_load(core, record->body);
     case RECORD_CONSUMER:
         return consumer_load(core, record->body);
+    case RECORD_DOCUMENT:
+        return document_load(core, record->body);
+    case RECORD_DOCUMENTS:
+        return document_serial_load(core, record->body);
     case RECORD_END:
         break;
     }
@@ -374,6 +386,14 @@ enum err core_load(struct core *core, struct bytes snapshot, struct error *e)
     err = err == ERR_OK ? records_load(core, r, RECORD_QUOTA, &count, e) : err;
     err = err == ERR_OK ? records_load(core, r, RECORD_TXN, &count, e) : err;
     err = err == ERR_OK ? records_load(core, r, RECORD_ABORTED, &count, e) : err;
+    err = err == ERR_OK ? records_load(core, r, RECORD_DOCUMENTS, &count, e) : err;
+    if (err == ERR_OK && count > 1) {
+        return FAIL(e, ERR_CORRUPT, "snapshot gives the last revision of documents twice");
+    }
+    err = err == ERR_OK ? records_load(core, r, RECORD_DOCUMENT, &count, e) : err;
+    if (err == ERR_OK && !documents_sort(core)) {
+        return FAIL(e, ERR_CORRUPT, "two documents of the snapshot have the same revision");
+    }
     core->txn_due_ms = txns_deadline_ms(core);
     if (err == ERR_OK && !quotas_sort(core)) {
         return FAIL(e, ERR_CORRUPT, "an entity of the snapshot has quotas twice");

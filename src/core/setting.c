@@ -274,6 +274,10 @@ static const struct setting settings[] = {
     ROW_INT("strom.quota.clients.max", NULL, STATIC, "10000", 1, 10000000, "",
             "Clients and addresses whose use of quotas is remembered; the longest silent go first.")
     ROW_LONG("strom.quotas.max", NULL, DYNAMIC, "10000", 1, I64, "", "Entities with quotas at once.")
+    ROW_LONG("strom.documents.max", NULL, DYNAMIC, "1000000", 1, I64, "",
+             "Documents of the registry at once: three or four for each version of a schema.")
+    ROW_LONG("strom.documents.bytes.max", NULL, DYNAMIC, "1073741824", 1, I64, "B",
+             "Their keys and values together; all of them are held in memory.")
     ROW_LONG("strom.transactional.ids.max", NULL, DYNAMIC, "100000", 1, I64, "", "Transactional ids at once.")
     ROW_INT("transaction.max.timeout.ms", NULL, STATIC, "900000", 1, I32, "ms",
             "The longest transaction timeout that a producer may ask for.")

@@ -112,6 +112,12 @@ static void record_body(enum record_kind kind, const void *object, struct buf *o
     case RECORD_CONSUMER:
         consumer_body(object, out);
         return;
+    case RECORD_DOCUMENT:
+        document_body(object, out);
+        return;
+    case RECORD_DOCUMENTS:
+        buf_be64(out, ((const struct core *)object)->document_serial);
+        return;
     case RECORD_END:
         break;
     }
@@ -225,6 +231,14 @@ void txn_touch(struct core *core, struct txn *txn)
     }
 }
 
+void document_touch(struct core *core, struct document *document)
+{
+    if (cut_is_open(core, document->snap_gen)) {
+        document->snap_gen = core->cut.gen;
+        record_write(&core->cut, RECORD_DOCUMENT, document, &core->cut.saved);
+    }
+}
+
 static struct producer *producer_after(const struct core *core, const struct list *node)
 {
     return node->next == &core->producer_lru ? NULL : LIST_ENTRY(node->next, struct producer, in_lru);
@@ -291,6 +305,11 @@ void core_snapshot_begin(struct core *core)
     buf_append(&cut->saved, snapshot_magic, sizeof snapshot_magic);
     buf_be32(&cut->saved, SNAPSHOT_VERSION);
     record_write(cut, RECORD_HEAD, core, &cut->saved);
+    cut->document_revision = 0;
+    cut->document_revision_end = core->document_serial;
+    if (core->document_serial > 0) {
+        record_write(cut, RECORD_DOCUMENTS, core, &cut->saved);
+    }
 }
 
 void core_snapshot_abort(struct core *core)
@@ -393,6 +412,19 @@ static bool cut_txn_next(struct core *core)
     return node != NULL;
 }
 
+// A document that was put again since was saved then, and stands behind the end of the cut.
+static bool cut_document_next(struct core *core)
+{
+    struct cut *cut = &core->cut;
+    struct document *document = core_document_after(core, cut->document_revision);
+    if (document == NULL || document->revision > cut->document_revision_end) {
+        return false;
+    }
+    cut->document_revision = document->revision;
+    document_touch(core, document);
+    return true;
+}
+
 static bool cut_next(struct core *core)
 {
     struct cut *cut = &core->cut;
@@ -418,6 +450,9 @@ static bool cut_next(struct core *core)
         break;
     case CUT_TXNS:
         is_more = cut_txn_next(core);
+        break;
+    case CUT_DOCUMENTS:
+        is_more = cut_document_next(core);
         break;
     case CUT_END:
         return false;
@@ -504,6 +539,14 @@ uint64_t core_state_hash(const struct core *core)
     }
     for (uint32_t i = 0; i < core->txn_count; i++) {
         hash_add(&sum, RECORD_TXN, core->txns[i], &scratch);
+    }
+    for (uint32_t i = 0; i < core->document_places; i++) {
+        if (core->documents[i] != NULL) {
+            hash_add(&sum, RECORD_DOCUMENT, core->documents[i], &scratch);
+        }
+    }
+    if (core->document_serial > 0) {
+        hash_add(&sum, RECORD_DOCUMENTS, core, &scratch);
     }
     buf_fini(&scratch);
     return sum.hash;
