@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+// avro.c - the row of Avro in the table of formats.
+#include "format/avro/avro_private.h"
+
+static struct str avro_name_of(const struct schema *schema)
+{
+    const struct avro_type *root = avro_of(schema)->root;
+    return root->kind == AVRO_RECORD ? root->named->full : (struct str){0};
+}
+
+const struct format_ops avro_ops = {
+    .format = FORMAT_AVRO,
+    .schema_size = sizeof(struct avro_schema),
+    .parse = avro_parse,
+    .name = avro_name_of,
+    .print = avro_print,
+};

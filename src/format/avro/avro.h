@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+// avro.h - what Avro has beside the face of all formats: fingerprints. Pure.
+#ifndef FORMAT_AVRO_AVRO_H
+#define FORMAT_AVRO_AVRO_H
+
+#include "format/format.h"
+
+// avro_crc64 is CRC-64-AVRO, the specification's 64-bit Rabin fingerprint, of a text.
+uint64_t avro_crc64(struct bytes text);
+// avro_fingerprint is CRC-64-AVRO of a schema's Parsing Canonical Form.
+enum err avro_fingerprint(const struct schema *schema, uint64_t *ret, struct error *e);
+
+#endif
