@@ -22,6 +22,17 @@ static int64_t now_ms(const struct broker *b)
 
 // ---- life
 
+// may_migrate: the policy names this way, or both.
+static bool may_migrate(struct broker *b, struct str way)
+{
+    struct arena arena;
+    arena_init(&arena, SIZE_MAX / 2);
+    struct str policy = broker_setting(b, STR("group.consumer.migration.policy"), &arena);
+    bool may = str_equal(policy, way) || str_equal(policy, STR("bidirectional"));
+    arena_fini(&arena);
+    return may;
+}
+
 void groups_init(struct broker *b)
 {
     // A generation is one item, and has to fit into the log.
@@ -41,6 +52,8 @@ void groups_init(struct broker *b)
         .consumer_heartbeat_interval_ms =
             (int32_t)broker_setting_i64(b, STR("group.consumer.heartbeat.interval.ms")),
         .consumer_members_max = (uint32_t)broker_setting_i64(b, STR("group.consumer.max.size")),
+        .may_upgrade = may_migrate(b, STR("upgrade")),
+        .may_downgrade = may_migrate(b, STR("downgrade")),
     };
     b->offset_metadata_max = (size_t)broker_setting_i64(b, STR("offset.metadata.max.bytes"));
     b->coordinator = coordinator_create(b->core, &limits);

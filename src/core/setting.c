@@ -17,6 +17,7 @@
 #define COMPRESSIONS "uncompressed,zstd,lz4,snappy,gzip,producer"
 #define TIMESTAMPS   "CreateTime,LogAppendTime"
 #define POLICIES     "compact,delete"
+#define MIGRATIONS   "disabled,upgrade,downgrade,bidirectional"
 
 // Rows: name, broker name, default, range, prose.
 #define ROW_LONG(name, broker, scope, fallback, min, max, unit, text)                                        \
@@ -254,6 +255,9 @@ static const struct setting settings[] = {
             "How often a member of the consumer protocol is to heartbeat.")
     ROW_INT("group.consumer.max.size", NULL, STATIC, "100000", 1, 100000, "",
             "Members of one group of the consumer protocol at once.")
+    ROW_TEXT("group.consumer.migration.policy", NULL, STATIC, "bidirectional", MIGRATIONS,
+             "Which way groups with members may change over: upgrade, from the classic protocol to the "
+             "consumer protocol; downgrade, back; both, or neither.")
     ROW_INT("offset.metadata.max.bytes", NULL, STATIC, "4096", 0, 32767, "bytes",
             "The longest text that may be committed with an offset.")
     ROW_INT("offsets.retention.minutes", NULL, STATIC, "10080", 1, I32, "minutes",

@@ -56,11 +56,17 @@ static void sync_park(struct coordinator *c, struct live_member *member, struct 
 void coordinator_sync(struct coordinator *c, struct group_sync *sync, int64_t now_ms)
 {
     sync->parked_in = NULL;
+    sync->wait.group = NULL;
     struct live_member *member = NULL;
     struct live_group *group = NULL;
     enum err err = c->is_stopped             ? ERR_NOT_COORDINATOR
                    : sync->group_id.len == 0 ? ERR_INVALID_GROUP_ID
                                              : ERR_OK;
+    struct consumer_group *consumers = err == ERR_OK ? consumer_busy(c, sync->group_id, now_ms) : NULL;
+    if (consumers != NULL) {
+        consumer_sync(c, consumers, sync, now_ms);
+        return;
+    }
     if (err == ERR_OK) {
         group = live_find(c, sync->group_id, now_ms);
         err = group == NULL ? ERR_UNKNOWN_MEMBER_ID : sync_check(group, sync, &member);
@@ -88,7 +94,11 @@ void coordinator_sync(struct coordinator *c, struct group_sync *sync, int64_t no
 
 void coordinator_sync_cancel(struct coordinator *c, struct group_sync *sync)
 {
-    if (sync->parked_in != NULL) {
+    if (sync->wait.group != NULL) {
+        struct consumer_group *group = sync->wait.group;
+        consumer_wait_fail(c, &sync->wait, ERR_NOT_COORDINATOR);
+        consumer_settle(c, group);
+    } else if (sync->parked_in != NULL) {
         sync_fail(c, sync, ERR_NOT_COORDINATOR);
     }
 }
@@ -115,6 +125,10 @@ enum err coordinator_heartbeat(struct coordinator *c, const struct group_member_
     if (c->is_stopped || name->group_id.len == 0) {
         return c->is_stopped ? ERR_NOT_COORDINATOR : ERR_INVALID_GROUP_ID;
     }
+    const struct consumer_group *consumers = consumer_busy(c, name->group_id, now_ms);
+    if (consumers != NULL) {
+        return consumer_heartbeat(c, consumers, name, now_ms);
+    }
     struct live_group *group = NULL;
     struct live_member *member = NULL;
     enum err err = name_check(c, name, now_ms, &group, &member);
@@ -133,7 +147,7 @@ enum err coordinator_leave(struct coordinator *c, struct str group_id, struct st
     }
     struct consumer_group *consumers = consumer_busy(c, group_id, now_ms);
     if (consumers != NULL) {
-        return consumer_leave(c, consumers, member_id, instance_id);
+        return consumer_leave(c, consumers, member_id, instance_id, now_ms);
     }
     struct live_group *group = live_find(c, group_id, now_ms);
     if (group == NULL) {

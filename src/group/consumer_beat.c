@@ -20,37 +20,18 @@ static struct str said(struct str id)
     return (struct str){id.ptr, id.len < SAID_MAX ? id.len : SAID_MAX};
 }
 
-void consumer_beat_fail(struct coordinator *c, struct group_beat *beat, enum err err)
-{
-    list_remove(&beat->node);
-    beat->parked_in = NULL;
-    beat->err = err;
-    beat->member_id_given = (struct str){NULL, 0};
-    beat->member_epoch_given = 0;
-    beat->heartbeat_interval_ms = 0;
-    beat->has_assignment = false;
-    call_answer(c, &beat->call);
-}
-
 static void beat_settle(struct coordinator *c, struct consumer_group *group, struct group_beat *beat,
                         uint64_t waits_for)
 {
     beat->err = ERR_OK;
-    beat->waits_for = waits_for;
-    consumer_store_next(c, group);
-    if (waits_for > group->durable) {
-        beat->parked_in = group;
-        list_push_back(&group->beats, &beat->node);
-    } else {
-        call_answer(c, &beat->call);
-    }
+    consumer_wait(c, group, &beat->wait, waits_for);
 }
 
 void coordinator_beat_cancel(struct coordinator *c, struct group_beat *beat)
 {
-    if (beat->parked_in != NULL) {
-        struct consumer_group *group = beat->parked_in;
-        consumer_beat_fail(c, beat, ERR_NOT_COORDINATOR);
+    if (beat->wait.group != NULL) {
+        struct consumer_group *group = beat->wait.group;
+        consumer_wait_fail(c, &beat->wait, ERR_NOT_COORDINATOR);
         consumer_settle(c, group);
     }
 }
@@ -223,7 +204,8 @@ static enum err leave_find(struct consumer_group *group, struct group_beat *beat
     return *ret == NULL ? member_unknown(beat) : ERR_OK;
 }
 
-static enum err beat_leave(struct coordinator *c, struct consumer_group *group, struct group_beat *beat)
+static enum err beat_leave(struct coordinator *c, struct consumer_group *group, struct group_beat *beat,
+                           int64_t now_ms)
 {
     struct consumer_member *member = NULL;
     enum err err = leave_find(group, beat, &member);
@@ -244,8 +226,12 @@ static enum err beat_leave(struct coordinator *c, struct consumer_group *group, 
         beat_settle(c, group, beat, member->changed);
         return ERR_OK;
     }
-    consumer_member_fence(c, member);
-    beat_settle(c, group, beat, group->changes);
+    if (consumer_expel(c, member, now_ms)) {
+        beat->err = ERR_OK;
+        call_answer(c, &beat->call);
+    } else {
+        beat_settle(c, group, beat, group->changes);
+    }
     return ERR_OK;
 }
 
@@ -259,18 +245,6 @@ static size_t beat_bytes(const struct group_beat *beat)
         size += sizeof(struct str) + beat->topics[i].len;
     }
     return size;
-}
-
-// is_full: the group takes no further member, or none that says so much.
-static bool is_full(const struct coordinator *c, const struct consumer_group *group,
-                    const struct group_beat *beat, bool is_new)
-{
-    uint32_t count = group == NULL ? 0 : group->member_count;
-    size_t bytes = group == NULL ? 0 : group->bytes;
-    bool is_crowded =
-        is_new && (count >= c->limits.consumer_members_max || c->member_total >= c->limits.members_total_max);
-    // A quarter: targets and what members have need room in the same item.
-    return is_crowded || bytes + beat_bytes(beat) > c->limits.group_bytes_max / 4;
 }
 
 static enum err group_full(struct group_beat *beat)
@@ -288,7 +262,7 @@ static enum err member_for(struct coordinator *c, struct consumer_group *group, 
                                         ? consumer_member_by_instance(group, beat->instance_id)
                                         : consumer_member_look_up(group, beat->member_id);
     if (beat->member_epoch == EPOCH_JOIN && beat->instance_id.ptr != NULL && there != NULL) {
-        if (there->epoch != EPOCH_LEAVE_STATIC) {
+        if (there->epoch != EPOCH_LEAVE_STATIC && !there->is_classic) {
             return fail(beat, ERR_UNRELEASED_INSTANCE_ID,
                         arena_printf(beat->arena,
                                      "Static member " STR_FMT " with instance id " STR_FMT
@@ -360,6 +334,7 @@ static enum err beat_run(struct coordinator *c, struct consumer_group *group, st
     if (is_new) {
         consumer_member_changed(member, CONSUMER_METADATA | CONSUMER_CURRENT);
     }
+    consumer_classic_clear(member);
     bool must_rise = metadata_update(member, beat) || is_new;
     consumer_session_touch(c, member, now_ms);
     err = consumer_refresh(c, group, must_rise);
@@ -392,31 +367,53 @@ static enum err group_missing(const struct coordinator *c, struct group_beat *be
                                           STR_ARG(said(beat->group_id))));
 }
 
-// group_for gives the group, made if somebody joins. An empty classic group becomes one of this protocol.
+// group_from_classic: a classic group becomes one of this protocol.
+static enum err group_from_classic(struct coordinator *c, struct group_beat *beat, struct live_group *classic,
+                                   int64_t now_ms, struct consumer_group **ret)
+{
+    if (classic->member_count == 0) {
+        live_drop(c, classic, ERR_UNKNOWN_MEMBER_ID);
+        *ret = consumer_make(c, beat->group_id);
+        return *ret == NULL ? group_full(beat) : ERR_OK;
+    }
+    const char *why = NULL;
+    *ret = consumer_upgrade(c, classic, now_ms, &why);
+    return *ret != NULL ? ERR_OK
+                        : fail(beat, ERR_GROUP_ID_NOT_FOUND,
+                               arena_printf(beat->arena,
+                                            "Cannot upgrade classic group " STR_FMT " to consumer group %s",
+                                            STR_ARG(said(beat->group_id)), why));
+}
+
+static bool has_room(const struct coordinator *c, const struct consumer_group *group,
+                     const struct group_beat *beat)
+{
+    const struct consumer_member *there = group == NULL ? NULL
+                                          : beat->instance_id.ptr != NULL
+                                              ? consumer_member_by_instance(group, beat->instance_id)
+                                              : consumer_member_look_up(group, beat->member_id);
+    bool is_stranger = there == NULL && beat->member_epoch != EPOCH_JOIN; // refused for that
+    return beat->member_epoch < 0 || is_stranger || consumer_has_room(c, group, there, beat_bytes(beat));
+}
+
+// group_for gives the group, made if somebody joins.
 static enum err group_for(struct coordinator *c, struct group_beat *beat, int64_t now_ms,
                           struct consumer_group **ret)
 {
     *ret = consumer_find(c, beat->group_id, now_ms);
-    bool is_new = *ret == NULL || consumer_member_look_up(*ret, beat->member_id) == NULL;
-    if (beat->member_epoch == EPOCH_JOIN && is_full(c, *ret, beat, is_new)) {
+    struct live_group *classic = *ret != NULL ? NULL : live_find(c, beat->group_id, now_ms);
+    if (*ret == NULL && beat->member_epoch != EPOCH_JOIN) {
+        return group_missing(c, beat);
+    }
+    if (!has_room(c, *ret, beat)) {
         return group_full(beat);
     }
     if (*ret != NULL) {
         return ERR_OK;
     }
-    struct live_group *classic = live_find(c, beat->group_id, now_ms);
-    if (beat->member_epoch != EPOCH_JOIN) {
-        return group_missing(c, beat);
-    }
-    if (classic != NULL && classic->member_count > 0) {
-        return fail(beat, ERR_GROUP_ID_NOT_FOUND,
-                    arena_printf(beat->arena,
-                                 "Cannot upgrade classic group " STR_FMT
-                                 " to consumer group because online upgrade is disabled.",
-                                 STR_ARG(said(beat->group_id))));
-    }
     if (classic != NULL) {
-        live_drop(c, classic, ERR_UNKNOWN_MEMBER_ID);
+        bool is_full = classic->member_count == c->limits.consumer_members_max;
+        return is_full ? group_full(beat) : group_from_classic(c, beat, classic, now_ms, ret);
     }
     *ret = consumer_make(c, beat->group_id);
     return *ret == NULL ? group_full(beat) : ERR_OK;
@@ -435,8 +432,7 @@ static void owned_make(const struct group_beat *beat, struct tp_set *ret)
 
 void coordinator_beat(struct coordinator *c, struct group_beat *beat, int64_t now_ms)
 {
-    beat->parked_in = NULL;
-    list_init(&beat->node);
+    beat->wait = (struct group_wait){.kind = WAIT_BEAT, .call = &beat->call};
     enum err err = c->is_stopped ? ERR_NOT_COORDINATOR : beat_check(beat);
     if (err == ERR_OK && beat->member_id.len == 0) {
         char text[UUID_TEXT_SIZE];
@@ -449,13 +445,13 @@ void coordinator_beat(struct coordinator *c, struct group_beat *beat, int64_t no
         struct tp_set owned;
         owned_make(beat, &owned);
         err = beat->member_epoch < 0
-                  ? beat_leave(c, group, beat)
+                  ? beat_leave(c, group, beat, now_ms)
                   : beat_run(c, group, beat, beat->owned_count < 0 ? NULL : &owned, now_ms);
         tp_set_fini(&owned);
     }
     if (err != ERR_OK) {
-        consumer_beat_fail(c, beat, err);
-        if (group != NULL) {
+        consumer_wait_fail(c, &beat->wait, err);
+        if (group != NULL && !consumer_downgrade_if_due(c, group, now_ms)) {
             consumer_store_next(c, group);
             consumer_settle(c, group);
         }
@@ -465,7 +461,7 @@ void coordinator_beat(struct coordinator *c, struct group_beat *beat, int64_t no
 // ---- what other calls do to such a group
 
 enum err consumer_leave(struct coordinator *c, struct consumer_group *group, struct str member_id,
-                        struct str instance_id)
+                        struct str instance_id, int64_t now_ms)
 {
     struct consumer_member *member = instance_id.ptr != NULL ? consumer_member_by_instance(group, instance_id)
                                                              : consumer_member_look_up(group, member_id);
@@ -475,8 +471,9 @@ enum err consumer_leave(struct coordinator *c, struct consumer_group *group, str
     if (member_id.len > 0 && !str_equal(member->id, member_id)) {
         return ERR_FENCED_INSTANCE_ID;
     }
-    consumer_member_fence(c, member);
-    consumer_store_next(c, group);
+    if (!consumer_expel(c, member, now_ms)) {
+        consumer_store_next(c, group);
+    }
     return ERR_OK;
 }
 
@@ -491,5 +488,7 @@ enum err consumer_commit_check(const struct consumer_group *group, const struct 
     if (member == NULL) {
         return ERR_UNKNOWN_MEMBER_ID;
     }
-    return name->generation == member->epoch ? ERR_OK : ERR_STALE_MEMBER_EPOCH;
+    return name->generation == member->epoch ? ERR_OK
+           : member->is_classic              ? ERR_ILLEGAL_GENERATION
+                                             : ERR_STALE_MEMBER_EPOCH;
 }

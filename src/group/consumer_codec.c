@@ -4,7 +4,7 @@
 #include "base/mem.h"
 #include "group/consumer_private.h"
 
-enum { BLOB_VERSION = 1, TEXT_NULL = 0xffff, TP_SIZE = 20 };
+enum { BLOB_VERSION = 1, METADATA_V_CLASSIC = 2, TEXT_NULL = 0xffff, TP_SIZE = 20 };
 
 static void text_put(struct str text, struct buf *out)
 {
@@ -94,9 +94,38 @@ bool consumer_state_decode(struct consumer_group *group, struct bytes blob)
 
 // ---- a member
 
+static void classic_put(const struct consumer_member *member, struct buf *out)
+{
+    buf_be32(out, (uint32_t)member->classic_session_ms);
+    buf_be32(out, member->classic.count);
+    for (uint32_t i = 0; i < member->classic.count; i++) {
+        const struct group_protocol *protocol = &member->classic.list[i];
+        text_put(protocol->name, out);
+        buf_be32(out, (uint32_t)protocol->metadata.len);
+        buf_append(out, protocol->metadata.ptr, protocol->metadata.len);
+    }
+}
+
+static void classic_get(struct reader *r, struct consumer_member *member)
+{
+    struct group_protocol protocols[GROUP_PROTOCOLS_MAX];
+    struct group_join join = {.session_timeout_ms = reader_i32(r), .protocols = protocols};
+    join.protocol_count = reader_u32(r);
+    r->failed = r->failed || join.protocol_count == 0 || join.protocol_count > GROUP_PROTOCOLS_MAX;
+    for (uint32_t i = 0; i < join.protocol_count && !r->failed; i++) {
+        protocols[i].name = text_get(r);
+        uint32_t len = reader_u32(r);
+        const uint8_t *p = reader_take(r, len);
+        protocols[i].metadata = bytes_of(p, r->failed ? 0 : len);
+    }
+    if (is_done(r)) {
+        consumer_classic_set(member, &join);
+    }
+}
+
 void consumer_metadata_encode(const struct consumer_member *member, struct buf *out)
 {
-    buf_u8(out, BLOB_VERSION);
+    buf_u8(out, member->is_classic ? METADATA_V_CLASSIC : BLOB_VERSION);
     text_put(member->instance_id, out);
     text_put(member->rack_id, out);
     text_put(member->assignor, out);
@@ -108,11 +137,16 @@ void consumer_metadata_encode(const struct consumer_member *member, struct buf *
     for (uint32_t i = 0; i < member->topic_count; i++) {
         text_put(member->topics[i], out);
     }
+    if (member->is_classic) {
+        classic_put(member, out);
+    }
 }
 
 bool consumer_metadata_decode(struct consumer_member *member, struct bytes blob)
 {
-    struct reader r = blob_reader(blob);
+    struct reader r = reader_init(blob);
+    int8_t version = reader_i8(&r);
+    r.failed = r.failed || version < BLOB_VERSION || version > METADATA_V_CLASSIC;
     struct str *texts[] = {&member->instance_id, &member->rack_id,   &member->assignor,
                            &member->regex,       &member->client_id, &member->client_host};
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
@@ -126,6 +160,9 @@ bool consumer_metadata_decode(struct consumer_member *member, struct bytes blob)
     struct str *topics = mem_array((size_t)count + 1, sizeof *topics);
     for (uint32_t i = 0; i < count; i++) {
         topics[i] = text_get(&r);
+    }
+    if (version == METADATA_V_CLASSIC && !r.failed) {
+        classic_get(&r, member);
     }
     bool is_sound = is_done(&r);
     if (is_sound) {

@@ -26,13 +26,17 @@ struct consumer_group *consumer_look_up(const struct coordinator *c, struct str 
     return NULL;
 }
 
-static struct consumer_group *consumer_new(struct coordinator *c, struct str id, const struct group *stored)
+struct consumer_group *consumer_new(struct coordinator *c, struct str id)
 {
+    const struct group *stored = core_group_find(c->core, id);
     struct consumer_group *group = mem_zalloc(sizeof *group + id.len);
+    group->coordinator = c;
+    c->bytes_total += sizeof *group + id.len;
     group->name_len = id.len;
     memcpy(group->name, id.ptr, id.len);
     list_init(&group->members);
-    list_init(&group->beats);
+    list_init(&group->waits);
+    map_init(&group->supports);
     map_init(&group->by_id);
     map_init(&group->by_instance);
     group->catalogue_serial = UINT64_MAX;
@@ -52,7 +56,7 @@ struct consumer_group *consumer_find(struct coordinator *c, struct str id, int64
     struct consumer_group *group = consumer_look_up(c, id);
     const struct group *stored = group == NULL ? core_group_find(c->core, id) : NULL;
     if (stored != NULL && group_is_consumer(stored)) {
-        group = consumer_new(c, id, stored);
+        group = consumer_new(c, id);
         if (!consumer_take_up(c, group, stored, now_ms)) {
             consumer_forget(c, group, ERR_NOT_COORDINATOR);
             return NULL;
@@ -73,20 +77,21 @@ struct consumer_group *consumer_busy(struct coordinator *c, struct str id, int64
 struct consumer_group *consumer_make(struct coordinator *c, struct str id)
 {
     const struct group *stored = core_group_find(c->core, id);
-    if (stored == NULL && core_group_count(c->core) + c->young_count >= c->limits.groups_max) {
-        return NULL;
-    }
-    return consumer_new(c, id, stored);
+    bool is_over = core_group_count(c->core) + c->young_count >= c->limits.groups_max ||
+                   c->bytes_total + id.len > c->limits.bytes_total_max;
+    return stored == NULL && is_over ? NULL : consumer_new(c, id);
 }
 
 static void consumer_free(struct coordinator *c, struct consumer_group *group)
 {
-    ASSERT(group->member_count == 0 && list_is_empty(&group->beats) && group->write == NULL);
+    ASSERT(group->member_count == 0 && list_is_empty(&group->waits) && group->write == NULL);
+    c->bytes_total -= sizeof *group + group->name_len;
     c->young_count -= group->is_young;
     map_remove(&c->consumers_by_name, &group->by_name);
     list_remove(&group->node);
     map_fini(&group->by_id);
     map_fini(&group->by_instance);
+    map_fini(&group->supports);
     for (uint32_t i = 0; i < group->gone_count; i++) {
         mem_free((void *)group->gone[i].ptr);
     }
@@ -97,17 +102,14 @@ static void consumer_free(struct coordinator *c, struct consumer_group *group)
 void consumer_settle(struct coordinator *c, struct consumer_group *group)
 {
     if (group->member_count == 0 && group->write == NULL && !group->is_dirty &&
-        list_is_empty(&group->beats)) {
+        list_is_empty(&group->waits)) {
         consumer_free(c, group);
     }
 }
 
 void consumer_forget(struct coordinator *c, struct consumer_group *group, enum err err)
 {
-    LIST_EACH_SAFE (node, after, &group->beats) {
-        struct group_beat *beat = LIST_ENTRY(node, struct group_beat, node);
-        consumer_beat_fail(c, beat, err);
-    }
+    consumer_waits_fail(c, group, err, err);
     LIST_EACH_SAFE (node, after, &group->members) {
         consumer_member_remove(c, LIST_ENTRY(node, struct consumer_member, node));
     }
@@ -129,32 +131,23 @@ void consumer_member_changed(struct consumer_member *member, uint8_t parts)
     consumer_changed(member->group);
     member->dirty |= parts;
     member->changed = member->group->changes;
-}
-
-void consumers_stop(struct coordinator *c, enum err err)
-{
-    LIST_EACH (node, &c->consumers) {
-        struct consumer_group *group = LIST_ENTRY(node, struct consumer_group, node);
-        LIST_EACH_SAFE (at, after, &group->beats) {
-            consumer_beat_fail(c, LIST_ENTRY(at, struct group_beat, node), err);
-        }
-    }
+    consumer_member_count(member);
 }
 
 // ---- time
 
 void consumer_session_due(struct coordinator *c, struct consumer_member *member, int64_t now_ms)
 {
-    (void)now_ms;
     struct consumer_group *group = member->group;
-    consumer_member_fence(c, member);
-    consumer_store_next(c, group);
+    if (!consumer_expel(c, member, now_ms)) {
+        consumer_store_next(c, group);
+    }
 }
 
-// The time to give partitions back is over.
+// The time to give partitions back, or to join or sync again, is over.
 void consumer_revoke_due(struct coordinator *c, struct consumer_member *member, int64_t now_ms)
 {
-    if (member->phase == PHASE_UNREVOKED) {
+    if (member->phase == PHASE_UNREVOKED || member->is_classic) {
         consumer_session_due(c, member, now_ms);
     }
 }
@@ -217,6 +210,7 @@ void coordinator_consumer_members(const struct coordinator *c, struct str id,
             .instance_id = member->instance_id,
             .rack_id = member->rack_id,
             .epoch = member->epoch,
+            .is_classic = member->is_classic,
             .client_id = member->client_id,
             .client_host = member->client_host,
             .topics = member->topics,

@@ -132,6 +132,75 @@ bool consumer_topics_set(struct consumer_member *member, const struct str *topic
     return true;
 }
 
+// ---- members of the classic protocol
+
+static void classic_drop(struct consumer_member *member)
+{
+    struct consumer_group *group = member->group;
+    if (!member->is_classic) {
+        return;
+    }
+    support_remove(&group->supports, &member->classic);
+    group->classic_count--;
+    bytes_count(member, member->classic.bytes, 0);
+    mem_free(member->classic.memory);
+    member->classic = (struct member_protocols){0};
+    member->is_classic = false;
+}
+
+void consumer_classic_set(struct consumer_member *member, const struct group_join *join)
+{
+    bool is_same = member->is_classic && member->classic_session_ms == join->session_timeout_ms &&
+                   protocols_match(&member->classic, join);
+    if (is_same) {
+        return;
+    }
+    classic_drop(member);
+    protocols_own(join->protocols, join->protocol_count, &member->classic);
+    member->is_classic = true;
+    member->classic_session_ms = join->session_timeout_ms;
+    bytes_count(member, 0, member->classic.bytes);
+    support_add(&member->group->supports, &member->classic);
+    member->group->classic_count++;
+    consumer_member_changed(member, CONSUMER_METADATA);
+}
+
+void consumer_classic_clear(struct consumer_member *member)
+{
+    if (member->is_classic) {
+        classic_drop(member);
+        timer_cancel(member->group->coordinator, &member->revoke);
+        consumer_member_changed(member, CONSUMER_METADATA);
+    }
+}
+
+// ---- room
+
+void consumer_member_count(struct consumer_member *member)
+{
+    size_t partitions = (size_t)member->target.cap + member->assigned.cap + member->revoking.cap;
+    size_t taken = sizeof *member + member->bytes + partitions * sizeof(struct tp);
+    struct coordinator *c = member->group->coordinator;
+    c->bytes_total = c->bytes_total - member->taken + taken;
+    member->taken = taken;
+}
+
+bool consumer_has_room(const struct coordinator *c, const struct consumer_group *group,
+                       const struct consumer_member *there, size_t bytes)
+{
+    uint32_t count = group == NULL ? 0 : group->member_count;
+    bool is_crowded =
+        count >= c->limits.consumer_members_max || c->member_total >= c->limits.members_total_max;
+    if (there == NULL && is_crowded) {
+        return false;
+    }
+    size_t before = there == NULL ? 0 : there->bytes;
+    size_t all = (group == NULL ? 0 : group->bytes) - before + bytes;
+    // A quarter: targets and what members have need room in the same item.
+    return bytes <= before || (all <= c->limits.group_bytes_max / 4 &&
+                               c->bytes_total - before + bytes <= c->limits.bytes_total_max);
+}
+
 // ---- making and going
 
 static void member_place(struct consumer_group *group, struct consumer_member *member)
@@ -160,6 +229,7 @@ struct consumer_member *consumer_member_add(struct coordinator *c, struct consum
     group->member_count++;
     c->member_total++;
     bytes_count(member, 0, id.len);
+    consumer_member_count(member);
     return member;
 }
 
@@ -173,8 +243,10 @@ void consumer_member_remove(struct coordinator *c, struct consumer_member *membe
         map_remove(&group->by_instance, &member->by_instance);
     }
     list_remove(&member->node);
+    classic_drop(member);
     group->member_count--;
     group->bytes -= member->bytes;
+    c->bytes_total -= member->taken;
     group->is_hash_stale = true;
     c->member_total--;
     struct str *texts[] = {&member->id,    &member->instance_id, &member->rack_id,    &member->assignor,
@@ -233,5 +305,7 @@ struct consumer_member *consumer_member_replace(struct coordinator *c, struct co
 
 void consumer_session_touch(struct coordinator *c, struct consumer_member *member, int64_t now_ms)
 {
-    timer_set(c, &member->session, later_ms(now_ms, c->limits.consumer_session_timeout_ms));
+    int32_t lasts_ms =
+        member->is_classic ? member->classic_session_ms : c->limits.consumer_session_timeout_ms;
+    timer_set(c, &member->session, later_ms(now_ms, lasts_ms));
 }

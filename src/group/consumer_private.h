@@ -26,7 +26,7 @@ struct consumer_member {
     struct map_node by_instance; // linked only with an instance id
     struct consumer_group *group;
     struct group_timer session;
-    struct group_timer revoke; // ends the time to give partitions back
+    struct group_timer revoke; // ends the time to give partitions back, or to join or sync again
     // metadata; all texts owned
     struct str id;
     struct str instance_id; // NULL ptr = none, as of the next three
@@ -39,6 +39,11 @@ struct consumer_member {
     struct str *topics; // rising, each once; one allocation with their texts
     uint32_t topic_count;
     size_t bytes; // of the metadata
+    size_t taken; // memory of it all, as counted for the coordinator
+    // of the classic protocol (consumer_classic.c): what its JoinGroup said
+    bool is_classic;
+    int32_t classic_session_ms;
+    struct member_protocols classic; // the first one counts
     // target
     struct tp_set target;
     // current
@@ -54,6 +59,7 @@ struct consumer_member {
 struct consumer_box;
 
 struct consumer_group {
+    struct coordinator *coordinator;
     struct map_node by_name;
     struct list node;
     int32_t epoch;
@@ -63,12 +69,14 @@ struct consumer_group {
     bool is_hash_stale;        // a subscription has changed since
     struct list members;
     uint32_t member_count;
+    uint32_t classic_count; // of them
+    struct map supports;    // names of protocols: how many classic members offer each
     struct map by_id;
     struct map by_instance;
     size_t bytes;
     uint64_t changes;  // made here
     uint64_t durable;  // of them, written
-    struct list beats; // answered once their change is durable
+    struct list waits; // calls
     struct str *gone;  // owned: members that the core still has
     uint32_t gone_count;
     uint32_t gone_cap;
@@ -91,13 +99,14 @@ struct consumer_group *consumer_find(struct coordinator *c, struct str id, int64
 struct consumer_group *consumer_busy(struct coordinator *c, struct str id, int64_t now_ms);
 // consumer_make makes one that consumer_find did not give; NULL: too many.
 struct consumer_group *consumer_make(struct coordinator *c, struct str id);
+// consumer_new is consumer_make without a limit.
+struct consumer_group *consumer_new(struct coordinator *c, struct str id);
 // consumer_settle forgets a group of which nothing is left to know that the core does not have.
 void consumer_settle(struct coordinator *c, struct consumer_group *group);
 // consumer_forget drops the group; its calls end with `err`.
 void consumer_forget(struct coordinator *c, struct consumer_group *group, enum err err);
 void consumer_changed(struct consumer_group *group);
 void consumer_member_changed(struct consumer_member *member, uint8_t parts);
-void consumers_stop(struct coordinator *c, enum err err); // answers what is parked
 void consumer_session_due(struct coordinator *c, struct consumer_member *member, int64_t now_ms);
 void consumer_revoke_due(struct coordinator *c, struct consumer_member *member, int64_t now_ms);
 enum consumer_state consumer_state(const struct consumer_group *group);
@@ -114,6 +123,7 @@ void consumer_member_remove(struct coordinator *c, struct consumer_member *membe
 // consumer_member_fence removes it for good: the epoch of the group rises, and the core is told.
 void consumer_member_fence(struct coordinator *c, struct consumer_member *member);
 void consumer_gone_add(struct consumer_group *group, struct str id);
+void consumer_member_count(struct consumer_member *member); // its memory
 void consumer_session_touch(struct coordinator *c, struct consumer_member *member, int64_t now_ms);
 // consumer_member_replace gives a static member its new id: what it had and was to get stays.
 struct consumer_member *consumer_member_replace(struct coordinator *c, struct consumer_member *old,
@@ -121,6 +131,12 @@ struct consumer_member *consumer_member_replace(struct coordinator *c, struct co
 void consumer_text_set(struct consumer_member *member, struct str *text, struct str fresh);
 // consumer_topics_set sorts and copies; false: they are what it has already.
 bool consumer_topics_set(struct consumer_member *member, const struct str *topics, uint32_t count);
+// consumer_classic_set makes it a member of the classic protocol; consumer_classic_clear one of this one.
+void consumer_classic_set(struct consumer_member *member, const struct group_join *join);
+void consumer_classic_clear(struct consumer_member *member);
+// consumer_has_room: the group takes a member that says so many bytes; `there` is who it is already, or NULL.
+bool consumer_has_room(const struct coordinator *c, const struct consumer_group *group,
+                       const struct consumer_member *there, size_t bytes);
 
 // ---- consumer_target.c
 
@@ -134,14 +150,62 @@ void consumer_topics_each(const struct coordinator *c, const struct consumer_gro
                           void (*each)(void *arg, struct str topic_name), void *arg);
 struct str consumer_assignor(const struct consumer_group *group); // the most wanted
 
-// ---- consumer_beat.c
+// ---- consumer_wait.c
 
-// consumer_beat_fail answers one that may be parked.
-void consumer_beat_fail(struct coordinator *c, struct group_beat *beat, enum err err);
+// consumer_wait answers the call, now or once so many changes of the group are durable.
+void consumer_wait(struct coordinator *c, struct consumer_group *group, struct group_wait *wait,
+                   uint64_t waits_for);
+// consumer_wait_fail answers one that may be parked.
+void consumer_wait_fail(struct coordinator *c, struct group_wait *wait, enum err err);
+// consumer_waits_fail answers all that are parked: those of this protocol, and those of the classic one.
+void consumer_waits_fail(struct coordinator *c, struct consumer_group *group, enum err beat_err,
+                         enum err classic_err);
+void consumer_waits_answer(struct coordinator *c, struct consumer_group *group); // what is durable
+
+// ---- consumer_embedded.c
+
+// What a classic member subscribes to; texts point into the bytes.
+struct subscription {
+    struct str *topics; // owned
+    uint32_t topic_count;
+    struct str rack_id;  // NULL ptr = none
+    struct tp_set owned; // that it has
+};
+// subscription_read: false for bytes that are none. Else subscription_fini.
+bool subscription_read(const struct core *core, struct bytes blob, struct subscription *ret);
+void subscription_fini(struct subscription *subscription);
+// assignment_read: *ret_has_data: an assignor put something of its own into it.
+bool assignment_read(const struct core *core, struct bytes blob, struct tp_set *ret, bool *ret_has_data);
+// assignment_write writes it in the version of the member's subscription.
+void assignment_write(const struct core *core, const struct tp_set *set, struct bytes subscription,
+                      struct buf *out);
+
+// ---- consumer_classic.c: what members of the classic protocol call
+
+void consumer_join(struct coordinator *c, struct consumer_group *group, struct group_join *join,
+                   int64_t now_ms);
+void consumer_sync(struct coordinator *c, struct consumer_group *group, struct group_sync *sync,
+                   int64_t now_ms);
+enum err consumer_heartbeat(struct coordinator *c, const struct consumer_group *group,
+                            const struct group_member_name *name, int64_t now_ms);
+
+// ---- consumer_migrate.c
+
+// consumer_upgrade makes a classic group with members one of this protocol. NULL: *ret_why, and nothing has
+// changed.
+struct consumer_group *consumer_upgrade(struct coordinator *c, struct live_group *take_classic,
+                                        int64_t now_ms, const char **ret_why);
+// consumer_downgrade_if_due makes the group, which is gone then, a classic one if only classic members are
+// left.
+bool consumer_downgrade_if_due(struct coordinator *c, struct consumer_group *group, int64_t now_ms);
+// consumer_expel fences the member, or if only classic ones are left does as the above.
+bool consumer_expel(struct coordinator *c, struct consumer_member *member, int64_t now_ms);
+
+// ---- consumer_beat.c
 
 // consumer_leave is LeaveGroup: an empty member id leaves by its instance id.
 enum err consumer_leave(struct coordinator *c, struct consumer_group *group, struct str member_id,
-                        struct str instance_id);
+                        struct str instance_id, int64_t now_ms);
 enum err consumer_commit_check(const struct consumer_group *group, const struct group_member_name *name,
                                int32_t *ret_generation);
 
@@ -151,9 +215,13 @@ enum err consumer_commit_check(const struct consumer_group *group, const struct 
 // said.
 void consumer_reconcile(struct coordinator *c, struct consumer_member *member, const struct tp_set *owned,
                         int64_t now_ms);
+// consumer_is_kept_waiting: others have something of what it is to get.
+bool consumer_is_kept_waiting(const struct consumer_member *member);
 
 // ---- consumer_store.c
 
+// consumer_store_expects: the epoch that the core will have once the write on its way is done.
+int32_t consumer_store_expects(const struct consumer_group *group);
 void consumer_store_next(struct coordinator *c, struct consumer_group *group);
 void consumer_written(struct coordinator *c, struct group_write *take_write, enum err err, int64_t now_ms);
 void consumer_box_drop(struct consumer_box *box); // its group goes

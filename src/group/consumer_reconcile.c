@@ -22,6 +22,18 @@ static void taken_by_others(const struct consumer_member *member, const struct t
     tp_set_sort(ret);
 }
 
+bool consumer_is_kept_waiting(const struct consumer_member *member)
+{
+    struct tp_set wanted;
+    struct tp_set taken;
+    tp_set_minus(&member->target, &member->assigned, &wanted);
+    taken_by_others(member, &wanted, &taken);
+    bool is_waiting = taken.count > 0;
+    tp_set_fini(&wanted);
+    tp_set_fini(&taken);
+    return is_waiting;
+}
+
 struct step {
     enum consumer_phase phase;
     int32_t epoch;
@@ -43,6 +55,9 @@ static void step_take(struct coordinator *c, struct consumer_member *member, str
     is_changed |= tp_set_replace(&member->revoking, &take_step->revoking);
     if (is_changed) {
         consumer_member_changed(member, CONSUMER_CURRENT);
+    }
+    if (member->is_classic) {
+        return; // its JoinGroup sets the timer
     }
     if (member->phase != PHASE_UNREVOKED) {
         timer_cancel(c, &member->revoke);

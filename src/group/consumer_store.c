@@ -108,16 +108,9 @@ void consumer_box_drop(struct consumer_box *box)
     box->group = NULL;
 }
 
-static void beats_answer(struct coordinator *c, struct consumer_group *group)
+int32_t consumer_store_expects(const struct consumer_group *group)
 {
-    LIST_EACH_SAFE (node, after, &group->beats) {
-        struct group_beat *beat = LIST_ENTRY(node, struct group_beat, node);
-        if (beat->waits_for <= group->durable) {
-            list_remove(&beat->node);
-            beat->parked_in = NULL;
-            call_answer(c, &beat->call);
-        }
-    }
+    return group->write == NULL ? group->stored_epoch : group->write->write.item.consumer_set.generation;
 }
 
 void consumer_written(struct coordinator *c, struct group_write *take_write, enum err err, int64_t now_ms)
@@ -151,7 +144,7 @@ void consumer_written(struct coordinator *c, struct group_write *take_write, enu
     group->stored_epoch = epoch;
     group->stored_revision++;
     group->durable = changes;
-    beats_answer(c, group);
+    consumer_waits_answer(c, group);
     consumer_store_next(c, group);
     consumer_settle(c, group);
 }
@@ -172,6 +165,7 @@ static bool member_take_up(struct coordinator *c, struct consumer_group *group,
     if (member->phase == PHASE_UNREVOKED) {
         timer_set(c, &member->revoke, later_ms(now_ms, member->rebalance_timeout_ms));
     }
+    consumer_member_count(member);
     member->dirty = 0;
     member->changed = 0;
     return true;

@@ -27,6 +27,8 @@ struct coordinator_limits {
     int32_t consumer_session_timeout_ms;    // group.consumer.session.timeout.ms
     int32_t consumer_heartbeat_interval_ms; // group.consumer.heartbeat.interval.ms
     uint32_t consumer_members_max;          // group.consumer.max.size
+    bool may_upgrade;                       // group.consumer.migration.policy, as the next
+    bool may_downgrade;
 };
 
 // coordinator_create borrows the core.
@@ -43,6 +45,16 @@ void coordinator_load(struct coordinator *c, int64_t now_ms);
 struct group_call {
     struct list node; // private
     void *owner;      // the caller's
+};
+
+// A call that a group of the consumer protocol answers once a change is durable. Private.
+enum group_wait_kind { WAIT_BEAT, WAIT_JOIN, WAIT_SYNC };
+struct group_wait {
+    struct list node;
+    struct group_call *call;
+    struct consumer_group *group; // NULL: not parked
+    uint64_t waits_for;
+    enum group_wait_kind kind;
 };
 
 struct group_protocol {
@@ -81,7 +93,8 @@ struct group_join {
     bool skips_assignment;
     struct group_join_member *members; // for the leader only
     uint32_t member_count;
-    struct live_member *parked_in; // private
+    struct live_member *parked_in; // private, as the next
+    struct group_wait wait;
 };
 
 struct group_assignment {
@@ -105,7 +118,8 @@ struct group_sync {
     struct str protocol_type_chosen;
     struct str protocol_name_chosen;
     struct bytes assignment;
-    struct live_member *parked_in; // private
+    struct live_member *parked_in; // private, as the next
+    struct group_wait wait;
 };
 
 void coordinator_join(struct coordinator *c, struct group_join *join, int64_t now_ms);
@@ -151,10 +165,7 @@ struct group_beat {
     bool has_assignment; // false: as told before
     struct group_partitions *assignment;
     uint32_t assignment_count;
-    // private
-    struct list node;
-    struct consumer_group *parked_in;
-    uint64_t waits_for;
+    struct group_wait wait; // private
 };
 void coordinator_beat(struct coordinator *c, struct group_beat *beat, int64_t now_ms);
 void coordinator_beat_cancel(struct coordinator *c, struct group_beat *beat); // its client is gone
@@ -243,6 +254,7 @@ struct consumer_member_view {
     struct str instance_id; // NULL ptr = none, as rack_id
     struct str rack_id;
     int32_t epoch;
+    bool is_classic; // of the classic protocol, in a group that is changing over
     struct str client_id;
     struct str client_host;
     const struct str *topics;

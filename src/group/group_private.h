@@ -126,6 +126,8 @@ struct coordinator {
 struct live_group *live_find(struct coordinator *c, struct str id, int64_t now_ms);
 // live_make makes one that live_find did not give; NULL: too many.
 struct live_group *live_make(struct coordinator *c, struct str id);
+// live_new is live_make without a limit.
+struct live_group *live_new(struct coordinator *c, struct str id);
 // live_count counts bytes of the group: `more` is new, `less` has gone.
 void live_count(struct live_group *group, size_t more, size_t less);
 // live_may_grow: both limits let it.
@@ -164,21 +166,29 @@ void member_wait_join(struct live_member *member, struct group_join *join);
 void member_stop_join(struct live_member *member);
 void member_touch(struct coordinator *c, struct live_member *member, int64_t now_ms);
 struct bytes member_metadata(const struct live_member *member, struct str protocol_name);
-bool member_matches(const struct live_member *member, const struct group_join *join);
 size_t texts_bytes(struct str id, const struct group_join *join);
 size_t protocols_bytes(const struct group_protocol *protocols, uint32_t count);
+// protocols_own overwrites *ret with a copy, in one allocation.
+void protocols_own(const struct group_protocol *protocols, uint32_t count, struct member_protocols *ret);
+bool protocols_match(const struct member_protocols *own, const struct group_join *join);
 struct pending_id *pending_find(const struct live_group *group, struct str id);
 void pending_add(struct coordinator *c, struct live_group *group, struct str id, int64_t deadline_ms);
 void pending_remove(struct coordinator *c, struct pending_id *pending);
 
 // ---- support.c
 
-// support_add and support_remove count what a member of the group offers.
-void support_add(struct live_group *group, const struct member_protocols *protocols);
-void support_remove(struct live_group *group, const struct member_protocols *protocols);
+// support_add and support_remove count what a member offers.
+void support_add(struct map *supports, const struct member_protocols *protocols);
+void support_remove(struct map *supports, const struct member_protocols *protocols);
+// support_has_common: one of the offered is known to all of so many members.
+bool support_has_common(const struct map *supports, uint32_t member_count, const struct group_join *join);
 // live_supports: there are such protocols, and all members could use one of them.
 bool live_supports(const struct live_group *group, const struct group_join *join);
 struct str live_choose_protocol(const struct live_group *group);
+
+// ---- join.c
+
+struct str join_new_id(const struct group_join *join); // in its arena; NULL ptr: that is full
 
 // ---- round.c
 
@@ -202,6 +212,8 @@ void sync_answer(struct coordinator *c, const struct live_member *member, struct
 
 // live_store has the core told of the group as it is, as soon as the write before is done.
 void live_store(struct coordinator *c, struct live_group *group);
+// live_store_expects: the generation that the core will have once the write on its way is done.
+int32_t live_store_expects(const struct live_group *group);
 // live_store_next writes what is left to be told, if nothing is on its way.
 void live_store_next(struct coordinator *c, struct live_group *group);
 // live_take_up fills a group with what the core has.

@@ -131,6 +131,11 @@ struct live_group *live_find(struct coordinator *c, struct str id, int64_t now_m
     return group;
 }
 
+struct live_group *live_new(struct coordinator *c, struct str id)
+{
+    return group_new(c, id, core_group_find(c->core, id));
+}
+
 struct live_group *live_make(struct coordinator *c, struct str id)
 {
     const struct group *stored = core_group_find(c->core, id);
@@ -286,7 +291,9 @@ void coordinator_stop(struct coordinator *c, enum err err)
             sync_fail(c, member->sync, err);
         }
     }
-    consumers_stop(c, err);
+    LIST_EACH (node, &c->consumers) {
+        consumer_waits_fail(c, LIST_ENTRY(node, struct consumer_group, node), err, err);
+    }
     c->is_stopped = true;
 }
 

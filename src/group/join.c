@@ -44,7 +44,7 @@ static bool has_room(const struct coordinator *c, const struct live_group *group
            (group->pending_count < c->limits.members_max && c->member_total < c->limits.members_total_max);
 }
 
-static struct str new_member_id(const struct group_join *join)
+struct str join_new_id(const struct group_join *join)
 {
     struct str stem = join->instance_id.ptr != NULL ? join->instance_id : join->client_id;
     if (stem.len > CLIENT_ID_IN_MEMBER_ID) {
@@ -129,7 +129,7 @@ static void join_new(struct coordinator *c, struct live_group *group, struct gro
         join_fail(c, join, ERR_INCONSISTENT_GROUP_PROTOCOL);
         return;
     }
-    struct str id = new_member_id(join);
+    struct str id = join_new_id(join);
     if (id.ptr == NULL) {
         join_fail(c, join, ERR_NO_MEMORY);
     } else if (before != NULL) {
@@ -150,7 +150,7 @@ static void join_again(struct coordinator *c, struct live_member *member, struct
 {
     struct live_group *group = member->group;
     bool is_leader = group->leader == member;
-    bool is_same = member_matches(member, join);
+    bool is_same = protocols_match(&member->protocols, join);
     bool is_answered = (group->state == GROUP_COMPLETING && is_same) ||
                        (group->state == GROUP_STABLE && is_same && !is_leader);
     member_touch(c, member, now_ms);
@@ -212,12 +212,15 @@ static void join_known(struct coordinator *c, struct live_group *group, struct g
 void coordinator_join(struct coordinator *c, struct group_join *join, int64_t now_ms)
 {
     join->parked_in = NULL;
+    join->wait.group = NULL;
     join->member_id_given = join->member_id;
     join->leader = (struct str){NULL, 0};
     join->skips_assignment = false;
     enum err err = join_check(c, join);
-    if (err == ERR_OK && consumer_busy(c, join->group_id, now_ms) != NULL) {
-        err = ERR_INCONSISTENT_GROUP_PROTOCOL;
+    struct consumer_group *consumers = err == ERR_OK ? consumer_busy(c, join->group_id, now_ms) : NULL;
+    if (consumers != NULL) {
+        consumer_join(c, consumers, join, now_ms);
+        return;
     }
     struct live_group *group = err == ERR_OK ? live_find(c, join->group_id, now_ms) : NULL;
     if (err == ERR_OK && group == NULL) {
@@ -245,6 +248,12 @@ void coordinator_join(struct coordinator *c, struct group_join *join, int64_t no
 void coordinator_join_cancel(struct coordinator *c, struct group_join *join, int64_t now_ms)
 {
     struct live_member *member = join->parked_in;
+    if (join->wait.group != NULL) {
+        struct consumer_group *group = join->wait.group;
+        consumer_wait_fail(c, &join->wait, ERR_NOT_COORDINATOR);
+        consumer_settle(c, group);
+        return;
+    }
     if (member == NULL) {
         return; // answered already
     }

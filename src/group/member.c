@@ -107,24 +107,29 @@ size_t protocols_bytes(const struct group_protocol *protocols, uint32_t count)
     return total;
 }
 
+void protocols_own(const struct group_protocol *protocols, uint32_t count, struct member_protocols *ret)
+{
+    ret->bytes = protocols_bytes(protocols, count);
+    ret->count = count;
+    ret->memory = mem_alloc(ret->bytes + 1);
+    ret->list = ret->memory;
+    char *at = (char *)ret->memory + count * sizeof *ret->list;
+    for (uint32_t i = 0; i < count; i++) {
+        struct str metadata = {(const char *)protocols[i].metadata.ptr, protocols[i].metadata.len};
+        at = text_put(at, protocols[i].name, &ret->list[i].name);
+        at = text_put(at, metadata, &metadata);
+        ret->list[i].metadata = bytes_of(metadata.ptr, metadata.len);
+    }
+}
+
 static void protocols_set(struct live_member *member, const struct group_protocol *protocols, uint32_t count)
 {
     struct member_protocols *own = &member->protocols;
-    support_remove(member->group, own);
+    support_remove(&member->group->supports, own);
     mem_free(own->memory);
     live_count(member->group, protocols_bytes(protocols, count), own->bytes);
-    own->bytes = protocols_bytes(protocols, count);
-    own->count = count;
-    own->memory = mem_alloc(own->bytes + 1);
-    own->list = own->memory;
-    char *at = (char *)own->memory + count * sizeof *own->list;
-    for (uint32_t i = 0; i < count; i++) {
-        struct str metadata = {(const char *)protocols[i].metadata.ptr, protocols[i].metadata.len};
-        at = text_put(at, protocols[i].name, &own->list[i].name);
-        at = text_put(at, metadata, &metadata);
-        own->list[i].metadata = bytes_of(metadata.ptr, metadata.len);
-    }
-    support_add(member->group, own);
+    protocols_own(protocols, count, own);
+    support_add(&member->group->supports, own);
 }
 
 struct bytes member_metadata(const struct live_member *member, struct str protocol_name)
@@ -137,15 +142,14 @@ struct bytes member_metadata(const struct live_member *member, struct str protoc
     return (struct bytes){NULL, 0};
 }
 
-bool member_matches(const struct live_member *member, const struct group_join *join)
+bool protocols_match(const struct member_protocols *own, const struct group_join *join)
 {
-    if (member->protocols.count != join->protocol_count) {
+    if (own->count != join->protocol_count) {
         return false;
     }
     for (uint32_t i = 0; i < join->protocol_count; i++) {
-        const struct group_protocol *own = &member->protocols.list[i];
-        if (!str_equal(own->name, join->protocols[i].name) ||
-            !bytes_equal(own->metadata, join->protocols[i].metadata)) {
+        if (!str_equal(own->list[i].name, join->protocols[i].name) ||
+            !bytes_equal(own->list[i].metadata, join->protocols[i].metadata)) {
             return false;
         }
     }
@@ -225,7 +229,7 @@ void member_remove(struct coordinator *c, struct live_member *member, enum err e
         group->leader =
             list_is_empty(&group->members) ? NULL : LIST_ENTRY(group->members.next, struct live_member, node);
     }
-    support_remove(group, &member->protocols);
+    support_remove(&group->supports, &member->protocols);
     mem_free(member->protocols.memory);
     mem_free(member->memory);
     mem_free(member);

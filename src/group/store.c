@@ -57,6 +57,11 @@ static struct write_box *box_create(struct live_group *group)
     return box;
 }
 
+int32_t live_store_expects(const struct live_group *group)
+{
+    return group->write == NULL ? group->stored_generation : group->write->write.item.group_set.generation;
+}
+
 void live_store_next(struct coordinator *c, struct live_group *group)
 {
     bool is_ready = group->state == GROUP_STABLE ||

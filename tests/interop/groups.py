@@ -23,7 +23,7 @@ def java_client():
     # The last are for cooperative rebalances: what it delivers during one it does not commit by itself.
     churns = (('auto', 'roundrobin'), ('manual', 'range'))
     return Client('java', jvm.command('GroupMember', flags=['-Xmx96m']), churns=churns, is_cooperative=True,
-                  is_static=True)
+                  is_static=True, rolls=('range', 'cooperative'))
 
 
 def franz_client():
@@ -42,7 +42,8 @@ def sarama_client():
 def confluent_client():
     python = pypi.setup()
     return Client('confluent-2.16', [python, os.path.join(FOLDER, 'confluent_member.py')],
-                  admin=[python, os.path.join(FOLDER, 'confluent_admin.py')], is_cooperative=True, is_static=True)
+                  admin=[python, os.path.join(FOLDER, 'confluent_admin.py')], is_cooperative=True, is_static=True,
+                  rolls=('range',))  # its sticky assignor says something of its own, which would be lost
 
 
 def in_consumer_protocol(client):
@@ -50,7 +51,7 @@ def in_consumer_protocol(client):
     session is over: that story is not for it."""
     client.name += '-consumer'
     client.command = ['env', 'STROM_GROUP_PROTOCOL=consumer', *client.command]
-    client.admin, client.is_cooperative, client.is_static = None, False, False
+    client.admin, client.is_cooperative, client.is_static, client.rolls = None, False, False, ()
     return client
 
 

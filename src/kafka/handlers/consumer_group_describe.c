@@ -5,7 +5,8 @@
 #include "kafka/handlers/handlers.h"
 
 // Read, delete, describe, and describe and alter configs: there is no authorizer, so all that a group knows.
-enum { GROUP_OPERATIONS = 1 << 3 | 1 << 6 | 1 << 8 | 1 << 10 | 1 << 11, MEMBER_CONSUMER = 1 };
+enum { GROUP_OPERATIONS = 1 << 3 | 1 << 6 | 1 << 8 | 1 << 10 | 1 << 11 };
+enum { MEMBER_CLASSIC = 0, MEMBER_CONSUMER = 1 };
 
 struct described {
     struct request *rq;
@@ -62,7 +63,7 @@ static void add_member(void *arg, const struct consumer_member_view *member)
     out->subscribed_topic_regex = arena_str(arena, member->regex.ptr == NULL ? STR("") : member->regex);
     fill_assignment(d, member->assigned, &out->assignment);
     fill_assignment(d, member->target, &out->target_assignment);
-    out->member_type = MEMBER_CONSUMER;
+    out->member_type = member->is_classic ? MEMBER_CLASSIC : MEMBER_CONSUMER;
 }
 
 static void describe_missing(struct request *rq, const struct core *core,

@@ -7,7 +7,7 @@ It replays the events of a whole story in the order of their time stamps and col
   - a new owner starts where delivery ended; it may repeat only after a failure, and never from before what was
     committed when it took over;
   - committed offsets, as an observer outside the group reads them, never go back;
-  - generations never go back;
+  - generations never go back (of one member, in a group that changes its protocol);
   - at the end every produced record was delivered, and everything is committed.
 Values are "topic/partition/sequence" and the sequence equals the offset, so what was delivered is known to be right.
 A failure is a member killed or frozen, partitions lost, a commit refused, or a broker killed: what was delivered and
@@ -77,12 +77,13 @@ class Checker:
     late: why this client may tell of a revocation when others own the partition already, if it does.
     resends: why this client may send a commit that the death of the broker interrupted after newer ones, if it does."""
 
-    def __init__(self, repeats=None, trails=None, late=None, resends=None):
+    def __init__(self, repeats=None, trails=None, late=None, resends=None, has_epochs=False):
+        self.has_epochs = has_epochs  # members of the consumer protocol, each at its own pace
         self.repeats, self.trails, self.late, self.resends = repeats, trails, late, resends
         self.partitions = {}
         self.losses = set()
         self.failed = set()  # members that were killed or frozen and have not been assigned anything since
-        self.generation = -1
+        self.generations = {}
         self.violations = []
         self.delivered = 0
         self.rebalances = 0
@@ -109,9 +110,11 @@ class Checker:
         self.rebalances += 1
         self.failed.discard(member)
         if generation is not None:
-            if generation < self.generation:
-                self.violation(at, f'{member} is in generation {generation}, after generation {self.generation}')
-            self.generation = max(self.generation, generation)
+            whose = member if self.has_epochs else None
+            before = self.generations.get(whose, -1)
+            if generation < before:
+                self.violation(at, f'{member} is in generation {generation}, after generation {before}')
+            self.generations[whose] = max(before, generation)
         for topic, number in event['partitions']:
             partition = self.partition(topic, number)
             old = partition.session

@@ -46,8 +46,8 @@ class Client:
     the reason: None if it has none."""
 
     def __init__(self, name, program, admin=None, churns=(('manual', 'range'), ('auto', 'roundrobin')), alone='auto',
-                 is_cooperative=False, is_static=False, sees_growth=True, repeats=None, trails=None, late=None,
-                 drops_at_stop=None, overwrites=None, fights=None,
+                 is_cooperative=False, is_static=False, rolls=(), sees_growth=True, repeats=None, trails=None,
+                 late=None, drops_at_stop=None, overwrites=None, fights=None,
                  ends_with_broker=None, rejoins=None, resends=None):
         self.name = name
         self.command = command_of(program)
@@ -56,6 +56,7 @@ class Client:
         self.alone = alone  # the way to commit of a member that is alone
         self.commits = list(dict.fromkeys(commit for commit, _assignor in churns))
         self.is_cooperative, self.is_static, self.sees_growth = is_cooperative, is_static, sees_growth
+        self.rolls = rolls  # assignors of groups that can move to the consumer protocol
         self.repeats = repeats  # why records come again at a rebalance without a failure
         self.trails = trails  # why a record may come after the revocation
         self.late = late  # why a revocation may be told when others own the partition already

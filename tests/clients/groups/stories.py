@@ -128,6 +128,31 @@ def broker_crash(world, broker):
     world.finish()
 
 
+def rolling(world, _broker):
+    """Classic members are replaced by such of the consumer protocol, one by one, and back (KIP-848): the group and its
+    offsets stay."""
+    topic = world.topic(PARTITIONS, RATE)
+    for assignor in world.client.rolls:
+        group = world.group([topic], world.client.commits[-1 if assignor == 'cooperative' else 0], assignor)
+        group.start('A', 'B')
+        group.settle('A', 'B')
+        group.start('C', protocol='consumer')
+        group.settle('A', 'B', 'C')
+        group.crash('A')
+        group.start('D', protocol='consumer')
+        group.settle('B', 'C', 'D')
+        group.leave('B')
+        group.settle('C', 'D')
+        group.start('E')  # and back
+        group.settle('C', 'D', 'E')
+        group.leave('C')
+        group.settle('D', 'E')
+        group.crash('D')
+        group.start('F')
+        group.settle('E', 'F')
+    world.finish()
+
+
 def of(client, has_broker):
     """The stories that can be played with this client."""
     stories = [churn, subscriptions]
@@ -135,9 +160,11 @@ def of(client, has_broker):
         stories.append(cooperative)
     if client.is_static:
         stories.append(static)
+    if client.rolls:
+        stories.append(rolling)
     if has_broker and not client.ends_with_broker:
         stories.append(broker_crash)
     return stories
 
 
-ALL = (churn, subscriptions, cooperative, static, broker_crash)
+ALL = (churn, subscriptions, cooperative, static, rolling, broker_crash)

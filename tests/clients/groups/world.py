@@ -151,10 +151,13 @@ class Group:
         self.session_ms = session_ms
         self.name = f'{world.client.name}-{commit}-{random.getrandbits(40):x}'
         self.members = {}
+        self.has_epochs = False  # a member of the consumer protocol is, or was, in it
         self.frozen = set()
         self.observer = Observer(world.bootstrap, self.name, world.changed)
 
-    def start(self, *names, instance=None, commit=None):
+    def start(self, *names, instance=None, commit=None, protocol=None):
+        environment = dict(self.world.environment, **({'STROM_GROUP_PROTOCOL': protocol} if protocol else {}))
+        self.has_epochs |= protocol is not None
         for name in names:
             settings = {
                 'bootstrap': self.world.bootstrap, 'group': self.name, 'topics': self.topics, 'name': name,
@@ -162,7 +165,7 @@ class Group:
                 'heartbeat_ms': HEARTBEAT_MS, 'instance': instance,
             }
             command = self.world.client.command + [json.dumps(settings)]
-            self.members[name] = Member(name, command, self.world.environment, self.world.changed)
+            self.members[name] = Member(name, command, environment, self.world.changed)
 
     def leave(self, *names):
         if self.world.client.drops_at_stop:
@@ -247,7 +250,7 @@ class Group:
 
     def check(self, produced):
         client = self.world.client
-        checker = Checker(client.repeats, client.trails, client.late, client.resends)
+        checker = Checker(client.repeats, client.trails, client.late, client.resends, has_epochs=self.has_epochs)
         events = self.events()
         checker.replay(events)
         violations = checker.finish({tp: count for tp, count in produced.items() if tp[0] in self.topics})
