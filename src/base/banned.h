@@ -8,6 +8,10 @@
 #include <string.h>
 #include <time.h>
 
+#ifdef USES_OPENSSL // its headers name parameters like what is banned
+#include <openssl/evp.h>
+#endif
+
 #pragma GCC poison strcpy strcat sprintf vsprintf strtok atoi atol gmtime localtime rand srand strncpy
 
 #endif

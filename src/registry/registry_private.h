@@ -1,0 +1,291 @@
+// SPDX-License-Identifier: Apache-2.0
+// registry_private.h - the index over the documents, and what the operations share.
+//
+// Documents, by key ("/" separates; subjects are qualified, ":.ctx:name", and bare in the default context
+// "."; versions and ids have ten digits):
+//
+//   schema/CONTEXT/GUID           number: id            value: the contract as JSON, see contract.c
+//   schema/CONTEXT/GUID/ID        the same content under another id (mode IMPORT)
+//   ids/CONTEXT                   number: the last id given
+//   subject/SUBJECT               number: the last version given; its revision changes with every version's
+//   version/SUBJECT/VERSION       number: id            value: "" or "deleted"
+//   refs/SUBJECT/VERSION          number: how many versions that are not deleted refer to it
+//   config/SCOPE, mode/SCOPE      value: JSON, a word   SCOPE: a subject; ":.ctx:"; "" the default context's
+//   and global association/...               see associations.c
+#ifndef REGISTRY_REGISTRY_PRIVATE_H
+#define REGISTRY_REGISTRY_PRIVATE_H
+
+#include "base/list.h"
+#include "base/map.h"
+#include "format/format.h"
+#include "json/tree.h"
+#include "json/write.h"
+#include "registry/registry.h"
+
+// Error codes of the REST API. Codes of five digits begin with their HTTP status.
+enum registry_code {
+    CODE_SUBJECT_NOT_FOUND = 40401,
+    CODE_VERSION_NOT_FOUND = 40402,
+    CODE_SCHEMA_NOT_FOUND = 40403,
+    CODE_SUBJECT_SOFT_DELETED = 40404,
+    CODE_SUBJECT_NOT_SOFT_DELETED = 40405,
+    CODE_VERSION_SOFT_DELETED = 40406,
+    CODE_VERSION_NOT_SOFT_DELETED = 40407,
+    CODE_CONFIG_NOT_FOUND = 40408,
+    CODE_MODE_NOT_FOUND = 40409,
+    CODE_ASSOCIATION_NOT_FOUND = 40410,
+    CODE_INCOMPATIBLE = 409, // the REST API's error_code of 40901's status
+    CODE_INVALID_SCHEMA = 42201,
+    CODE_INVALID_VERSION = 42202,
+    CODE_INVALID_COMPATIBILITY = 42203,
+    CODE_INVALID_MODE = 42204,
+    CODE_NOT_PERMITTED = 42205,
+    CODE_REFERENCE_EXISTS = 42206,
+    CODE_ID_MISMATCH = 42207,
+    CODE_INVALID_SUBJECT = 42208,
+    CODE_SCHEMA_TOO_LARGE = 42209,
+    CODE_INVALID_RULESET = 42210,
+    CODE_CONTEXT_NOT_EMPTY = 42211,
+    CODE_INVALID_ASSOCIATION = 42212,
+    CODE_STORE = 50001,
+    CODE_TIMEOUT = 50002,
+};
+
+// ---- the index
+
+struct schema_entry;
+
+struct version_entry {
+    int32_t version;
+    bool is_deleted;
+    struct schema_entry *schema;
+    struct document *document; // held
+};
+
+struct subject_entry {
+    struct map_node by_name;
+    struct str name;                // qualified; owned
+    struct str context;             // part of it: "." or ".ctx"
+    struct document *document;      // subject/...; held, NULL while only versions are known yet
+    struct version_entry *versions; // rising
+    uint32_t version_count;
+    uint32_t version_cap;
+};
+
+struct schema_user { // a version that has the schema
+    struct subject_entry *subject;
+    int32_t version;
+};
+
+struct contract_reference {
+    struct str name;
+    struct str subject; // as written; in schema_entry.references qualified
+    int32_t version;
+};
+
+struct schema_entry {
+    struct map_node by_id;     // (context, id)
+    struct map_node by_guid;   // guid alone: all contexts
+    struct document *document; // held
+    struct str context;        // in the document's key
+    int32_t id;
+    struct uuid guid;
+    struct schema_user *users;
+    uint32_t user_count;
+    uint32_t user_cap;
+    struct schema *parsed;                 // NULL = not parsed yet, or put away
+    struct list in_parsed;                 // least used first
+    struct contract_reference *references; // with the texts one allocation
+    uint32_t reference_count;
+};
+
+struct referrer_entry {        // one reference of one schema
+    struct map_node by_target; // (subject, version)
+    struct schema_entry *schema;
+    const struct contract_reference *reference;
+};
+
+struct scope_entry {
+    struct map_node by_name;
+    struct str name;         // owned
+    struct document *config; // held, or NULL
+    struct document *mode;
+};
+
+struct context_entry {
+    struct str name; // "." or ".ctx"; owned
+    uint32_t subject_count;
+};
+
+struct registry {
+    struct registry_host host;
+    uint64_t seen_revision;
+    uint64_t seen_removal;
+    struct map subjects_by_name;
+    struct subject_entry **subjects; // by name
+    size_t subject_count;
+    size_t subject_cap;
+    struct map schemas_by_id;
+    struct map schemas_by_guid;
+    size_t schema_count;
+    size_t version_count;
+    struct map referrers;
+    struct map scopes_by_name;
+    struct context_entry *contexts; // by name; the default one is always there
+    size_t context_count;
+    size_t context_cap;
+    struct list parsed; // schema entries that have one, least used first
+    size_t parsed_bytes;
+    struct map associations; // see associations.c
+};
+
+// index.c: registry_sync takes over what changed in the core. Called before every plan.
+void registry_sync(struct registry *r);
+struct subject_entry *index_subject(const struct registry *r,
+                                    struct str name); // NULL if it has no versions at all
+size_t index_subject_lower_bound(const struct registry *r, struct str name); // in registry.subjects
+struct version_entry *index_version(const struct subject_entry *subject, int32_t version); // NULL if unknown
+struct schema_entry *index_schema(const struct registry *r, struct str context, int64_t id);
+struct schema_entry *index_schema_guid(const struct registry *r, struct str context,
+                                       struct uuid guid); // lowest id
+// The schemas with this GUID in any context, one after another: NULL gives the first.
+struct schema_entry *index_guid_next(const struct registry *r, struct uuid guid,
+                                     const struct schema_entry *after);
+// What refers to (subject, version), one after another: NULL gives the first.
+struct referrer_entry *index_referrer_next(const struct registry *r, struct str subject, int32_t version,
+                                           const struct referrer_entry *after);
+struct scope_entry *index_scope(const struct registry *r, struct str name);
+bool subject_is_live(const struct subject_entry *subject); // has a version that is not deleted
+bool schema_is_live(const struct schema_entry *schema);    // likewise
+struct version_entry *subject_latest(const struct subject_entry *subject, bool with_deleted); // NULL if none
+
+// associations.c: the documents association/...
+void association_put(struct registry *r, struct document *document);
+void association_remove(struct registry *r, struct str key);
+void associations_clear(struct registry *r);
+
+// ---- names.c: subjects, contexts, scopes
+
+// name_qualify gives the qualified subject of a path segment under a call's context; false and answered 42208
+// if it is no valid subject.
+bool name_qualify(struct registry_call *call, struct str subject, struct str *ret);
+struct str name_context(struct str qualified); // "." or ".ctx"
+struct str name_bare(struct str qualified);    // without its context
+// name_in_context gives the qualified form of a subject that a schema of `context` names.
+struct str name_in_context(struct str context, struct str subject, struct arena *arena);
+struct str scope_of_context(struct str context, struct arena *arena); // "" for ".", ":.ctx:"
+
+// ---- contract.c: what is registered
+
+struct contract {
+    enum format format;
+    struct str text;
+    struct contract_reference *references; // sorted by name, distinct
+    size_t reference_count;
+    const struct json_value *metadata; // NULL = none
+    const struct json_value *rule_set; // NULL = none
+    int32_t id;                        // asked for; 0 = none
+    int32_t version;                   // likewise
+};
+// contract_read reads a request's body (schema, schemaType, references, metadata, ruleSet, id, version);
+// answers 422 and returns false if it cannot. Unknown members are ignored, null members are absent.
+bool contract_read(struct registry_call *call, struct contract *ret);
+// contract_of_document reads what is stored.
+bool contract_of_document(const struct schema_entry *schema, struct arena *arena, struct contract *ret);
+// contract_from reads what contract_read does from a JSON object: of a request, or of an association's
+// schema.
+bool contract_from(struct registry_call *call, const struct json_value *body, struct contract *ret);
+// contract_value is the document's value:
+// {"schemaType":..,"schema":..,"references":[..],"metadata":..,"ruleSet":..}, without what is empty. Its
+// members are what answers show.
+struct bytes contract_value(const struct contract *contract, struct arena *arena);
+// contract_guid is the MD5 over the identity (contracts.md 1.1), as a UUID.
+struct uuid contract_guid(const struct contract *contract);
+void guid_format(struct uuid guid, char ret_text[37]); // 8-4-4-4-12
+bool guid_parse(struct str text, struct uuid *ret);
+// rule_set_check: true, or answered 42210.
+bool rule_set_check(struct registry_call *call, const struct json_value *rule_set);
+
+// ---- parsed.c: schemas parsed, with what they refer to
+
+// schema_parse parses with all references; the result is the caller's. ERR_INVALID_SCHEMA, ERR_NOT_FOUND (a
+// reference).
+enum err schema_parse(struct registry *r, struct str context, const struct contract *contract, bool is_new,
+                      struct arena *arena, struct schema **ret, struct error *e);
+// schema_parsed gives the parsed form of a stored schema, kept in a bounded cache; borrowed until the next
+// call of it.
+enum err schema_parsed(struct registry *r, struct schema_entry *entry, struct arena *arena,
+                       struct schema **ret, struct error *e);
+
+// ---- config.c, mode.c: what holds for a subject
+
+struct subject_config {              // resolved: subject, then context, then global
+    struct str compatibility;        // "BACKWARD", ...
+    struct str compatibility_policy; // "STRICT", "LENIENT"
+    struct str compatibility_group;  // NULL ptr = none
+    struct str alias;                // NULL ptr = none
+    bool normalize;
+    bool validate_fields;
+    bool validate_rules;
+    bool validate_new_schemas;
+    const struct json_value *default_metadata; // or NULL, likewise the others
+    const struct json_value *override_metadata;
+    const struct json_value *default_rule_set;
+    const struct json_value *override_rule_set;
+};
+void config_resolve(struct registry *r, struct str subject, struct arena *arena, struct subject_config *ret);
+// mode_resolve: "READWRITE", "READONLY", "READONLY_OVERRIDE", "IMPORT", "FORWARD".
+struct str mode_resolve(struct registry *r, struct str subject);
+// alias_resolve: the subject that a subject's alias names, else itself.
+struct str alias_resolve(struct registry *r, struct str subject, struct arena *arena);
+
+// ---- check.c: compatibility
+
+// check_compatible compares with versions of the subject as its level asks; `only` not NULL: with this one
+// alone. *ret_messages: an array of strings as the REST API shows them. ERR_OK also if it is not compatible.
+enum err check_compatible(struct registry *r, struct subject_entry *subject, const struct version_entry *only,
+                          const struct contract *contract, const struct schema *parsed,
+                          const struct subject_config *config, struct arena *arena, bool *ret_is_compatible,
+                          struct str **ret_messages, size_t *ret_count, struct error *e);
+
+// ---- call.c: answering, planning
+
+void call_fail(struct registry_call *call, int code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+// call_answer begins a 200 whose JSON goes through the writer.
+struct json call_answer(struct registry_call *call);
+struct str call_query(struct registry_call *call, const char *name); // decoded; NULL ptr = not there
+// call_query_next gives one after another of a parameter that may come several times; *rest begins as
+// call->query.
+struct str call_query_next(struct registry_call *call, const char *name, struct str *rest);
+bool call_query_bool(struct registry_call *call, const char *name); // absent = false
+// call_page applies offset and limit to a list: which of `count` things to show. limit < 0 or absent =
+// `fallback` (SIZE_MAX = all).
+void call_page(struct registry_call *call, size_t count, size_t fallback, size_t *ret_first, size_t *ret_end);
+struct json_value *
+call_body(struct registry_call *call); // parsed JSON object; NULL and answered 400/422 if it is none
+// call_version reads a version segment: a number of at least 1, "latest" or "-1" (ret = -1); answers 42202.
+bool call_version(struct registry_call *call, struct str segment, int32_t *ret);
+
+// A plan: conditions and changes gathered into the call's item.
+void plan_begin(struct registry_call *call);
+// plan_expect: the document still has the revision that the index knows (document NULL: it must not exist).
+void plan_expect(struct registry_call *call, struct str key, const struct document *document);
+void plan_put(struct registry_call *call, struct str key, struct bytes value, int64_t number);
+void plan_add(struct registry_call *call, struct str key, int64_t number);
+void plan_next(struct registry_call *call, struct str key, struct bytes value, struct str counter);
+void plan_copy(struct registry_call *call, struct str key, struct bytes value, struct str other);
+void plan_remove(struct registry_call *call, struct str key);
+// plan_submit asks for the item to be ordered; finish answers when it is in.
+void plan_submit(struct registry_call *call,
+                 void (*finish)(struct registry *, struct registry_call *, const struct outcome *));
+// plan_expect_policy: no config or mode that the subject's depend on has changed.
+void plan_expect_policy(struct registry *r, struct registry_call *call, struct str subject);
+
+struct str key_of(struct registry_call *call, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+// ---- the operations (routes.c). Each plans a call from the start: it may run again after a conflict.
+
+void op_types(struct registry *r, struct registry_call *call); // schemas.c
+
+#endif
