@@ -33,12 +33,26 @@ static bool may_migrate(struct broker *b, struct str way)
     return may;
 }
 
+// assignors_fill takes them over in their order.
+static void assignors_fill(struct broker *b, struct coordinator_limits *limits)
+{
+    struct arena arena;
+    arena_init(&arena, SIZE_MAX / 2);
+    struct str list = broker_setting(b, STR("group.consumer.assignors"), &arena);
+    for (uint32_t i = 0; i < GROUP_ASSIGNORS_MAX && list.len > 0; i++) {
+        struct str name = str_trim(str_cut(list, ',', &list));
+        limits->consumer_assignors[i] = str_equal(name, STR("range")) ? "range" : "uniform";
+    }
+    arena_fini(&arena);
+}
+
 void groups_init(struct broker *b)
 {
     // A generation is one item, and has to fit into the log.
     size_t bytes_max = (size_t)broker_setting_i64(b, STR("strom.group.bytes.max"));
     bytes_max = bytes_max < b->change_bytes_max / 2 ? bytes_max : b->change_bytes_max / 2;
-    const struct coordinator_limits limits = {
+    int64_t consumers_max = broker_setting_i64(b, STR("group.consumer.max.size"));
+    struct coordinator_limits limits = {
         .initial_delay_ms = (int32_t)broker_setting_i64(b, STR("group.initial.rebalance.delay.ms")),
         .session_timeout_min_ms = (int32_t)broker_setting_i64(b, STR("group.min.session.timeout.ms")),
         .session_timeout_max_ms = (int32_t)broker_setting_i64(b, STR("group.max.session.timeout.ms")),
@@ -51,10 +65,12 @@ void groups_init(struct broker *b)
             (int32_t)broker_setting_i64(b, STR("group.consumer.session.timeout.ms")),
         .consumer_heartbeat_interval_ms =
             (int32_t)broker_setting_i64(b, STR("group.consumer.heartbeat.interval.ms")),
-        .consumer_members_max = (uint32_t)broker_setting_i64(b, STR("group.consumer.max.size")),
+        .consumer_members_max =
+            (uint32_t)(consumers_max < ITEM_GROUP_MEMBERS_MAX ? consumers_max : ITEM_GROUP_MEMBERS_MAX),
         .may_upgrade = may_migrate(b, STR("upgrade")),
         .may_downgrade = may_migrate(b, STR("downgrade")),
     };
+    assignors_fill(b, &limits);
     b->offset_metadata_max = (size_t)broker_setting_i64(b, STR("offset.metadata.max.bytes"));
     b->coordinator = coordinator_create(b->core, &limits);
     b->wal_sleeps_until_ms = INT64_MIN;

@@ -17,6 +17,7 @@
 #define COMPRESSIONS "uncompressed,zstd,lz4,snappy,gzip,producer"
 #define TIMESTAMPS   "CreateTime,LogAppendTime"
 #define POLICIES     "compact,delete"
+#define ASSIGNORS    "uniform,range"
 #define MIGRATIONS   "disabled,upgrade,downgrade,bidirectional"
 
 // Rows: name, broker name, default, range, prose.
@@ -253,8 +254,18 @@ static const struct setting settings[] = {
             "How long a member of the consumer protocol may be silent.")
     ROW_INT("group.consumer.heartbeat.interval.ms", NULL, STATIC, "5000", 1, I32, "ms",
             "How often a member of the consumer protocol is to heartbeat.")
-    ROW_INT("group.consumer.max.size", NULL, STATIC, "100000", 1, 100000, "",
-            "Members of one group of the consumer protocol at once.")
+    ROW_INT("group.consumer.min.session.timeout.ms", NULL, STATIC, "45000", 1, I32, "ms",
+            "The least that group.consumer.session.timeout.ms, or a group's own timeout, may be.")
+    ROW_INT("group.consumer.max.session.timeout.ms", NULL, STATIC, "60000", 1, I32, "ms",
+            "The most that group.consumer.session.timeout.ms, or a group's own timeout, may be.")
+    ROW_INT("group.consumer.min.heartbeat.interval.ms", NULL, STATIC, "5000", 1, I32, "ms",
+            "The least that group.consumer.heartbeat.interval.ms, or a group's own interval, may be.")
+    ROW_INT("group.consumer.max.heartbeat.interval.ms", NULL, STATIC, "15000", 1, I32, "ms",
+            "The most that group.consumer.heartbeat.interval.ms, or a group's own interval, may be.")
+    ROW_LIST("group.consumer.assignors", NULL, STATIC, "uniform,range", ASSIGNORS,
+             "Assignors that members of the consumer protocol may ask for; the first, if nobody does.")
+    ROW_INT("group.consumer.max.size", NULL, STATIC, "2147483647", 1, I32, "",
+            "Members of one group of the consumer protocol at once; never more than 100000.")
     ROW_TEXT("group.consumer.migration.policy", NULL, STATIC, "bidirectional", MIGRATIONS,
              "Which way groups with members may change over: upgrade, from the classic protocol to the "
              "consumer protocol; downgrade, back; both, or neither.")

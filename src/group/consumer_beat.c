@@ -104,7 +104,20 @@ static bool texts_fit(const struct group_beat *beat)
     return fits;
 }
 
-static enum err beat_check(struct group_beat *beat)
+static enum err assignor_check(const struct coordinator *c, struct group_beat *beat)
+{
+    if (beat->assignor.ptr == NULL || consumer_assignor_is_known(c, beat->assignor)) {
+        return ERR_OK;
+    }
+    const char *const *names = c->limits.consumer_assignors;
+    return fail(beat, ERR_UNSUPPORTED_ASSIGNOR,
+                arena_printf(beat->arena,
+                             "ServerAssignor " STR_FMT " is not supported. Supported assignors: %s%s%s.",
+                             STR_ARG(said(beat->assignor)), names[0], names[1] == NULL ? "" : ", ",
+                             names[1] == NULL ? "" : names[1]));
+}
+
+static enum err beat_check(const struct coordinator *c, struct group_beat *beat)
 {
     if (beat->group_id.len == 0) {
         return ERR_INVALID_GROUP_ID;
@@ -129,16 +142,8 @@ static enum err beat_check(struct group_beat *beat)
     if (beat->member_epoch < EPOCH_LEAVE_STATIC) {
         return fail(beat, ERR_INVALID_REQUEST, STR("MemberEpoch is invalid."));
     }
-    bool is_assignor_known = beat->assignor.ptr == NULL || str_equal(beat->assignor, STR("uniform")) ||
-                             str_equal(beat->assignor, STR("range"));
-    if (!is_assignor_known) {
-        return fail(beat, ERR_UNSUPPORTED_ASSIGNOR,
-                    arena_printf(beat->arena,
-                                 "ServerAssignor " STR_FMT
-                                 " is not supported. Supported assignors: uniform, range.",
-                                 STR_ARG(said(beat->assignor))));
-    }
-    err = beat->regex.len > 0 ? regex_check(beat) : ERR_OK;
+    err = assignor_check(c, beat);
+    err = err == ERR_OK && beat->regex.len > 0 ? regex_check(beat) : err;
     if (err != ERR_OK) {
         return err;
     }
@@ -335,7 +340,9 @@ static enum err beat_run(struct coordinator *c, struct consumer_group *group, st
         consumer_member_changed(member, CONSUMER_METADATA | CONSUMER_CURRENT);
     }
     consumer_classic_clear(member);
+    struct str assignor_before = consumer_assignor(group);
     bool must_rise = metadata_update(member, beat) || is_new;
+    must_rise |= !str_equal(consumer_assignor(group), assignor_before);
     consumer_session_touch(c, member, now_ms);
     err = consumer_refresh(c, group, must_rise);
     if (err != ERR_OK) {
@@ -433,7 +440,7 @@ static void owned_make(const struct group_beat *beat, struct tp_set *ret)
 void coordinator_beat(struct coordinator *c, struct group_beat *beat, int64_t now_ms)
 {
     beat->wait = (struct group_wait){.kind = WAIT_BEAT, .call = &beat->call};
-    enum err err = c->is_stopped ? ERR_NOT_COORDINATOR : beat_check(beat);
+    enum err err = c->is_stopped ? ERR_NOT_COORDINATOR : beat_check(c, beat);
     if (err == ERR_OK && beat->member_id.len == 0) {
         char text[UUID_TEXT_SIZE];
         uuid_format(beat->fresh_id, text);

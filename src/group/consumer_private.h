@@ -149,6 +149,7 @@ bool consumer_hash_update(struct coordinator *c, struct consumer_group *group);
 void consumer_topics_each(const struct coordinator *c, const struct consumer_group *group,
                           void (*each)(void *arg, struct str topic_name), void *arg);
 struct str consumer_assignor(const struct consumer_group *group); // the most wanted
+bool consumer_assignor_is_known(const struct coordinator *c, struct str name);
 
 // ---- consumer_wait.c
 

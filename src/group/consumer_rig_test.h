@@ -36,6 +36,8 @@ static inline void start(struct group_rig *rig)
     rig->limits.consumer_session_timeout_ms = 45000;
     rig->limits.consumer_heartbeat_interval_ms = 5000;
     rig->limits.consumer_members_max = 4;
+    rig->limits.consumer_assignors[0] = "uniform";
+    rig->limits.consumer_assignors[1] = "range";
     coordinator_destroy(rig->c);
     rig->c = coordinator_create(rig->core.core, &rig->limits);
     rig_topic(rig, 1, "t", 4);

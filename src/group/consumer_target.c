@@ -154,16 +154,31 @@ bool consumer_hash_update(struct coordinator *c, struct consumer_group *group)
 
 // ---- the target
 
+bool consumer_assignor_is_known(const struct coordinator *c, struct str name)
+{
+    for (uint32_t i = 0; i < GROUP_ASSIGNORS_MAX && c->limits.consumer_assignors[i] != NULL; i++) {
+        if (str_equal(name, str_from_c(c->limits.consumer_assignors[i]))) {
+            return true;
+        }
+    }
+    return false;
+}
+
 struct str consumer_assignor(const struct consumer_group *group)
 {
-    uint32_t uniform = 0;
-    uint32_t range = 0;
+    uint32_t votes[GROUP_ASSIGNORS_MAX] = {0};
+    const char *const *names = group->coordinator->limits.consumer_assignors;
     LIST_EACH (node, &group->members) {
         const struct consumer_member *member = LIST_ENTRY(node, struct consumer_member, node);
-        uniform += str_equal(member->assignor, STR("uniform"));
-        range += str_equal(member->assignor, STR("range"));
+        for (uint32_t i = 0; i < GROUP_ASSIGNORS_MAX && names[i] != NULL; i++) {
+            votes[i] += str_equal(member->assignor, str_from_c(names[i]));
+        }
     }
-    return range > uniform ? STR("range") : STR("uniform");
+    uint32_t best = 0;
+    for (uint32_t i = 1; i < GROUP_ASSIGNORS_MAX; i++) {
+        best = votes[i] > votes[best] ? i : best;
+    }
+    return str_from_c(names[best]);
 }
 
 static int index_order(const void *a, const void *b)

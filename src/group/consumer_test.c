@@ -303,6 +303,96 @@ static void a_group_is_bounded(void **state)
     group_rig_fini(&rig);
 }
 
+// A change of the assignor alone is a reason to assign anew.
+static void the_assignor_changes(void **state)
+{
+    (void)state;
+    struct group_rig rig;
+    start(&rig);
+    struct consumer a;
+    consumer_init(&a, &rig, "A");
+    assert_int_equal(enter(&a), ERR_OK);
+    beat_prepare(&a, a.epoch);
+    a.beat.assignor = STR("range");
+    assert_int_equal(beat_do(&a), ERR_OK);
+    assert_int_equal(a.epoch, 2);
+    beat_prepare(&a, a.epoch);
+    a.beat.assignor = STR("range");
+    assert_int_equal(beat_do(&a), ERR_OK);
+    assert_int_equal(a.epoch, 2);
+    beat_prepare(&a, a.epoch);
+    a.beat.assignor = STR("zork");
+    assert_int_equal(beat_do(&a), ERR_UNSUPPORTED_ASSIGNOR);
+    rig.limits.consumer_assignors[0] = "range";
+    rig.limits.consumer_assignors[1] = NULL;
+    coordinator_destroy(rig.c);
+    rig.c = coordinator_create(rig.core.core, &rig.limits);
+    beat_prepare(&a, a.epoch);
+    a.beat.assignor = STR("uniform");
+    assert_int_equal(beat_do(&a), ERR_UNSUPPORTED_ASSIGNOR);
+    assert_true(str_equal(a.beat.message,
+                          STR("ServerAssignor uniform is not supported. Supported assignors: range.")));
+    consumer_fini(&a);
+    group_rig_fini(&rig);
+}
+
+// Whoever is in a full group stays and may come again, unless it says more than before.
+static void a_full_group_keeps_its_members(void **state)
+{
+    (void)state;
+    struct group_rig rig;
+    start(&rig);
+    rig.limits.group_bytes_max = 400;
+    coordinator_destroy(rig.c);
+    rig.c = coordinator_create(rig.core.core, &rig.limits);
+    struct consumer a;
+    struct consumer b;
+    consumer_init(&a, &rig, "A");
+    consumer_init(&b, &rig, "B");
+    assert_int_equal(enter(&a), ERR_OK);
+    assert_int_equal(enter(&b), ERR_OK);
+    rig.limits.group_bytes_max = 4; // it was more when they came
+    coordinator_destroy(rig.c);
+    rig.c = coordinator_create(rig.core.core, &rig.limits);
+    assert_int_equal(stay(&a), ERR_OK);
+    assert_int_equal(enter(&a), ERR_OK);
+    beat_prepare(&a, a.epoch);
+    a.names[0] = STR("t");
+    a.names[1] = STR("u");
+    a.beat.topics = a.names;
+    a.beat.topic_count = 2;
+    assert_int_equal(beat_do(&a), ERR_GROUP_MAX_SIZE_REACHED);
+    assert_int_equal(stay(&b), ERR_OK);
+    consumer_fini(&a);
+    consumer_fini(&b);
+    group_rig_fini(&rig);
+}
+
+// strom.groups.bytes.max counts these groups, too.
+static void all_groups_are_bounded(void **state)
+{
+    (void)state;
+    struct group_rig rig;
+    start(&rig);
+    struct consumer a;
+    struct consumer b;
+    consumer_init(&a, &rig, "A");
+    consumer_init(&b, &rig, "B");
+    rig.limits.bytes_total_max = 4096;
+    coordinator_destroy(rig.c);
+    rig.c = coordinator_create(rig.core.core, &rig.limits);
+    assert_int_equal(enter(&a), ERR_OK);
+    static char longest[4000];
+    memset(longest, 'x', sizeof longest - 1);
+    consumer_init(&b, &rig, longest);
+    assert_int_equal(enter(&b), ERR_GROUP_MAX_SIZE_REACHED);
+    consumer_init(&b, &rig, "B");
+    assert_int_equal(enter(&b), ERR_OK);
+    consumer_fini(&a);
+    consumer_fini(&b);
+    group_rig_fini(&rig);
+}
+
 // A classic group without members becomes one of this protocol, and back; with members: migrate_test.c.
 static void protocols_change_when_empty(void **state)
 {
@@ -477,6 +567,9 @@ int main(void)
         cmocka_unit_test(regular_expressions_follow_topics),
         cmocka_unit_test(a_restart_forgets_nothing),
         cmocka_unit_test(a_group_is_bounded),
+        cmocka_unit_test(the_assignor_changes),
+        cmocka_unit_test(a_full_group_keeps_its_members),
+        cmocka_unit_test(all_groups_are_bounded),
         cmocka_unit_test(protocols_change_when_empty),
         cmocka_unit_test(nothing_is_had_twice),
     };

@@ -14,6 +14,8 @@
 
 struct coordinator;
 
+enum { GROUP_ASSIGNORS_MAX = 2 };
+
 struct coordinator_limits {
     int32_t initial_delay_ms;       // group.initial.rebalance.delay.ms
     int32_t session_timeout_min_ms; // group.min.session.timeout.ms
@@ -27,7 +29,9 @@ struct coordinator_limits {
     int32_t consumer_session_timeout_ms;    // group.consumer.session.timeout.ms
     int32_t consumer_heartbeat_interval_ms; // group.consumer.heartbeat.interval.ms
     uint32_t consumer_members_max;          // group.consumer.max.size
-    bool may_upgrade;                       // group.consumer.migration.policy, as the next
+    // group.consumer.assignors: "uniform", "range"; the first is for who does not ask. NULL = no more
+    const char *consumer_assignors[GROUP_ASSIGNORS_MAX];
+    bool may_upgrade; // group.consumer.migration.policy, as the next
     bool may_downgrade;
 };
 

@@ -40,6 +40,11 @@ struct regex {
     struct byte_set sets[SETS_MAX];
 };
 
+uint32_t regex_steps(const struct regex *regex)
+{
+    return regex->step_count;
+}
+
 struct parser {
     struct regex *out;
     struct str pattern;

@@ -12,6 +12,7 @@ struct regex;
 // regex_compile gives NULL and says why in RE2's words (a static text).
 struct regex *regex_compile(struct str pattern, const char **ret_why);
 void regex_free(struct regex *take_regex);
+uint32_t regex_steps(const struct regex *regex);                // what each byte of a text may cost
 bool regex_matches(const struct regex *regex, struct str text); // the whole text
 
 #endif

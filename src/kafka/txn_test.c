@@ -448,6 +448,29 @@ static void list_by_pattern(void **state) // KIP-1152
     assert_int_equal(refused->error, ERR_INVALID_REGULAR_EXPRESSION);
 }
 
+// Ids times pattern: what is too much for one request is refused, not worked through.
+static void patterns_are_bounded(void **state)
+{
+    (void)state;
+    struct list_transactions_request *ask = client_new(&c, list_transactions_request, 1);
+    ask->duration_filter = -1;
+    ask->transactional_id_pattern = STR("(a|b?){200}");
+    const struct list_transactions_response *out = client_call(&c, API_LIST_TRANSACTIONS, 2, ask);
+    assert_int_equal(out->error, ERR_OK);
+    static char id[30001];
+    for (int i = 0; i < 10; i++) {
+        memset(id, 'a', sizeof id - 1);
+        id[0] = (char)('a' + i);
+        (void)init(id);
+    }
+    out = client_call(&c, API_LIST_TRANSACTIONS, 2, ask);
+    assert_int_equal(out->error, ERR_INVALID_REGULAR_EXPRESSION);
+    assert_int_equal(out->transaction_states_count, 0);
+    ask->transactional_id_pattern = STR("a.*");
+    out = client_call(&c, API_LIST_TRANSACTIONS, 2, ask);
+    assert_int_equal(out->error, ERR_OK);
+}
+
 static void an_administrator_aborts(void **state)
 {
     (void)state;
@@ -513,6 +536,7 @@ int main(void)
         TEST(kafka_05_44_offsets_in_transactions),
         TEST(describe_and_list),
         TEST(list_by_pattern),
+        TEST(patterns_are_bounded),
         TEST(an_administrator_aborts),
         TEST(a_restart_keeps_what_is_open),
     };

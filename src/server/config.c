@@ -174,6 +174,40 @@ int64_t config_i64(const struct config *c, struct str key)
     return value;
 }
 
+enum err config_check(const struct config *c, struct error *e)
+{
+    // The first may not be less than the second.
+    static const char *const pairs[][2] = {
+        {"group.consumer.max.heartbeat.interval.ms", "group.consumer.min.heartbeat.interval.ms"},
+        {"group.consumer.heartbeat.interval.ms", "group.consumer.min.heartbeat.interval.ms"},
+        {"group.consumer.max.heartbeat.interval.ms", "group.consumer.heartbeat.interval.ms"},
+        {"group.consumer.max.session.timeout.ms", "group.consumer.min.session.timeout.ms"},
+        {"group.consumer.session.timeout.ms", "group.consumer.min.session.timeout.ms"},
+        {"group.consumer.max.session.timeout.ms", "group.consumer.session.timeout.ms"},
+    };
+    for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++) {
+        int64_t more = config_i64(c, str_from_c(pairs[i][0]));
+        int64_t less = config_i64(c, str_from_c(pairs[i][1]));
+        if (more < less) {
+            return FAIL(e, ERR_INVALID_CONFIG, "%s (%lld) must be greater than or equal to %s (%lld)",
+                        pairs[i][0], (long long)more, pairs[i][1], (long long)less);
+        }
+    }
+    if (config_i64(c, STR("group.consumer.heartbeat.interval.ms")) >=
+        config_i64(c, STR("group.consumer.session.timeout.ms"))) {
+        return FAIL(
+            e, ERR_INVALID_CONFIG,
+            "group.consumer.heartbeat.interval.ms must be less than group.consumer.session.timeout.ms");
+    }
+    struct str rest;
+    struct str first = str_trim(str_cut(config_get(c, STR("group.consumer.assignors")), ',', &rest));
+    if (first.len == 0 || str_equal(first, str_trim(rest))) {
+        return FAIL(e, ERR_INVALID_CONFIG,
+                    "group.consumer.assignors must name uniform, range or both, each once");
+    }
+    return ERR_OK;
+}
+
 bool config_bool(const struct config *c, struct str key)
 {
     struct str text = str_trim(config_get(c, key)); // "true" in any case was accepted

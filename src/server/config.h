@@ -31,6 +31,9 @@ struct str config_get(const struct config *c, struct str key);
 int64_t config_i64(const struct config *c, struct str key);
 bool config_bool(const struct config *c, struct str key);
 
+// config_check: settings that must go together do.
+enum err config_check(const struct config *c, struct error *e);
+
 struct endpoint {
     struct str host;
     int port;

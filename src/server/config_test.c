@@ -45,6 +45,33 @@ static void defaults(void **state)
     assert_null(config_get(&config, STR("no.such")).ptr);
 }
 
+static void what_goes_together(void **state)
+{
+    (void)state;
+    static const char *const rows[][2] = {
+        {"group.consumer.session.timeout.ms=6000", "group.consumer.min.session.timeout.ms=6000"},
+        {"group.consumer.session.timeout.ms=70000", "group.consumer.max.session.timeout.ms=70000"},
+        {"group.consumer.heartbeat.interval.ms=500", "group.consumer.min.heartbeat.interval.ms=500"},
+        {"group.consumer.heartbeat.interval.ms=20000", "group.consumer.max.heartbeat.interval.ms=20000"},
+        {"group.consumer.min.session.timeout.ms=65000", "group.consumer.min.session.timeout.ms=40000"},
+        {"group.consumer.assignors=range,range", "group.consumer.assignors=range"},
+    };
+    struct error e = {0};
+    assert_int_equal(config_check(&config, &e), ERR_OK);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        assert_int_equal(config_assign(&config, str_from_c(rows[i][0]), STR("t"), &e), ERR_OK);
+        assert_int_equal(config_check(&config, &e), ERR_INVALID_CONFIG);
+        assert_int_equal(config_assign(&config, str_from_c(rows[i][1]), STR("t"), &e), ERR_OK);
+        assert_int_equal(config_check(&config, &e), ERR_OK);
+        config_fini(&config);
+        config_init(&config);
+    }
+    static const char both[] = "group.consumer.min.session.timeout.ms=400\n"
+                               "group.consumer.session.timeout.ms=5000";
+    assert_int_equal(config_parse(&config, str_from_c(both), STR("f"), &e), ERR_OK);
+    assert_int_equal(config_check(&config, &e), ERR_INVALID_CONFIG); // no heartbeat within a session
+}
+
 static void file(void **state)
 {
     (void)state;
@@ -199,6 +226,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(defaults, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_goes_together, setup, teardown),
         cmocka_unit_test_setup_teardown(file, setup, teardown),
         cmocka_unit_test_setup_teardown(errors_say_where_and_what, setup, teardown),
         cmocka_unit_test_setup_teardown(environment, setup, teardown),

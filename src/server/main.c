@@ -52,7 +52,7 @@ static enum err read_settings(const struct cli_serve *options, struct config *co
     for (size_t i = 0; i < options->set_count && err == ERR_OK; i++) {
         err = config_assign(config, options->sets[i], STR("--set"), e);
     }
-    return err;
+    return err == ERR_OK ? config_check(config, e) : err;
 }
 
 static void announce(const struct config *config, struct server *server, struct env *env, int64_t started_ns)

@@ -14,8 +14,8 @@ from broker import BrokerFailed  # noqa: E402
 
 RUNS = 5
 # For the copiers of the consumer protocol (KIP-848), whose times are the broker's.
-TIMES = {'group.consumer.session.timeout.ms': 3000, 'group.consumer.heartbeat.interval.ms': 300}
-KAFKA_TIMES = {'group.consumer.min.session.timeout.ms': 3000, 'group.consumer.min.heartbeat.interval.ms': 300}
+TIMES = {'group.consumer.session.timeout.ms': 3000, 'group.consumer.min.session.timeout.ms': 3000,
+         'group.consumer.heartbeat.interval.ms': 300, 'group.consumer.min.heartbeat.interval.ms': 300}
 
 
 def java(protocol='classic'):
@@ -48,8 +48,7 @@ def play(peer, names):
 def play_client(peer, name, may_give_up):
     """A client that ends because the broker was away for too long plays once more: franz-go's commit does not wait."""
     command = COMMANDS[name]()
-    times = {**TIMES, **KAFKA_TIMES} if peer.options.kafka else TIMES
-    broker = peer.make({**kill9_txn.SETTINGS, **times})
+    broker = peer.make({**kill9_txn.SETTINGS, **TIMES})
     try:
         broker.start()
         plan = kill9_txn.Plan(f'eos-{name}', command, RUNS, random.randrange(1 << 30), not peer.options.kafka)

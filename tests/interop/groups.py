@@ -75,9 +75,6 @@ CLIENTS_BY_NAME = {'java': java_client, 'franz-go': franz_client, 'sarama': sara
 BATCHES = [['java', 'franz-go', 'sarama'], ['confluent', 'kafka-python', 'aiokafka'],
            ['java-consumer', 'confluent-consumer']]
 
-# What Apache Kafka needs to be told before it takes the sessions of group_run.SETTINGS.
-KAFKA_MINIMA = {'group.consumer.min.session.timeout.ms': '6000', 'group.consumer.min.heartbeat.interval.ms': '500'}
-
 
 def play(peer, names):
     """Returns whether something failed."""
@@ -95,7 +92,7 @@ def play_batch(peer, clients):
     options = argparse.Namespace(broker=peer.options.broker, bootstrap=None, story=None)
     if not peer.options.kafka:
         return bool(group_run.run_clients(clients, options))
-    broker = peer.make({**group_run.SETTINGS, **KAFKA_MINIMA})
+    broker = peer.make(group_run.SETTINGS)
     try:
         broker.start()
         options.bootstrap = broker.bootstrap

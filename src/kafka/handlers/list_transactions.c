@@ -4,13 +4,15 @@
 #include "kafka/handlers/handlers.h"
 #include "kafka/txn_state.h"
 
-enum { STEP = 500 };
+// PATTERN_WORK_MAX: steps of the pattern times bytes of ids; a loop is busy with nothing else for that long.
+enum { STEP = 500, PATTERN_WORK_MAX = 200000000 };
 
 struct listing {
     struct request *rq;
     struct regex *pattern; // or NULL
     int64_t now_ms;
     uint32_t cap;
+    uint64_t work; // spent on the pattern
 };
 
 static bool is_wanted(const struct listing *l, const struct txn_view *view)
@@ -76,17 +78,22 @@ static bool list_step(struct listing *l, struct str *from, bool is_start)
     return seen == STEP;
 }
 
-// keep_matches is done outside of the lock: ids and patterns may be long.
-static void keep_matches(struct listing *l, int32_t first)
+// keep_matches is done outside of the lock: ids and patterns may be long. False: they are too long.
+static bool keep_matches(struct listing *l, int32_t first)
 {
     struct list_transactions_response *out = l->rq->out;
     int32_t count = first;
     for (int32_t i = first; i < out->transaction_states_count; i++) {
+        l->work += (out->transaction_states[i].transactional_id.len + 1) * regex_steps(l->pattern);
+        if (l->work > PATTERN_WORK_MAX) {
+            return false;
+        }
         if (regex_matches(l->pattern, out->transaction_states[i].transactional_id)) {
             out->transaction_states[count++] = out->transaction_states[i];
         }
     }
     out->transaction_states_count = count;
+    return true;
 }
 
 static void list_all(struct listing *l)
@@ -98,8 +105,11 @@ static void list_all(struct listing *l)
         int32_t first = out->transaction_states_count;
         bool is_full = (uint32_t)first + STEP > l->cap;
         has_more = (!is_full || list_grow(l)) && list_step(l, &from, is_start);
-        if (l->pattern != NULL && !l->rq->arena.failed) {
-            keep_matches(l, first);
+        bool has_matched = l->pattern == NULL || l->rq->arena.failed || keep_matches(l, first);
+        if (!has_matched) {
+            out->error = ERR_INVALID_REGULAR_EXPRESSION;
+            out->transaction_states_count = 0;
+            return;
         }
     }
 }

@@ -31,7 +31,8 @@ NODE = os.environ.get('STROM_NODE', NODE)
 LOAD = [SYSTEM_PYTHON, os.path.join(HERE, 'load.py')]
 ADMIN_SECONDS = 120
 SETTINGS = {'auto.create.topics.enable': 'false', 'group.initial.rebalance.delay.ms': '0',
-            'group.consumer.session.timeout.ms': '6000', 'group.consumer.heartbeat.interval.ms': '500'}
+            'group.consumer.session.timeout.ms': '6000', 'group.consumer.min.session.timeout.ms': '6000',
+            'group.consumer.heartbeat.interval.ms': '500', 'group.consumer.min.heartbeat.interval.ms': '500'}
 
 
 def command_of(program):
