@@ -454,7 +454,7 @@ static void patterns_are_bounded(void **state)
     (void)state;
     struct list_transactions_request *ask = client_new(&c, list_transactions_request, 1);
     ask->duration_filter = -1;
-    ask->transactional_id_pattern = STR("(a|b?){200}");
+    ask->transactional_id_pattern = STR("a{900}.*");
     const struct list_transactions_response *out = client_call(&c, API_LIST_TRANSACTIONS, 2, ask);
     assert_int_equal(out->error, ERR_OK);
     static char id[30001];
