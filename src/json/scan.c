@@ -22,6 +22,7 @@ void json_scan_init(struct json_scan *s, struct str text)
     s->raw = (struct str){0};
     s->has_escape = false;
     s->depth = 0;
+    s->depth_max = JSON_DEPTH_MAX;
     s->expect = EXPECT_VALUE;
     s->error = NULL;
 }
@@ -57,7 +58,7 @@ static void value_end(struct json_scan *s)
 
 static enum json_token open_level(struct json_scan *s, bool is_object)
 {
-    if (s->depth == JSON_DEPTH_MAX) {
+    if (s->depth == s->depth_max) {
         return fail(s, "nested too deeply");
     }
     uint64_t bit = (uint64_t)1 << (s->depth % 64);
@@ -326,6 +327,18 @@ enum json_token json_scan_next(struct json_scan *s)
         return in_object(s) ? scan_key(s, c) : scan_value(s, c);
     }
     return s->expect == EXPECT_KEY_OR_CLOSE ? scan_key(s, c) : scan_value(s, c);
+}
+
+void json_scan_seek(struct json_scan *s, size_t pos, uint32_t depth, bool is_before_value)
+{
+    ASSERT(pos <= s->text.len && depth <= s->depth_max);
+    s->pos = pos;
+    s->depth = depth;
+    s->error = NULL;
+    s->expect = EXPECT_VALUE;
+    if (!is_before_value) {
+        value_end(s);
+    }
 }
 
 bool json_scan_skip(struct json_scan *s, enum json_token first)

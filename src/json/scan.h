@@ -27,12 +27,13 @@ enum json_token {
 
 struct json_scan {
     struct str text;
-    size_t pos;       // of what comes next
-    size_t token_pos; // of the last token's first byte
-    struct str raw;   // KEY, STRING: between the quotes, escapes as written; NUMBER: as written
-    bool has_escape;  // of KEY and STRING
-    uint32_t depth;   // open objects and arrays
-    uint8_t expect;   // private
+    size_t pos;         // of what comes next
+    size_t token_pos;   // of the last token's first byte
+    struct str raw;     // KEY, STRING: between the quotes, escapes as written; NUMBER: as written
+    bool has_escape;    // of KEY and STRING
+    uint32_t depth;     // open objects and arrays
+    uint32_t depth_max; // JSON_DEPTH_MAX, or what its user sets below that
+    uint8_t expect;     // private
     const char *error;
     uint64_t is_object[JSON_DEPTH_MAX / 64];
 };
@@ -43,6 +44,9 @@ enum json_token json_scan_next(struct json_scan *s);
 // json_scan_skip passes over the value whose first token was the last one: nothing for a scalar. false on
 // error.
 bool json_scan_skip(struct json_scan *s, enum json_token first);
+// json_scan_seek goes back or ahead within the innermost object or array that is open at both places: to a
+// value that begins at `pos`, or behind one that ends there, with `depth` open around it.
+void json_scan_seek(struct json_scan *s, size_t pos, uint32_t depth, bool is_before_value);
 // json_scan_fail reports why the last token was JSON_TOKEN_ERROR, with line and column: ERR_INVALID_REQUEST.
 enum err json_scan_fail(const struct json_scan *s, struct error *e);
 
