@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+// compile_private.h - what compile.c (references, scopes, applicators) and compile_checks.c (all other
+// keywords) share.
+#ifndef FORMAT_JSON_COMPILE_PRIVATE_H
+#define FORMAT_JSON_COMPILE_PRIVATE_H
+
+#include "format/json/node_private.h"
+
+struct scope {
+    const struct jschema_anchor **binds; // by index of the name; NULL: none
+    uint32_t count;
+};
+
+enum node_state { NODE_NEW, NODE_OPEN, NODE_DONE };
+
+struct node_entry {
+    struct map_node node;    // by value and scope
+    struct map_node by_node; // by `made`
+    struct jschema_place place;
+    uint32_t scope;
+    enum node_state state;
+    struct jnode *made;
+    struct node_entry *next;
+};
+
+struct compiler {
+    struct jprogram *program;
+    struct arena scratch;
+    struct map nodes;
+    struct map entries;
+    struct node_entry *first;
+    struct node_entry *last;
+    struct str *names; // of dynamic anchors
+    uint32_t name_count;
+    struct scope *scopes; // 0 is the empty one
+    uint32_t scope_count;
+    struct in_place *ops; // of the node at hand
+    uint32_t op_count;
+    uint32_t op_cap;
+    struct jnode *any;
+    bool is_full;
+    bool is_endless;
+};
+
+struct jnode *compile_place(struct compiler *c, struct jschema_place place, uint32_t scope);
+// compile_sub: NULL for NULL.
+struct jnode *compile_sub(struct compiler *c, const struct node_entry *outer, const struct json_value *value);
+struct node_entry *compile_entry_of(struct compiler *c, const struct jnode *node);
+
+enum err compile_checks(struct compiler *c, struct node_entry *entry, const struct keywords *k,
+                        struct error *e);
+
+#endif

@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: Apache-2.0
+// node_private.h - a compiled schema: nodes that refer to each other, all of one program's arena, never
+// changed once made. A node is a subschema in one dynamic scope ($dynamicRef costs nothing when payloads are
+// checked).
+#ifndef FORMAT_JSON_NODE_PRIVATE_H
+#define FORMAT_JSON_NODE_PRIVATE_H
+
+#include "format/json/decimal_private.h"
+#include "format/json/schema_private.h"
+
+enum {
+    TYPE_NULL = 1,
+    TYPE_BOOL = 2,
+    TYPE_INTEGER = 4,
+    TYPE_NUMBER = 8, // together with TYPE_INTEGER
+    TYPE_STRING = 16,
+    TYPE_ARRAY = 32,
+    TYPE_OBJECT = 64,
+    TYPES_ALL = 127,
+};
+
+// What `format` asserts in drafts 4, 6 and 7 (Everit's list); later drafts only annotate.
+enum json_format {
+    FORMAT_NONE,
+    FORMAT_DATE_TIME,
+    FORMAT_DATE,
+    FORMAT_TIME,
+    FORMAT_EMAIL,
+    FORMAT_HOSTNAME,
+    FORMAT_IPV4,
+    FORMAT_IPV6,
+    FORMAT_URI,
+    FORMAT_URI_REFERENCE,
+    FORMAT_URI_TEMPLATE,
+    FORMAT_JSON_POINTER,
+    FORMAT_RELATIVE_JSON_POINTER,
+    FORMAT_REGEX,
+};
+enum json_format json_format_find(struct str name, const struct jschema_resource *resource);
+bool json_format_holds(enum json_format format, struct str text);
+
+struct jnode;
+
+struct string_check {
+    int64_t min;
+    int64_t max;
+    const struct regex *pattern;
+    struct str pattern_text;
+    enum json_format format;
+    struct str format_name;
+};
+
+struct number_bound {
+    bool is_set;
+    bool is_exclusive;
+    bool is_small; // `small` is the bound
+    int64_t small;
+    struct decimal value;
+    struct str text;
+};
+struct number_check {
+    struct number_bound min;
+    struct number_bound max;
+    struct number_bound multiple;
+};
+
+struct array_check {
+    const struct jnode **prefix;
+    uint32_t prefix_count;
+    const struct jnode *rest; // NULL: anything
+    int64_t min;
+    int64_t max;
+    bool is_unique;
+    bool contains_evaluates; // 2020-12
+    const struct jnode *contains;
+    int64_t contains_min;
+    int64_t contains_max;
+};
+
+// A name that the schema knows: of properties, or only required or looked for.
+struct property {
+    struct str name;
+    const struct jnode *node; // NULL: not of `properties`
+};
+struct pattern_property {
+    const struct regex *regex;
+    const struct jnode *node;
+};
+struct dependent {
+    uint32_t property;        // if it is there,
+    const uint64_t *needed;   // these are, too; may be NULL
+    const struct jnode *node; // and this holds; may be NULL
+};
+struct object_check {
+    struct property *properties;
+    uint32_t property_count;
+    uint32_t *slots; // by hash of the name: index + 1
+    uint32_t slot_count;
+    uint32_t words;           // of 64 bits, for a bit per property
+    const uint64_t *required; // NULL: none
+    const struct pattern_property *patterns;
+    uint32_t pattern_count;
+    const struct jnode *additional; // NULL: anything
+    bool has_additional;            // then all members are evaluated
+    const struct jnode *names;
+    int64_t min;
+    int64_t max;
+    const struct dependent *dependents;
+    uint32_t dependent_count;
+};
+
+// enum or const.
+struct value_set {
+    uint8_t types; // of its members
+    bool has_true, has_false;
+    const struct str *strings;
+    uint32_t string_count;
+    uint32_t *slots; // by hash: index + 1; NULL if they are few
+    uint32_t slot_count;
+    const struct decimal *numbers;
+    uint32_t number_count;
+    const struct json_value **others;
+    uint32_t other_count;
+};
+
+enum in_place_kind {
+    IN_PLACE_ALL, // nodes[0] holds
+    IN_PLACE_ANY,
+    IN_PLACE_ONE,
+    IN_PLACE_NOT,
+    IN_PLACE_IF, // nodes: if, then, else; the latter may be NULL
+};
+struct in_place {
+    enum in_place_kind kind;
+    uint32_t count;
+    const struct jnode **nodes;
+};
+
+struct jnode {
+    uint8_t types;
+    bool is_any;             // accepts everything
+    bool wants_integer_text; // draft 4: 1.0 is no integer
+    bool has_in_place;       // or unevaluated*
+    bool has_unevaluated;
+    uint32_t in_place_count;
+    const struct in_place *in_place;
+    const struct string_check *string;
+    const struct number_check *number;
+    const struct array_check *array;
+    const struct object_check *object;
+    const struct value_set *values[2];
+    const struct jnode *unevaluated_properties;
+    const struct jnode *unevaluated_items;
+};
+
+struct regex_link {
+    struct regex *regex;
+    struct regex_link *next;
+};
+
+struct jprogram {
+    struct program base;
+    struct arena arena;
+    struct regex_link *regexes;
+    size_t regex_bytes;
+    const struct jnode *root;
+};
+
+static inline uint64_t property_hash(const char *p, size_t len)
+{
+    uint64_t a = 0;
+    uint64_t b = 0;
+    if (len >= 8 && len <= 16) {
+        memcpy(&a, p, 8);
+        memcpy(&b, p + len - 8, 8);
+    } else if (len >= 4 && len < 8) {
+        memcpy(&a, p, 4);
+        memcpy(&b, p + len - 4, 4);
+    } else if (len > 0 && len < 4) {
+        a = (uint8_t)p[0] | (uint64_t)(uint8_t)p[len / 2] << 8 | (uint64_t)(uint8_t)p[len - 1] << 16;
+    } else {
+        for (size_t i = 0; i + 8 <= len; i += 8) {
+            memcpy(&a, p + i, 8);
+            b = (b ^ a) * 0x9e3779b97f4a7c15u;
+            b ^= b >> 29;
+        }
+        memcpy(&a, len == 0 ? "\0\0\0\0\0\0\0" : p + len - 8, 8);
+    }
+    uint64_t hash = (a ^ len) * 0x9e3779b97f4a7c15u + b * 0xe7037ed1a0b428dbu;
+    return hash ^ hash >> 32;
+}
+
+enum err jschema_compile(const struct schema *schema, const int32_t *root, size_t root_count,
+                         struct program **ret, struct error *e);
+void jschema_program_destroy(struct program *program);
+size_t jschema_program_memory(const struct program *program);
+enum err jschema_check(const struct program *program, struct bytes payload, struct program_fault *ret);
+struct view jschema_view_root(const struct program *program, struct bytes payload);
+struct view jschema_view_field(const struct view *record, struct str name);
+bool jschema_view_next(struct view_items *items, struct str *ret_key, struct view *ret);
+
+#endif
