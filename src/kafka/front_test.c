@@ -30,6 +30,15 @@ static int teardown(void **state)
 
 // ---- headers and versions
 
+static size_t listed_count(void)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < handler_count(); i++) {
+        count += !handler_at(i)->is_unlisted;
+    }
+    return count;
+}
+
 static void kafka_05_01_headers(void **state)
 {
     (void)state;
@@ -46,8 +55,8 @@ static void kafka_05_01_headers(void **state)
     client_send_bytes(&c, frame.ptr, frame.len);
     struct bytes answer = client_recv_frame(&c);
     assert_int_equal(load_be32(answer.ptr), 7);
-    assert_int_equal(load_be16(answer.ptr + 4), 0);       // the error at once: no tag buffer in this header
-    assert_int_equal(answer.ptr[6] - 1, handler_count()); // compact array of the APIs
+    assert_int_equal(load_be16(answer.ptr + 4), 0);      // the error at once: no tag buffer in this header
+    assert_int_equal(answer.ptr[6] - 1, listed_count()); // compact array of the APIs
     // Metadata v9: response header v1, a tag buffer after the correlation id.
     buf_reset(&frame);
     buf_be32(&frame, 0);
@@ -168,10 +177,11 @@ static void api_versions_lists_what_is_served(void **state)
     for (int16_t version = 0; version <= 4; version++) {
         const struct api_versions_response *out = call_versions(&c, version, "x", "1");
         assert_int_equal(out->error, ERR_OK);
-        assert_int_equal(out->api_keys_count, handler_count());
+        assert_int_equal(out->api_keys_count, listed_count());
         for (int32_t i = 0; i < out->api_keys_count; i++) {
             const struct wire_api *api = wire_api_find(out->api_keys[i].api_key);
             assert_non_null(api);
+            assert_true(api->key != API_PUSH_TELEMETRY && api->key != API_GET_TELEMETRY_SUBSCRIPTIONS);
             assert_int_equal(out->api_keys[i].min_version, api->version_min);
             assert_int_equal(out->api_keys[i].max_version, api->version_max);
         }

@@ -50,7 +50,8 @@ struct request {
 
 struct api_handler {
     enum api_key key;
-    bool overlaps; // consecutive ones of this kind may be worked on at the same time (Produce)
+    bool is_unlisted; // answered, but not among what ApiVersions says is served
+    bool overlaps;    // consecutive ones of this kind may be worked on at the same time (Produce)
     void (*handle)(struct request *rq);
 };
 

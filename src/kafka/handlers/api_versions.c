@@ -67,12 +67,15 @@ static void api_versions_handle(struct request *rq)
         request_out_of_memory(rq);
         return;
     }
-    out->api_keys_count = (int32_t)handler_count();
     for (size_t i = 0; i < handler_count(); i++) {
+        if (handler_at(i)->is_unlisted) {
+            continue;
+        }
         const struct wire_api *api = wire_api_find((int16_t)handler_at(i)->key);
-        out->api_keys[i].api_key = api->key;
-        out->api_keys[i].min_version = api->version_min;
-        out->api_keys[i].max_version = api->version_max;
+        struct api_versions_response_api_key *listed = &out->api_keys[out->api_keys_count++];
+        listed->api_key = api->key;
+        listed->min_version = api->version_min;
+        listed->max_version = api->version_max;
     }
     if (rq->version >= FEATURES_VERSION_MIN && !fill_features(rq)) {
         request_out_of_memory(rq);

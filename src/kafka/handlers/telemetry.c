@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// GetTelemetrySubscriptions (key 71) and PushTelemetry (key 72), KIP-714. Nothing is subscribed: a client
+// GetTelemetrySubscriptions (key 71) and PushTelemetry (key 72), KIP-714. As in Kafka without a plugin that
+// takes metrics, they are answered but not listed, so that no client asks. Nothing is subscribed: a client
 // gets its instance id, which its application can log and look for, and a subscription without metrics, so
 // that it pushes nothing but one goodbye. Nothing is remembered: the subscription id follows from the
 // instance id, so that a push of another's, or of an older server's, is recognised.
@@ -61,6 +62,7 @@ static void push_handle(struct request *rq)
     request_reply(rq);
 }
 
-const struct api_handler get_telemetry_subscriptions_handler = {.key = API_GET_TELEMETRY_SUBSCRIPTIONS,
-                                                                .handle = get_handle};
-const struct api_handler push_telemetry_handler = {.key = API_PUSH_TELEMETRY, .handle = push_handle};
+const struct api_handler get_telemetry_subscriptions_handler = {
+    .key = API_GET_TELEMETRY_SUBSCRIPTIONS, .is_unlisted = true, .handle = get_handle};
+const struct api_handler push_telemetry_handler = {
+    .key = API_PUSH_TELEMETRY, .is_unlisted = true, .handle = push_handle};

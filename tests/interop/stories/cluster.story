@@ -14,8 +14,7 @@ K org.apache.kafka.common.errors.BrokerIdNotRegisteredException: Broker ID 9 is 
 K java.util.concurrent.ExecutionException: org.apache.kafka.common.errors.BrokerIdNotRegisteredException: Broker ID 9 is not currently registered
 K = 1
 S The target cluster does not support the broker unregistration API.
-# What Kafka has and Strom does not: SASL, delegation tokens, share and streams groups. Strom answers
-# telemetry subscriptions (with none), Kafka only if a plugin takes the metrics.
+# What Kafka has and Strom does not: SASL, delegation tokens, share and streams groups.
 % grep usable: |id: 1
 $ kafka-broker-api-versions
 | $B (id: 1 rack: null isFenced: false) -> (
@@ -76,8 +75,6 @@ K 	UnregisterBroker(64): 0 [usable: 0],
 | 	ListTransactions(66): 0 to 2 [usable: 2],
 | 	ConsumerGroupHeartbeat(68): 0 to 1 [usable: 1],
 | 	ConsumerGroupDescribe(69): 0 to 1 [usable: 1],
-S 	GetTelemetrySubscriptions(71): 0 [usable: 0],
-S 	PushTelemetry(72): 0 [usable: 0],
 | 	ListConfigResources(74): 0 to 1 [usable: 1],
 | 	DescribeTopicPartitions(75): 0 [usable: 0],
 K 	ShareGroupHeartbeat(76): 1 [usable: 1],
