@@ -178,6 +178,16 @@ struct str key_of(struct registry_call *call, const char *format, ...)
     return (struct str){text, (size_t)len};
 }
 
+struct str key_subject(struct registry_call *call, struct str subject)
+{
+    return key_of(call, "subject/" STR_FMT, STR_ARG(subject));
+}
+
+struct str key_version(struct registry_call *call, const char *kind, struct str subject, int32_t version)
+{
+    return key_of(call, "%s/" STR_FMT "/%010d", kind, STR_ARG(subject), version);
+}
+
 // ---- plans
 
 void plan_begin(struct registry_call *call)

@@ -520,6 +520,65 @@ static void scope_put(struct registry *r, struct str name, struct document *docu
     }
 }
 
+// ---- counters
+
+struct counter_entry {
+    struct map_node by_key;
+    struct document *document; // held
+};
+
+static struct counter_entry *counter_find(const struct registry *r, struct str key)
+{
+    struct map_node *node = map_first(&r->counters, text_hash(key, 5));
+    for (; node != NULL; node = map_next(node)) {
+        struct counter_entry *counter = MAP_ENTRY(node, struct counter_entry, by_key);
+        if (str_equal(document_key(counter->document), key)) {
+            return counter;
+        }
+    }
+    return NULL;
+}
+
+struct document *index_counter(const struct registry *r, struct str key)
+{
+    struct counter_entry *counter = counter_find(r, key);
+    return counter == NULL ? NULL : counter->document;
+}
+
+static void counter_put(struct registry *r, struct document *document)
+{
+    struct counter_entry *counter = counter_find(r, document_key(document));
+    if (counter != NULL) {
+        document_unref(counter->document);
+        counter->document = document_ref(document);
+        return;
+    }
+    counter = mem_alloc(sizeof *counter);
+    counter->document = document_ref(document);
+    map_insert(&r->counters, &counter->by_key, text_hash(document_key(document), 5));
+}
+
+static void counter_free(struct counter_entry *counter)
+{
+    document_unref(counter->document);
+    mem_free(counter);
+}
+
+static void counter_remove(struct registry *r, struct str key)
+{
+    struct counter_entry *counter = counter_find(r, key);
+    if (counter != NULL) {
+        map_remove(&r->counters, &counter->by_key);
+        counter_free(counter);
+    }
+}
+
+static bool is_counter(struct str key)
+{
+    return str_has_prefix(key, STR("ids/")) || str_has_prefix(key, STR("users/")) ||
+           str_has_prefix(key, STR("refs/"));
+}
+
 // ---- following
 
 static bool key_take(struct str key, struct str kind, struct str *ret_rest)
@@ -547,6 +606,8 @@ static void index_put(struct registry *r, struct document *document)
         scope_put(r, rest, document, true);
     } else if (key_take(key, STR("association/"), &rest)) {
         association_put(r, document);
+    } else if (is_counter(key)) {
+        counter_put(r, document);
     }
 }
 
@@ -565,6 +626,8 @@ static void index_remove(struct registry *r, struct str key)
         scope_put(r, rest, NULL, true);
     } else if (key_take(key, STR("association/"), &rest)) {
         association_remove(r, key);
+    } else if (is_counter(key)) {
+        counter_remove(r, key);
     }
 }
 
@@ -587,6 +650,9 @@ static void index_clear(struct registry *r)
         document_unref(scope->mode);
         mem_free((char *)scope->name.ptr);
         mem_free(scope);
+    }
+    while ((node = map_pop(&r->counters)) != NULL) {
+        counter_free(MAP_ENTRY(node, struct counter_entry, by_key));
     }
     associations_clear(r);
     for (size_t i = 0; i < r->context_count; i++) {
@@ -675,6 +741,7 @@ struct registry *registry_create(const struct registry_host *host)
     map_init(&r->referrers);
     map_init(&r->scopes_by_name);
     map_init(&r->associations);
+    map_init(&r->counters);
     list_init(&r->parsed);
     context_have(r, STR("."));
     return r;
@@ -696,6 +763,7 @@ void registry_destroy(struct registry *take_registry)
     map_fini(&r->referrers);
     map_fini(&r->scopes_by_name);
     map_fini(&r->associations);
+    map_fini(&r->counters);
     mem_free(r);
 }
 

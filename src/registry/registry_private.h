@@ -9,6 +9,7 @@
 //   ids/CONTEXT                   number: the last id given
 //   subject/SUBJECT               number: the last version given; its revision changes with every version's
 //   version/SUBJECT/VERSION       number: id            value: "" or "deleted"
+//   users/CONTEXT/GUID            number: how many versions have the schema
 //   refs/SUBJECT/VERSION          number: how many versions that are not deleted refer to it
 //   config/SCOPE, mode/SCOPE      value: JSON, a word   SCOPE: a subject; ":.ctx:"; "" the default context's
 //   and global association/...               see associations.c
@@ -137,6 +138,7 @@ struct registry {
     struct list parsed; // schema entries that have one, least used first
     size_t parsed_bytes;
     struct map associations; // see associations.c
+    struct map counters;     // the documents ids/, users/ and refs/, by key
 };
 
 // index.c: registry_sync takes over what changed in the core. Called before every plan.
@@ -155,8 +157,9 @@ struct schema_entry *index_guid_next(const struct registry *r, struct uuid guid,
 struct referrer_entry *index_referrer_next(const struct registry *r, struct str subject, int32_t version,
                                            const struct referrer_entry *after);
 struct scope_entry *index_scope(const struct registry *r, struct str name);
-bool subject_is_live(const struct subject_entry *subject); // has a version that is not deleted
-bool schema_is_live(const struct schema_entry *schema);    // likewise
+struct document *index_counter(const struct registry *r, struct str key); // NULL if unknown
+bool subject_is_live(const struct subject_entry *subject);                // has a version that is not deleted
+bool schema_is_live(const struct schema_entry *schema);                   // likewise
 struct version_entry *subject_latest(const struct subject_entry *subject, bool with_deleted); // NULL if none
 
 // associations.c: the documents association/...
@@ -282,10 +285,74 @@ void plan_submit(struct registry_call *call,
 // plan_expect_policy: no config or mode that the subject's depend on has changed.
 void plan_expect_policy(struct registry *r, struct registry_call *call, struct str subject);
 
+struct str key_subject(struct registry_call *call, struct str subject);
+struct str key_version(struct registry_call *call, const char *kind, struct str subject, int32_t version);
 struct str key_of(struct registry_call *call, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+// ---- merge.c: metadata and rule sets of one contract over another's; NULL = none
+
+struct json_value *metadata_merge(struct arena *arena, const struct json_value *under,
+                                  const struct json_value *over);
+struct json_value *rule_set_merge(struct arena *arena, const struct json_value *under,
+                                  const struct json_value *over);
+// json_copy copies a value with all below it; key included.
+struct json_value *json_copy(struct arena *arena, const struct json_value *value);
+
+// ---- show.c: schemas as answers show them
+
+// show_version writes {"subject","version","id","guid","ts", ...the contract's members}, in the form that the
+// query `format` asks for. ERR_OK, or answered.
+bool show_version(struct registry *r, struct registry_call *call, struct buf *out,
+                  const struct subject_entry *subject, const struct version_entry *version);
+bool show_schema(struct registry *r, struct registry_call *call, struct buf *out,
+                 struct schema_entry *schema);
+// show_text gives the schema's text in the form that the query asks for; NULL ptr and answered on failure.
+struct str show_text(struct registry *r, struct registry_call *call, struct schema_entry *schema);
+
+// ---- subjects.c: what a path or a query asks for
+
+// subject_prefix reads the query's subjectPrefix: true for all contexts, of whose bare names *ret is the
+// prefix.
+bool subject_prefix(struct registry_call *call, struct str fallback, struct str *ret);
+size_t subject_first(const struct registry *r, const struct str *prefix,
+                     bool all_contexts); // where matches begin
+bool subject_matches(const struct subject_entry *subject, struct str prefix, bool all_contexts);
+bool subject_is_past(const struct subject_entry *subject, struct str prefix,
+                     bool all_contexts); // and no more come
+// subject_asked: the subject of the path's first segment, its alias followed; NULL and answered 40401, 42208.
+struct subject_entry *subject_asked(struct registry *r, struct registry_call *call, bool with_deleted);
+// version_asked: likewise with the second segment, 40402, 42202.
+struct version_entry *version_asked(struct registry *r, struct registry_call *call, bool with_deleted,
+                                    struct subject_entry **ret_subject);
+// subject_anywhere: a bare name that the default context lacks is looked for in the others.
+struct subject_entry *subject_anywhere(struct registry *r, struct registry_call *call, struct str name);
 
 // ---- the operations (routes.c). Each plans a call from the start: it may run again after a conflict.
 
 void op_types(struct registry *r, struct registry_call *call); // schemas.c
+
+// schemas.c
+void op_schemas(struct registry *r, struct registry_call *call);
+void op_schema_by_id(struct registry *r, struct registry_call *call);
+void op_schema_text_by_id(struct registry *r, struct registry_call *call);
+void op_subjects_of_id(struct registry *r, struct registry_call *call);
+void op_versions_of_id(struct registry *r, struct registry_call *call);
+void op_schema_by_guid(struct registry *r, struct registry_call *call);
+void op_ids_of_guid(struct registry *r, struct registry_call *call);
+// subjects.c
+void op_subjects(struct registry *r, struct registry_call *call);
+void op_versions(struct registry *r, struct registry_call *call);
+void op_version(struct registry *r, struct registry_call *call);
+void op_version_text(struct registry *r, struct registry_call *call);
+void op_referenced_by(struct registry *r, struct registry_call *call);
+// register.c
+void op_register(struct registry *r, struct registry_call *call);
+void op_lookup(struct registry *r, struct registry_call *call);
+// delete.c
+void op_subject_delete(struct registry *r, struct registry_call *call);
+void op_version_delete(struct registry *r, struct registry_call *call);
+// check.c
+void op_check_version(struct registry *r, struct registry_call *call);
+void op_check_all(struct registry *r, struct registry_call *call);
 
 #endif

@@ -4,7 +4,25 @@
 #include "registry/registry_private.h"
 
 static const struct registry_route routes[] = {
+    {"GET", "/schemas", op_schemas},
     {"GET", "/schemas/types", op_types},
+    {"GET", "/schemas/ids/{id}", op_schema_by_id},
+    {"GET", "/schemas/ids/{id}/schema", op_schema_text_by_id},
+    {"GET", "/schemas/ids/{id}/subjects", op_subjects_of_id},
+    {"GET", "/schemas/ids/{id}/versions", op_versions_of_id},
+    {"GET", "/schemas/guids/{guid}", op_schema_by_guid},
+    {"GET", "/schemas/guids/{guid}/ids", op_ids_of_guid},
+    {"GET", "/subjects", op_subjects},
+    {"POST", "/subjects/{subject}", op_lookup},
+    {"DELETE", "/subjects/{subject}", op_subject_delete},
+    {"GET", "/subjects/{subject}/versions", op_versions},
+    {"POST", "/subjects/{subject}/versions", op_register},
+    {"GET", "/subjects/{subject}/versions/{version}", op_version},
+    {"DELETE", "/subjects/{subject}/versions/{version}", op_version_delete},
+    {"GET", "/subjects/{subject}/versions/{version}/schema", op_version_text},
+    {"GET", "/subjects/{subject}/versions/{version}/referencedby", op_referenced_by},
+    {"POST", "/compatibility/subjects/{subject}/versions", op_check_all},
+    {"POST", "/compatibility/subjects/{subject}/versions/{version}", op_check_version},
 };
 
 const struct registry_route *registry_routes(size_t *ret_count)

@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: Apache-2.0
+// delete.c - versions go: first softly, so that what was written with them can still be read, then for good.
+#include "base/assert.h"
+#include "registry/registry_private.h"
+
+struct deletion {
+    int32_t *versions; // that went
+    size_t count;
+    bool is_list; // answered as a list
+};
+
+static void delete_finish(struct registry *r, struct registry_call *call, const struct outcome *outcome)
+{
+    const struct deletion *deletion = call->state;
+    (void)r;
+    (void)outcome;
+    struct json j = call_answer(call);
+    if (!deletion->is_list) {
+        json_i64(&j, deletion->versions[0]);
+        return;
+    }
+    json_array_begin(&j);
+    for (size_t i = 0; i < deletion->count; i++) {
+        json_i64(&j, deletion->versions[i]);
+    }
+    json_array_end(&j);
+}
+
+static bool mode_permits(struct registry *r, struct registry_call *call, struct str subject)
+{
+    if (str_has_prefix(mode_resolve(r, subject), STR("READONLY"))) {
+        call_fail(call, CODE_NOT_PERMITTED, "Subject " STR_FMT " is in read-only mode", STR_ARG(subject));
+        return false;
+    }
+    return true;
+}
+
+// is_referenced: by a version that is not deleted, of another subject if `subject` goes as a whole.
+static bool is_referenced(struct registry *r, const struct subject_entry *subject, int32_t version,
+                          bool is_whole)
+{
+    struct referrer_entry *referrer = NULL;
+    while ((referrer = index_referrer_next(r, subject->name, version, referrer)) != NULL) {
+        for (uint32_t i = 0; i < referrer->schema->user_count; i++) {
+            const struct schema_user *user = &referrer->schema->users[i];
+            bool is_other = !is_whole || user->subject != subject;
+            if (is_other && !index_version(user->subject, user->version)->is_deleted) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+// version_guard refuses what is referred to, and makes the plan fail if that changes.
+static bool version_guard(struct registry *r, struct registry_call *call, const struct subject_entry *subject,
+                          const struct version_entry *version, bool is_whole)
+{
+    if (is_referenced(r, subject, version->version, is_whole)) {
+        call_fail(call, CODE_REFERENCE_EXISTS,
+                  "One or more references exist to the schema {magic=1,keytype=SCHEMA,subject=" STR_FMT
+                  ",version=%d}.",
+                  STR_ARG(subject->name), version->version);
+        return false;
+    }
+    struct str key = key_version(call, "refs", subject->name, version->version);
+    plan_expect(call, key, index_counter(r, key));
+    return true;
+}
+
+static void references_release(struct registry_call *call, const struct schema_entry *schema)
+{
+    for (uint32_t i = 0; i < schema->reference_count; i++) {
+        plan_add(call,
+                 key_version(call, "refs", schema->references[i].subject, schema->references[i].version), -1);
+    }
+}
+
+static void plan_soft(struct registry_call *call, const struct subject_entry *subject,
+                      const struct version_entry *version)
+{
+    plan_put(call, key_version(call, "version", subject->name, version->version), bytes_of("deleted", 7),
+             version->schema->id);
+    references_release(call, version->schema);
+}
+
+// plan_hard takes a softly deleted version away, and its schema if no other has it.
+static void plan_hard(struct registry *r, struct registry_call *call, const struct subject_entry *subject,
+                      const struct version_entry *version, uint32_t other_users)
+{
+    char guid[37];
+    const struct schema_entry *schema = version->schema;
+    struct str refs = key_version(call, "refs", subject->name, version->version);
+    guid_format(schema->guid, guid);
+    struct str users = key_of(call, "users/" STR_FMT "/%s", STR_ARG(subject->context), guid);
+    struct document *counter = index_counter(r, users);
+    plan_remove(call, key_version(call, "version", subject->name, version->version));
+    plan_remove(call, refs);
+    if (other_users > 0) {
+        plan_add(call, users, -1);
+        return;
+    }
+    plan_expect(call, users, counter);
+    plan_remove(call, document_key(schema->document));
+    if (counter != NULL && document_number(counter) <= 1) {
+        plan_remove(call, users);
+    } else {
+        plan_add(call, users, -1); // the same content has another id, too
+    }
+}
+
+// ---- a subject
+
+// users_elsewhere counts the versions with the schema outside of those of `subject` that go: all up to
+// `index`.
+static uint32_t users_elsewhere(const struct schema_entry *schema, const struct subject_entry *subject,
+                                uint32_t index)
+{
+    uint32_t gone = 0;
+    for (uint32_t i = 0; i <= index; i++) {
+        gone += subject->versions[i].schema == schema;
+    }
+    return schema->user_count - gone;
+}
+
+static bool subject_plan_hard(struct registry *r, struct registry_call *call, struct subject_entry *subject,
+                              struct deletion *deletion)
+{
+    if (subject_is_live(subject)) {
+        call_fail(call, CODE_SUBJECT_NOT_SOFT_DELETED,
+                  "Subject '" STR_FMT "' was not deleted first before being permanently deleted",
+                  STR_ARG(subject->name));
+        return false;
+    }
+    for (uint32_t i = 0; i < subject->version_count; i++) {
+        const struct version_entry *version = &subject->versions[i];
+        if (!version_guard(r, call, subject, version, true)) {
+            return false;
+        }
+        plan_hard(r, call, subject, version, users_elsewhere(version->schema, subject, i));
+        deletion->versions[deletion->count++] = version->version;
+    }
+    plan_remove(call, key_subject(call, subject->name));
+    plan_remove(call, key_of(call, "config/" STR_FMT, STR_ARG(subject->name)));
+    plan_remove(call, key_of(call, "mode/" STR_FMT, STR_ARG(subject->name)));
+    return true;
+}
+
+static bool subject_plan_soft(struct registry *r, struct registry_call *call, struct subject_entry *subject,
+                              struct deletion *deletion)
+{
+    if (!subject_is_live(subject)) {
+        call_fail(call, CODE_SUBJECT_SOFT_DELETED,
+                  "Subject '" STR_FMT "' was soft deleted. Set permanent=true to delete permanently",
+                  STR_ARG(subject->name));
+        return false;
+    }
+    for (uint32_t i = 0; i < subject->version_count; i++) {
+        const struct version_entry *version = &subject->versions[i];
+        if (version->is_deleted) {
+            continue;
+        }
+        if (!version_guard(r, call, subject, version, true)) {
+            return false;
+        }
+        plan_soft(call, subject, version);
+        deletion->versions[deletion->count++] = version->version;
+    }
+    plan_put(call, key_subject(call, subject->name), bytes_of("", 0), document_number(subject->document));
+    return true;
+}
+
+static struct deletion *deletion_new(struct registry_call *call, uint32_t count, bool is_list)
+{
+    struct deletion *deletion = arena_new(call->arena, struct deletion, 1);
+    int32_t *versions = arena_new(call->arena, int32_t, (size_t)count + 1);
+    if (deletion != NULL) {
+        *deletion = (struct deletion){.versions = versions, .is_list = is_list};
+    }
+    return versions == NULL ? NULL : deletion;
+}
+
+void op_subject_delete(struct registry *r, struct registry_call *call)
+{
+    struct str name;
+    if (!name_qualify(call, call->params[0], &name)) {
+        return;
+    }
+    struct subject_entry *subject = index_subject(r, alias_resolve(r, name, call->arena));
+    if (subject == NULL) {
+        call_fail(call, CODE_SUBJECT_NOT_FOUND, "Subject '" STR_FMT "' not found.", STR_ARG(name));
+        return;
+    }
+    struct deletion *deletion = deletion_new(call, subject->version_count, true);
+    if (deletion == NULL || !mode_permits(r, call, subject->name)) {
+        return;
+    }
+    plan_begin(call);
+    plan_expect(call, key_subject(call, subject->name), subject->document);
+    plan_expect_policy(r, call, subject->name);
+    bool is_planned = call_query_bool(call, "permanent") ? subject_plan_hard(r, call, subject, deletion)
+                                                         : subject_plan_soft(r, call, subject, deletion);
+    if (is_planned) {
+        call->state = deletion;
+        plan_submit(call, delete_finish);
+    }
+}
+
+// ---- a version
+
+static bool version_plan(struct registry *r, struct registry_call *call, struct subject_entry *subject,
+                         const struct version_entry *version, bool is_permanent)
+{
+    int64_t last = document_number(subject->document);
+    if (!version_guard(r, call, subject, version, false)) {
+        return false;
+    }
+    if (!is_permanent) {
+        plan_soft(call, subject, version);
+    } else {
+        plan_hard(r, call, subject, version, version->schema->user_count - 1);
+        const struct version_entry *newest = &subject->versions[subject->version_count - 1];
+        if (subject->version_count == 1) {
+            plan_remove(call, key_subject(call, subject->name));
+            plan_remove(call, key_of(call, "config/" STR_FMT, STR_ARG(subject->name)));
+            plan_remove(call, key_of(call, "mode/" STR_FMT, STR_ARG(subject->name)));
+            return true;
+        }
+        last = newest == version ? newest[-1].version : newest->version;
+    }
+    plan_put(call, key_subject(call, subject->name), bytes_of("", 0), last);
+    return true;
+}
+
+void op_version_delete(struct registry *r, struct registry_call *call)
+{
+    struct str name;
+    int32_t number;
+    bool is_permanent = call_query_bool(call, "permanent");
+    if (!name_qualify(call, call->params[0], &name) || !call_version(call, call->params[1], &number)) {
+        return;
+    }
+    struct subject_entry *subject = index_subject(r, alias_resolve(r, name, call->arena));
+    if (subject == NULL || (!is_permanent && !subject_is_live(subject))) {
+        call_fail(call, CODE_SUBJECT_NOT_FOUND, "Subject '" STR_FMT "' not found.", STR_ARG(name));
+        return;
+    }
+    const struct version_entry *version =
+        number == -1 ? subject_latest(subject, is_permanent) : index_version(subject, number);
+    if (version == NULL) {
+        call_fail(call, CODE_VERSION_NOT_FOUND, "Version " STR_FMT " not found.", STR_ARG(call->params[1]));
+        return;
+    }
+    if (version->is_deleted != is_permanent) {
+        call_fail(call, is_permanent ? CODE_VERSION_NOT_SOFT_DELETED : CODE_VERSION_SOFT_DELETED,
+                  is_permanent ? "Subject '" STR_FMT
+                                 "' Version %d was not deleted first before being permanently deleted"
+                               : "Subject '" STR_FMT
+                                 "' Version %d was soft deleted. Set permanent=true to delete permanently",
+                  STR_ARG(subject->name), version->version);
+        return;
+    }
+    struct deletion *deletion = deletion_new(call, 1, false);
+    if (deletion == NULL || !mode_permits(r, call, subject->name)) {
+        return;
+    }
+    deletion->versions[deletion->count++] = version->version;
+    plan_begin(call);
+    plan_expect(call, key_subject(call, subject->name), subject->document);
+    plan_expect_policy(r, call, subject->name);
+    if (version_plan(r, call, subject, version, is_permanent)) {
+        call->state = deletion;
+        plan_submit(call, delete_finish);
+    }
+}
