@@ -117,7 +117,9 @@ struct produce_op {
     struct produce_part *parts;
     uint32_t part_count;
     bool is_zstd_allowed;
-    bool adds_to_txn;                    // Produce v12+: a partition joins its batch's transaction (KIP-890)
+    struct str
+        transactional_id; // of the request: its transactional batches begin only in that one's transaction
+    bool adds_to_txn;     // Produce v12+: a partition joins its batch's transaction (KIP-890)
     void (*done)(struct produce_op *op); // on the port's loop
     // private
     struct task task;
@@ -284,6 +286,8 @@ enum err broker_change_wait(struct broker *b, const struct item *item, struct ou
 enum err broker_change_wait_all(struct broker *b, const struct item *items, uint32_t count,
                                 struct outcome *ret_outcomes, struct error *e);
 
+// broker_topic_name_check says in Kafka's words what is wrong with a name.
+enum err broker_topic_name_check(struct str name, struct error *e);
 struct topic_spec {
     struct str name;
     int32_t partition_count;    // -1 = num.partitions

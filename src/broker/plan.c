@@ -12,7 +12,7 @@ static bool is_topic_char(char c)
            c == '_' || c == '-';
 }
 
-static enum err check_topic_name(struct str name, struct error *e)
+enum err broker_topic_name_check(struct str name, struct error *e)
 {
     if (name.len == 0) {
         return FAIL(e, ERR_INVALID_TOPIC, "Topic name is invalid: the empty string is not allowed");
@@ -132,7 +132,7 @@ static enum err check_room(struct broker *b, struct str name, int32_t count, str
 enum err broker_plan_topic(struct broker *b, const struct topic_spec *spec, struct arena *arena,
                            struct item *ret_item, struct error *e)
 {
-    enum err err = check_topic_name(spec->name, e);
+    enum err err = broker_topic_name_check(spec->name, e);
     if (err != ERR_OK) {
         return err;
     }

@@ -151,6 +151,29 @@ static void part_check(struct broker *b, struct produce_op *op, struct produce_p
     }
 }
 
+// part_check_txn: the first batch of a transaction in a partition is looked up by the transactional id that
+// the request names, as Kafka's coordinator does; a producer of another one may not begin. Later ones go
+// unasked.
+static enum err part_check_txn(const struct broker *b, const struct produce_op *op,
+                               const struct produce_part *part)
+{
+    const struct item_data *data = &part->item.data;
+    bool is_transactional = (data->attributes & BATCH_ATTRIBUTE_TRANSACTIONAL) != 0;
+    const struct txn *txn = is_transactional ? core_txn_find_producer(b->core, data->producer_id) : NULL;
+    if (txn == NULL || op->transactional_id.ptr == NULL || str_equal(txn_id(txn), op->transactional_id)) {
+        return ERR_OK;
+    }
+    const struct topic *topic = core_topic_find_id(b->core, part->topic_id);
+    const struct partition *p = topic == NULL ? NULL : topic_partition(topic, part->partition);
+    struct producer_view view;
+    bool has_begun = p != NULL && partition_producer_find(b->core, p, data->producer_id, &view) &&
+                     view.producer_epoch == data->producer_epoch && view.txn_start_offset >= 0;
+    if (has_begun) {
+        return ERR_OK;
+    }
+    return op->transactional_id.len == 0 ? ERR_INVALID_REQUEST : ERR_INVALID_PRODUCER_ID_MAPPING;
+}
+
 // part_submit is true if the part was queued; else its outcome is final.
 static bool part_submit(struct broker *b, struct produce_op *op, struct produce_part *part,
                         const struct produce_topic *topic)
@@ -161,6 +184,11 @@ static bool part_submit(struct broker *b, struct produce_op *op, struct produce_
         part->outcome.err = b->is_stopping ? ERR_STOPPING : ERR_READ_ONLY;
         return false;
     }
+    part->outcome.err = part_check_txn(b, op, part);
+    if (part->outcome.err != ERR_OK) {
+        return false;
+    }
+    part->outcome.err = ERR_STOPPING;
     (void)core_admit(b->core, &part->item.data, &is_settled, &part->outcome);
     // A duplicate may only be answered here when its original is durable: an os-durable one is as durable as
     // asked.

@@ -233,6 +233,9 @@ enum err txn_init_apply(struct apply *a, const struct item_txn_init *item, struc
         end(a, txn, false);
     }
     next_epoch(core, txn);
+    if (item->expected_producer_id < 0) {
+        txn->previous_epoch = -1; // another instance: whoever had the epoch before asks in vain for this one
+    }
     txn->is_init = true;
     txn->state = TXN_EMPTY;
     txn->timeout_ms = item->timeout_ms;
@@ -361,14 +364,19 @@ enum err txn_offsets_apply(struct apply *a, const struct item_txn_offsets *item)
 
 // ---- TXN_END
 
-// A retry: the same end by the epoch that did it. KIP-890: it did it under the epoch before the present one.
+// KIP-890: by the epoch before the present one, which the last end has raised.
+static bool is_end_before(const struct txn *txn, const struct item_txn_end *item)
+{
+    return item->bumps && item->producer_id == txn->previous_producer_id &&
+           item->producer_epoch == txn->previous_epoch && !txn->is_init;
+}
+
+// A retry: the same end by the epoch that did it.
 static bool is_end_retry(const struct txn *txn, const struct item_txn_end *item)
 {
     bool is_same_end = txn->state == (item->is_commit ? TXN_COMMITTED : TXN_ABORTED);
     bool is_current = item->producer_id == txn->producer_id && item->producer_epoch == txn->epoch;
-    bool is_before = item->producer_id == txn->previous_producer_id &&
-                     item->producer_epoch == txn->previous_epoch && !txn->is_init;
-    return is_same_end && (item->bumps ? is_before : is_current);
+    return is_same_end && (item->bumps ? is_end_before(txn, item) : is_current);
 }
 
 static enum err end_forced(struct apply *a, struct txn *txn, struct outcome *ret)
@@ -394,6 +402,9 @@ enum err txn_end_apply(struct apply *a, const struct item_txn_end *item, struct 
     if (txn != NULL && is_end_retry(txn, item)) {
         tell(txn, ret);
         return ERR_OK;
+    }
+    if (txn != NULL && txn->state != TXN_ONGOING && is_end_before(txn, item)) {
+        return ERR_INVALID_TXN_STATE; // the other end
     }
     enum err err = txn_check(core, item->txn_id, item->producer_id, item->producer_epoch, &txn);
     if (err != ERR_OK) {

@@ -376,7 +376,7 @@ static void ends_that_raise_the_epoch_890(void **state)
     struct outcome retry = end(&rig, "a", a, 0, true, true);
     assert_int_equal(retry.err, ERR_OK);
     assert_int_equal(retry.producer_epoch, 1);
-    assert_int_equal(end(&rig, "a", a, 0, false, true).err, ERR_PRODUCER_FENCED);
+    assert_int_equal(end(&rig, "a", a, 0, false, true).err, ERR_INVALID_TXN_STATE);
     assert_int_equal(high(&rig, 0), hw);
     // KAFKA-17754: a delayed end never ends the next transaction.
     assert_int_equal(data(&rig, a, 1, 0, 0, ADDS).err, ERR_OK);

@@ -396,7 +396,15 @@ void batch_resum(struct bytes batch)
 struct produce_response_partition *produce_send(struct client *c, int16_t version, const char *topic,
                                                 struct uuid id, int32_t partition, struct bytes batch)
 {
+    return produce_send_as(c, (struct str){0}, version, topic, id, partition, batch);
+}
+
+struct produce_response_partition *produce_send_as(struct client *c, struct str transactional_id,
+                                                   int16_t version, const char *topic, struct uuid id,
+                                                   int32_t partition, struct bytes batch)
+{
     struct produce_request *in = client_new(c, produce_request, 1);
+    in->transactional_id = transactional_id;
     in->acks = -1;
     in->timeout_ms = 30000;
     in->topics = client_new(c, produce_request_topic, 1);

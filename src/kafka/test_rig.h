@@ -93,6 +93,9 @@ int64_t wall_now_ms(void);
 
 struct produce_response_partition *produce_send(struct client *c, int16_t version, const char *topic,
                                                 struct uuid id, int32_t partition, struct bytes batch);
+struct produce_response_partition *produce_send_as(struct client *c, struct str transactional_id,
+                                                   int16_t version, const char *topic, struct uuid id,
+                                                   int32_t partition, struct bytes batch);
 // produce is produce_send at version 9 that must succeed; the base offset.
 int64_t produce(struct client *c, const char *topic, int32_t partition, struct bytes batch);
 

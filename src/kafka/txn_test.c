@@ -103,10 +103,17 @@ static struct uuid topic_id_of(const char *topic)
     return id;
 }
 
+// send_batch names the transactional id whose producer the batch is of.
 static struct produce_response_partition *send_batch(const char *topic, int16_t version, int32_t partition,
                                                      struct bytes bytes)
 {
-    return produce_send(&c, version, topic, topic_id_of(topic), partition, bytes);
+    struct batch_header h;
+    assert_int_equal(batch_header_read(bytes, &h, NULL), ERR_OK);
+    const struct core *core = broker_view_begin(the_rig.broker);
+    const struct txn *txn = core_txn_find_producer(core, h.producer_id);
+    struct str owner = txn == NULL ? STR("none") : arena_str(&c.arena, txn_id(txn));
+    broker_view_end(the_rig.broker);
+    return produce_send_as(&c, owner, version, topic, topic_id_of(topic), partition, bytes);
 }
 
 static struct fetch_response_partition *fetch(const char *topic, int64_t offset, bool is_committed)
@@ -198,6 +205,45 @@ static void kafka_05_17_a_partition_has_to_join(void **state)
         out->results_by_topic[0].results_by_partition;
     assert_int_equal(results[0].partition_error, ERR_OPERATION_NOT_ATTEMPTED); // all or nothing
     assert_int_equal(results[1].partition_error, ERR_UNKNOWN_PARTITION);
+}
+
+// A transactional batch begins only in the transaction of the id that its request names.
+static void a_batch_needs_its_id(void **state)
+{
+    (void)state;
+    topic_make(&c, "whose", 1, NULL, NULL);
+    struct id mine = init("whose-mine");
+    struct id other = init("whose-other");
+    struct uuid id = topic_id_of("whose");
+    static const struct {
+        struct str id;
+        enum err err;
+    } cases[] = {{{NULL, 0}, ERR_TRANSACTIONAL_ID_AUTHORIZATION},
+                 {{"", 0}, ERR_INVALID_REQUEST},
+                 {{"whose-other", 11}, ERR_INVALID_PRODUCER_ID_MAPPING},
+                 {{"whose-nobody", 12}, ERR_INVALID_PRODUCER_ID_MAPPING},
+                 {{"whose-mine", 10}, ERR_OK}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        assert_int_equal(produce_send_as(&c, cases[i].id, 12, "whose", id, 0, batch(mine, 0, 1))->error,
+                         cases[i].err);
+    }
+    assert_int_equal(produce_send(&c, 12, "whose", id, 0, batch(mine, 1, 1))->error,
+                     ERR_TRANSACTIONAL_ID_AUTHORIZATION);
+    assert_int_equal(end("", mine, true, 3)->error, ERR_INVALID_REQUEST);
+    assert_int_equal(add("", other, "whose", 0, 3), ERR_INVALID_REQUEST);
+}
+
+// KIP-360: the epoch before is known again after a rise that its own producer asked for, and is fenced after
+// one that another instance asked for.
+static void a_zombie_gets_no_epoch(void **state)
+{
+    (void)state;
+    struct id zombie = init("zombie");
+    struct id now = init("zombie");
+    assert_int_equal(init_as("zombie", 5, zombie)->error, ERR_PRODUCER_FENCED);
+    assert_int_equal(init_as("zombie", 5, now)->error, ERR_OK);
+    assert_int_equal(init_as("zombie", 5, now)->producer_epoch, now.epoch + 1);
+    assert_int_equal(init_as("zombie", 5, (struct id){-2, 0})->error, ERR_PRODUCER_FENCED);
 }
 
 // ---- 21, 42, 43 what readers see
@@ -529,7 +575,9 @@ int main(void)
         TEST(kafka_05_41_init_with_a_transactional_id),
         TEST(kafka_05_15_fencing_by_version),
         TEST(kafka_05_17_a_partition_has_to_join),
-        TEST(kafka_05_21_read_committed),
+        TEST(a_batch_needs_its_id),
+        cmocka_unit_test(a_zombie_gets_no_epoch),
+        cmocka_unit_test(kafka_05_21_read_committed),
         TEST(kafka_05_42_markers),
         TEST(a_commit_wakes_readers),
         TEST(kafka_05_43_ends_again_and_late),

@@ -15,6 +15,12 @@ static void on_added(struct request *rq, struct request_change *change)
 static void add_offsets_to_txn_handle(struct request *rq)
 {
     const struct add_offsets_to_txn_request *in = rq->in;
+    if (in->transactional_id.len == 0) {
+        struct add_offsets_to_txn_response *out = rq->out;
+        out->error = ERR_INVALID_REQUEST;
+        request_reply(rq);
+        return;
+    }
     struct item *item = request_new(rq, struct item, 1);
     struct str *group = request_new(rq, struct str, 1);
     if (item == NULL || group == NULL) {

@@ -62,19 +62,37 @@ static size_t ask_partitions(const struct ask *ask)
     return count;
 }
 
+static enum err verify_producer(const struct ask *ask, const struct txn *txn)
+{
+    if (ask->txn_id.len == 0) {
+        return ERR_INVALID_REQUEST;
+    }
+    struct txn_view view = {.producer_id = -1};
+    if (txn != NULL) {
+        txn_view(txn, &view);
+    }
+    if (txn == NULL || view.producer_id != ask->producer_id) {
+        return ERR_INVALID_PRODUCER_ID_MAPPING;
+    }
+    return view.producer_epoch == ask->producer_epoch ? ERR_OK : ERR_PRODUCER_FENCED;
+}
+
 // verify fills the errors of a transaction that is only asked about.
 static void verify(struct request *rq, struct ask *ask)
 {
     uint32_t at = 0;
     const struct core *core = broker_view_begin(rq->broker);
     const struct txn *txn = core_txn_find(core, ask->txn_id);
+    ask->err = verify_producer(ask, txn);
     for (int32_t t = 0; t < ask->topic_count; t++) {
         const struct topic *topic = core_topic_find(core, ask->topics[t].name);
         for (int32_t i = 0; i < ask->topics[t].partitions_count; i++, at++) {
             const struct partition *p =
                 topic == NULL ? NULL : topic_partition(topic, ask->topics[t].partitions[i]);
-            bool is_in = txn != NULL && p != NULL && core_txn_has(core, txn, p);
-            ask->errors[at] = is_in ? ERR_OK : ERR_TRANSACTION_ABORTABLE;
+            bool is_in = ask->err == ERR_OK && p != NULL && core_txn_has(core, txn, p);
+            ask->errors[at] = p == NULL                     ? ERR_UNKNOWN_PARTITION
+                              : is_in || ask->err != ERR_OK ? ask->err
+                                                            : ERR_TRANSACTION_ABORTABLE;
         }
     }
     broker_view_end(rq->broker);
@@ -108,6 +126,10 @@ static bool ask_plan(struct request *rq, struct asks *asks, struct ask *ask)
     }
     if (ask->has_unknown || count > ITEM_OFFSET_ENTRIES_MAX) { // all or nothing, as in Kafka
         ask->err = ask->has_unknown ? ERR_OPERATION_NOT_ATTEMPTED : ERR_INVALID_REQUEST;
+        return true;
+    }
+    if (ask->txn_id.len == 0) {
+        ask->err = ERR_INVALID_REQUEST;
         return true;
     }
     ask->item = (int32_t)asks->item_count++;

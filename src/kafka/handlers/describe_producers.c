@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // DescribeProducers (key 61, KIP-664): the idempotent producers that a partition remembers. last_timestamp is
-// the time of the last append, as expiry counts it. There are no transactions yet: no coordinator and no open
-// start to tell.
+// the time of the last append, as expiry counts it. Markers are nobody's request: there is no coordinator's
+// epoch.
 #include "kafka/handlers/handlers.h"
 #include "kafka/topic_view.h"
 
@@ -109,13 +109,14 @@ static void fill_partition(struct request *rq, struct str name, int32_t index,
     out->partition_index = index;
     if (!topic_name_is_valid(name)) {
         out->error = ERR_INVALID_TOPIC;
-        out->error_message = STR("The topic name is not valid: 1 to 249 of [A-Za-z0-9._-]");
+        struct error e;
+        (void)broker_topic_name_check(name, &e);
+        out->error_message = arena_str(&rq->arena, str_from_c(e.text));
         return;
     }
-    out->error = topic_view_find(rq, name, (struct uuid){{0}}, &view)
-                     ? load_producers(rq, &view, index, &list)
-                     : ERR_UNKNOWN_PARTITION;
-    if (out->error == ERR_UNKNOWN_PARTITION) {
+    bool is_known = topic_view_find(rq, name, (struct uuid){{0}}, &view);
+    out->error = is_known ? load_producers(rq, &view, index, &list) : ERR_UNKNOWN_PARTITION;
+    if (!is_known) { // as in Kafka, not for a partition that is not there
         out->error_message = STR("This server does not host this topic-partition.");
     }
     fill_producers(rq, &list, out);

@@ -19,6 +19,14 @@ static void on_ended(struct request *rq, struct request_change *change)
 static void end_txn_handle(struct request *rq)
 {
     const struct end_txn_request *in = rq->in;
+    struct end_txn_response *out = rq->out;
+    if (in->transactional_id.len == 0) {
+        out->error = ERR_INVALID_REQUEST;
+        out->producer_id = -1;
+        out->producer_epoch = -1;
+        request_reply(rq);
+        return;
+    }
     struct item *item = request_new(rq, struct item, 1);
     if (item == NULL) {
         request_out_of_memory(rq);

@@ -60,9 +60,10 @@ static void init_producer_id_handle(struct request *rq)
     if (in->transactional_id.ptr != NULL) {
         bool has_id = rq->version >= PRODUCER_VERSION_MIN;
         item->kind = ITEM_TXN_INIT;
+        int64_t expected = in->producer_id < -1 ? INT64_MAX : in->producer_id; // ids below that are nobody's
         item->txn_init =
-            (struct item_txn_init){in->transactional_id, in->transaction_timeout_ms,
-                                   has_id ? in->producer_id : -1, has_id ? in->producer_epoch : (int16_t)-1};
+            (struct item_txn_init){in->transactional_id, in->transaction_timeout_ms, has_id ? expected : -1,
+                                   has_id ? in->producer_epoch : (int16_t)-1};
     }
     (void)request_change_start(rq, item, 1, NULL, on_init);
 }

@@ -112,6 +112,19 @@ static void refuse_all(struct produce_op *op, enum err err)
     on_produced(op);
 }
 
+// Kafka asks whether the client may use the request's transactional id, if only one batch is transactional. A
+// request that names none may not.
+static bool lacks_transactional_id(const struct produce_request *in, const struct produce_op *op)
+{
+    for (uint32_t i = 0; i < op->part_count && in->transactional_id.ptr == NULL; i++) {
+        struct batch_header h;
+        if (batch_header_read(op->parts[i].batch, &h, NULL) == ERR_OK && batch_is_transactional(&h)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void produce_handle(struct request *rq)
 {
     const struct produce_request *in = rq->in;
@@ -144,10 +157,13 @@ static void produce_handle(struct request *rq)
                                     .parts = parts,
                                     .part_count = count,
                                     .is_zstd_allowed = rq->version >= ZSTD_VERSION_MIN,
+                                    .transactional_id = in->transactional_id,
                                     .adds_to_txn = rq->version >= ADDS_VERSION_MIN,
                                     .done = on_produced};
     if (in->acks < -1 || in->acks > 1) {
         refuse_all(&state->op, ERR_INVALID_ACKS);
+    } else if (lacks_transactional_id(in, &state->op)) {
+        refuse_all(&state->op, ERR_TRANSACTIONAL_ID_AUTHORIZATION);
     } else {
         broker_produce(rq->broker, &state->op);
     }

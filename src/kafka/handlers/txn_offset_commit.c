@@ -128,12 +128,15 @@ static void on_committed(struct request *rq, struct request_change *change)
     answer(rq, change->state, ERR_OK, change->op.outcomes);
 }
 
-// check_group: with a member or a generation, they must be the group's (KIP-447).
+// check_group: it has an id; with a member or a generation, they must be the group's (KIP-447).
 static enum err check_group(struct request *rq, int32_t *ret_generation)
 {
     const struct txn_offset_commit_request *in = rq->in;
-    bool is_member = in->generation_id >= 0 || in->member_id.len > 0 || in->group_instance_id.ptr != NULL;
     *ret_generation = -1;
+    if (in->transactional_id.len == 0 || in->group_id.len == 0) {
+        return in->group_id.len == 0 ? ERR_INVALID_GROUP_ID : ERR_INVALID_REQUEST;
+    }
+    bool is_member = in->generation_id >= 0 || in->member_id.len > 0 || in->group_instance_id.ptr != NULL;
     if (!is_member) {
         return ERR_OK;
     }
