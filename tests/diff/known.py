@@ -12,6 +12,19 @@ ROWS = [
     ('static_member_of_full', "d: JoinGroup .* member_id='' .*", '.*'),
     ('commit_values', '.* OffsetCommit .*', 'topics'),
     ('commit_topics', '.* OffsetCommit .*', 'topics'),
+    # transactions; docs/kafka-differences.md names each in these words
+    ('.*', '.*: DescribeTransactions .*', r'transaction_states\[.*\]\.transaction_start_time_ms'),
+    ('positions', '.*: DescribeTransactions .*', r'transaction_states\[0\]\.topics'),
+    ('.*', '.*: DescribeProducers .*', r'.*\.(coordinator_epoch|last_sequence|producer_epoch)'),
+    ('.*', '.*: Produce .*', r'.*\.(error_message|log_start_offset)'),
+    ('.*', '.*: Produce .*', r'.*\.log_append_time_ms'),
+    ('aborted_lists|last_stable', '.*: ListOffsets .*', '.*'),
+    ('records_in_transactions', '.*(gap first|of nobody, said).*', '.*'),
+    ('wrong_ids', '.*Produce .*-v.*', '.*'),
+    ('fenced_ids', '.*', '.*'),
+    ('positions', '.*DescribeGroups.*', '.*'),
+    ('positions_of_members', '.*: TxnOffsetCommit .* generation_id=1 .*', '.*error'),
+    ('listed', '.*duration_filter.*', '.*'),
 ]
 
 

@@ -12,12 +12,18 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), 'support'))
+import batches  # noqa: E402
 import messages  # noqa: E402
 from rawkafka import Connection  # noqa: E402
 
 PATIENCE_S = 20
 UUID = re.compile(r'[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}')
 NAMELESS = {'node_id', 'port', 'leader_id', 'controller_id', 'cluster_id'}  # there or not, but never compared
+TIMES = {'transaction_start_time_ms', 'last_timestamp', 'log_append_time_ms'}  # the same
+ORDERED = {'records', 'aborted_transactions'}
+NUMBERED = {'producer_id': 'producer', 'session_id': 'session'}  # each number gets a name
+LOADING, NOT_ENOUGH_REPLICAS, CONCURRENT_TRANSACTIONS = 14, 19, 51
+OLD_RECORDS = {'retention_ms': '-1', 'segment_ms': '9223372036854775807'}  # what topics of records from long ago need
 
 
 class Stuck(Exception):
@@ -35,7 +41,7 @@ def last_era(apis):
 
 class Unordered:
     """Lists that come in any order are sorted by what does not differ between brokers."""
-    KEYS = ('member_id', 'group_id', 'partition_index', 'name', 'topic_id')
+    KEYS = ('member_id', 'group_id', 'partition_index', 'name', 'topic_id', 'topic', 'transactional_id', 'producer_id')
 
     @classmethod
     def sort(cls, values):
@@ -49,32 +55,61 @@ class Transcript:
     def __init__(self, topics):
         self.lines = []  # (what, value)
         self.names = {}
+        self.nameless = NAMELESS | TIMES
         self.topics = {topic_id: f'<id of {name}>' for name, topic_id in topics.items()}
 
     def name_of(self, kind, value):
         return self.names.setdefault((kind, value), f'<{kind} {len(self.names) + 1}>')
 
-    def with_topics(self, value):
-        """The ids of topics replaced by their names."""
+    def with_names(self, value, field=''):
+        """Ids of topics, producers and sessions replaced by names, records by what they are."""
         if isinstance(value, dict):
-            return {name: self.with_topics(v) for name, v in value.items()}
+            if value.get('aborted_transactions'):
+                value = dict(value, aborted_transactions=batches.aborted_in(value))
+            return {name: self.with_names(v, name) for name, v in value.items()}
         if isinstance(value, list):
-            return [self.with_topics(v) for v in value]
+            return [self.with_names(v, field) for v in value]
+        if field == 'producer_epoch' and field in self.nameless and value != -1:
+            return f'<{field}>'
+        if field in NUMBERED and value not in (-1, 0):
+            return value if isinstance(value, str) else self.name_of(NUMBERED[field], value)
+        if field == 'records' and value:
+            return value.label if isinstance(value, Records) else self.with_names(batches.parse(value))
         return self.topics.get(value, value) if isinstance(value, bytes) else value
 
     def normal(self, value, field=''):
         if isinstance(value, dict):
             return {name: self.normal(v, name) for name, v in value.items()}
         if isinstance(value, list):
-            return [self.normal(v, field) for v in Unordered.sort([self.with_topics(v) for v in value])]
+            values = [self.with_names(v, field) for v in value]
+            if field == 'partitions' and all(isinstance(v, int) for v in values):
+                return sorted(values)
+            return [self.normal(v, field) for v in (values if field in ORDERED else Unordered.sort(values))]
         if isinstance(value, str):
             return UUID.sub(lambda found: self.name_of('id', found.group()), value)
-        if field in NAMELESS and value != -1:
+        if field in self.nameless and value != -1:
             return f'<{field}>'
         return value
 
     def add(self, what, value):
-        self.lines.append((what, self.normal(value)))
+        self.lines.append((what, self.normal(self.with_names(value))))
+
+
+class Records(bytes):
+    """Records that a script sends, and what a transcript calls them."""
+    label = ''
+
+    @classmethod
+    def of(cls, data, label):
+        records = cls(data)
+        records.label = label
+        return records
+
+
+def has_error(value, codes):
+    if isinstance(value, dict):
+        return any(('error' in name and v in codes) or has_error(v, codes) for name, v in value.items())
+    return isinstance(value, list) and any(has_error(v, codes) for v in value)
 
 
 class Link:
@@ -95,7 +130,7 @@ class Link:
     def send(self, api, version=None, **values):
         version = version_of(api, self.peer.era) if version is None else version
         values = {name: value for name, value in values.items() if in_version(api, name, version)}
-        what = f'{self.client_id}: {api} v{version} {brief(self.peer.transcript.with_topics(values))}'
+        what = f'{self.client_id}: {api} v{version} {brief(self.peer.transcript.with_names(values))}'
         self.parked.append((what, api, version))
         try:
             self.connection.send(messages.request(api, version, values, client_id=self.client_id))
@@ -108,6 +143,8 @@ class Link:
             answer = messages.response(api, version, self.connection.response())
         except ConnectionError:
             answer = {'closed': True}
+        except TimeoutError:
+            raise Stuck(f'no answer to {what}') from None
         except (OSError, ValueError) as e:
             answer = {'failed': f'{type(e).__name__}: {e}'}
         if not quiet:
@@ -117,6 +154,24 @@ class Link:
     def ask(self, api, version=None, quiet=False, **values):
         self.send(api, version, **values)
         return self.receive(quiet)
+
+    def ask_until(self, is_done, api, version=None, **values):
+        """Asks again until the answer is one, and writes down only the last."""
+        end = time.monotonic() + PATIENCE_S
+        while True:
+            self.send(api, version, **values)
+            what = self.parked[0][0]
+            answer = self.receive(quiet=True)
+            if is_done(answer) or time.monotonic() > end or 'closed' in answer:
+                self.peer.transcript.add(what, answer)
+                return answer
+            time.sleep(0.01)
+
+    def ask_settled(self, api, version=None, **values):
+        """Asks again while the answer is that another step of the transaction is being taken, ids are fetched, or the
+        coordinator could not be asked."""
+        busy = LOADING, NOT_ENOUGH_REPLICAS, CONCURRENT_TRANSACTIONS
+        return self.ask_until(lambda answer: not has_error(answer, busy), api, version, **values)
 
     def close(self):
         if self.opened is not None:
@@ -135,11 +190,12 @@ def brief(values):
 
 
 class Peer:
-    """One broker, in one era."""
+    """One broker, in one era. A script whose brokers count epochs in another way says `any_epochs()`."""
 
     def __init__(self, address, era, name, topics):
         self.address, self.era, self.name, self.topics = address, era, name, topics
         self.transcript = Transcript(topics)
+        self.ids = dict(topics)  # of every topic that it knows
         self.links = []
 
     def link(self, client_id='c'):
@@ -149,6 +205,29 @@ class Peer:
     def group(self, what='g'):
         """A group id of this script and era; the same for both brokers."""
         return f'{self.name}-{what}'
+
+    def topic(self, what, partitions=1, **configs):
+        """A topic of this script and era: its name. It is there, with leaders, when this returns."""
+        name = f'{self.name}-{what}'
+        link = self.link('maker')
+        answer = link.ask('CreateTopics', version=7, quiet=True, timeout_ms=30000, topics=[
+            {'name': name, 'num_partitions': partitions, 'replication_factor': 1, 'configs': [
+                {'name': key.replace('_', '.'), 'value': value}
+                for key, value in dict(OLD_RECORDS, **configs).items()]}])['topics'][0]
+        if answer['error']:
+            raise Stuck(f'{name}: {answer}')
+        self.ids[name] = answer['topic_id']
+        self.transcript.topics[answer['topic_id']] = f'<id of {name}>'
+        wanted = [{'name': name, 'partitions': [
+            {'partition_index': i, 'timestamp': -2} for i in range(partitions)]}]
+        self.until(f'leaders of {name}', lambda: not any(
+            row['error'] for row in link.ask('ListOffsets', version=6, quiet=True, replica_id=-1, topics=wanted)[
+                'topics'][0]['partitions']))
+        link.close()
+        return name
+
+    def any_epochs(self):
+        self.transcript.nameless |= {'producer_epoch'}
 
     def note(self, what, value):
         self.transcript.add(what, value)
