@@ -61,7 +61,10 @@ static enum err part_check_epochs(const struct partition *p, struct fetch_part *
         int32_t epoch = -1;
         int64_t end_offset = -1;
         partition_epoch_end(p, part->last_fetched_epoch, &epoch, &end_offset);
-        if (end_offset >= 0 && (epoch < part->last_fetched_epoch || end_offset < part->offset)) {
+        if (end_offset < 0) {
+            return ERR_OFFSET_OUT_OF_RANGE; // of an epoch that this log has not had
+        }
+        if (epoch < part->last_fetched_epoch || end_offset < part->offset) {
             part->diverging_epoch = epoch;
             part->diverging_end_offset = end_offset;
         }

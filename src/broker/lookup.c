@@ -11,7 +11,7 @@ enum { LOOKUP_TRIES = 3 };
 static enum err check_epoch(const struct partition *p, int32_t current_leader_epoch)
 {
     int32_t current = partition_leader_epoch(p);
-    if (current_leader_epoch < 0 || current_leader_epoch == current) {
+    if (current_leader_epoch == -1 || current_leader_epoch == current) {
         return ERR_OK;
     }
     return current_leader_epoch < current ? ERR_FENCED_LEADER_EPOCH : ERR_UNKNOWN_LEADER_EPOCH;

@@ -280,7 +280,7 @@ void partition_epoch_end(const struct partition *p, int32_t epoch, int32_t *ret_
 {
     *ret_epoch = -1;
     *ret_end_offset = -1;
-    if (epoch < 0 || epoch > p->epoch.epoch) {
+    if (epoch == -1 || epoch > p->epoch.epoch) {
         return;
     }
     if (epoch == p->epoch.epoch) {

@@ -113,6 +113,24 @@ static void kafka_05_26_metadata(void **state)
     }
 }
 
+// Everybody may do everything (KIP-430), and an id is worth more than a name.
+static void metadata_extras(void **state)
+{
+    (void)state;
+    struct uuid id = topic_make(&c, "meta-c", 1, NULL, NULL);
+    static const char *const names[] = {"meta-other"};
+    for (int16_t version = 8; version <= 13; version++) {
+        struct metadata_request *in = ask_topics(names, 1);
+        in->include_topic_authorized_operations = true;
+        in->include_cluster_authorized_operations = version <= 10;
+        in->topics[0].topic_id = version >= 12 ? id : (struct uuid){{0}};
+        const struct metadata_response *out = client_call(&c, API_METADATA, version, in);
+        assert_int_equal(out->topics[0].error, version >= 12 ? ERR_OK : ERR_UNKNOWN_PARTITION);
+        assert_int_equal(out->topics[0].topic_authorized_operations, 3576);
+        assert_int_equal(out->cluster_authorized_operations, version <= 10 ? 8096 : INT32_MIN);
+    }
+}
+
 static void kafka_05_26_auto_creation(void **state)
 {
     (void)state;
@@ -572,6 +590,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, test_setup, test_teardown)
     const struct CMUnitTest tests[] = {
         TEST(kafka_05_26_metadata),
+        TEST(metadata_extras),
         TEST(kafka_05_26_auto_creation),
         TEST(auto_creation_is_off),
         TEST(metadata_by_topic_id),

@@ -50,8 +50,8 @@ static enum err check_header(const struct batch_header *h, struct error *e)
         return FAIL(e, ERR_INVALID_RECORD, "%d records but a last offset delta of %d", h->record_count,
                     h->last_offset_delta);
     }
-    if (h->base_offset < 0 || h->base_offset > INT64_MAX - h->last_offset_delta) {
-        return FAIL(e, ERR_INVALID_RECORD, "base offset %lld", (long long)h->base_offset);
+    if (h->base_offset != 0) { // as in Kafka
+        return FAIL(e, ERR_INVALID_RECORD, "a base offset of %lld, not 0", (long long)h->base_offset);
     }
     if (batch_is_control(h)) {
         return FAIL(e, ERR_INVALID_RECORD, "clients may not write control records");

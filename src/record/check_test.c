@@ -45,6 +45,7 @@ static void test_header_rules(void **state)
         {"length says more", BATCH_AT_LENGTH, 4, 1000, false, ERR_INVALID_RECORD},
         {"length says less", BATCH_AT_LENGTH, 4, 60, false, ERR_INVALID_RECORD},
         {"base offset -1", BATCH_AT_BASE_OFFSET, 8, -1, false, ERR_INVALID_RECORD},
+        {"base offset 1", BATCH_AT_BASE_OFFSET, 8, 1, false, ERR_INVALID_RECORD},
         {"no records", BATCH_AT_RECORD_COUNT, 4, 0, true, ERR_INVALID_RECORD},
         {"-1 records", BATCH_AT_RECORD_COUNT, 4, -1, true, ERR_INVALID_RECORD},
         {"fewer records", BATCH_AT_RECORD_COUNT, 4, 2, true, ERR_INVALID_RECORD},

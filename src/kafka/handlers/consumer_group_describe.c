@@ -3,9 +3,8 @@
 // KIP-848; KIP-1099 (member types, v1).
 #include "group/assign.h"
 #include "kafka/handlers/handlers.h"
+#include "kafka/handlers/operations.h"
 
-// Read, delete, describe, and describe and alter configs: there is no authorizer, so all that a group knows.
-enum { GROUP_OPERATIONS = 1 << 3 | 1 << 6 | 1 << 8 | 1 << 10 | 1 << 11 };
 enum { MEMBER_CLASSIC = 0, MEMBER_CONSUMER = 1 };
 
 struct described {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // DescribeCluster (key 60): brokers and cluster id without topics. KIP-700, KIP-919 (endpoint type, v1).
 #include "kafka/handlers/handlers.h"
+#include "kafka/handlers/operations.h"
 
 enum { ENDPOINT_BROKER = 1, ENDPOINT_CONTROLLER = 2 };
 
@@ -38,6 +39,9 @@ static void describe_cluster_handle(struct request *rq)
     }
     out->cluster_id = broker_cluster_id(rq->broker);
     out->controller_id = broker_node_id(rq->broker);
+    if (in->include_cluster_authorized_operations) {
+        out->cluster_authorized_operations = CLUSTER_OPERATIONS;
+    }
     request_reply(rq);
 }
 

@@ -2,11 +2,9 @@
 // DescribeGroups (key 15): state and members of classic groups. A group that does not exist is "Dead"; since
 // v6 that is also an error (KIP-1043). KIP-430 (authorized operations, v3).
 #include "kafka/handlers/handlers.h"
+#include "kafka/handlers/operations.h"
 
 enum { ERROR_VERSION_MIN = 6, ID_IN_MESSAGE_MAX = 1000 };
-
-// Read, delete, describe, and describe and alter configs: there is no authorizer, so all that a group knows.
-enum { GROUP_OPERATIONS = 1 << 3 | 1 << 6 | 1 << 8 | 1 << 10 | 1 << 11 };
 
 struct described {
     struct request *rq;

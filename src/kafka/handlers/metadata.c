@@ -4,6 +4,7 @@
 // it may; the answer then has them, so no client sees "leader not available".
 #include "kafka/changes.h"
 #include "kafka/handlers/handlers.h"
+#include "kafka/handlers/operations.h"
 #include "kafka/topic_view.h"
 
 #include <stdlib.h>
@@ -65,11 +66,21 @@ static bool fill_brokers(struct request *rq)
     }
     out->cluster_id = broker_cluster_id(rq->broker);
     out->controller_id = broker_node_id(rq->broker);
+    const struct metadata_request *in = rq->in;
+    if (in->include_cluster_authorized_operations) {
+        out->cluster_authorized_operations = CLUSTER_OPERATIONS;
+    }
     return true;
 }
 
 static void reply(struct request *rq, bool is_complete)
 {
+    const struct metadata_request *in = rq->in;
+    struct metadata_response *out = rq->out;
+    bool has_operations = is_complete && in->include_topic_authorized_operations;
+    for (int32_t i = 0; i < out->topics_count && has_operations; i++) {
+        out->topics[i].topic_authorized_operations = TOPIC_OPERATIONS;
+    }
     is_complete &&fill_brokers(rq) ? request_reply(rq) : request_out_of_memory(rq);
 }
 
@@ -92,9 +103,7 @@ static enum err check_wanted(struct request *rq, const struct wanted *wanted)
 {
     bool is_by_id = !uuid_is_zero(wanted->id);
     if (is_by_id || wanted->name.ptr == NULL) {
-        return rq->version < TOPIC_BY_ID_VERSION_MIN || (is_by_id && wanted->name.ptr != NULL)
-                   ? ERR_INVALID_REQUEST
-                   : ERR_OK;
+        return rq->version < TOPIC_BY_ID_VERSION_MIN ? ERR_INVALID_REQUEST : ERR_OK;
     }
     return topic_name_is_valid(wanted->name) ? ERR_OK : ERR_INVALID_TOPIC;
 }
@@ -198,7 +207,10 @@ static bool load_wanted(struct request *rq, struct metadata_state *state)
         return false;
     }
     for (uint32_t i = 0; i < count; i++) {
-        state->wanted[i] = (struct wanted){.name = in->topics[i].name, .id = in->topics[i].topic_id};
+        bool is_by_id = rq->version >= TOPIC_BY_ID_VERSION_MIN && !uuid_is_zero(in->topics[i].topic_id);
+        struct str name = in->topics[i].name;
+        name = is_by_id ? (struct str){NULL, 0} : name; // the id alone counts
+        state->wanted[i] = (struct wanted){.name = name, .id = in->topics[i].topic_id};
     }
     qsort(state->wanted, count, sizeof *state->wanted, wanted_order);
     for (uint32_t i = 0; i < count; i++) {
