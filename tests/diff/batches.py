@@ -67,5 +67,5 @@ def aborted_in(partition):
     may know of more."""
     sent = [(one['producer_id'], one['base_offset']) for one in parse(partition['records'] or b'')
             if one['attributes'] & TRANSACTIONAL]
-    return [row for row in partition['aborted_transactions'] if any(
+    return [row for row in partition['aborted_transactions'] or [] if any(
         producer == row['producer_id'] and offset >= row['first_offset'] for producer, offset in sent)]

@@ -33,7 +33,10 @@ def produce(link, topic, data, label='', **more):
 def put(link, topic, *values, partition=0, acks=-1, transactional_id=None, **fields):
     """Records of these values, in one batch."""
     data = batches.of_values(*values, **fields)
-    label = f'{",".join(values)} {dict((k, v) for k, v in fields.items() if k != "producer")}'
+    told = dict((k, v) for k, v in fields.items() if k != 'producer')
+    if 'producer' in fields:
+        told['epoch'] = fields['producer'][1]
+    label = f'{",".join(values)} {told}'
     return produce(link, topic, data, label, partition=partition, acks=acks, transactional_id=transactional_id)
 
 

@@ -25,6 +25,8 @@ sys.path.insert(0, HERE)  # first: both have a groups.py
 import group_offsets  # noqa: E402
 import groups  # noqa: E402
 import known  # noqa: E402
+import produces  # noqa: E402
+import reads  # noqa: E402
 import txns  # noqa: E402
 from script import Peer, Stuck, compare, last_era  # noqa: E402
 import messages  # noqa: E402
@@ -33,7 +35,7 @@ from broker import Broker  # noqa: E402
 import jvm  # noqa: E402
 from kafka import Kafka  # noqa: E402
 
-MODULES = [groups, group_offsets, txns]
+MODULES = [groups, group_offsets, txns, produces, reads]
 SETTINGS = {'group.initial.rebalance.delay.ms': '0', 'group.min.session.timeout.ms': '500', 'group.max.size': '4',
             'auto.create.topics.enable': 'false'}
 WORKERS = 8

@@ -41,12 +41,30 @@ def last_era(apis):
 
 class Unordered:
     """Lists that come in any order are sorted by what does not differ between brokers."""
-    KEYS = ('member_id', 'group_id', 'partition_index', 'name', 'topic_id', 'topic', 'transactional_id', 'producer_id')
+    KEYS = ('name', 'topic', 'topic_id', 'member_id', 'group_id', 'transactional_id', 'producer_id', 'partition_index',
+            'partition', 'index')
+
+    @classmethod
+    def rank(cls, value):
+        return [UUID.sub('', repr(part)) for part in [value[key] for key in cls.KEYS if key in value] + [value]]
 
     @classmethod
     def sort(cls, values):
         is_any = values and isinstance(values[0], dict) and any(key in values[0] for key in cls.KEYS)
-        return sorted(values, key=lambda v: UUID.sub('', repr(v))) if is_any else values
+        return sorted(values, key=cls.rank) if is_any else values
+
+
+def merged(topics):
+    """A broker may tell of one topic in several places."""
+    found = {}
+    for topic in topics:
+        key = isinstance(topic, dict) and 'partitions' in topic and (topic.get('topic'), topic.get('topic_id'),
+                                                                     topic.get('name'), topic.get('error'))
+        if key in found and key:
+            found[key]['partitions'] = found[key]['partitions'] + topic['partitions']
+        else:
+            found[key or len(found)] = dict(topic) if key else topic
+    return list(found.values())
 
 
 class Transcript:
@@ -64,7 +82,7 @@ class Transcript:
     def with_names(self, value, field=''):
         """Ids of topics, producers and sessions replaced by names, records by what they are."""
         if isinstance(value, dict):
-            if value.get('aborted_transactions'):
+            if value.get('aborted_transactions') or (value.get('error') and 'aborted_transactions' in value):
                 value = dict(value, aborted_transactions=batches.aborted_in(value))
             return {name: self.with_names(v, name) for name, v in value.items()}
         if isinstance(value, list):
@@ -82,13 +100,14 @@ class Transcript:
             return {name: self.normal(v, name) for name, v in value.items()}
         if isinstance(value, list):
             values = [self.with_names(v, field) for v in value]
+            values = merged(values) if field == 'topics' else values
             if field == 'partitions' and all(isinstance(v, int) for v in values):
                 return sorted(values)
             return [self.normal(v, field) for v in (values if field in ORDERED else Unordered.sort(values))]
-        if isinstance(value, str):
-            return UUID.sub(lambda found: self.name_of('id', found.group()), value)
         if field in self.nameless and value != -1:
             return f'<{field}>'
+        if isinstance(value, str):
+            return UUID.sub(lambda found: self.name_of('id', found.group()), value)
         return value
 
     def add(self, what, value):
