@@ -34,7 +34,7 @@ def put(link, topic, *values, partition=0, acks=-1, transactional_id=None, **fie
     """Records of these values, in one batch."""
     data = batches.of_values(*values, **fields)
     told = dict((k, v) for k, v in fields.items() if k != 'producer')
-    if 'producer' in fields:
+    if 'producer' in fields and 'producer_epoch' not in link.peer.transcript.nameless:
         told['epoch'] = fields['producer'][1]
     label = f'{",".join(values)} {told}'
     return produce(link, topic, data, label, partition=partition, acks=acks, transactional_id=transactional_id)

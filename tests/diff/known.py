@@ -11,7 +11,6 @@ ROWS = [
     ('static_in_rounds', 'looker: DescribeGroups .*', r'groups\[0\]\.members\[1\]\.client_id'),
     ('static_member_of_full', "d: JoinGroup .* member_id='' .*", '.*'),
     ('commit_values', '.* OffsetCommit .*', 'topics'),
-    ('commit_topics', '.* OffsetCommit .*', 'topics'),
     # transactions; docs/kafka-differences.md names each in these words
     ('.*', '.*: DescribeTransactions .*', r'transaction_states\[.*\]\.transaction_start_time_ms'),
     ('positions', '.*: DescribeTransactions .*', r'transaction_states\[0\]\.topics'),
