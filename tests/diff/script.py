@@ -16,7 +16,7 @@ import batches  # noqa: E402
 import messages  # noqa: E402
 from rawkafka import Connection  # noqa: E402
 
-PATIENCE_S = 20
+PATIENCE_S = 40  # more than the session timeout of most members
 UUID = re.compile(r'[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}')
 NAMELESS = {'node_id', 'port', 'leader_id', 'controller_id', 'cluster_id'}  # there or not, but never compared
 TIMES = {'transaction_start_time_ms', 'last_timestamp', 'log_append_time_ms'}  # the same
