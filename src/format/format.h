@@ -89,6 +89,7 @@ struct compat_difference {
 // A zeroed struct with `arena` set is ready. The texts live in the arena.
 struct compat_report {
     struct arena *arena;
+    bool is_reader_old; // FORWARD: the texts call the reader's schema the old one
     struct compat_difference *differences;
     size_t count; // 0: compatible; at most COMPAT_DIFFERENCES_MAX
     size_t total;

@@ -14,4 +14,5 @@ const struct format_ops avro_ops = {
     .parse = avro_parse,
     .name = avro_name_of,
     .print = avro_print,
+    .compare = avro_compare,
 };
