@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // avro.c - the row of Avro in the table of formats.
-#include "format/avro/avro_private.h"
+#include "format/avro/program_private.h"
 
 static struct str avro_name_of(const struct schema *schema)
 {
@@ -15,4 +15,11 @@ const struct format_ops avro_ops = {
     .name = avro_name_of,
     .print = avro_print,
     .compare = avro_compare,
+    .compile = avro_compile,
+    .program_destroy = avro_program_destroy,
+    .program_memory = avro_program_memory,
+    .check = avro_check,
+    .view_root = avro_view_root,
+    .view_field = avro_view_field,
+    .view_next = avro_view_next,
 };

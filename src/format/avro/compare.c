@@ -420,9 +420,9 @@ static bool judge_once(struct compare *c, const struct avro_type *reader, const 
     // What was found incompatible stays so: the second time is for telling.
     bool is_good = judge(c, reader, writer) && verdict != INCOMPATIBLE;
     pair_table_put(&c->verdicts, reader, writer,
-                   (uint8_t)(is_good         ? COMPATIBLE
-                             : c->silent > 0 ? INCOMPATIBLE
-                                             : INCOMPATIBLE_TOLD));
+                   (is_good         ? COMPATIBLE
+                    : c->silent > 0 ? INCOMPATIBLE
+                                    : INCOMPATIBLE_TOLD));
     return is_good;
 }
 

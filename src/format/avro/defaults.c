@@ -39,7 +39,7 @@ static bool default_fits(struct judge *j, const struct avro_field *field, int de
         bool is_good =
             value != NULL && ((is_real && value->type == JSON_STRING) || fits(j, value, field->type, depth));
         verdict = is_good ? FITS : FITS_NOT;
-        pair_table_put(&j->verdicts, field, field, (uint8_t)verdict);
+        pair_table_put(&j->verdicts, field, field, verdict);
     }
     return verdict == FITS; // one that needs itself has no end
 }
@@ -114,7 +114,7 @@ static bool fits(struct judge *j, const struct json_value *value, const struct a
     if (verdict == UNKNOWN) {
         pair_table_put(&j->verdicts, value, type, IN_PROGRESS);
         verdict = compound_fits(j, value, type, depth + 1) ? FITS : FITS_NOT;
-        pair_table_put(&j->verdicts, value, type, (uint8_t)verdict);
+        pair_table_put(&j->verdicts, value, type, verdict);
     }
     return verdict == FITS;
 }

@@ -122,7 +122,7 @@ static size_t pair_slot(const struct pair_table *table, const void *a, const voi
     return slot;
 }
 
-uint8_t pair_table_get(const struct pair_table *table, const void *a, const void *b)
+uint32_t pair_table_get(const struct pair_table *table, const void *a, const void *b)
 {
     return table->capacity == 0 ? 0 : table->entries[pair_slot(table, a, b)].value;
 }
@@ -141,7 +141,7 @@ static void pair_table_grow(struct pair_table *table)
     *table = larger;
 }
 
-void pair_table_put(struct pair_table *table, const void *a, const void *b, uint8_t value)
+void pair_table_put(struct pair_table *table, const void *a, const void *b, uint32_t value)
 {
     if (table->count * 2 >= table->capacity) {
         pair_table_grow(table);

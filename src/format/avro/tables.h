@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// tables.h - three small hash tables: names in an array, texts to pointers, and pairs of pointers to a byte.
+// tables.h - three small hash tables: names in an array, texts to pointers, and pairs of pointers to numbers.
 // Where a table lies is its seed: no text can be made to collide.
 #ifndef FORMAT_AVRO_TABLES_H
 #define FORMAT_AVRO_TABLES_H
@@ -34,7 +34,7 @@ struct text_entry {
 void *text_table_get(const struct text_table *table, struct str text);
 void text_table_put(struct text_table *table, struct str text, void *value); // value is not NULL
 
-// (a, b) to a byte that is not 0. A zeroed struct is ready. Owns heap memory.
+// (a, b) to a number that is not 0. A zeroed struct is ready. Owns heap memory.
 struct pair_table {
     struct pair_entry *entries;
     size_t capacity;
@@ -43,10 +43,10 @@ struct pair_table {
 struct pair_entry {
     const void *a; // NULL: free
     const void *b;
-    uint8_t value;
+    uint32_t value;
 };
-uint8_t pair_table_get(const struct pair_table *table, const void *a, const void *b); // 0: not there
-void pair_table_put(struct pair_table *table, const void *a, const void *b, uint8_t value);
+uint32_t pair_table_get(const struct pair_table *table, const void *a, const void *b); // 0: not there
+void pair_table_put(struct pair_table *table, const void *a, const void *b, uint32_t value);
 void pair_table_fini(struct pair_table *table);
 
 #endif

@@ -1,0 +1,281 @@
+// SPDX-License-Identifier: Apache-2.0
+// check.c - runs a program over a payload: one pass, no memory but a stack of PAYLOAD_DEPTH_MAX frames, no
+// words about what is wrong (explain.c has them).
+#include "format/avro/program_private.h"
+
+#include "base/assert.h"
+#include "base/utf8.h"
+
+enum { INT_VARINT_BYTES = 5, LONG_VARINT_BYTES = 10 };
+#define HIGH_BITS 0x8080808080808080ULL
+
+// Most records need few of the frames: clearing all of them would cost more than the check.
+#if defined(__has_attribute)
+#if __has_attribute(uninitialized)
+#define UNINITIALIZED __attribute__((uninitialized))
+#endif
+#endif
+#ifndef UNINITIALIZED
+#define UNINITIALIZED
+#endif
+
+// An open array or map, or a called record.
+struct frame {
+    const struct avro_op *back; // where the record was called from
+    const uint8_t *block_end;   // of a block that says its size; else NULL
+    uint64_t left;              // items of the block
+};
+
+const uint8_t *avro_varint(const uint8_t *p, const uint8_t *end, int size_max, uint64_t *ret)
+{
+    uint64_t value = 0;
+    for (int i = 0; i < size_max && p < end; i++) {
+        uint8_t byte = *p++;
+        value |= (uint64_t)(byte & 0x7f) << (7 * i);
+        if (byte < 0x80) {
+            // The last byte of an int has 4 bits, that of a long 1.
+            bool is_over = i == size_max - 1 && byte >> (size_max == INT_VARINT_BYTES ? 4 : 1) != 0;
+            *ret = value;
+            return is_over ? NULL : p;
+        }
+    }
+    return NULL;
+}
+
+static inline const uint8_t *read_varint(const uint8_t *p, const uint8_t *end, uint64_t *ret)
+{
+    if (p < end && *p < 0x80) {
+        *ret = *p;
+        return p + 1;
+    }
+    return avro_varint(p, end, LONG_VARINT_BYTES, ret);
+}
+
+static inline uint64_t load8(const uint8_t *p)
+{
+    uint64_t word;
+    memcpy(&word, p, sizeof word);
+    return word;
+}
+
+static inline const uint8_t *skip_long(const uint8_t *p, const uint8_t *end)
+{
+    if (end - p >= 8) {
+        uint64_t stops = ~load8(p) & HIGH_BITS;
+        if (stops != 0) {
+            return p + (__builtin_ctzll(stops) >> 3) + 1;
+        }
+    }
+    uint64_t ignored;
+    return avro_varint(p, end, LONG_VARINT_BYTES, &ignored);
+}
+
+static inline const uint8_t *skip_int(const uint8_t *p, const uint8_t *end)
+{
+    if (p < end && *p < 0x80) {
+        return p + 1;
+    }
+    uint64_t ignored;
+    return avro_varint(p, end, INT_VARINT_BYTES, &ignored);
+}
+
+static inline const uint8_t *read_length(const uint8_t *p, const uint8_t *end, size_t *ret)
+{
+    uint64_t zigzag;
+    p = read_varint(p, end, &zigzag);
+    // An odd one is negative.
+    if (p == NULL || (zigzag & 1) != 0 || zigzag >> 1 > (uint64_t)(end - p)) {
+        return NULL;
+    }
+    *ret = (size_t)(zigzag >> 1);
+    return p;
+}
+
+// Most text is short and ASCII: whole words, the last of which may overlap, or reach into what follows.
+static inline bool is_utf8(const uint8_t *p, size_t length, const uint8_t *end)
+{
+    uint64_t high = 0;
+    if (length >= 8) {
+        size_t i = 0;
+        for (; i + 8 <= length; i += 8) {
+            high |= load8(p + i);
+        }
+        high |= load8(p + length - 8);
+    } else if (end - p >= 8) {
+        high = length == 0 ? 0 : load8(p) << (64 - 8 * length);
+    } else {
+        for (size_t i = 0; i < length; i++) {
+            high |= (uint64_t)p[i] << 56;
+        }
+    }
+    return (high & HIGH_BITS) == 0 || utf8_is_valid((struct str){(const char *)p, length});
+}
+
+static inline const uint8_t *skip_bytes(const uint8_t *p, const uint8_t *end)
+{
+    size_t length;
+    p = read_length(p, end, &length);
+    return p == NULL ? NULL : p + length;
+}
+
+static inline const uint8_t *skip_string(const uint8_t *p, const uint8_t *end)
+{
+    size_t length;
+    p = read_length(p, end, &length);
+    return p == NULL || !is_utf8(p, length, end) ? NULL : p + length;
+}
+
+// read_block reads the head of a block: how many items, and where it ends if it says so. Items that take
+// bytes cannot be more than there are bytes.
+static const uint8_t *read_block(const uint8_t *p, const uint8_t *end, bool is_empty, struct frame *ret)
+{
+    uint64_t zigzag;
+    p = read_varint(p, end, &zigzag);
+    if (p == NULL) {
+        return NULL;
+    }
+    int64_t count = avro_unzigzag(zigzag);
+    ret->left = (uint64_t)count;
+    ret->block_end = NULL;
+    if (count < 0) {
+        size_t size;
+        ret->left = -(uint64_t)count;
+        p = read_length(p, end, &size);
+        if (p == NULL) {
+            return NULL;
+        }
+        ret->block_end = p + size;
+    }
+    return !is_empty && ret->left > (uint64_t)(end - p) ? NULL : p;
+}
+
+static const uint8_t *skip_empties(const uint8_t *p, const uint8_t *end, uint64_t *total)
+{
+    struct frame block;
+    do {
+        p = read_block(p, end, true, &block);
+        if (p == NULL || (block.block_end != NULL && block.block_end != p) ||
+            block.left > AVRO_EMPTY_ITEMS_MAX - *total) {
+            return NULL;
+        }
+        *total += block.left;
+    } while (block.left > 0);
+    return p;
+}
+
+// read_index reads an enum's or union's index: an int that is not negative and below `count`.
+static inline const uint8_t *read_index(const uint8_t *p, const uint8_t *end, uint32_t count, uint64_t *ret)
+{
+    uint64_t zigzag;
+    if (p < end && *p < 0x80) {
+        zigzag = *p++;
+    } else {
+        p = avro_varint(p, end, INT_VARINT_BYTES, &zigzag);
+    }
+    *ret = zigzag >> 1;
+    return p == NULL || (zigzag & 1) != 0 || *ret >= count ? NULL : p;
+}
+
+bool avro_accepts(const struct avro_program *program, struct bytes payload)
+{
+    static const uint8_t nothing[1];
+    UNINITIALIZED struct frame
+        frames[PAYLOAD_DEPTH_MAX + 1]; // an empty array inside the last one is no depth
+    struct frame *top = frames;        // one above the innermost
+    const struct avro_op *code = program->code;
+    const struct avro_op *op = code;
+    const uint8_t *p = payload.len == 0 ? nothing : payload.ptr;
+    const uint8_t *end = p + payload.len;
+    uint64_t empties = 0;
+    uint64_t index;
+    for (;;) {
+        const struct avro_op *at = op++;
+        switch ((enum avro_op_code)at->code) {
+        case OP_END:
+            return p == end;
+        case OP_BOOLEAN:
+            p = p < end && *p <= 1 ? p + 1 : NULL;
+            break;
+        case OP_INT:
+            p = skip_int(p, end);
+            break;
+        case OP_LONG:
+            p = skip_long(p, end);
+            break;
+        case OP_SKIP:
+            p = at->a <= (size_t)(end - p) ? p + at->a : NULL;
+            break;
+        case OP_BYTES:
+            p = skip_bytes(p, end);
+            break;
+        case OP_STRING:
+            p = skip_string(p, end);
+            break;
+        case OP_ENUM:
+            p = read_index(p, end, at->a, &index);
+            break;
+        case OP_OPTION:
+            p = read_index(p, end, 2, &index);
+            op = index == at->b ? code + at->a : op;
+            break;
+        case OP_UNION:
+            p = read_index(p, end, at->b, &index);
+            op = p == NULL ? op : code + program->targets[at->a + index];
+            break;
+        case OP_JUMP:
+            op = code + at->a;
+            break;
+        case OP_BLOCKS:
+            p = read_block(p, end, false, top);
+            if (p == NULL || top->left == 0) {
+                op = code + at->a;
+            } else if (++top > frames + PAYLOAD_DEPTH_MAX) {
+                return false;
+            }
+            break;
+        case OP_ITEM:
+            if (--top[-1].left > 0) {
+                op = code + at->a;
+                break;
+            }
+            if (top[-1].block_end != NULL && top[-1].block_end != p) {
+                return false;
+            }
+            p = read_block(p, end, false, top - 1);
+            if (p != NULL && top[-1].left > 0) {
+                op = code + at->a;
+            } else {
+                top--;
+            }
+            break;
+        case OP_EMPTIES:
+            p = skip_empties(p, end, &empties);
+            break;
+        case OP_CALL:
+            if (top == frames + PAYLOAD_DEPTH_MAX) {
+                return false;
+            }
+            (top++)->back = op;
+            op = code + at->a;
+            break;
+        case OP_RETURN:
+            op = (--top)->back;
+            break;
+        }
+        if (p == NULL) {
+            return false;
+        }
+    }
+}
+
+enum err avro_check(const struct program *program, struct bytes payload, struct program_fault *ret)
+{
+    const struct avro_program *avro = avro_program_of(program);
+    if (avro_accepts(avro, payload)) {
+        return ERR_OK;
+    }
+    struct program_fault fault;
+    bool is_good = avro_explain(avro, payload, ret != NULL ? ret : &fault);
+    ASSERT(!is_good);
+    return ERR_INVALID_RECORD;
+}
