@@ -30,8 +30,11 @@ def row(case):
 
 def section(build, command, machine):
     lines = [HEADING, '',
-             'One payload in the cache, checked again and again: bounds, ranges, UTF-8, nothing allocated. Beside it, in turns of',
-             'the same run, a library of the format that decodes it into its generic value. The best round of each counts.', '',
-             f'- Command: `{command}`', f'- Machine: {machine}', f'- Date: {datetime.date.today().isoformat()}; gcc -O2, asserts on',
-             '', '| payload | bytes | check, ns | per byte | beside, ns | times as fast | goal | |', '|---|---:|---:|---:|---|---:|---|---|']
+             'One payload in the cache, checked again and again: bounds, ranges, UTF-8, nothing allocated. Beside it,',
+             'in turns of the same run, a library of the format decodes it into its generic value. The best round of',
+             'each counts.', '',
+             f'- Command: `{command}`', f'- Machine: {machine}',
+             f'- Date: {datetime.date.today().isoformat()}; gcc -O2, asserts on', '',
+             '| payload | bytes | check, ns | per byte | beside, ns | times as fast | goal | |',
+             '|---|---:|---:|---:|---|---:|---|---|']
     return '\n'.join(lines + [row(case) for case in measure(build)]) + '\n'

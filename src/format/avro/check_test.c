@@ -47,7 +47,9 @@ static struct bytes from_hex(const char *hex, uint8_t *out)
     "\"items\":{\"type\":\"record\",\"name\":\"Item\",\"fields\":[{\"name\":\"price\",\"type\":\"double\"}," \
     "{\"name\":\"unit\",\"type\":{\"type\":\"enum\",\"name\":\"Unit\",\"symbols\":[\"KG\",\"M\"]}}]}}},"     \
     "{\"name\":\"tags\",\"type\":{\"type\":\"map\",\"values\":\"int\"}}]}"
-#define LIST  "{\"type\":\"record\",\"name\":\"L\",\"fields\":[{\"name\":\"next\",\"type\":[\"null\",\"L\"]}]}"
+#define LIST                                                                                                 \
+    "{\"type\":\"record\",\"name\":\"L\",\"fields\":[{\"name\":\"next\",\"type\":"                           \
+    "[\"null\",\"L\"]}]}"
 #define NULLS "{\"type\":\"array\",\"items\":\"null\"}"
 #define INTS  "{\"type\":\"array\",\"items\":\"int\"}"
 #define FOREVER                                                                                              \
