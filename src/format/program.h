@@ -80,8 +80,9 @@ struct view_items {
     uint64_t left;
     uint32_t index;
     uint32_t state;
+    char key_text[24]; // where a key that is no string is written (Protobuf's maps)
 };
-// view_next: false at the end. *ret_key is an entry's key; NULL ptr for items.
+// view_next: false at the end. *ret_key is an entry's key, valid until the next call; NULL ptr for items.
 bool view_next(struct view_items *items, struct str *ret_key, struct view *ret);
 
 #endif
