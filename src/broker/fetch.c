@@ -122,9 +122,11 @@ static uint32_t part_look(struct broker *b, struct fetch_part *part, int64_t bud
     }
     uint32_t count = 0;
     int64_t bytes = 0;
-    uint32_t extent_count = partition_extent_count(p);
-    uint32_t index = partition_extent_search(p, part->offset);
     int64_t bound = part_bound(part);
+    // DeleteRecords may have moved the log start, and with it the last stable offset, into an open batch.
+    bool has_any = part->offset < bound;
+    uint32_t extent_count = has_any ? partition_extent_count(p) : 0;
+    uint32_t index = has_any ? partition_extent_search(p, part->offset) : 0;
     for (; index < extent_count && count < FETCH_EXTENTS_MAX; index++) {
         const struct extent *extent = partition_extent(p, index);
         if (extent->base_offset >= bound) {

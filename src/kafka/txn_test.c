@@ -287,6 +287,33 @@ static void kafka_05_21_read_committed(void **state)
     assert_int_equal(part->aborted_transactions_count, 0);
 }
 
+// The last stable offset is at the log start then, inside a batch of the open transaction.
+static void records_are_deleted_under_a_transaction(void **state)
+{
+    (void)state;
+    topic_make(&c, "cut", 1, NULL, NULL);
+    struct id a = init("cut-a");
+    assert_int_equal(send_batch("cut", 12, 0, batch(a, 0, 3))->base_offset, 0);
+    struct delete_records_request *in = client_new(&c, delete_records_request, 1);
+    in->timeout_ms = 1000;
+    in->topics_count = 1;
+    in->topics = client_new(&c, delete_records_request_topic, 1);
+    in->topics[0].name = STR("cut");
+    in->topics[0].partitions_count = 1;
+    in->topics[0].partitions = client_new(&c, delete_records_request_partition, 1);
+    in->topics[0].partitions[0].offset = 1;
+    const struct delete_records_response *out = client_call(&c, API_DELETE_RECORDS, 2, in);
+    assert_int_equal(out->topics[0].partitions[0].error, ERR_OK);
+    struct fetch_response_partition *part = fetch("cut", 1, true);
+    assert_int_equal(part->error, ERR_OK);
+    assert_int_equal(part->last_stable_offset, 1);
+    assert_int_equal(part->records.bytes.len, 0);
+    assert_int_equal(end("cut-a", a, true, 5)->error, ERR_OK);
+    part = fetch("cut", 1, true);
+    assert_int_equal(part->last_stable_offset, 4);
+    assert_int_equal(batches_in(part->records.bytes), 2);
+}
+
 static void kafka_05_42_markers(void **state)
 {
     (void)state;
@@ -578,6 +605,7 @@ int main(void)
         TEST(a_batch_needs_its_id),
         cmocka_unit_test(a_zombie_gets_no_epoch),
         cmocka_unit_test(kafka_05_21_read_committed),
+        TEST(records_are_deleted_under_a_transaction),
         TEST(kafka_05_42_markers),
         TEST(a_commit_wakes_readers),
         TEST(kafka_05_43_ends_again_and_late),
