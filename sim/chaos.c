@@ -77,6 +77,15 @@ static void draw_group(struct scenario *s)
     }
 }
 
+static void draw_transactions(struct scenario *s)
+{
+    struct sim_world *w = s->world;
+    s->txn_producer_count =
+        !s->is_loose_only && sim_chance(w, 450) ? 1 + (int)sim_rand(w, TXN_PRODUCERS_MAX) : 0;
+    s->txn_broker = (int)sim_rand(w, (uint64_t)s->broker_count);
+    s->has_twins = s->txn_producer_count > 1 && sim_chance(w, 300);
+}
+
 void chaos_draw(struct scenario *s)
 {
     struct sim_world *w = s->world;
@@ -97,6 +106,7 @@ void chaos_draw(struct scenario *s)
     }
     s->retention_ms = s->has_clock_jumps ? HOUR_MS : s->retention_ms;
     draw_group(s);
+    draw_transactions(s);
 }
 
 // ---- crashes

@@ -384,9 +384,20 @@ int64_t checker_known_end(const struct checker *c, int partition)
     return c->partitions[partition].slot_count;
 }
 
+int64_t checker_offset(const struct checker *c, int partition, int producer, uint64_t number)
+{
+    return c->partitions[partition].records[producer][number].offset;
+}
+
 void checker_final_begin(struct checker *c)
 {
     c->is_final = true;
+}
+
+// Producers without an id are the odd ones among the first.
+static bool checker_is_ordered(int producer)
+{
+    return producer % 2 == 0 || producer >= CHECKER_PLAIN_PRODUCERS;
 }
 
 void checker_final_partition(struct checker *c, int partition, int64_t log_start, int64_t high_watermark,
@@ -407,7 +418,7 @@ void checker_final_partition(struct checker *c, int partition, int64_t log_start
             }
             // A batch left in doubt by a producer without an id may arrive after its successor: no promise
             // there.
-            bool is_ordered = producer % 2 == 0 && !p->is_loose;
+            bool is_ordered = checker_is_ordered(producer) && !p->is_loose;
             if (is_ordered && r->offset >= 0 && r->offset < last) {
                 checker_fail(
                     c, "I6: partition %d: record %d/%llu at offset %lld came before an earlier one at %lld",

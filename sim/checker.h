@@ -10,7 +10,7 @@
 #include "base/bytes.h"
 #include "platform/sim/sim.h"
 
-enum { CHECKER_PARTITIONS_MAX = 64, CHECKER_PRODUCERS_MAX = 16 };
+enum { CHECKER_PARTITIONS_MAX = 64, CHECKER_PRODUCERS_MAX = 16, CHECKER_PLAIN_PRODUCERS = 4 };
 
 struct checker;
 struct checker *checker_create(struct sim_world *world);
@@ -50,6 +50,8 @@ void checker_read(struct checker *c, int partition, const struct checker_record 
 void checker_bounds(struct checker *c, int partition, int watcher, int64_t log_start, int64_t high_watermark);
 void checker_trim_asked(struct checker *c, int partition, int64_t offset);
 int64_t checker_known_end(const struct checker *c, int partition); // one past the last offset known
+int64_t checker_offset(const struct checker *c, int partition, int producer,
+                       uint64_t number); // -1 = not known
 // checker_acked_end: one past the last offset acknowledged before `at_ns`; a broker that answers a later
 // request must have it. 0 where nothing is promised.
 int64_t checker_acked_end(const struct checker *c, int partition, int64_t at_ns);
@@ -77,9 +79,11 @@ struct checker_counts {
     uint64_t read;
     uint64_t states; // compared with what was seen before
     uint64_t lookups;
-    uint64_t delivered; // to the group
-    uint64_t commits;   // of one partition's offset, acknowledged
-    uint64_t rounds;    // generations that somebody was told its share of
+    uint64_t delivered;    // to the group
+    uint64_t commits;      // of one partition's offset, acknowledged
+    uint64_t transactions; // whose end was acknowledged
+    uint64_t stable_reads; // of records in transactions, given or left out
+    uint64_t rounds;       // generations that somebody was told its share of
 };
 struct checker_counts checker_counts(const struct checker *c);
 

@@ -22,7 +22,8 @@ static bool parse_number(struct str s, uint64_t *ret)
     return is_fine;
 }
 
-static void take_record(struct consumer *c, int partition, int32_t leader_epoch, const struct record *record)
+bool consumer_record_name(const struct record *record, int *ret_producer, uint64_t *ret_number,
+                          uint64_t *ret_hash)
 {
     struct str rest;
     struct str value = {(const char *)record->value.ptr, record->value.len};
@@ -33,14 +34,20 @@ static void take_record(struct consumer *c, int partition, int32_t leader_epoch,
     uint64_t number = UINT64_MAX;
     bool is_named = parse_number(producer_text, &producer) && parse_number(number_text, &number);
     uint64_t hash = hash64(bytes_of(rest.ptr, rest.len), hash64(record->key, 7));
-    const struct checker_record seen = {
+    *ret_producer = is_named && producer < PRODUCERS_MAX + TXN_PRODUCERS_MAX ? (int)producer : -1;
+    *ret_number = number;
+    *ret_hash = hash;
+    return *ret_producer >= 0;
+}
+
+static void take_record(struct consumer *c, int partition, int32_t leader_epoch, const struct record *record)
+{
+    struct checker_record seen = {
         .offset = record->offset,
         .timestamp = record->timestamp,
         .leader_epoch = leader_epoch,
-        .producer = is_named && producer < PRODUCERS_MAX ? (int)producer : -1,
-        .number = number,
-        .hash = hash,
     };
+    (void)consumer_record_name(record, &seen.producer, &seen.number, &seen.hash);
     checker_read(c->s->checker, partition, &seen);
     if (c->on_record != NULL) {
         c->on_record(c->on_record_arg, partition, record->offset);
@@ -69,6 +76,14 @@ static bool take_batch(struct consumer *c, int partition, struct bytes batch)
     if (header.base_offset > c->position[partition]) {
         checker_fail(c->s->checker, "I3: partition %d: asked for offset %lld, got a batch from %lld on",
                      partition, (long long)c->position[partition], (long long)header.base_offset);
+    }
+    if (batch_is_control(&header)) { // a marker of a transaction
+        if (topic_plan_of(partition)->kind != TOPIC_TXN) {
+            checker_fail(c->s->checker, "I4: partition %d offset %lld holds a control batch", partition,
+                         (long long)header.base_offset);
+        }
+        c->position[partition] = end > c->position[partition] ? end : c->position[partition];
+        return true;
     }
     struct record_iterator it;
     if (record_iterator_init(&it, &c->codec, batch, NULL, &e) != ERR_OK) {
@@ -111,7 +126,7 @@ static void take_records(struct consumer *c, int partition, struct bytes records
     }
 }
 
-int64_t consumer_list_offset(struct consumer *c, int partition, int64_t timestamp, int64_t *ret_timestamp)
+int64_t client_list_offset(struct client *c, int partition, int64_t timestamp, int64_t *ret_timestamp)
 {
     const struct topic_plan *topic = topic_plan_of(partition);
     struct arena arena;
@@ -126,8 +141,7 @@ int64_t consumer_list_offset(struct consumer *c, int partition, int64_t timestam
     struct list_offsets_request_partition *asked = &request->topics[0].partitions[0];
     asked->partition_index = partition - topic->first;
     asked->timestamp = timestamp;
-    struct list_offsets_response *r =
-        client_call(&c->client, API_LIST_OFFSETS, LIST_VERSION, request, CALL_MS * MS);
+    struct list_offsets_response *r = client_call(c, API_LIST_OFFSETS, LIST_VERSION, request, CALL_MS * MS);
     arena_fini(&arena);
     bool is_fine = r != NULL && r->topics_count == 1 && r->topics[0].partitions[0].error == ERR_OK;
     if (!is_fine) {
@@ -137,6 +151,11 @@ int64_t consumer_list_offset(struct consumer *c, int partition, int64_t timestam
         *ret_timestamp = r->topics[0].partitions[0].timestamp;
     }
     return r->topics[0].partitions[0].offset;
+}
+
+int64_t consumer_list_offset(struct consumer *c, int partition, int64_t timestamp, int64_t *ret_timestamp)
+{
+    return client_list_offset(&c->client, partition, timestamp, ret_timestamp);
 }
 
 static bool out_of_range(struct consumer *c, int partition)

@@ -5,6 +5,7 @@
 
 #include "client.h"
 #include "codec/codec.h"
+#include "record/iterate.h"
 #include "scenario.h"
 
 #define OFFSET_NO_ANSWER INT64_MIN
@@ -29,6 +30,9 @@ struct consumer {
     void *on_record_arg;
 };
 
+// consumer_record_name reads who sent a record, and which of its records it is; false: nobody known.
+bool consumer_record_name(const struct record *record, int *ret_producer, uint64_t *ret_number,
+                          uint64_t *ret_hash);
 struct consumer *consumer_create(struct scenario *s, struct env *env, int index);
 void consumer_destroy(struct consumer *take_consumer);
 bool consumer_connect(struct consumer *c); // to some broker
@@ -37,6 +41,7 @@ bool consumer_connect(struct consumer *c); // to some broker
 bool consumer_fetch(struct consumer *c, int only);
 // consumer_list_offset: OFFSET_NO_ANSWER, or what ListOffsets says to a time, -1 (end), -2 (start), -3
 // (largest time).
+int64_t client_list_offset(struct client *c, int partition, int64_t timestamp, int64_t *ret_timestamp);
 int64_t consumer_list_offset(struct consumer *c, int partition, int64_t timestamp, int64_t *ret_timestamp);
 
 #endif

@@ -4,6 +4,7 @@
 #include "catalogue.h"
 #include "consumer.h"
 #include "group.h"
+#include "txn.h"
 
 #define MS 1000000LL
 
@@ -95,12 +96,16 @@ void final_reader_main(struct env *env, void *arg)
         }
         checker_final_partition(c->s->checker, partition, c->log_start[partition],
                                 c->high_watermark[partition], is_excused || !is_read);
-        if (is_read && !c->s->rot_happened && topic_plan_of(partition)->kind != TOPIC_RETAINED) {
+        if (is_read && !c->s->rot_happened && topic_plan_of(partition)->kind != TOPIC_RETAINED &&
+            topic_plan_of(partition)->kind != TOPIC_TXN) { // markers have timestamps, too
             check_time(c, partition);
         }
     }
     if (c->s->member_count > 0 && !c->s->rot_happened) {
         group_final(c);
+    }
+    if (c->s->txn_producer_count > 0 && !c->s->rot_happened && !checker_has_failed(c->s->checker)) {
+        committed_final(c->s, env);
     }
     catalogue_check(c->s, &c->client);
     consumer_destroy(c);

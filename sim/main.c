@@ -71,6 +71,8 @@ static bool run_seed(const struct options *o, uint64_t seed, bool is_shared, str
     total->delivered += counts.delivered;
     total->commits += counts.commits;
     total->rounds += counts.rounds;
+    total->stable_reads += counts.stable_reads;
+    total->transactions += counts.transactions;
     return is_fine;
 }
 
@@ -112,6 +114,8 @@ static int run_seeds(const struct options *o)
     printf("groups: %llu records delivered, %llu offsets committed, %llu generations\n",
            (unsigned long long)total.delivered, (unsigned long long)total.commits,
            (unsigned long long)total.rounds);
+    printf("transactions: %llu ended, %llu records of them read or left out\n",
+           (unsigned long long)total.transactions, (unsigned long long)total.stable_reads);
     printf("%llu passed, %llu failed\n", (unsigned long long)passed, (unsigned long long)failed);
     return failed == 0 ? 0 : 1;
 }

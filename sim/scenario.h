@@ -9,12 +9,13 @@
 
 enum {
     BROKERS_MAX = 3,
-    PRODUCERS_MAX = 4,
+    PRODUCERS_MAX = CHECKER_PLAIN_PRODUCERS,
     CONSUMERS_MAX = 3,
     MEMBERS_MAX = 4,
-    TOPICS = 5,
+    TXN_PRODUCERS_MAX = 3,
+    TOPICS = 6,
     PARTITIONS_PER_TOPIC_MAX = 3,
-    PARTITIONS = 13,
+    PARTITIONS = 15,
     BROKER_PORT = 9092,
 };
 
@@ -22,6 +23,7 @@ enum {
 enum topic_kind {
     TOPIC_KEPT,     // for ever, but for DeleteRecords
     TOPIC_RETAINED, // by retention.ms and retention.bytes
+    TOPIC_TXN,      // transactions write here, and others too
     TOPIC_LOOSE,    // strom.durability=os: a power cut may take what is not synced
 };
 struct topic_plan {
@@ -73,7 +75,10 @@ struct scenario {
     int group_broker; // all of them use this one
     int32_t session_ms;
     int32_t rebalance_ms;
-    int64_t retention_ms; // of the retained topic; -1 = none
+    int txn_producer_count; // with transactional ids; 0 = none
+    int txn_broker;         // all of them use this one
+    bool has_twins;         // two of them have one id
+    int64_t retention_ms;   // of the retained topic; -1 = none
     int64_t retention_bytes;
     struct sim_faults disk_faults;
     struct sim_net_faults net_faults;
@@ -98,6 +103,7 @@ struct scenario {
     bool topics_are_ready; // producers wait for it, as real ones wait for metadata
     int active_clients;
     struct group_history *group;
+    struct txn_history *txns;
     int member_must_die;   // its index + 1
     bool group_is_drained; // everything was read and committed
     bool group_is_over;    // its members end

@@ -9,6 +9,7 @@
 #include "group.h"
 #include "order_engine.h"
 #include "scenario.h"
+#include "txn.h"
 
 #define MS     1000000LL
 #define SECOND (1000 * MS)
@@ -16,8 +17,8 @@
 enum { STEPS_MAX = 20 * 1000 * 1000 };
 
 const struct topic_plan topic_plans[TOPICS] = {
-    {"kept-0", TOPIC_KEPT, 0, 3},   {"kept-1", TOPIC_KEPT, 3, 3},  {"kept-2", TOPIC_KEPT, 6, 3},
-    {"aged", TOPIC_RETAINED, 9, 2}, {"loose", TOPIC_LOOSE, 11, 2},
+    {"kept-0", TOPIC_KEPT, 0, 3},   {"kept-1", TOPIC_KEPT, 3, 3}, {"kept-2", TOPIC_KEPT, 6, 3},
+    {"aged", TOPIC_RETAINED, 9, 2}, {"exact", TOPIC_TXN, 11, 2},  {"loose", TOPIC_LOOSE, 13, 2},
 };
 
 const struct topic_plan *topic_plan_of(int partition)
@@ -154,6 +155,12 @@ static void run(struct scenario *s, struct client_args *args)
     for (int i = 0; i < s->member_count; i++) {
         start_client(s, "member", i, args++, member_main);
     }
+    for (int i = 0; i < s->txn_producer_count; i++) {
+        start_client(s, "transactor", i, args++, transactor_main);
+    }
+    for (int i = 0; i < TXN_READERS_MAX && s->txn_producer_count > 0; i++) {
+        start_client(s, "isolated", i, args++, committed_main);
+    }
     if (s->member_count > 0) {
         start_client(s, "judge", 0, args++, judge_main);
     }
@@ -182,7 +189,8 @@ bool simulate(uint64_t seed, const struct run_options *options, uint64_t *ret_ha
               struct checker_counts *ret_counts, char ret_why[200])
 {
     struct scenario *s = calloc(1, sizeof *s);
-    struct client_args args[3 + PRODUCERS_MAX + CONSUMERS_MAX + MEMBERS_MAX];
+    struct client_args
+        args[3 + PRODUCERS_MAX + CONSUMERS_MAX + MEMBERS_MAX + TXN_PRODUCERS_MAX + TXN_READERS_MAX];
     if (s == NULL) {
         abort();
     }
@@ -193,6 +201,7 @@ bool simulate(uint64_t seed, const struct run_options *options, uint64_t *ret_ha
     s->checker = checker_create(s->world);
     s->states = states_create();
     s->group = group_history_create(s);
+    s->txns = txn_history_create(s);
     struct catalogue catalogue = {0};
     s->catalogue = &catalogue;
     if (s->is_shared) {
@@ -218,6 +227,7 @@ bool simulate(uint64_t seed, const struct run_options *options, uint64_t *ret_ha
     order_store_destroy(s->order_store);
     states_destroy(s->states);
     group_history_destroy(s->group);
+    txn_history_destroy(s->txns);
     checker_destroy(s->checker);
     free(s);
     return !has_failed;

@@ -50,7 +50,18 @@
     X(PLANT_ROUND_AT_RESTART, "a restart makes every group join again")                                      \
     X(PLANT_COORDINATOR_SLEEPS, "an earlier deadline of the coordinator does not wake its thread")           \
     X(PLANT_COMMIT_NOT_FENCED, "take commits of members and generations that are over")                      \
-    X(PLANT_FORGET_OFFSETS, "leave committed offsets out of snapshots")
+    X(PLANT_FORGET_OFFSETS, "leave committed offsets out of snapshots")                                      \
+    X(PLANT_ABORTED_TRIMMED, "forget an aborted transaction once log start has passed its first record")     \
+    X(PLANT_ABORTED_BEFORE, "leave what began before the fetch out of its list of aborted transactions")     \
+    X(PLANT_LATE_END, "a delayed EndTxn ends the next transaction")                                          \
+    X(PLANT_STABLE_PAST_OPEN, "the last stable offset waits for the newest open transaction only")           \
+    X(PLANT_STABLE_INSIDE_BATCH, "serve the rest of an open batch that log start has cut")                   \
+    X(PLANT_ABORT_KEEPS_OFFSETS, "an abort commits the offsets of its transaction")                          \
+    X(PLANT_TORN_END, "an abort tells the last partition of its transaction that it was a commit")           \
+    X(PLANT_TIMEOUT_NO_FENCE, "a transaction that timed out leaves its producer the epoch")                  \
+    X(PLANT_INIT_COMMITS, "InitProducerId commits what it finds open")                                       \
+    X(PLANT_TXN_NOT_FENCED, "take batches of a transactional id's former epochs")                            \
+    X(PLANT_FORGET_TXN_BEGIN, "a snapshot forgets where open transactions began")
 
 enum plant {
 #define X(name, text) name,

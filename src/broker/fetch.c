@@ -124,7 +124,7 @@ static uint32_t part_look(struct broker *b, struct fetch_part *part, int64_t bud
     int64_t bytes = 0;
     int64_t bound = part_bound(part);
     // DeleteRecords may have moved the log start, and with it the last stable offset, into an open batch.
-    bool has_any = part->offset < bound;
+    bool has_any = part->offset < bound || plant_is(PLANT_STABLE_INSIDE_BATCH);
     uint32_t extent_count = has_any ? partition_extent_count(p) : 0;
     uint32_t index = has_any ? partition_extent_search(p, part->offset) : 0;
     for (; index < extent_count && count < FETCH_EXTENTS_MAX; index++) {
@@ -288,7 +288,8 @@ static enum err part_find_aborted(struct broker *b, struct fetch_part *part)
     for (; index < total && !is_stale; index++) {
         struct aborted_view view;
         partition_aborted_at(p, index, &view);
-        if (view.first_offset < part->end_offset) {
+        bool is_left_out = plant_is(PLANT_ABORTED_BEFORE) && view.first_offset < part->offset;
+        if (view.first_offset < part->end_offset && !is_left_out) {
             aborted_add(part, &view);
         }
         if (view.stable_offset >= part->end_offset) {

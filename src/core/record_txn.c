@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // record_txn.c - snapshot records of transactional ids and of what was aborted (docs/formats/snapshot.md).
 #include "base/mem.h"
+#include "base/plant.h"
 #include "core/core_private.h"
 
 enum { ABORTED_SIZE = 4 * 8 };
@@ -53,7 +54,7 @@ void txn_body(const struct txn *txn, struct buf *out)
         const struct txn_partition *tp = LIST_ENTRY(node, struct txn_partition, in_txn);
         buf_uuid(out, tp->partition->topic->id);
         buf_be32(out, (uint32_t)tp->partition->index);
-        buf_be64(out, (uint64_t)tp->first_offset);
+        buf_be64(out, plant_is(PLANT_FORGET_TXN_BEGIN) ? UINT64_MAX : (uint64_t)tp->first_offset);
     }
     txn_groups_body(txn, out);
 }

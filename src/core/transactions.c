@@ -5,6 +5,7 @@
 #include "base/assert.h"
 #include "base/hash.h"
 #include "base/mem.h"
+#include "base/plant.h"
 #include "core/core_private.h"
 
 static uint64_t text_hash(struct str text)
@@ -230,6 +231,9 @@ int64_t partition_last_stable_offset(const struct partition *p)
         return p->high_watermark;
     }
     int64_t first = LIST_ENTRY(p->txns.next, struct txn_partition, in_partition)->first_offset;
+    if (plant_is(PLANT_STABLE_PAST_OPEN)) {
+        first = LIST_ENTRY(p->txns.prev, struct txn_partition, in_partition)->first_offset;
+    }
     if (first < 0) {
         return p->high_watermark;
     }
@@ -398,7 +402,9 @@ void partition_aborted_add(struct core *core, struct partition *p, const struct 
 
 void partition_aborted_trim(struct partition *p, int64_t before)
 {
-    while (p->aborted_count > 0 && p->aborted[p->aborted_first].marker_offset < before) {
+    while (p->aborted_count > 0 &&
+           (p->aborted[p->aborted_first].marker_offset < before ||
+            (plant_is(PLANT_ABORTED_TRIMMED) && p->aborted[p->aborted_first].first_offset < before))) {
         p->aborted_first++;
         p->aborted_count--;
     }

@@ -7,6 +7,7 @@
 // An end takes effect in every partition and for all offsets at once, within this one call: there are no
 // half-written markers (KAFKA-17754) and no hanging transactions.
 #include "base/assert.h"
+#include "base/plant.h"
 #include "core/core_private.h"
 #include "record/batch.h"
 
@@ -129,10 +130,11 @@ static void end(struct apply *a, struct txn *txn, bool is_commit)
 {
     ASSERT(txn->state == TXN_ONGOING);
     LIST_EACH (node, &txn->partitions) {
-        end_partition(a, LIST_ENTRY(node, struct txn_partition, in_txn), is_commit);
+        bool is_torn = plant_is(PLANT_TORN_END) && node->next == &txn->partitions;
+        end_partition(a, LIST_ENTRY(node, struct txn_partition, in_txn), is_commit || is_torn);
     }
     LIST_EACH (node, &txn->groups) {
-        if (is_commit) {
+        if (is_commit || plant_is(PLANT_ABORT_KEEPS_OFFSETS)) {
             commit_offsets(a, LIST_ENTRY(node, struct txn_group, in_txn));
         }
     }
@@ -159,7 +161,8 @@ enum err txn_judge(const struct core *core, const struct item_data *item, struct
     if (txn == NULL) {
         return is_transactional ? ERR_INVALID_PRODUCER_ID_MAPPING : ERR_OK;
     }
-    return item->producer_epoch == txn->epoch ? ERR_OK : ERR_INVALID_PRODUCER_EPOCH;
+    bool is_current = item->producer_epoch == txn->epoch || plant_is(PLANT_TXN_NOT_FENCED);
+    return is_current ? ERR_OK : ERR_INVALID_PRODUCER_EPOCH;
 }
 
 enum err txn_judge_member(const struct core *core, const struct partition *p, const struct item_data *item,
@@ -230,7 +233,7 @@ enum err txn_init_apply(struct apply *a, const struct item_txn_init *item, struc
     }
     txn_touch(core, txn);
     if (txn->state == TXN_ONGOING) {
-        end(a, txn, false);
+        end(a, txn, plant_is(PLANT_INIT_COMMITS));
     }
     next_epoch(core, txn);
     if (item->expected_producer_id < 0) {
@@ -255,7 +258,8 @@ static enum err txn_check(const struct core *core, struct str id, int64_t produc
         return was ? ERR_PRODUCER_FENCED : ERR_INVALID_PRODUCER_ID_MAPPING;
     }
     *ret = txn;
-    return epoch == txn->epoch ? ERR_OK : ERR_PRODUCER_FENCED;
+    bool is_late = plant_is(PLANT_LATE_END) && epoch == txn->previous_epoch;
+    return epoch == txn->epoch || is_late ? ERR_OK : ERR_PRODUCER_FENCED;
 }
 
 // add_may_grow: what the item brings has room. Each name counts as often as it is given.
@@ -444,7 +448,9 @@ void txns_tick(struct apply *a)
         txn_touch(core, txn);
         if (txn->state == TXN_ONGOING) {
             end(a, txn, false);
-            next_epoch(core, txn);
+            if (!plant_is(PLANT_TIMEOUT_NO_FENCE)) {
+                next_epoch(core, txn);
+            }
             txn->is_init = true;
             i++;
         } else {
