@@ -71,7 +71,9 @@ enum err txn_call_init(struct transactor *t)
     id_name(t->id, name);
     request.transactional_id = str_from_c(name);
     request.transaction_timeout_ms = t->timeout_ms;
-    bool goes_on = t->producer_id >= 0 && !t->is_fenced && sim_chance(t->s->world, 600); // KIP-360
+    // KIP-360. One that a twin has fenced may not know it.
+    bool may_go_on = t->producer_id >= 0 && (!t->is_fenced || t->s->has_twins);
+    bool goes_on = may_go_on && sim_chance(t->s->world, 600);
     if (goes_on) {
         request.producer_id = t->producer_id;
         request.producer_epoch = t->epoch;

@@ -60,6 +60,7 @@
     X(PLANT_TORN_END, "an abort tells the last partition of its transaction that it was a commit")           \
     X(PLANT_TIMEOUT_NO_FENCE, "a transaction that timed out leaves its producer the epoch")                  \
     X(PLANT_INIT_COMMITS, "InitProducerId commits what it finds open")                                       \
+    X(PLANT_INIT_SHARES, "a producer that was fenced gets the epoch of the one that did it")                 \
     X(PLANT_TXN_NOT_FENCED, "take batches of a transactional id's former epochs")                            \
     X(PLANT_FORGET_TXN_BEGIN, "a snapshot forgets where open transactions began")
 

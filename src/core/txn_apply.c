@@ -236,7 +236,7 @@ enum err txn_init_apply(struct apply *a, const struct item_txn_init *item, struc
         end(a, txn, plant_is(PLANT_INIT_COMMITS));
     }
     next_epoch(core, txn);
-    if (item->expected_producer_id < 0) {
+    if (item->expected_producer_id < 0 && !plant_is(PLANT_INIT_SHARES)) {
         txn->previous_epoch = -1; // another instance: whoever had the epoch before asks in vain for this one
     }
     txn->is_init = true;

@@ -160,6 +160,9 @@ static void init_with_a_producer_360(void **state)
     item.txn_init.expected_producer_id = pid;
     item.txn_init.expected_epoch = 0;
     assert_int_equal(rig_one(&rig, &item).err, ERR_PRODUCER_FENCED);
+    item.txn_init.expected_epoch = 1; // no retry: it would be given the epoch of the other one
+    assert_int_equal(rig_one(&rig, &item).err, ERR_PRODUCER_FENCED);
+    check_cut(&rig);
     rig_fini(&rig);
 }
 
