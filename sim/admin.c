@@ -9,9 +9,9 @@ enum { CALL_MS = 5000, RESOURCE_TOPIC = 2, LOOSE_TOPIC = TOPICS - 1 };
 #define MS 1000000LL
 
 // Each call gives its answer's error; false = no answer.
-static bool create_topic(struct client *c, const char *name, int32_t partitions,
-                         const struct create_topics_request_config *configs, int32_t config_count,
-                         enum err *ret_err)
+bool admin_create_topic_with(struct client *c, const char *name, int32_t partitions,
+                             const struct create_topics_request_config *configs, int32_t config_count,
+                             enum err *ret_err)
 {
     struct arena arena;
     arena_init(&arena, 1 << 16);
@@ -35,7 +35,7 @@ static bool create_topic(struct client *c, const char *name, int32_t partitions,
 
 bool admin_create_topic(struct client *c, const char *name, int32_t partitions, enum err *ret_err)
 {
-    return create_topic(c, name, partitions, NULL, 0, ret_err);
+    return admin_create_topic_with(c, name, partitions, NULL, 0, ret_err);
 }
 
 static bool create_followed(struct client *c, const struct scenario *s, const struct topic_plan *plan,
@@ -54,7 +54,7 @@ static bool create_followed(struct client *c, const struct scenario *s, const st
         {.name = STR("strom.durability"), .value = plan->kind == TOPIC_LOOSE ? STR("os") : STR("fsync")},
     };
     enum err err = ERR_OK;
-    bool is_answered = create_topic(c, plan->name, plan->count, configs, 4, &err);
+    bool is_answered = admin_create_topic_with(c, plan->name, plan->count, configs, 4, &err);
     *ret_exists = is_answered && (err == ERR_OK || err == ERR_TOPIC_EXISTS);
     return is_answered;
 }

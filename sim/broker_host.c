@@ -25,6 +25,7 @@ static const struct setup setups[] = {
     {"strom.snapshot.wal.bytes", 64 << 10, 512 << 10},
     {"strom.tail.cache.bytes", 0, 256 << 10},
     {"log.retention.check.interval.ms", 1000, 60000},
+    {"log.cleaner.backoff.ms", 0, 300},
     {"group.min.session.timeout.ms", 1, 100},
     {"group.initial.rebalance.delay.ms", 0, 300},
 };

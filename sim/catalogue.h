@@ -26,6 +26,9 @@ void catalogue_deleted(struct scenario *s, int topic, bool is_answered, enum err
 void catalogue_grown(struct scenario *s, int topic, bool is_answered, enum err err, int32_t partitions);
 void catalogue_set(struct scenario *s, int topic, bool is_answered, enum err err, int64_t max_message_bytes);
 // admin.c: one call; false = not answered, else the answer's error.
+bool admin_create_topic_with(struct client *c, const char *name, int32_t partitions,
+                             const struct create_topics_request_config *configs, int32_t config_count,
+                             enum err *ret_err);
 bool admin_create_topic(struct client *c, const char *name, int32_t partitions, enum err *ret_err);
 bool admin_delete_topic(struct client *c, const char *name, enum err *ret_err);
 

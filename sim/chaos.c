@@ -83,6 +83,10 @@ static void draw_transactions(struct scenario *s)
     s->txn_producer_count =
         !s->is_loose_only && sim_chance(w, 450) ? 1 + (int)sim_rand(w, TXN_PRODUCERS_MAX) : 0;
     s->txn_broker = (int)sim_rand(w, (uint64_t)s->broker_count);
+    s->has_keyed = !s->is_loose_only && sim_chance(w, 350);
+    s->keyed_delete_retention_ms = (int64_t)sim_rand(w, 3000);
+    s->keyed_segment_ms = 1 + (int64_t)sim_rand(w, 400);
+    s->keyed_lag_ms = sim_chance(w, 300) ? 1 + (int64_t)sim_rand(w, 1000) : INT64_MAX;
     s->has_twins = s->txn_producer_count > 1 && sim_chance(w, 300);
 }
 

@@ -6,11 +6,12 @@
 
 #include "base/mem.h"
 #include "consumer.h"
+#include "isolation.h"
 #include "record/batch.h"
 #include "record/build.h"
 #include "txn.h"
 
-enum { CALL_MS = 5000, FETCH_VERSION = 11, LISTS_MAX = 256, PATIENCE_S = 60, LOOKS = 12, OPEN_MAX = 64 };
+enum { CALL_MS = 5000, FETCH_VERSION = 11, PATIENCE_S = 60, LOOKS = 12, OPEN_MAX = ISOLATION_OPEN_MAX };
 #define MS 1000000LL
 
 struct aborted {
@@ -32,10 +33,7 @@ struct committed {
     struct codec_context codec;
     int broker;
     struct reader_partition at[TXN_PARTITIONS];
-    // of the fetch being looked at
-    int64_t out[OPEN_MAX]; // producers whose records are left out now
-    int out_count;
-    bool is_taken[LISTS_MAX]; // of the list of aborted transactions
+    struct isolation isolation; // of the fetch being looked at
     // what a scan of the last pass found
     struct aborted *scan;
     bool is_scanning;
@@ -56,38 +54,6 @@ static bool connect_some(struct committed *c, int broker)
 }
 
 // ---- one batch
-
-static void leave_out(struct committed *c, int64_t producer_id)
-{
-    for (int i = 0; i < c->out_count; i++) {
-        if (c->out[i] == producer_id) {
-            return;
-        }
-    }
-    if (c->out_count < OPEN_MAX) {
-        c->out[c->out_count++] = producer_id;
-    }
-}
-
-static bool is_left_out(const struct committed *c, int64_t producer_id)
-{
-    for (int i = 0; i < c->out_count; i++) {
-        if (c->out[i] == producer_id) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static void take_in(struct committed *c, int64_t producer_id)
-{
-    for (int i = 0; i < c->out_count; i++) {
-        if (c->out[i] == producer_id) {
-            c->out[i] = c->out[--c->out_count];
-            return;
-        }
-    }
-}
 
 // scan_note keeps which transactions the log itself says were aborted, and where.
 static void scan_note(struct committed *c, const struct batch_header *h, bool is_abort)
@@ -163,8 +129,8 @@ static void take_marker(struct committed *c, int partition, const struct batch_h
         scan_note(c, h, type == CONTROL_ABORT);
     }
     if (type == CONTROL_ABORT) {
-        take_in(c, h->producer_id);
-    } else if (is_left_out(c, h->producer_id)) {
+        isolation_leave(&c->isolation, h->producer_id);
+    } else if (isolation_hides(&c->isolation, h->producer_id)) {
         checker_fail(c->s->checker, "I7: partition %d offset %lld commits what the fetch calls aborted",
                      partition, (long long)h->base_offset);
     }
@@ -194,20 +160,15 @@ static bool take_batch(struct committed *c, int partition, const struct fetch_re
             partition, (long long)at->position, (long long)h.base_offset, (long long)end - 1,
             (long long)got->last_stable_offset);
     }
-    for (int32_t i = 0; i < got->aborted_transactions_count; i++) {
-        const struct fetch_response_aborted_transaction *a = &got->aborted_transactions[i];
-        if (a->first_offset < end && i < LISTS_MAX && !c->is_taken[i]) {
-            c->is_taken[i] = true;
-            leave_out(c, a->producer_id);
-        }
-    }
+    isolation_enter(&c->isolation, got, end);
     if (batch_is_control(&h)) {
         take_marker(c, partition, &h, batch);
     } else {
         if (batch_is_transactional(&h) && c->is_scanning) {
             scan_note(c, &h, false);
         }
-        take_records(c, partition, batch, !batch_is_transactional(&h) || !is_left_out(c, h.producer_id));
+        take_records(c, partition, batch,
+                     !batch_is_transactional(&h) || !isolation_hides(&c->isolation, h.producer_id));
     }
     at->position = end > at->position ? end : at->position;
     return true;
@@ -342,8 +303,7 @@ static bool read_some(struct committed *c, int partition, bool checks_list)
         return false; // the other readers know which errors may be
     }
     take_bounds(c, partition, got);
-    c->out_count = 0;
-    memset(c->is_taken, 0, sizeof c->is_taken);
+    c->isolation = (struct isolation){0};
     struct bytes records = got->records.bytes;
     while (records.len >= BATCH_HEADER_SIZE && !checker_has_failed(c->s->checker)) {
         size_t size = 0;

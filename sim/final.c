@@ -4,6 +4,7 @@
 #include "catalogue.h"
 #include "consumer.h"
 #include "group.h"
+#include "keyed.h"
 #include "txn.h"
 
 #define MS 1000000LL
@@ -106,6 +107,9 @@ void final_reader_main(struct env *env, void *arg)
     }
     if (c->s->txn_producer_count > 0 && !c->s->rot_happened && !checker_has_failed(c->s->checker)) {
         committed_final(c->s, env);
+    }
+    if (c->s->keyed_is_ready && !c->s->rot_happened && !checker_has_failed(c->s->checker)) {
+        keyed_final(c->s, env);
     }
     catalogue_check(c->s, &c->client);
     consumer_destroy(c);

@@ -78,7 +78,11 @@ struct scenario {
     int txn_producer_count; // with transactional ids; 0 = none
     int txn_broker;         // all of them use this one
     bool has_twins;         // two of them have one id
-    int64_t retention_ms;   // of the retained topic; -1 = none
+    bool has_keyed;         // there is a compacted topic
+    int64_t keyed_delete_retention_ms;
+    int64_t keyed_segment_ms;
+    int64_t keyed_lag_ms;
+    int64_t retention_ms; // of the retained topic; -1 = none
     int64_t retention_bytes;
     struct sim_faults disk_faults;
     struct sim_net_faults net_faults;
@@ -104,6 +108,8 @@ struct scenario {
     int active_clients;
     struct group_history *group;
     struct txn_history *txns;
+    struct keyed_history *keyed;
+    bool keyed_is_ready;
     int member_must_die;   // its index + 1
     bool group_is_drained; // everything was read and committed
     bool group_is_over;    // its members end

@@ -7,6 +7,7 @@
 
 #include "catalogue.h"
 #include "group.h"
+#include "keyed.h"
 #include "order_engine.h"
 #include "scenario.h"
 #include "txn.h"
@@ -161,6 +162,12 @@ static void run(struct scenario *s, struct client_args *args)
     for (int i = 0; i < TXN_READERS_MAX && s->txn_producer_count > 0; i++) {
         start_client(s, "isolated", i, args++, committed_main);
     }
+    for (int i = 0; i < KEYED_WRITERS && s->has_keyed; i++) {
+        start_client(s, "keyed", i, args++, keyed_writer_main);
+    }
+    if (s->has_keyed) {
+        start_client(s, "scanner", 0, args++, keyed_reader_main);
+    }
     if (s->member_count > 0) {
         start_client(s, "judge", 0, args++, judge_main);
     }
@@ -189,8 +196,8 @@ bool simulate(uint64_t seed, const struct run_options *options, uint64_t *ret_ha
               struct checker_counts *ret_counts, char ret_why[200])
 {
     struct scenario *s = calloc(1, sizeof *s);
-    struct client_args
-        args[3 + PRODUCERS_MAX + CONSUMERS_MAX + MEMBERS_MAX + TXN_PRODUCERS_MAX + TXN_READERS_MAX];
+    struct client_args args[3 + PRODUCERS_MAX + CONSUMERS_MAX + MEMBERS_MAX + TXN_PRODUCERS_MAX +
+                            TXN_READERS_MAX + KEYED_WRITERS + 1];
     if (s == NULL) {
         abort();
     }
@@ -202,6 +209,7 @@ bool simulate(uint64_t seed, const struct run_options *options, uint64_t *ret_ha
     s->states = states_create();
     s->group = group_history_create(s);
     s->txns = txn_history_create(s);
+    s->keyed = keyed_history_create(s);
     struct catalogue catalogue = {0};
     s->catalogue = &catalogue;
     if (s->is_shared) {
@@ -228,6 +236,7 @@ bool simulate(uint64_t seed, const struct run_options *options, uint64_t *ret_ha
     states_destroy(s->states);
     group_history_destroy(s->group);
     txn_history_destroy(s->txns);
+    keyed_history_destroy(s->keyed);
     checker_destroy(s->checker);
     free(s);
     return !has_failed;

@@ -29,8 +29,8 @@ struct txn_history *txn_history_create(struct scenario *s);
 void txn_history_destroy(struct txn_history *take_history);
 // txn_init_sent: an InitProducerId of this id leaves; from now on what is open may be ended by it.
 void txn_init_sent(struct txn_history *h, int id);
-// txn_init_lost: it was not answered, and may take effect at any time.
-void txn_init_lost(struct txn_history *h, int id);
+// txn_init_done: it was answered; if not, it may take effect at any time.
+void txn_init_done(struct txn_history *h, int id, bool is_answered);
 // txn_begun gives the transaction's number, which rises over all ids; it commits it as its offset, too.
 uint64_t txn_begun(struct txn_history *h, int id, int32_t timeout_ms);
 bool txn_is_due(const struct txn_history *h, uint64_t txn); // its time is up, or anybody may have ended it

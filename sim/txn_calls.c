@@ -81,9 +81,7 @@ enum err txn_call_init(struct transactor *t)
     txn_init_sent(t->history, t->id);
     struct init_producer_id_response *r =
         client_call(&t->client, API_INIT_PRODUCER_ID, 4, &request, TIMEOUT_MS * MS);
-    if (r == NULL && !goes_on) {
-        txn_init_lost(t->history, t->id);
-    }
+    txn_init_done(t->history, t->id, r != NULL || goes_on);
     if (r == NULL || r->error != ERR_OK) {
         return r == NULL ? ERR_CLOSED : r->error;
     }

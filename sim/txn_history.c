@@ -36,6 +36,7 @@ struct txn_history {
     struct txn_fate *txns; // number n is at n - 1
     uint64_t count;
     uint64_t cap;
+    int inits_in_flight[TXN_PRODUCERS_MAX];
     bool has_stray_init[TXN_PRODUCERS_MAX];
     struct txn_records records[TXN_PARTITIONS][TXN_PRODUCERS_MAX];
     bool is_final;
@@ -104,21 +105,26 @@ static struct txn_fate *fate(const struct txn_history *h, uint64_t txn)
 
 void txn_init_sent(struct txn_history *h, int id)
 {
+    h->inits_in_flight[id]++;
     for (uint64_t i = 0; i < h->count; i++) {
         h->txns[i].may_have_ended = h->txns[i].may_have_ended || h->txns[i].id == id;
     }
 }
 
-void txn_init_lost(struct txn_history *h, int id)
+void txn_init_done(struct txn_history *h, int id, bool is_answered)
 {
-    h->has_stray_init[id] = true;
+    h->inits_in_flight[id]--;
+    h->has_stray_init[id] = h->has_stray_init[id] || !is_answered;
 }
 
 uint64_t txn_begun(struct txn_history *h, int id, int32_t timeout_ms)
 {
     h->txns = grow(h->txns, h->count, &h->cap, sizeof *h->txns);
-    h->txns[h->count++] = (struct txn_fate){
-        .id = id, .begun_ns = now_ns(h), .timeout_ms = timeout_ms, .first_offset = {-1, -1}};
+    h->txns[h->count++] = (struct txn_fate){.id = id,
+                                            .begun_ns = now_ns(h),
+                                            .timeout_ms = timeout_ms,
+                                            .first_offset = {-1, -1},
+                                            .may_have_ended = h->inits_in_flight[id] > 0};
     return h->count;
 }
 

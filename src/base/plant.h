@@ -62,6 +62,13 @@
     X(PLANT_INIT_COMMITS, "InitProducerId commits what it finds open")                                       \
     X(PLANT_INIT_SHARES, "a producer that was fenced gets the epoch of the one that did it")                 \
     X(PLANT_TXN_NOT_FENCED, "take batches of a transactional id's former epochs")                            \
+    X(PLANT_COMPACT_NEWEST, "compaction drops a record that is the newest of its key")                       \
+    X(PLANT_TOMBSTONE_EARLY, "compaction drops tombstones at once")                                          \
+    X(PLANT_TOMBSTONE_FIRST, "compaction drops a tombstone and leaves what it deleted")                      \
+    X(PLANT_COMPACT_ABORTED, "compaction takes records of aborted transactions for the newest")              \
+    X(PLANT_COMPACT_UNSTABLE, "compaction goes past the last stable offset")                                 \
+    X(PLANT_COMPACT_RENUMBERS, "compaction gives what stays of a batch dense offsets")                       \
+    X(PLANT_REPLACE_ORDER, "a compaction swaps its last group first, and its first ones with the next time") \
     X(PLANT_FORGET_TXN_BEGIN, "a snapshot forgets where open transactions began")
 
 enum plant {

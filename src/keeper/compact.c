@@ -18,6 +18,7 @@
 
 #include "base/assert.h"
 #include "base/mem.h"
+#include "base/plant.h"
 
 enum {
     GROUP_EXTENTS_MAX = 128,         // replaced by one REPLACE
@@ -118,7 +119,8 @@ static void swaps_forget(struct compact *c)
 
 static void swap_settle(struct compact *c, const struct compact_swap *swap, enum err outcome)
 {
-    if (outcome != ERR_OK) { // trimmed away, deleted, merged meanwhile: what was to follow must not
+    // Refused: trimmed away, deleted, merged meanwhile. What was to follow must not.
+    if (outcome != ERR_OK || plant_is(PLANT_REPLACE_ORDER)) {
         c->failed = swap->part;
         keeper_count(c->k->merged_stale, 1);
         return;
@@ -155,7 +157,8 @@ static enum err swaps_submit(struct compact *c, struct error *e)
         uint32_t count = 0;
         uint32_t extents = 0;
         for (; next < c->swap_count && count < KEEPER_SUBMIT_ITEMS_MAX; next++) {
-            const struct compact_swap *swap = &c->swaps[next];
+            const struct compact_swap *swap =
+                &c->swaps[plant_is(PLANT_REPLACE_ORDER) ? c->swap_count - 1 - next : next];
             extents += swap->old_count + swap->fresh_count;
             if (count > 0 && (sent[count - 1]->part == swap->part || extents > SUBMIT_EXTENTS_MAX)) {
                 break;
@@ -341,7 +344,7 @@ static enum err compact_group(struct compact *c, const struct compact_part *part
                               int64_t *cursor_offset, bool *ret_more, struct error *e)
 {
     c->old_count = compact_plan_take(c->k, part, cursor_offset, map_end, c->object_bytes_max, c->olds,
-                                     GROUP_EXTENTS_MAX);
+                                     plant_is(PLANT_REPLACE_ORDER) ? 2 : GROUP_EXTENTS_MAX);
     *ret_more = c->old_count > 0;
     if (c->old_count == 0) {
         return ERR_OK;

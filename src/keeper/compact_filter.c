@@ -9,6 +9,7 @@
 #include "base/assert.h"
 #include "base/hash.h"
 #include "base/mem.h"
+#include "base/plant.h"
 
 #include <stdlib.h>
 
@@ -84,7 +85,7 @@ void compact_filter_aborted_sort(struct compact_filter *f)
 
 static bool batch_is_aborted(const struct compact_filter *f, const struct batch_header *h)
 {
-    if (!batch_is_transactional(h)) {
+    if (!batch_is_transactional(h) || plant_is(PLANT_COMPACT_ABORTED)) {
         return false;
     }
     struct compact_aborted key = {h->producer_id, h->base_offset, 0};
@@ -213,10 +214,16 @@ static bool horizon_has_passed(const struct compact_filter *f, const struct batc
 static bool record_stays(const struct compact_filter *f, const struct batch_header *h,
                          const struct record *record)
 {
+    if (plant_is(PLANT_COMPACT_NEWEST) && record->offset % 16 == 0) {
+        return false;
+    }
+    if (plant_is(PLANT_TOMBSTONE_FIRST)) { // the older ones stay
+        return record->value.ptr != NULL;
+    }
     if (record->key.ptr == NULL || compact_map_find(&f->map, record->key) > record->offset) {
         return false; // without a key: from before the topic was compacted
     }
-    return record->value.ptr != NULL || !horizon_has_passed(f, h);
+    return record->value.ptr != NULL || !(horizon_has_passed(f, h) || plant_is(PLANT_TOMBSTONE_EARLY));
 }
 
 static enum err rewrite(struct compact_filter *f, const struct batch_header *h, struct bytes batch,
@@ -231,6 +238,8 @@ static enum err rewrite(struct compact_filter *f, const struct batch_header *h, 
     struct record record;
     while (record_iterator_next(&it, &record)) {
         if (keeps_all || record_stays(f, h, &record)) {
+            record.offset =
+                plant_is(PLANT_COMPACT_RENUMBERS) ? h->base_offset + f->builder.record_count : record.offset;
             batch_builder_append_record(&f->builder, &record);
         }
     }

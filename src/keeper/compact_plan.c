@@ -7,6 +7,7 @@
 
 #include "base/assert.h"
 #include "base/mem.h"
+#include "base/plant.h"
 
 #include <stdlib.h>
 
@@ -62,7 +63,9 @@ static void look_at_dirty(const struct keeper *k, const struct partition *p, con
     uint64_t behind_bytes = partition_bytes(p) - look->before_bytes - extent->length;
     int64_t stamp_ms = extent->max_timestamp < 0 ? 0 : extent->max_timestamp;
     look->is_damaged = keeper_extent_is_damaged(k, extent) || extent_is_overfull(k, extent);
-    look->is_over = look->is_damaged || extent->end_offset > partition_last_stable_offset(p);
+    bool is_stable =
+        extent->end_offset <= partition_last_stable_offset(p) || plant_is(PLANT_COMPACT_UNSTABLE);
+    look->is_over = look->is_damaged || !is_stable;
     bool is_young = s->compaction_lag_min_ms > 0 && stamp_ms > now_ms - s->compaction_lag_min_ms;
     if (!look->is_over && is_young) {
         plan_next(plan, add_ms(stamp_ms, s->compaction_lag_min_ms));
