@@ -344,7 +344,7 @@ static enum err compact_group(struct compact *c, const struct compact_part *part
                               int64_t *cursor_offset, bool *ret_more, struct error *e)
 {
     c->old_count = compact_plan_take(c->k, part, cursor_offset, map_end, c->object_bytes_max, c->olds,
-                                     plant_is(PLANT_REPLACE_ORDER) ? 2 : GROUP_EXTENTS_MAX);
+                                     plant_is(PLANT_REPLACE_ORDER) ? 8 : GROUP_EXTENTS_MAX);
     *ret_more = c->old_count > 0;
     if (c->old_count == 0) {
         return ERR_OK;

@@ -90,6 +90,25 @@ struct outcome order_batch(struct world *w, const struct item_data *data, struct
     return order(w, &item, 1, &slice, &entry, 1, false, NULL);
 }
 
+void order_all(struct world *w, struct item *items, uint32_t count, const struct bytes *batches,
+               struct outcome *ret_outcomes)
+{
+    struct io_slice *slices = mem_array(count, sizeof *slices);
+    struct payload_entry *entries = mem_array(count, sizeof *entries);
+    uint32_t position = 0;
+    for (uint32_t i = 0; i < count && batches != NULL; i++) {
+        uint32_t length = (uint32_t)batches[i].len;
+        items[i].data.payload_position = position;
+        items[i].data.payload_length = length;
+        slices[i] = (struct io_slice){(void *)(uintptr_t)batches[i].ptr, length};
+        entries[i] = (struct payload_entry){length, load_be32(batches[i].ptr + 17)};
+        position += length;
+    }
+    (void)order(w, items, count, slices, entries, batches == NULL ? 0 : count, batches == NULL, ret_outcomes);
+    mem_free(slices);
+    mem_free(entries);
+}
+
 static struct core *host_lock(void *arg)
 {
     struct world *w = arg;

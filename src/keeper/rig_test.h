@@ -53,6 +53,10 @@ void world_close(struct world *w, bool is_clean);
 struct outcome order_one(struct world *w, const struct item *item);
 // order_batch orders one batch, whose item is complete but for where the batch lies.
 struct outcome order_batch(struct world *w, const struct item_data *data, struct bytes batch);
+// order_all orders items in one bundle: batches of DATA items, which may be NULL when there are none. Every
+// item's outcome goes to ret_outcomes.
+void order_all(struct world *w, struct item *items, uint32_t count, const struct bytes *batches,
+               struct outcome *ret_outcomes);
 // topic_create: key may be NULL.
 void topic_create(struct world *w, uint8_t topic, int32_t partitions, const char *key, const char *value);
 void config_set(struct world *w, uint8_t topic, const char *key, const char *value);
