@@ -151,6 +151,24 @@ static const struct keyed_write *promised(const struct keyed_history *h, int key
     return newest;
 }
 
+// may_be_gone: from the promised write on there is a tombstone that had its time. It stays for
+// delete.retention.ms after the first compaction that saw it; what it deleted went in that one.
+static bool may_be_gone(const struct keyed_history *h, const struct keyed_scan *scan, int key,
+                        uint64_t number)
+{
+    int64_t retention_ns = h->s->keyed_delete_retention_ms * MS;
+    bool is_old = scan->seen[key] != 0;
+    for (uint64_t i = number; i < h->count; i++) {
+        const struct keyed_write *w = &h->list[i];
+        int64_t since_ns = is_old && scan->started_ns > w->sent_ns ? scan->started_ns : w->sent_ns;
+        if (w->key == key && w->is_tombstone && w->fate != KEYED_ABORTED &&
+            now_ns(h) - since_ns >= retention_ns) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void keyed_scan_end(struct keyed_history *h, const struct keyed_scan *scan)
 {
     uint64_t sent = 0;
@@ -160,13 +178,7 @@ void keyed_scan_end(struct keyed_history *h, const struct keyed_scan *scan)
         if (w == NULL || scan->seen[key] > number) {
             continue;
         }
-        // A tombstone may go once it was there for so long since the first compaction that saw it; what it
-        // deleted went in that one.
-        int64_t retention_ns = h->s->keyed_delete_retention_ms * MS;
-        bool is_old = scan->seen[key] != 0;
-        bool may_be_gone =
-            w->is_tombstone && now_ns(h) - (is_old ? scan->started_ns : w->sent_ns) >= retention_ns;
-        if (!may_be_gone) {
+        if (!may_be_gone(h, scan, key, number)) {
             checker_fail(h->s->checker,
                          "I13: key %d: %s, write %llu, is not the newest that a scan found: %lld at %lld",
                          key, w->is_tombstone ? "a tombstone" : "a value", (unsigned long long)number,

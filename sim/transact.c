@@ -7,7 +7,7 @@
 #include "base/mem.h"
 #include "txn.h"
 
-enum { BATCHES_MAX = 5, RECORDS_MAX = 4, TRIES = 12, MISFORTUNE_PERMILLE = 60 };
+enum { BATCHES_MAX = 5, RECORDS_MAX = 4, TRIES = 12, MISFORTUNE_PERMILLE = 25 };
 #define MS 1000000LL
 
 enum fate { FATE_DONE, FATE_DOUBT, FATE_REFUSED };
@@ -217,6 +217,22 @@ static void finish(struct transactor *t, bool is_commit)
     t->must_init = true;
 }
 
+// misfortune: it is away, perhaps for longer than its timeout; false: it has died.
+static bool misfortune(struct transactor *t)
+{
+    if (t->s->is_faultless || !sim_chance(world(t), MISFORTUNE_PERMILLE)) {
+        return true;
+    }
+    bool dies = sim_chance(world(t), 500);
+    scenario_say(t->s, "transactor %d %s", t->index, dies ? "dies" : "pauses");
+    nap(t, t->timeout_ms / 2 + (int64_t)sim_rand(world(t), (uint64_t)t->timeout_ms));
+    if (dies) {
+        client_drop(&t->client);
+        t->must_init = true;
+    }
+    return !dies;
+}
+
 static void transaction(struct transactor *t)
 {
     bool is_commit = sim_chance(world(t), 650);
@@ -224,27 +240,19 @@ static void transaction(struct transactor *t)
     enum fate fate = FATE_DONE;
     memset(t->is_added, 0, sizeof t->is_added);
     t->txn = txn_begun(t->history, t->id, t->timeout_ms);
-    for (int i = 0; i < batches && fate == FATE_DONE; i++) {
+    bool is_alive = true;
+    for (int i = 0; i < batches && fate == FATE_DONE && is_alive; i++) {
         fate = write_batch(t);
         if (fate == FATE_DONE && sim_chance(world(t), 150)) {
             haunt(t);
         }
         nap(t, (int64_t)sim_rand(world(t), 10 + t->s->pace_ms));
+        is_alive = misfortune(t);
     }
-    if (fate == FATE_DONE && sim_chance(world(t), 400)) {
+    if (fate == FATE_DONE && is_alive && sim_chance(world(t), 400)) {
         fate = write_offsets(t);
     }
-    if (!t->s->is_faultless && sim_chance(world(t), MISFORTUNE_PERMILLE)) {
-        bool dies = sim_chance(world(t), 500);
-        scenario_say(t->s, "transactor %d %s", t->index, dies ? "dies" : "pauses");
-        nap(t, (int64_t)sim_rand(world(t), (uint64_t)(2 * t->timeout_ms)));
-        if (dies) {
-            client_drop(&t->client);
-            t->must_init = true;
-            return;
-        }
-    }
-    if (fate == FATE_DONE || (fate == FATE_DOUBT && t->is_second)) {
+    if (is_alive && (fate == FATE_DONE || (fate == FATE_DOUBT && t->is_second))) {
         finish(t, is_commit && fate == FATE_DONE);
     }
 }
@@ -276,7 +284,7 @@ void transactor_main(struct env *env, void *arg)
     t->index = args->index;
     t->id = s->has_twins && args->index == 1 ? 0 : args->index;
     t->is_second = sim_chance(s->world, 500);
-    t->timeout_ms = 1000 + (int32_t)sim_rand(s->world, 3000);
+    t->timeout_ms = 400 + (int32_t)sim_rand(s->world, 2000);
     t->producer_id = -1;
     t->must_init = true;
     client_init(&t->client, env);
