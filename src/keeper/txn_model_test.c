@@ -558,14 +558,14 @@ static void test_three(void **state)
 {
     (void)state;
     const struct shape shape = {.txns = 3, .writes = 2, .masks = is_all() ? 4 : 1};
-    every_place(&shape, is_all() ? 1 : 13);
+    every_place(&shape, is_all() ? 1 : 23);
 }
 
 static void test_four(void **state)
 {
     (void)state;
     const struct shape shape = {.txns = 4, .writes = 1, .writes_both = true, .masks = is_all() ? 4 : 1};
-    every_place(&shape, is_all() ? 1 : 11);
+    every_place(&shape, is_all() ? 1 : 19);
 }
 
 int main(void)
