@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+// schema_validate.c - `strom schema validate`: each line of a file, a JSON document, against a subject's JSON
+// Schema. The check is the broker's own code.
+#include "base/mem.h"
+#include "cli/schema.h"
+#include "format/program.h"
+#include "platform/real/process.h"
+
+enum { REFERENCE_DEPTH_MAX = 64, FILE_BYTES_MAX = 1 << 30, FAULTS_SHOWN = 20 };
+
+static const struct args_flag validate_flags[] = {
+    SCHEMA_REGISTRY_FLAG,
+    {"subject", ARGS_TEXT, "SUBJECT", NULL, 0, 0, "Whose schema."},
+    {"version", ARGS_TEXT, "N", "latest", 0, 0, "Which version."},
+};
+static const struct args_spec validate_spec = {
+    .command = "strom schema validate",
+    .names_usage = "FILE",
+    .summary = "check a file of records against a schema",
+    .text = "Each line of FILE is a JSON document; the first ones that the subject's JSON Schema refuses are "
+            "shown with "
+            "their line and path. Exits with 1 if there is any. Files of Avro or Protobuf records are not "
+            "read yet.",
+    .examples = "  strom schema validate orders.jsonl --subject orders-value\n",
+    .flags = validate_flags,
+    .flag_count = sizeof validate_flags / sizeof *validate_flags,
+    .names_min = 1,
+    .names_max = 1,
+    .words = ARGS_WORDS_FILE,
+    .is_json = true,
+};
+
+// schema_fetch makes the schema of a version, with all that it refers to.
+static struct schema *schema_fetch(struct registry_client *c, struct str subject, struct str version,
+                                   int depth)
+{
+    struct run *run = c->run;
+    struct json_value *found = NULL;
+    struct str path = path_of(run, "/subjects/%S/versions/%S?deleted=true", subject, version);
+    if (depth > REFERENCE_DEPTH_MAX ||
+        !registry_get(c, "cannot get the schema", "GET", path, (struct str){0}, &found)) {
+        return NULL;
+    }
+    const struct json_value *list = json_get(found, STR("references"));
+    size_t count = list == NULL ? 0 : list->count;
+    struct schema_reference *references = run_room(run, count, sizeof *references);
+    size_t made = 0;
+    for (const struct json_value *v = count == 0 || references == NULL ? NULL : list->first; v != NULL;
+         v = v->next) {
+        int64_t number = 0;
+        (void)json_value_i64(json_get(v, STR("version")), &number);
+        struct schema *referred = schema_fetch(c, json_get_str(v, STR("subject")),
+                                               run_print(run, "%lld", (long long)number), depth + 1);
+        if (referred == NULL) {
+            break;
+        }
+        references[made++] = (struct schema_reference){json_get_str(v, STR("name")), referred};
+    }
+    struct schema *schema = NULL;
+    struct str type = json_get_str(found, STR("schemaType"));
+    struct schema_source source = {
+        .text = json_get_str(found, STR("schema")), .references = references, .reference_count = made};
+    struct error e = {0};
+    if (made == count && format_find(type.ptr == NULL ? STR("AVRO") : type, &source.format)) {
+        enum err err = schema_create(&source, &schema, &e);
+        if (err != ERR_OK) {
+            run_fail(run, "cannot read the schema", err, &e, NULL);
+        }
+    }
+    for (size_t i = 0; i < made; i++) {
+        schema_unref((struct schema *)references[i].schema);
+    }
+    return schema;
+}
+
+static void check_lines(struct run *run, const struct program *program, struct str text)
+{
+    size_t line = 0;
+    size_t bad = 0;
+    while (text.len > 0) {
+        struct program_fault fault = {0};
+        struct str one = str_cut(text, '\n', &text);
+        line++;
+        if (str_trim(one).len == 0 || program_check(program, bytes_of(one.ptr, one.len), &fault) == ERR_OK) {
+            continue;
+        }
+        if (++bad <= FAULTS_SHOWN && !run->is_json) {
+            buf_printf(&run->out, STR_FMT ":%zu: %s: %s\n", STR_ARG(run->args->names[0]), line, fault.path,
+                       fault.text);
+        } else if (run->is_json) {
+            json_object_begin(&run->json);
+            json_pair_i64(&run->json, "line", (int64_t)line);
+            json_pair_str(&run->json, "path", str_from_c(fault.path));
+            json_pair_str(&run->json, "error", str_from_c(fault.text));
+            json_object_end(&run->json);
+            buf_u8(&run->out, '\n');
+        }
+    }
+    if (!run->is_json) {
+        buf_printf(&run->out, "%zu lines, %zu of them refused\n", line, bad);
+    }
+    run->exit = bad > 0 ? CLI_ERROR : run->exit;
+}
+
+static void validate(struct registry_client *c, struct schema *schema)
+{
+    struct run *run = c->run;
+    struct error e = {0};
+    struct program *program = NULL;
+    struct buf text;
+    if (schema_format(schema) != FORMAT_JSON) {
+        run_fail(run, NULL,
+                 FAIL(&e, ERR_INVALID_SCHEMA,
+                      "the subject's schema is of type %s; only JSON files are read yet",
+                      format_name(schema_format(schema))),
+                 &e, NULL);
+        return;
+    }
+    buf_init(&text, FILE_BYTES_MAX);
+    enum err err = program_create(schema, NULL, 0, &program, &e);
+    err = err == ERR_OK ? process_file_read(run->args->names[0], &text, &e) : err;
+    if (err == ERR_OK) {
+        check_lines(run, program, buf_str(&text));
+    } else {
+        run_fail(run, "cannot validate", err, &e, NULL);
+    }
+    program_unref(program);
+    buf_fini(&text);
+}
+
+static int validate_run(int argc, char **argv)
+{
+    struct run run;
+    struct registry_client c = {0};
+    if (!run_start(&run, &validate_spec, argc, argv)) {
+        return run_finish(&run);
+    }
+    struct str subject = args_text(run.args, "subject");
+    if (subject.ptr == NULL) {
+        run_usage(&run, "against which schema? give --subject");
+    } else if (registry_open(&run, &c)) {
+        struct schema *schema = schema_fetch(&c, subject, args_text(run.args, "version"), 0);
+        if (schema != NULL) {
+            validate(&c, schema);
+        }
+        schema_unref(schema);
+    }
+    registry_close(&c);
+    return run_finish(&run);
+}
+
+const struct cli_command schema_validate_command = {
+    .name = "validate", .spec = &validate_spec, .run = validate_run};
