@@ -284,7 +284,7 @@ static bool is_string_map(const struct json_value *value, bool of_lists)
     return true;
 }
 
-static bool metadata_check(struct registry_call *call, const struct json_value *metadata)
+bool metadata_check(struct registry_call *call, const char *name, const struct json_value *metadata)
 {
     if (metadata == NULL) {
         return true;
@@ -294,10 +294,10 @@ static bool metadata_check(struct registry_call *call, const struct json_value *
                     is_string_map(json_get(metadata, STR("properties")), false) &&
                     (is_absent(sensitive) || sensitive->type == JSON_ARRAY);
     if (!is_sound) {
-        call_fail(
-            call, 422,
-            "The member 'metadata' must be {\"tags\": {path: [tag, ...]}, \"properties\": {name: text}, "
-            "\"sensitive\": [name, ...]}.");
+        call_fail(call, 422,
+                  "The member '%s' must be {\"tags\": {path: [tag, ...]}, \"properties\": {name: text}, "
+                  "\"sensitive\": [name, ...]}.",
+                  name);
     }
     return is_sound;
 }
@@ -331,7 +331,7 @@ bool contract_from(struct registry_call *call, const struct json_value *body, st
     }
     ret->metadata = present(body, "metadata");
     ret->rule_set = present(body, "ruleSet");
-    return metadata_check(call, ret->metadata) && rule_set_check(call, ret->rule_set) &&
+    return metadata_check(call, "metadata", ret->metadata) && rule_set_check(call, ret->rule_set) &&
            number_read(call, body, "id", &ret->id) && number_read(call, body, "version", &ret->version);
 }
 
@@ -358,7 +358,6 @@ bool contract_of_document(const struct schema_entry *schema, struct arena *arena
 
 // ---- storing
 
-// print_filled prints a value without members that are null or empty, in depth.
 static bool is_filled(const struct json_value *value)
 {
     if (value->type == JSON_NULL || (value->type == JSON_STRING && value->text.len == 0)) {
@@ -370,7 +369,7 @@ static bool is_filled(const struct json_value *value)
     return value->count > 0;
 }
 
-static void print_filled(const struct json_value *value, struct buf *out)
+void json_print_filled(const struct json_value *value, struct buf *out)
 {
     if (value->type != JSON_OBJECT && value->type != JSON_ARRAY) {
         json_print(value, false, out);
@@ -391,7 +390,7 @@ static void print_filled(const struct json_value *value, struct buf *out)
             json_print_str(v->key, out);
             buf_u8(out, ':');
         }
-        print_filled(v, out);
+        json_print_filled(v, out);
     }
     buf_u8(out, is_object ? '}' : ']');
 }
@@ -415,11 +414,11 @@ struct bytes contract_value(const struct contract *contract, struct arena *arena
     }
     if (contract->metadata != NULL) {
         buf_append_str(&out, STR(",\"metadata\":"));
-        print_filled(contract->metadata, &out);
+        json_print_filled(contract->metadata, &out);
     }
     if (contract->rule_set != NULL) {
         buf_append_str(&out, STR(",\"ruleSet\":"));
-        print_filled(contract->rule_set, &out);
+        json_print_filled(contract->rule_set, &out);
     }
     buf_u8(&out, '}');
     struct str text = out.failed ? (struct str){0} : arena_str(arena, buf_str(&out));

@@ -52,7 +52,8 @@ bool name_qualify(struct registry_call *call, struct str subject, struct str *re
 {
     struct str name = subject;
     bool has_colon = call->context.ptr != NULL && memchr(call->context.ptr, ':', call->context.len) != NULL;
-    bool is_bare_context = call->context.ptr != NULL && call->context.len > 1 && !has_context(subject);
+    bool is_bare_context =
+        call->context.len > 0 && !str_equal(call->context, STR(".")) && !has_context(subject);
     if (is_bare_context) {
         struct str dot = call->context.ptr[0] == '.' ? STR("") : STR(".");
         name = arena_printf(call->arena, ":" STR_FMT STR_FMT ":" STR_FMT, STR_ARG(dot),

@@ -206,6 +206,10 @@ struct bytes contract_value(const struct contract *contract, struct arena *arena
 struct uuid contract_guid(const struct contract *contract);
 void guid_format(struct uuid guid, char ret_text[37]); // 8-4-4-4-12
 bool guid_parse(struct str text, struct uuid *ret);
+// metadata_check: true, or answered 422 about the member `name`. NULL is fine.
+bool metadata_check(struct registry_call *call, const char *name, const struct json_value *metadata);
+// json_print_filled prints a value without the members that are null or empty, in depth.
+void json_print_filled(const struct json_value *value, struct buf *out);
 // rule_set_check: true, or answered 42210.
 bool rule_set_check(struct registry_call *call, const struct json_value *rule_set);
 
@@ -222,6 +226,12 @@ enum err schema_parsed(struct registry *r, struct schema_entry *entry, struct ar
 
 // ---- config.c, mode.c: what holds for a subject
 
+#define GLOBAL_SCOPE ":.__GLOBAL:"
+enum { SCOPE_CHAIN_MAX = 3 };
+// scope_read gives the scope that a route's param names (NULL ptr: it has none); false and answered 42208.
+bool scope_read(struct registry_call *call, struct str subject, struct str *ret);
+// scope_chain lists where what is not set for a scope is looked for: itself, its context, the global one.
+size_t scope_chain(struct str scope, struct arena *arena, struct str ret[SCOPE_CHAIN_MAX]);
 struct subject_config {              // resolved: subject, then context, then global
     struct str compatibility;        // "BACKWARD", ...
     struct str compatibility_policy; // "STRICT", "LENIENT"
@@ -354,5 +364,12 @@ void op_version_delete(struct registry *r, struct registry_call *call);
 // check.c
 void op_check_version(struct registry *r, struct registry_call *call);
 void op_check_all(struct registry *r, struct registry_call *call);
+
+void op_config_get(struct registry *r, struct registry_call *call); // config.c
+void op_config_put(struct registry *r, struct registry_call *call);
+void op_config_delete(struct registry *r, struct registry_call *call);
+void op_mode_get(struct registry *r, struct registry_call *call); // mode.c
+void op_mode_put(struct registry *r, struct registry_call *call);
+void op_mode_delete(struct registry *r, struct registry_call *call);
 
 #endif

@@ -23,6 +23,19 @@ static const struct registry_route routes[] = {
     {"GET", "/subjects/{subject}/versions/{version}/referencedby", op_referenced_by},
     {"POST", "/compatibility/subjects/{subject}/versions", op_check_all},
     {"POST", "/compatibility/subjects/{subject}/versions/{version}", op_check_version},
+
+    {"GET", "/config", op_config_get},
+    {"PUT", "/config", op_config_put},
+    {"DELETE", "/config", op_config_delete},
+    {"GET", "/config/{subject}", op_config_get},
+    {"PUT", "/config/{subject}", op_config_put},
+    {"DELETE", "/config/{subject}", op_config_delete},
+    {"GET", "/mode", op_mode_get},
+    {"PUT", "/mode", op_mode_put},
+    {"DELETE", "/mode", op_mode_delete},
+    {"GET", "/mode/{subject}", op_mode_get},
+    {"PUT", "/mode/{subject}", op_mode_put},
+    {"DELETE", "/mode/{subject}", op_mode_delete},
 };
 
 const struct registry_route *registry_routes(size_t *ret_count)
