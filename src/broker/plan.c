@@ -18,7 +18,8 @@ enum err broker_topic_name_check(struct str name, struct error *e)
         return FAIL(e, ERR_INVALID_TOPIC, "Topic name is invalid: the empty string is not allowed");
     }
     if (str_equal(name, STR(".")) || str_equal(name, STR(".."))) {
-        return FAIL(e, ERR_INVALID_TOPIC, "Topic name is invalid: '.' or '..' is not allowed");
+        return FAIL(e, ERR_INVALID_TOPIC, "Topic name is invalid: '" STR_FMT "' is not allowed",
+                    STR_ARG(name));
     }
     if (name.len > ITEM_NAME_MAX) {
         return FAIL(e, ERR_INVALID_TOPIC,
@@ -63,8 +64,8 @@ static enum err check_assignment(const struct topic_spec *spec, int32_t *ret_cou
 {
     if (spec->partition_count != -1 || spec->replication_factor != -1) {
         return FAIL(e, ERR_INVALID_REQUEST,
-                    "Both numPartitions or replicationFactor and replicasAssignments were set. "
-                    "Both cannot be used at the same time.");
+                    "A manual partition assignment was specified, but %s was not set to -1.",
+                    spec->replication_factor != -1 ? "replication factor" : "numPartitions");
     }
     // Partition ids must be 0..n-1, each once.
     uint32_t good_count = 0;
@@ -116,10 +117,10 @@ static enum err check_room(struct broker *b, struct str name, int32_t count, str
     enum err err = ERR_OK;
     mutex_lock(&b->lock);
     struct topic *collides = core_topic_collides(b->core, name);
-    if (core_topic_find(b->core, name) != NULL) {
+    if (core_topic_find(b->core, name) != NULL) { // before anything that is wrong with its counts
         err = FAIL(e, ERR_TOPIC_EXISTS, "Topic '" STR_FMT "' already exists.", STR_ARG(name));
     } else if (collides != NULL) {
-        err = FAIL(e, ERR_INVALID_TOPIC, "Topic '" STR_FMT "' collides with existing topics: " STR_FMT,
+        err = FAIL(e, ERR_INVALID_TOPIC, "Topic '" STR_FMT "' collides with existing topic: " STR_FMT,
                    STR_ARG(name), STR_ARG(topic_name(collides)));
     } else if ((int64_t)core_partition_total(b->core) + count > partitions_max) {
         err = FAIL(e, ERR_POLICY_VIOLATION, "%d more partitions would exceed strom.partitions.max = %lld",
@@ -133,6 +134,9 @@ enum err broker_plan_topic(struct broker *b, const struct topic_spec *spec, stru
                            struct item *ret_item, struct error *e)
 {
     enum err err = broker_topic_name_check(spec->name, e);
+    if (err == ERR_OK) {
+        err = check_room(b, spec->name, 0, e);
+    }
     if (err != ERR_OK) {
         return err;
     }

@@ -111,8 +111,8 @@ static enum err plan_change(struct plan *plan, const struct config_change *chang
     struct str value = change->value;
     if (change->op != CONFIG_SET) {
         if (setting->type != SETTING_LIST) {
-            return FAIL(e, ERR_INVALID_CONFIG, "Can't APPEND or SUBTRACT: config " STR_FMT " is not a list",
-                        STR_ARG(change->key));
+            return FAIL(e, ERR_INVALID_CONFIG, "Can't %s to key " STR_FMT " because its type is not LIST.",
+                        change->op == CONFIG_APPEND ? "APPEND" : "SUBTRACT", STR_ARG(change->key));
         }
         value = list_edit(plan->arena, effective_list(plan, setting), value, change->op == CONFIG_APPEND);
     }

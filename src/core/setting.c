@@ -449,7 +449,10 @@ static bool is_choice(const char *choices, struct str value)
 static enum err choice_refused(const struct setting *setting, struct str value, struct error *e)
 {
     char why[128];
-    snprintf(why, sizeof why, "String must be one of: %s", setting->choices);
+    int len = snprintf(why, sizeof why, "String must be one of: ");
+    for (const char *c = setting->choices; *c != '\0' && len < (int)sizeof why - 2; c++) {
+        len += snprintf(why + len, sizeof why - (size_t)len, *c == ',' ? "%c " : "%c", *c);
+    }
     return value_refused(setting, value, e, why);
 }
 

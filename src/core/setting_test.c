@@ -54,11 +54,11 @@ static void setting_check_values(void **state)
          "Invalid value compact,,delete for configuration cleanup.policy: Configuration values must not be "
          "empty"},
         {"cleanup.policy", "shred",
-         "Invalid value shred for configuration cleanup.policy: String must be one of: compact,delete"},
+         "Invalid value shred for configuration cleanup.policy: String must be one of: compact, delete"},
         {"message.timestamp.type", "LogAppendTime", NULL},
         {"message.timestamp.type", "logappendtime",
          "Invalid value logappendtime for configuration message.timestamp.type: String must be one of: "
-         "CreateTime,LogAppendTime"},
+         "CreateTime, LogAppendTime"},
         {"preallocate", "TRUE", NULL},
         {"preallocate", "yes",
          "Invalid value yes for configuration preallocate: Expected value to be either true or false"},
@@ -72,7 +72,7 @@ static void setting_check_values(void **state)
          "Invalid value 0.5.1 for configuration min.cleanable.dirty.ratio: Not a number of type DOUBLE"},
         {"strom.durability", "os", NULL},
         {"strom.durability", "none",
-         "Invalid value none for configuration strom.durability: String must be one of: fsync,os"},
+         "Invalid value none for configuration strom.durability: String must be one of: fsync, os"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         const struct setting *setting = setting_find(str_from_c(rows[i].name), SETTING_TOPIC);

@@ -28,8 +28,7 @@ static enum err check_changes(const struct wish *wish, struct error *e)
         }
         for (uint32_t before = 0; before < i; before++) {
             if (str_equal(wish->changes[before].key, wish->changes[i].key)) {
-                return FAIL(e, ERR_INVALID_REQUEST, "Error due to duplicate config keys: " STR_FMT,
-                            STR_ARG(wish->changes[i].key));
+                return FAIL(e, ERR_INVALID_REQUEST, "Error due to duplicate config keys");
             }
         }
     }

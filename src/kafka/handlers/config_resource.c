@@ -3,9 +3,7 @@
 
 static enum err check_topic(struct str name, struct error *e)
 {
-    return topic_name_is_valid(name)
-               ? ERR_OK
-               : FAIL(e, ERR_INVALID_TOPIC, "The topic name is not valid: 1 to 249 of [A-Za-z0-9._-]");
+    return broker_topic_name_check(name, e);
 }
 
 static enum err check_broker(struct request *rq, struct str name, bool may_be_empty, struct error *e)

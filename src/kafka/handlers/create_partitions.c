@@ -16,8 +16,8 @@ static enum err plan_grow(struct change_set *set, uint32_t index, struct item *r
     int32_t added = topic->count - ret_item->partitions_add.expected_count;
     if (topic->assignments_count != added) {
         return FAIL(e, ERR_INVALID_REPLICA_ASSIGNMENT,
-                    "Increasing the number of partitions by %d but %d assignments provided.", added,
-                    topic->assignments_count);
+                    "Attempted to add %d additional partition(s), but only %d assignment(s) were specified.",
+                    added, topic->assignments_count);
     }
     return ERR_OK;
 }

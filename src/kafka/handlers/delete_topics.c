@@ -52,8 +52,8 @@ static void prepare(struct change_set *set, struct str *names)
         struct topic_view view;
         if (is_by_id == (topic.name.ptr != NULL)) {
             change_set_refuse(set, i, ERR_INVALID_REQUEST,
-                              is_by_id ? STR("A topic name and a topic id were given: one is enough.")
-                                       : STR("Neither a topic name nor a topic id was given."));
+                              is_by_id ? STR("You may not specify both topic name and topic id.")
+                                       : STR("Neither topic name nor id were specified."));
         } else if (is_by_id && topic_view_find(set->rq, topic.name, topic.topic_id, &view)) {
             topic.name = view.name;
         }

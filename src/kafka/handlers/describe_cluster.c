@@ -3,6 +3,8 @@
 #include "kafka/handlers/handlers.h"
 #include "kafka/handlers/operations.h"
 
+#include <stdio.h>
+
 enum { ENDPOINT_BROKER = 1, ENDPOINT_CONTROLLER = 2 };
 
 static void refuse(struct request *rq, enum err err, struct str text)
@@ -19,11 +21,14 @@ static void describe_cluster_handle(struct request *rq)
     struct describe_cluster_response *out = rq->out;
     if (in->endpoint_type == ENDPOINT_CONTROLLER) {
         refuse(rq, ERR_MISMATCHED_ENDPOINT_TYPE,
-               STR("This is a broker endpoint; there are no controller endpoints."));
+               STR("The request was sent to an endpoint of type BROKER, but we wanted an endpoint of type "
+                   "CONTROLLER"));
         return;
     }
     if (in->endpoint_type != ENDPOINT_BROKER) {
-        refuse(rq, ERR_UNSUPPORTED_ENDPOINT_TYPE, STR("Unsupported endpoint type."));
+        char text[64];
+        snprintf(text, sizeof text, "Unsupported endpoint type %d", in->endpoint_type);
+        refuse(rq, ERR_UNSUPPORTED_ENDPOINT_TYPE, arena_str(&rq->arena, str_from_c(text)));
         return;
     }
     out->brokers = wire_array(&rq->arena, describe_cluster_response_broker, 1);

@@ -2,6 +2,7 @@
 // DescribeTopicPartitions (key 75): Metadata for tools, page by page. KIP-966. Pages are in name order; the
 // cursor names the first partition of the next one.
 #include "kafka/handlers/handlers.h"
+#include "kafka/handlers/operations.h"
 #include "kafka/topic_view.h"
 
 #include <stdlib.h>
@@ -66,6 +67,7 @@ static bool add_topic(struct page *page, struct str name, int32_t first, bool *r
     }
     struct describe_topic_partitions_response_topic *topic = &out->topics[out->topics_count++];
     topic->name = name;
+    topic->topic_authorized_operations = TOPIC_OPERATIONS;
     if (!is_known) {
         topic->error = topic_name_is_valid(name) ? ERR_UNKNOWN_PARTITION : ERR_INVALID_TOPIC;
         return true;
