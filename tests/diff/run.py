@@ -22,6 +22,7 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), 'interop'))
 sys.path.insert(0, HERE)  # first: both have a groups.py
+import admins  # noqa: E402
 import group_offsets  # noqa: E402
 import groups  # noqa: E402
 import known  # noqa: E402
@@ -35,7 +36,7 @@ from broker import Broker  # noqa: E402
 import jvm  # noqa: E402
 from kafka import Kafka  # noqa: E402
 
-MODULES = [groups, group_offsets, txns, produces, reads]
+MODULES = [groups, group_offsets, txns, produces, reads, admins]
 SETTINGS = {'group.initial.rebalance.delay.ms': '0', 'group.min.session.timeout.ms': '500', 'group.max.size': '4',
             'auto.create.topics.enable': 'false'}
 WORKERS = 8

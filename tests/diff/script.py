@@ -41,8 +41,8 @@ def last_era(apis):
 
 class Unordered:
     """Lists that come in any order are sorted by what does not differ between brokers."""
-    KEYS = ('name', 'topic', 'topic_id', 'member_id', 'group_id', 'transactional_id', 'producer_id', 'partition_index',
-            'partition', 'index')
+    KEYS = ('entity_type', 'entity', 'name', 'topic', 'topic_id', 'member_id', 'group_id', 'transactional_id',
+            'producer_id', 'partition_index', 'partition', 'index', 'key')
 
     @classmethod
     def rank(cls, value):
