@@ -4,7 +4,7 @@
 Kafka's own consumer and its command line tools from Maven. Prints `ok name` and `not ok name: why`.
 
   tests/interop/run.py --broker build/src/server/strom [python] [go] [tools[=STORY,...]] [groups[=CLIENT,...]]
-                       [eos[=CLIENT,...]] [streams] [connect[=PART,...]]
+                       [eos[=CLIENT,...]] [history[=CLIENT,...]] [streams] [connect[=PART,...]]
   tests/interop/run.py --kafka [...]        against Apache Kafka 4.2.0: what the tests themselves are checked with
   tests/interop/run.py --record tools=...   plays stories against both and writes what each printed into them
 """
@@ -20,6 +20,7 @@ import connect
 import eos
 import golang
 import groups
+import history
 import jvm
 import pypi
 import story
@@ -159,6 +160,7 @@ def diff(peer, names):
 
 
 GROUPS = {'python': python_clients, 'go': go_codecs, 'tools': tools, 'groups': groups.play, 'eos': eos.play,
+          'history': history.play,
           'streams': streams.play, 'connect': connect.play, 'diff': diff}
 
 
