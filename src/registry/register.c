@@ -123,6 +123,28 @@ static struct version_entry *version_with(const struct subject_entry *subject, s
     return NULL;
 }
 
+// references_are_live: what is deleted may be read by those that refer to it already, and by nobody new.
+static bool references_are_live(struct registry *r, struct registry_call *call,
+                                const struct registration *reg)
+{
+    struct str context = name_context(reg->subject);
+    for (size_t i = 0; i < reg->contract.reference_count; i++) {
+        const struct contract_reference *reference = &reg->contract.references[i];
+        struct subject_entry *subject =
+            index_subject(r, name_in_context(context, reference->subject, call->arena));
+        const struct version_entry *version =
+            subject == NULL ? NULL : index_version(subject, reference->version);
+        if (version == NULL || version->is_deleted) {
+            call_fail(call, CODE_INVALID_SCHEMA,
+                      "Invalid schema of type %s: No schema reference found for subject \"" STR_FMT
+                      "\" and version %d; register it first",
+                      format_name(reg->contract.format), STR_ARG(reference->subject), reference->version);
+            return false;
+        }
+    }
+    return true;
+}
+
 // ---- permission
 
 static bool mode_permits(struct registry *r, struct registry_call *call, struct registration *reg)
@@ -372,8 +394,8 @@ void op_register(struct registry *r, struct registry_call *call)
         return;
     }
     bool is_ready = registration_fill(r, call, reg, reg->config.validate_new_schemas, &parsed);
-    if (is_ready && !has_same(call, reg) && mode_permits(r, call, reg) && version_choose(call, reg) &&
-        compatibility_holds(r, call, reg, parsed) && id_choose(r, call, reg)) {
+    if (is_ready && !has_same(call, reg) && references_are_live(r, call, reg) && mode_permits(r, call, reg) &&
+        version_choose(call, reg) && compatibility_holds(r, call, reg, parsed) && id_choose(r, call, reg)) {
         reg->value = contract_value(&reg->contract, call->arena);
         if (reg->value.len == 0) {
             call_fail(call, CODE_SCHEMA_TOO_LARGE,
