@@ -33,6 +33,8 @@ struct group_page {
     uint64_t group_total;
     uint64_t offset_total;
     uint64_t states[GROUP_STATE_COUNT];
+    uint64_t consumers[CONSUMER_STATE_COUNT];
+    uint64_t rises;
     // where the copying goes on
     struct buf last; // id of the group that is being copied
     bool has_last;
@@ -77,7 +79,8 @@ static const struct group *group_begin(struct group_page *x)
     struct group_view view;
     x->has_row = false;
     if (coordinator_view(x->b->coordinator, group_id(group), &view)) {
-        x->states[GROUP_EMPTY] += view.state == GROUP_EMPTY;
+        x->states[GROUP_EMPTY] += view.state == GROUP_EMPTY && !view.is_consumer;
+        x->consumers[view.consumer_state] += view.is_consumer;
         row_add(x, group_id(group), &view);
     }
     buf_reset(&x->last);
@@ -139,6 +142,7 @@ static void copy_state(struct group_page *x)
     for (enum group_state state = GROUP_PREPARING; state < GROUP_STATE_COUNT; state++) {
         x->states[state] = coordinator_count(x->b->coordinator, state);
     }
+    x->rises = coordinator_rises(x->b->coordinator);
     mutex_unlock(&x->b->lock);
     for (enum group_state state = GROUP_EMPTY; state < GROUP_STATE_COUNT; state++) {
         x->group_total += x->states[state];
@@ -183,9 +187,30 @@ static void put_rows(const struct group_page *x)
     }
 }
 
+// put_protocols: what Kafka tells of both protocols, and of the states of the consumer protocol.
+static void put_protocols(const struct group_page *x)
+{
+    static const char groups[] = "kafka_server_group_coordinator_metrics_group_count";
+    static const char states[] = "kafka_server_group_coordinator_metrics_consumer_group_count";
+    static const char rises[] = "kafka_server_group_coordinator_metrics_consumer_group_rebalance_count";
+    static const char *const names[CONSUMER_STATE_COUNT] = {"empty", "assigning", "reconciling", "stable"};
+    uint64_t total = 0;
+    metrics_family(x->out, states, "gauge", "Groups of the consumer protocol in this state");
+    for (enum consumer_state state = CONSUMER_EMPTY; state < CONSUMER_STATE_COUNT; state++) {
+        buf_printf(x->out, "%s{state=\"%s\"} %llu\n", states, names[state],
+                   (unsigned long long)x->consumers[state]);
+        total += x->consumers[state];
+    }
+    metrics_family(x->out, groups, "gauge", "Groups of this protocol");
+    buf_printf(x->out, "%s{protocol=\"classic\"} %llu\n", groups, (unsigned long long)x->group_total);
+    buf_printf(x->out, "%s{protocol=\"consumer\"} %llu\n", groups, (unsigned long long)total);
+    metrics_family(x->out, rises, "counter", "Rebalances of groups of the consumer protocol");
+    buf_printf(x->out, "%s %llu\n", rises, (unsigned long long)x->rises);
+}
+
 static void put_counts(const struct group_page *x)
 {
-    put_number(x, "kafka_coordinator_group_groupmetadatamanager_numgroups", "Groups", x->group_total);
+    put_number(x, "kafka_coordinator_group_groupmetadatamanager_numgroups", "Classic groups", x->group_total);
     put_number(x, "kafka_coordinator_group_groupmetadatamanager_numgroupsempty", "Groups without members",
                x->states[GROUP_EMPTY]);
     put_number(x, "kafka_coordinator_group_groupmetadatamanager_numgroupspreparingrebalance",
@@ -216,6 +241,7 @@ void exposition_groups(struct broker *b, struct buf *out)
     copy_state(&x);
     put_rows(&x);
     put_counts(&x);
+    put_protocols(&x);
     buf_fini(&x.names);
     buf_fini(&x.last);
     mem_free(x.groups);

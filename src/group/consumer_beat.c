@@ -380,7 +380,8 @@ static enum err group_from_classic(struct coordinator *c, struct group_beat *bea
 {
     if (classic->member_count == 0) {
         live_drop(c, classic, ERR_UNKNOWN_MEMBER_ID);
-        *ret = consumer_make(c, beat->group_id);
+        *ret = consumer_find(c, beat->group_id, now_ms);
+        *ret = *ret != NULL ? *ret : consumer_make(c, beat->group_id);
         return *ret == NULL ? group_full(beat) : ERR_OK;
     }
     const char *why = NULL;

@@ -54,7 +54,8 @@ struct consumer_group *consumer_new(struct coordinator *c, struct str id)
 struct consumer_group *consumer_find(struct coordinator *c, struct str id, int64_t now_ms)
 {
     struct consumer_group *group = consumer_look_up(c, id);
-    const struct group *stored = group == NULL ? core_group_find(c->core, id) : NULL;
+    bool is_here = group != NULL || live_look_up(c, id) != NULL; // the core may be about to be told
+    const struct group *stored = is_here ? NULL : core_group_find(c->core, id);
     if (stored != NULL && group_is_consumer(stored)) {
         group = consumer_new(c, id);
         if (!consumer_take_up(c, group, stored, now_ms)) {

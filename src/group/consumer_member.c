@@ -276,6 +276,7 @@ void consumer_member_fence(struct coordinator *c, struct consumer_member *member
     consumer_gone_add(group, member->id);
     consumer_member_remove(c, member);
     group->epoch++;
+    c->consumer_rises++;
     (void)consumer_hash_update(c, group); // the one rise stands for both
     consumer_changed(group);
 }

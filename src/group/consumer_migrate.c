@@ -103,6 +103,7 @@ struct consumer_group *consumer_upgrade(struct coordinator *c, struct live_group
     struct consumer_group *group = consumer_new(c, live_name(classic));
     group->epoch = group->target_epoch = classic->generation;
     group->stored_epoch = live_store_expects(classic);
+    group->stored_revision = 0; // of a classic group, which the core may be about to be told of
     *ret_why = members_convert(c, group, classic, now_ms);
     if (*ret_why != NULL) {
         consumer_forget(c, group, ERR_NOT_COORDINATOR);
@@ -178,6 +179,7 @@ static void downgrade(struct coordinator *c, struct consumer_group *group, int64
     consumer_waits_fail(c, group, ERR_UNKNOWN_MEMBER_ID, ERR_REBALANCE_IN_PROGRESS);
     consumer_forget(c, group, ERR_NOT_COORDINATOR);
     live_set_state(c, classic, GROUP_STABLE);
+    classic->is_unled = true; // after a restart, too, what the others had is to be given out
     live_store(c, classic);
     // What follows is ordered behind it. Should it fail, the next write is stale, and the group taken up
     // anew.

@@ -242,6 +242,7 @@ enum err consumer_refresh(struct coordinator *c, struct consumer_group *group, b
     bool is_news = consumer_hash_update(c, group);
     if (must_rise || is_news) {
         group->epoch++;
+        c->consumer_rises++;
         consumer_changed(group);
     }
     if (group->epoch <= group->target_epoch) {

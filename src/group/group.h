@@ -221,10 +221,20 @@ void coordinator_written(struct coordinator *c, struct group_write *take_write, 
 enum group_state { GROUP_EMPTY, GROUP_PREPARING, GROUP_COMPLETING, GROUP_STABLE, GROUP_STATE_COUNT };
 const char *group_state_name(enum group_state state); // Kafka's: "PreparingRebalance"
 
+enum consumer_state {
+    CONSUMER_EMPTY,
+    CONSUMER_ASSIGNING,
+    CONSUMER_RECONCILING,
+    CONSUMER_STABLE,
+    CONSUMER_STATE_COUNT
+};
+const char *consumer_state_name(enum consumer_state state); // Kafka's
+
 struct group_view {
     bool is_consumer;       // of the consumer protocol: coordinator_consumer_view says more
     const char *state_name; // Kafka's
     enum group_state state; // of a classic group
+    enum consumer_state consumer_state;
     int32_t generation;
     struct str protocol_type;
     struct str protocol_name; // empty unless stable
@@ -234,14 +244,6 @@ struct group_view {
 // coordinator_view also shows groups that only the core knows; false: there is no such group.
 bool coordinator_view(const struct coordinator *c, struct str group_id, struct group_view *ret);
 
-enum consumer_state {
-    CONSUMER_EMPTY,
-    CONSUMER_ASSIGNING,
-    CONSUMER_RECONCILING,
-    CONSUMER_STABLE,
-    CONSUMER_STATE_COUNT
-};
-const char *consumer_state_name(enum consumer_state state); // Kafka's
 struct consumer_view {
     enum consumer_state state;
     int32_t epoch;
@@ -291,6 +293,8 @@ void coordinator_members(const struct coordinator *c, struct str group_id,
 uint64_t coordinator_young(const struct coordinator *c, uint64_t after, uint32_t max,
                            void (*each)(void *arg, struct str group_id), void *arg);
 uint32_t coordinator_count(const struct coordinator *c, enum group_state state); // groups with members here
+// coordinator_rises: how often the epoch of a group of the consumer protocol has risen since the start.
+uint64_t coordinator_rises(const struct coordinator *c);
 // coordinator_topics calls `each` for every topic that a member of this group of consumers consumes, once per
 // member. False: that cannot be told, because a subscription is none, or the first generation is not
 // complete.

@@ -96,6 +96,7 @@ struct live_group {
     bool is_young;           // nothing at all yet
     bool is_assigned;        // the leader has handed out this generation's assignment
     bool is_dirty;           // it has to be told
+    bool is_unled;           // comes from the consumer protocol: a round is due (stored: no leader)
     struct write_box *write; // on its way; NULL = none
     size_t name_len;
     char name[];
@@ -112,6 +113,7 @@ struct coordinator {
     uint64_t young_count;
     uint64_t serial_last;
     uint64_t member_total;
+    uint64_t consumer_rises;
     size_t bytes_total; // of all groups, with what they and their members take themselves
     uint32_t state_counts[GROUP_STATE_COUNT];
     struct heap timers;
@@ -122,6 +124,7 @@ struct coordinator {
 
 // ---- groups.c
 
+struct live_group *live_look_up(const struct coordinator *c, struct str id); // NULL: not here
 // live_find gives a group with members or ids handed out, taking it up from the core if it is there.
 struct live_group *live_find(struct coordinator *c, struct str id, int64_t now_ms);
 // live_make makes one that live_find did not give; NULL: too many.

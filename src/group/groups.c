@@ -80,7 +80,7 @@ bool live_may_grow(const struct live_group *group, size_t more, size_t less)
                             c->bytes_total + more - less <= c->limits.bytes_total_max);
 }
 
-static struct live_group *group_look_up(const struct coordinator *c, struct str id)
+struct live_group *live_look_up(const struct coordinator *c, struct str id)
 {
     for (struct map_node *n = map_first(&c->groups_by_name, name_hash(id)); n != NULL; n = map_next(n)) {
         struct live_group *group = MAP_ENTRY(n, struct live_group, by_name);
@@ -122,7 +122,7 @@ static struct live_group *group_new(struct coordinator *c, struct str id, const 
 
 struct live_group *live_find(struct coordinator *c, struct str id, int64_t now_ms)
 {
-    struct live_group *group = group_look_up(c, id);
+    struct live_group *group = live_look_up(c, id);
     const struct group *stored = group == NULL ? core_group_find(c->core, id) : NULL;
     if (stored != NULL && group_member_count(stored) > 0 && !plant_is(PLANT_FORGET_MEMBERS)) {
         group = group_new(c, id, stored);
@@ -348,6 +348,7 @@ static void view_of_consumer(const struct coordinator *c, const struct group *st
         .is_consumer = true,
         .state = count > 0 ? GROUP_STABLE : GROUP_EMPTY,
         .state_name = consumer_state_name(state),
+        .consumer_state = state,
         .generation = group != NULL ? group->epoch : group_generation(stored),
         .protocol_type = STR("consumer"),
         .protocol_name = STR(""),
@@ -358,11 +359,12 @@ static void view_of_consumer(const struct coordinator *c, const struct group *st
 bool coordinator_view(const struct coordinator *c, struct str id, struct group_view *ret)
 {
     const struct group *known = core_group_find(c->core, id);
-    if (consumer_look_up(c, id) != NULL || (known != NULL && group_is_consumer(known))) {
+    const struct live_group *group = live_look_up(c, id); // the core may be about to be told
+    bool is_consumer = group == NULL && known != NULL && group_is_consumer(known);
+    if (is_consumer || consumer_look_up(c, id) != NULL) {
         view_of_consumer(c, known, id, ret);
         return true;
     }
-    const struct live_group *group = group_look_up(c, id);
     const struct group *stored = group == NULL ? core_group_find(c->core, id) : NULL;
     if (group != NULL) {
         view_of_live(group, ret);
@@ -390,7 +392,7 @@ static void live_members(const struct live_group *group,
 void coordinator_members(const struct coordinator *c, struct str id,
                          void (*each)(void *arg, const struct group_member_view *member), void *arg)
 {
-    const struct live_group *group = group_look_up(c, id);
+    const struct live_group *group = live_look_up(c, id);
     if (group != NULL) {
         live_members(group, each, arg);
         return;
@@ -428,6 +430,11 @@ uint32_t coordinator_count(const struct coordinator *c, enum group_state state)
     return c->state_counts[state];
 }
 
+uint64_t coordinator_rises(const struct coordinator *c)
+{
+    return c->consumer_rises;
+}
+
 bool coordinator_topics(const struct coordinator *c, struct str id,
                         void (*each)(void *arg, struct str topic_name), void *arg)
 {
@@ -436,7 +443,7 @@ bool coordinator_topics(const struct coordinator *c, struct str id,
         consumer_topics_each(c, consumers, each, arg);
         return true;
     }
-    const struct live_group *group = group_look_up(c, id);
+    const struct live_group *group = live_look_up(c, id);
     const struct group *stored = group == NULL ? core_group_find(c->core, id) : NULL;
     bool is_known = stored == NULL || group_consumer_count(stored) == 0; // not taken up here
     if (group != NULL) {

@@ -51,6 +51,7 @@ static void next_generation(struct coordinator *c, struct live_group *group, int
         group->generation = group->generation == INT32_MAX ? 1 : group->generation + 1;
     }
     group->is_assigned = false;
+    group->is_unled = false;
     if (group->member_count == 0) {
         set_protocol_name(group, (struct str){NULL, 0});
         live_set_state(c, group, GROUP_EMPTY);

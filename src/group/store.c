@@ -49,7 +49,8 @@ static struct write_box *box_create(struct live_group *group)
     set->generation = group->generation;
     set->protocol_type = box_text(box, group->protocol_type.ptr == NULL ? STR("") : group->protocol_type);
     set->protocol_name = box_text(box, group->protocol_name);
-    set->leader = group->leader == NULL ? (struct str){NULL, 0} : box_text(box, group->leader->id);
+    bool has_leader = group->leader != NULL && !group->is_unled;
+    set->leader = has_leader ? box_text(box, group->leader->id) : (struct str){NULL, 0};
     set->members = arena_new(&box->arena, struct item_member, (size_t)group->member_count + 1);
     LIST_EACH (node, &group->members) {
         set->members[set->member_count++] = box_member(box, LIST_ENTRY(node, struct live_member, node));
@@ -237,4 +238,8 @@ void live_take_up(struct coordinator *c, struct live_group *group, const struct 
         }
     }
     live_set_state(c, group, GROUP_STABLE);
+    if (group_leader(stored).ptr == NULL) { // the round that was due has not come to an end
+        group->is_unled = true;
+        live_rebalance(c, group, now_ms);
+    }
 }

@@ -254,6 +254,43 @@ static void groups_are_bounded_too(void **state)
     client_close(&c);
 }
 
+static void groups_are_counted_by_protocol(void **state)
+{
+    (void)state;
+    client_open(&c, &the_rig);
+    topic_make(&c, "watched", 1, NULL, NULL);
+    struct consumer_group_heartbeat_request *in = client_new(&c, consumer_group_heartbeat_request, 1);
+    in->group_id = STR("watchers");
+    in->member_id = STR("m");
+    in->rebalance_timeout_ms = 20000;
+    in->subscribed_topic_names = arena_new(&c.arena, struct str, 1);
+    in->subscribed_topic_names[0] = STR("watched");
+    in->subscribed_topic_names_count = 1;
+    in->topic_partitions = client_new(&c, consumer_group_heartbeat_request_topic_partition, 1);
+    in->topic_partitions_count = 0;
+    const struct consumer_group_heartbeat_response *out =
+        client_call(&c, API_CONSUMER_GROUP_HEARTBEAT, 1, in);
+    assert_int_equal(out->error, ERR_OK);
+    scrape();
+#define SERIES "kafka_server_group_coordinator_metrics_"
+    double classic = value_of("kafka_coordinator_group_groupmetadatamanager_numgroups");
+    assert_true(value_of(SERIES "group_count{protocol=\"consumer\"}") == 1);
+    assert_true(value_of(SERIES "group_count{protocol=\"classic\"}") == classic);
+    assert_true(value_of(SERIES "consumer_group_count{state=\"stable\"}") == 1);
+    assert_true(value_of(SERIES "consumer_group_count{state=\"empty\"}") == 0);
+    assert_true(value_of(SERIES "consumer_group_rebalance_count") == 1);
+    buf_fini(&page);
+    in->member_epoch = -1;
+    out = client_call(&c, API_CONSUMER_GROUP_HEARTBEAT, 1, in);
+    assert_int_equal(out->error, ERR_OK);
+    scrape();
+    assert_true(value_of(SERIES "consumer_group_count{state=\"stable\"}") == 0);
+    assert_true(value_of(SERIES "consumer_group_count{state=\"empty\"}") == 1);
+    assert_true(value_of("kafka_coordinator_group_groupmetadatamanager_numgroups") == classic);
+    buf_fini(&page);
+    client_close(&c);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -263,6 +300,7 @@ int main(void)
         cmocka_unit_test(topics_have_traffic),
         cmocka_unit_test(series_are_bounded),
         cmocka_unit_test(groups_are_bounded_too),
+        cmocka_unit_test(groups_are_counted_by_protocol),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
