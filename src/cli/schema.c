@@ -366,11 +366,12 @@ static const struct cli_command *const verbs[] = {&list_command,
                                                   &delete_command,
                                                   &schema_config_command,
                                                   &mode_command,
+                                                  &schema_infer_command,
                                                   &schema_import_command,
                                                   NULL};
 const struct cli_command schema_command = {
     .name = "schema",
-    .summary =
-        "schemas and their compatibility: list, get, register, check, validate, delete, config, mode, import",
+    .summary = "schemas and their compatibility: list, get, register, check, validate, infer, delete, "
+               "config, mode, import",
     .verbs = verbs,
 };

@@ -67,5 +67,6 @@ extern const struct cli_command schema_register_command;
 extern const struct cli_command schema_check_command;
 extern const struct cli_command schema_import_command;
 extern const struct cli_command schema_validate_command;
+extern const struct cli_command schema_infer_command;
 
 #endif
