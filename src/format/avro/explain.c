@@ -348,3 +348,10 @@ bool avro_explain(const struct avro_program *program, struct bytes payload, stru
     }
     return x.p == x.end || refuse(&x, x.p, "%zd bytes behind the end of the record", x.end - x.p);
 }
+
+bool avro_judges_alike(const struct program *program, struct bytes payload)
+{
+    const struct avro_program *avro = avro_program_of(program);
+    struct program_fault fault;
+    return avro_accepts(avro, payload) == avro_explain(avro, payload, &fault);
+}

@@ -192,6 +192,24 @@ static void test_normal(void **state)
     }
 }
 
+static void test_parsing_form(void **state)
+{
+    (void)state;
+    expect("{\"type\":\"error\",\"name\":\"n.R\",\"doc\":\"d\",\"fields\":[{\"name\":\"a\",\"default\":null,"
+           "\"type\":["
+           "\"null\",\"R\"]},{\"name\":\"b\",\"type\":{\"type\":\"array\",\"p\":1,\"items\":{\"type\":"
+           "\"string\","
+           "\"logicalType\":\"uuid\"}}},{\"name\":\"c\",\"type\":{\"type\":\"fixed\",\"name\":\"F\",\"size\":"
+           "4}},"
+           "{\"name\":\"d\",\"type\":\"n.F\"}]}",
+           SCHEMA_PARSING_FORM,
+           "{\"name\":\"n.R\",\"type\":\"record\",\"fields\":[{\"name\":\"a\",\"type\":[\"null\",\"n.R\"]},{"
+           "\"name\":\"b\","
+           "\"type\":{\"type\":\"array\",\"items\":\"string\"}},{\"name\":\"c\",\"type\":{\"name\":\"n.F\","
+           "\"type\":\"fixed\","
+           "\"size\":4}},{\"name\":\"d\",\"type\":\"n.F\"}]}");
+}
+
 // An alias of no namespace is printed as Java prints it, bare, and read again as one of the type's namespace:
 // the one place where normal text is not the same a second time.
 static void test_bare_alias(void **state)
@@ -269,8 +287,10 @@ static void test_name(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_canonical),  cmocka_unit_test(test_numbers),    cmocka_unit_test(test_normal),
-        cmocka_unit_test(test_references), cmocka_unit_test(test_bare_alias), cmocka_unit_test(test_name),
+        cmocka_unit_test(test_canonical),  cmocka_unit_test(test_numbers),
+        cmocka_unit_test(test_normal),     cmocka_unit_test(test_references),
+        cmocka_unit_test(test_bare_alias), cmocka_unit_test(test_parsing_form),
+        cmocka_unit_test(test_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
