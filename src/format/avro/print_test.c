@@ -182,6 +182,10 @@ static void test_normal(void **state)
          "\"default\":"
          "0.12345679},{\"name\":\"m\",\"type\":{\"type\":\"map\",\"values\":\"double\"},\"default\":{\"a\":2."
          "0,\"b\":1.0}}]}"},
+        {"{\"type\":\"record\",\"name\":\"R\",\"fields\":[{\"name\":\"f\",\"type\":[\"null\",\"double\"],"
+         "\"default\":1}]}",
+         "{\"type\":\"record\",\"name\":\"R\",\"fields\":[{\"name\":\"f\",\"type\":[\"null\",\"double\"],"
+         "\"default\":1}]}"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         expect(rows[i].text, SCHEMA_NORMAL, rows[i].wanted);
