@@ -98,7 +98,10 @@ static uint32_t read_tag(struct checker *c, const uint8_t **at, const uint8_t *e
     uint64_t tag = 0;
     const uint8_t *next = pb_varint(*at, end, 5, &tag);
     if (next == NULL || tag > UINT32_MAX || tag < 8) {
-        fault(c, *at, next == NULL ? "a tag that does not end" : "a tag with no field number");
+        fault(c, *at,
+              next == NULL       ? "a tag that does not end"
+              : tag > UINT32_MAX ? "a field number that is too large"
+                                 : "a tag with no field number");
         return 0;
     }
     *at = next;

@@ -252,6 +252,41 @@ static void test_views(void **state)
     schema_unref(s);
 }
 
+// Numbers that a closed enum does not have are as if unknown; an open one shows them without a name.
+static void test_unknown_enum_values(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {
+        "message M{optional E e=1;repeated E r=2;map<int32,E> m=3;}enum E{A=0;B=1;}",
+        P3 "message M{E e=1;repeated E r=2;map<int32,E> m=3;}enum E{A=0;B=1;}",
+    };
+    for (int is_open = 0; is_open <= 1; is_open++) {
+        struct schema *s = must_schema(texts[is_open]);
+        struct program *p = must_compile(s, NULL, 0);
+        uint8_t bytes[64];
+        size_t len =
+            from_hex("08 01 08 09  10 09 10 01 12 03 09 00 09  1a 04 08 05 10 01 1a 04 08 06 10 09", bytes);
+        struct bytes payload = {bytes, len};
+        assert_int_equal(program_check(p, payload, NULL), ERR_OK);
+        struct view root = view_root(p, payload);
+        struct view e = view_field(&root, STR("e"));
+        assert_int_equal(e.number, is_open != 0 ? 9 : 1);
+        assert_int_equal(e.raw.len, is_open != 0 ? 0 : 1);
+        int count = 0;
+        struct str key;
+        struct view item;
+        for (struct view_items items = {.of = view_field(&root, STR("r"))}; view_next(&items, &key, &item);) {
+            count++;
+        }
+        assert_int_equal(count, is_open != 0 ? 5 : 2);
+        struct view map = view_field(&root, STR("m"));
+        assert_int_equal(view_field(&map, STR("5")).kind, VIEW_ENUM);
+        assert_int_equal(view_field(&map, STR("6")).kind, is_open != 0 ? VIEW_ENUM : VIEW_NONE);
+        program_unref(p);
+        schema_unref(s);
+    }
+}
+
 static void test_defaults(void **state)
 {
     (void)state;
@@ -298,9 +333,10 @@ static void test_depth(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_check), cmocka_unit_test(test_utf8_by_syntax), cmocka_unit_test(test_editions),
-        cmocka_unit_test(test_root),  cmocka_unit_test(test_views),          cmocka_unit_test(test_defaults),
-        cmocka_unit_test(test_depth),
+        cmocka_unit_test(test_check),    cmocka_unit_test(test_utf8_by_syntax),
+        cmocka_unit_test(test_editions), cmocka_unit_test(test_root),
+        cmocka_unit_test(test_views),    cmocka_unit_test(test_unknown_enum_values),
+        cmocka_unit_test(test_defaults), cmocka_unit_test(test_depth),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -328,14 +328,16 @@ static void compare_types(struct comparison *c, const struct pb_field *old, cons
 
 // ---- oneofs
 
-static void check_moved(struct comparison *c, const struct pb_oneof *oneof, const struct index *old_fields)
+static void check_moved(struct comparison *c, const struct pb_oneof *oneof, const struct index *old_fields,
+                        const struct index *new_fields)
 {
     size_t moved = 0;
     size_t existing = 0;
     for (const struct pb_field *f = oneof->fields; f != NULL; f = f->next_in_oneof) {
         const struct pb_field *old = find_field(old_fields, f->number);
-        moved += old != NULL && old->oneof == NULL;
-        existing += old != NULL && old->oneof != NULL;
+        bool is_first = find_field(new_fields, f->number) == f;
+        moved += is_first && old != NULL && old->oneof == NULL;
+        existing += is_first && old != NULL && old->oneof != NULL;
     }
     size_t before = enter(c, oneof->name);
     if (moved > 1) {
@@ -395,11 +397,14 @@ static void compare_contents(struct comparison *c, const struct pb_message *old,
     struct index new_fields = index_fields(c, new);
     struct index new_oneofs = index_oneofs(c, new);
     for (const struct pb_oneof *o = new->oneofs; o != NULL; o = o->next) {
-        check_moved(c, o, &old_fields);
+        check_moved(c, o, &old_fields, &new_fields);
     }
     for (size_t i = 0; i < old_fields.count; i++) {
         const struct pb_field *f = old_fields.items[i].element;
         const struct pb_field *same = find_field(&new_fields, f->number);
+        if (find_field(&old_fields, f->number) != f) {
+            continue; // an old schema may use a number twice: the first one counts
+        }
         if (same == NULL) {
             check_removed(c, f, &new_oneofs);
         } else {

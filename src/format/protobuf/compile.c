@@ -152,6 +152,7 @@ static enum err set_target(struct compiler *c, const struct pb_field *f, struct 
     uint32_t target = 0;
     if (node->type == PB_TYPE_ENUM && f->enumeration != NULL) {
         err = enum_index(c, f->enumeration, &target);
+        node->flags |= f->enumeration->is_closed ? PB_NODE_CLOSED : 0;
     } else if ((node->type == PB_TYPE_MESSAGE || node->type == PB_TYPE_GROUP) && f->message != NULL) {
         err = message_index(c, f->message, NULL, &target);
     } else if (node->type == PB_TYPE_NONE) {
@@ -214,7 +215,7 @@ static enum err compile_entry(struct compiler *c, const struct pb_field *f)
     key.wire = wire_of(f->key_type);
     key.flags = f->key_type == PB_TYPE_STRING ? utf8 : 0;
     value.wire = wire_of(f->type);
-    value.flags = f->type == PB_TYPE_STRING ? utf8 : 0;
+    value.flags |= f->type == PB_TYPE_STRING ? utf8 : 0;
     *new_field(c) = key;
     *new_field(c) = value;
     return err;

@@ -510,6 +510,7 @@ static void take_groups(struct pb_message *message)
                 f->name = name;
                 f->type_name = name;
                 f->has_json_name = false;
+                f->sequence = f->group->sequence; // its place among nested messages
                 *at = f->group->next;
                 f->group->next = NULL;
                 break;

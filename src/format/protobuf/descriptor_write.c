@@ -174,8 +174,8 @@ static unsigned label_of(const struct writer *w, const struct pb_field *f)
 }
 
 // `oneof`: its index, or -1.
-static void write_field(struct writer *w, struct str scope, const struct pb_field *f, struct str extendee,
-                        int64_t oneof, struct buf *out)
+static void write_field(struct writer *w, struct str scope, const struct pb_field *f,
+                        const struct pb_extend *extend, int64_t oneof, struct buf *out)
 {
     struct buf name = begin();
     if (f->group != NULL) {
@@ -184,8 +184,10 @@ static void write_field(struct writer *w, struct str scope, const struct pb_fiel
         buf_append_str(&name, f->name);
     }
     pb_put_bytes(out, 1, buf_bytes(&name));
-    if (extendee.ptr != NULL) {
-        put_full_name(out, 2, extendee);
+    if (extend != NULL && extend->full_name.ptr != NULL) {
+        put_full_name(out, 2, extend->full_name);
+    } else if (extend != NULL) {
+        pb_put_str(out, 2, extend->type_name);
     }
     pb_put_varint(out, 3, (uint64_t)f->number);
     pb_put_varint(out, 4, label_of(w, f));
@@ -221,7 +223,7 @@ static void write_fields(struct writer *w, const struct pb_message *message, str
                         : is_proto3(w) && f->label == PB_LABEL_OPTIONAL ? synthetic++
                                                                         : -1;
         struct buf inner = begin();
-        write_field(w, message->full_name, f, (struct str){NULL, 0}, oneof, &inner);
+        write_field(w, message->full_name, f, NULL, oneof, &inner);
         put_message(out, 2, &inner);
     }
 }
@@ -232,7 +234,7 @@ static void write_extends(struct writer *w, struct str scope, const struct pb_ex
     for (const struct pb_extend *x = extends; x != NULL; x = x->next) {
         for (const struct pb_field *f = x->fields; f != NULL; f = f->next) {
             struct buf inner = begin();
-            write_field(w, scope, f, x->full_name.ptr != NULL ? x->full_name : x->type_name, -1, &inner);
+            write_field(w, scope, f, x, -1, &inner);
             put_message(out, number, &inner);
         }
     }
@@ -248,8 +250,10 @@ static void write_entry_field(const struct pb_field *f, bool is_key, struct buf 
     pb_put_varint(out, 4, 1);
     struct pb_field part = *f;
     part.is_map = false;
-    if (is_key) {
+    if (is_key && f->key_type != PB_TYPE_NONE) {
         pb_put_varint(out, 5, f->key_type);
+    } else if (is_key) {
+        pb_put_str(out, 6, f->key_name);
     } else {
         put_type(STR(""), &part, out);
     }

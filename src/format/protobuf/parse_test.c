@@ -42,6 +42,8 @@ static void test_refused(void **state)
         {P3 "import \"google/protobuf/api.proto\"; message M { google.protobuf.Any a = 1; }",
          "1:65: \"google.protobuf.Any\" is defined in a file that is not imported"},
         {P3 "message M { map<double, int32> a = 1; }", "1:29: \"double\" cannot be the key of a map"},
+        {"message M { map<int32, E> a = 1; } enum E { A = 1; }",
+         "1:13: an enum in a map begins with the value 0"},
         {P3 "message M { repeated map<string, int32> a = 1; }", "1:29: a map has no label"},
         {P3 "message M { required int32 a = 1; }", "1:38: required fields are of proto2"},
         {P3 "message M { int32 a = 1 [default = 1]; }", "1:29: this field may not have a default"},

@@ -22,6 +22,7 @@ enum pb_node_flags {
     PB_NODE_REQUIRED = 8,
     PB_NODE_MAP = 16, // its message is the entry
     PB_NODE_PRESENCE = 32,
+    PB_NODE_CLOSED = 64, // an enum: other numbers are as if the field were unknown
 };
 
 struct pb_node_field {

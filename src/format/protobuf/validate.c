@@ -171,6 +171,10 @@ static enum err check_field(struct validator *v, const struct pb_field *f)
     if (f->is_map && !is_map_key(f->key_type)) {
         return pb_fail(v->e, f->place, "\"" STR_FMT "\" cannot be the key of a map", STR_ARG(f->key_name));
     }
+    if (f->is_map && f->enumeration != NULL && f->enumeration->values != NULL &&
+        f->enumeration->values->number != 0) {
+        return pb_fail(v->e, f->place, "an enum in a map begins with the value 0");
+    }
     const struct pb_option *packed = pb_option_find(f->options, "packed");
     if (packed != NULL && str_equal(packed->value.text, STR("true")) &&
         (f->label != PB_LABEL_REPEATED || !pb_type_is_packable(f->type))) {

@@ -108,6 +108,7 @@ static uint64_t load_little(struct bytes raw)
     return value;
 }
 
+// NULL ptr: no value has the number.
 static struct str enum_name(const struct pb_program *p, uint32_t index, int64_t number)
 {
     const struct pb_node_enum *e = &p->enums[index];
@@ -122,7 +123,7 @@ static struct str enum_name(const struct pb_program *p, uint32_t index, int64_t 
         }
     }
     bool is_found = low < e->count && p->values[e->first + low].number == number;
-    return is_found ? p->values[e->first + low].name : (struct str){"", 0};
+    return is_found ? p->values[e->first + low].name : (struct str){NULL, 0};
 }
 
 static void set_number(struct view *v, enum pb_type type, uint64_t bits)
@@ -201,13 +202,23 @@ static struct view value_view(const struct view *of, const struct pb_node_field 
         v.kind = VIEW_ENUM;
         v.number = (int32_t)(uint32_t)bits;
         struct str name = enum_name(p, f->target, v.number);
-        v.raw = bytes_of(name.ptr, name.len);
+        v.raw = bytes_of(name.ptr == NULL ? "" : name.ptr, name.len);
     } else if (f->type == PB_TYPE_DOUBLE || f->type == PB_TYPE_FLOAT) {
         set_real(&v, (enum pb_type)f->type, bits);
     } else {
         set_number(&v, (enum pb_type)f->type, bits);
     }
     return v;
+}
+
+// Of a closed enum a number that has no name is kept among the unknown fields.
+static bool is_unknown(const struct pb_program *p, const struct pb_node_field *f, struct bytes raw)
+{
+    uint64_t bits = 0;
+    if ((f->flags & PB_NODE_CLOSED) == 0 || pb_varint(raw.ptr, end_of(raw), 10, &bits) == NULL) {
+        return false;
+    }
+    return enum_name(p, f->target, (int32_t)(uint32_t)bits).ptr == NULL;
 }
 
 static struct view absent_view(const struct view *of, const struct pb_node_field *f)
@@ -219,7 +230,6 @@ static struct view absent_view(const struct view *of, const struct pb_node_field
     return value_view(of, f, bytes_of(nothing, 0));
 }
 
-// The last element of a packed run: what a reader that expects one value would take.
 static struct view single_view(const struct view *record, const struct pb_node_field *f)
 {
     const uint8_t *at = record->raw.ptr;
@@ -230,10 +240,10 @@ static struct view single_view(const struct view *record, const struct pb_node_f
     struct bytes found = {NULL, 0};
     while (next_field(&at, end, &o)) {
         if (o.number == f->number) {
-            found = o.value;
+            found = is_unknown(p, f, o.value) ? found : o.value;
         } else if (f->oneof != 0) {
             const struct pb_node_field *other = pb_node_find(p, m, o.number, UINT32_MAX);
-            if (other != NULL && other->oneof == f->oneof) {
+            if (other != NULL && other->oneof == f->oneof && !is_unknown(p, other, o.value)) {
                 found = (struct bytes){NULL, 0};
             }
         }
@@ -314,6 +324,21 @@ static struct str key_text(const struct view *key, char *text, size_t size)
     return (struct str){text, (size_t)len};
 }
 
+// An entry whose value is unknown is unknown as a whole.
+static bool is_unknown_entry(const struct view *map, const struct pb_node_field *field, struct bytes entry)
+{
+    const struct pb_program *p = pb_program_of(map->program);
+    const struct pb_node_field *f = pb_node_find(p, &p->messages[field->target], 2, 1);
+    const uint8_t *at = entry.ptr;
+    struct occurrence o;
+    while ((f->flags & PB_NODE_CLOSED) != 0 && next_field(&at, end_of(entry), &o)) {
+        if (o.number == 2 && is_unknown(p, f, o.value)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static struct view map_view(const struct view *map, struct str name)
 {
     const struct pb_node_field *f = &pb_program_of(map->program)->fields[map->node];
@@ -321,7 +346,7 @@ static struct view map_view(const struct view *map, struct str name)
     struct occurrence o;
     struct view found = {.kind = VIEW_NONE};
     while (next_field(&at, end_of(map->raw), &o)) {
-        if (o.number != f->number) {
+        if (o.number != f->number || is_unknown_entry(map, f, o.value)) {
             continue;
         }
         char text[24];
@@ -346,7 +371,7 @@ struct view pb_view_field(const struct view *record, struct str name)
 // ---- items
 
 // Within a packed run `left` bytes of it follow `position`.
-static struct view packed_item(struct view_items *items, const struct pb_node_field *f)
+static struct bytes packed_item(struct view_items *items, const struct pb_node_field *f)
 {
     const uint8_t *at = items->of.raw.ptr + items->position;
     size_t size = f->wire == PB_WIRE_64 ? 8 : 4;
@@ -358,14 +383,23 @@ static struct view packed_item(struct view_items *items, const struct pb_node_fi
     }
     items->position += size;
     items->left -= size;
-    return value_view(&items->of, f, bytes_of(at, size));
+    return bytes_of(at, size);
 }
 
 static bool next_item(struct view_items *items, struct str *ret_key, struct view *ret)
 {
     const struct pb_node_field *f = &pb_program_of(items->of.program)->fields[items->of.node];
     const uint8_t *begin = items->of.raw.ptr;
-    while (items->left == 0) {
+    for (;;) {
+        if (items->left > 0) {
+            struct bytes raw = packed_item(items, f);
+            if (is_unknown(pb_program_of(items->of.program), f, raw)) {
+                continue;
+            }
+            *ret_key = (struct str){NULL, 0};
+            *ret = value_view(&items->of, f, raw);
+            return true;
+        }
         const uint8_t *at = begin + items->position;
         struct occurrence o;
         if (!next_field(&at, end_of(items->of.raw), &o)) {
@@ -380,6 +414,12 @@ static bool next_item(struct view_items *items, struct str *ret_key, struct view
             items->left = o.value.len;
             continue;
         }
+        if (items->of.kind == VIEW_MAP && is_unknown_entry(&items->of, f, o.value)) {
+            continue;
+        }
+        if (items->of.kind == VIEW_LIST && is_unknown(pb_program_of(items->of.program), f, o.value)) {
+            continue;
+        }
         if (items->of.kind == VIEW_MAP) {
             struct view key = entry_part(&items->of, f, o.value, 1);
             *ret_key = key_text(&key, items->key_text, sizeof items->key_text);
@@ -390,9 +430,6 @@ static bool next_item(struct view_items *items, struct str *ret_key, struct view
         }
         return true;
     }
-    *ret_key = (struct str){NULL, 0};
-    *ret = packed_item(items, f);
-    return true;
 }
 
 // Fields of a message that are there, by number; of a list or map only if it has items.
