@@ -84,9 +84,8 @@ static void plan_soft(struct registry_call *call, const struct subject_entry *su
     references_release(call, version->schema);
 }
 
-// plan_hard takes a softly deleted version away, and its schema if no other has it.
-static void plan_hard(struct registry *r, struct registry_call *call, const struct subject_entry *subject,
-                      const struct version_entry *version, uint32_t other_users)
+void plan_hard(struct registry *r, struct registry_call *call, const struct subject_entry *subject,
+               const struct version_entry *version, uint32_t other_users)
 {
     char guid[37];
     const struct schema_entry *schema = version->schema;

@@ -107,22 +107,39 @@ static bool is_in_scope(struct str scope, const struct subject_entry *subject)
            str_equal((struct str){scope.ptr + 1, scope.len - 2}, subject->context);
 }
 
-// plan_clear removes every version of a subject that was softly deleted; none is live.
-static void plan_clear(struct registry_call *call, const struct subject_entry *subject)
+// users_left counts the versions with the schema that stay, or go later in this plan than the `index`th of
+// `subject`: subjects go in the order of their names.
+static uint32_t users_left(struct str scope, const struct schema_entry *schema,
+                           const struct subject_entry *subject, uint32_t index)
 {
-    plan_expect(call, key_of(call, "subject/" STR_FMT, STR_ARG(subject->name)), subject->document);
-    for (uint32_t i = 0; i < subject->version_count; i++) {
-        int32_t version = subject->versions[i].version;
-        plan_remove(call, key_of(call, "version/" STR_FMT "/%010d", STR_ARG(subject->name), version));
-        plan_remove(call, key_of(call, "refs/" STR_FMT "/%010d", STR_ARG(subject->name), version));
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < schema->user_count; i++) {
+        const struct schema_user *user = &schema->users[i];
+        int order = str_compare(user->subject->name, subject->name);
+        bool is_gone = order < 0 || (order == 0 && user->version <= subject->versions[index].version);
+        count += !is_gone || !is_in_scope(scope, user->subject);
     }
-    plan_remove(call, key_of(call, "subject/" STR_FMT, STR_ARG(subject->name)));
+    return count;
+}
+
+// plan_clear removes every version of a subject that was softly deleted; none is live.
+static void plan_clear(struct registry *r, struct registry_call *call, struct str scope,
+                       const struct subject_entry *subject)
+{
+    plan_expect(call, key_subject(call, subject->name), subject->document);
+    for (uint32_t i = 0; i < subject->version_count; i++) {
+        const struct version_entry *version = &subject->versions[i];
+        struct str refs = key_version(call, "refs", subject->name, version->version);
+        plan_expect(call, refs, index_counter(r, refs));
+        plan_hard(r, call, subject, version, users_left(scope, version->schema, subject, i));
+    }
+    plan_remove(call, key_subject(call, subject->name));
 }
 
 // plan_import: what is in the scope must be deleted, and goes for good. false: answered.
 static bool plan_import(struct registry *r, struct registry_call *call, struct str scope)
 {
-    bool has_own = false;
+    bool is_wide = scope.len == 0 || scope.ptr[scope.len - 1] == ':';
     for (size_t i = 0; i < r->subject_count; i++) {
         const struct subject_entry *subject = r->subjects[i];
         if (!is_in_scope(scope, subject)) {
@@ -132,13 +149,16 @@ static bool plan_import(struct registry *r, struct registry_call *call, struct s
             call_fail(call, CODE_NOT_PERMITTED, "Cannot import since found existing subjects");
             return false;
         }
-        has_own = has_own || str_equal(scope, subject->name);
-        plan_clear(call, subject);
+        plan_clear(r, call, scope, subject);
     }
-    // Of one subject alone it can be said that no registration comes between; a wider scope may find one
-    // registered in this moment, as with force.
-    if (scope.len > 0 && scope.ptr[scope.len - 1] != ':' && !has_own) {
-        plan_expect(call, key_of(call, "subject/" STR_FMT, STR_ARG(scope)), NULL);
+    // What is registered first has moved its subject, or was given an id by its context. (For the global
+    // scope, a subject of a new context may come between, as with force.)
+    for (size_t i = 0; is_wide && i < r->context_count; i++) {
+        struct str ids = key_of(call, "ids/" STR_FMT, STR_ARG(r->contexts[i].name));
+        plan_expect(call, ids, index_counter(r, ids));
+    }
+    if (!is_wide && index_subject(r, scope) == NULL) {
+        plan_expect(call, key_subject(call, scope), NULL);
     }
     return true;
 }

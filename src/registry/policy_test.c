@@ -280,6 +280,49 @@ static void import_wants_an_empty_place(void **state)
     desk_fini(&d);
 }
 
+static void import_clears_what_is_shared_too(void **state)
+{
+    (void)state;
+    struct desk d;
+    desk_init(&d);
+    static const char *const paths[] = {"/subjects/a", "/subjects/b", "/subjects/:.c:a"};
+    const char *body = "{\"schema\":\"\\\"int\\\"\"}";
+    expect_code(&d, "POST", "/subjects/a/versions", body, 0);
+    expect_code(&d, "POST", "/subjects/b/versions", body, 0);
+    expect_code(&d, "POST", "/subjects/:.c:a/versions", body, 0);
+    for (size_t i = 0; i < 3; i++) {
+        expect_code(&d, "DELETE", paths[i], NULL, 0);
+    }
+    expect_code(&d, "PUT", "/mode/a", "{\"mode\":\"IMPORT\"}", 0);
+    assert_int_equal(d.registry->schema_count, 2);
+    expect_code(&d, "PUT", "/mode", "{\"mode\":\"IMPORT\"}", 0);
+    assert_int_equal(d.registry->schema_count, 1);
+    assert_int_equal(d.registry->subject_count, 1);
+    desk_restart(&d);
+    expect(&d, "GET", "/subjects?deleted=true", NULL, "[\":.c:a\"]");
+    assert_int_equal(d.registry->schema_count, 1);
+    desk_fini(&d);
+}
+
+static void register_another(struct desk *d)
+{
+    assert_int_equal(desk_ask_first(d, "POST", "/subjects/new/versions", "{\"schema\":\"\\\"int\\\"\"}"), 0);
+}
+
+static void import_sees_what_is_registered_first(void **state)
+{
+    (void)state;
+    struct desk d;
+    desk_init(&d);
+    d.overtake = register_another;
+    expect_code(&d, "PUT", "/mode", "{\"mode\":\"IMPORT\"}", 42205);
+    expect_code(&d, "DELETE", "/subjects/new", NULL, 0);
+    expect_code(&d, "DELETE", "/subjects/new?permanent=true", NULL, 0);
+    d.overtake = register_another;
+    expect_code(&d, "PUT", "/mode/new", "{\"mode\":\"IMPORT\"}", 42205);
+    desk_fini(&d);
+}
+
 static void large_and_deep_bodies(void **state)
 {
     (void)state;
@@ -314,6 +357,8 @@ int main(void)
         cmocka_unit_test(modes_are_asked_and_set),
         cmocka_unit_test(modes_go_with_their_scope),
         cmocka_unit_test(import_wants_an_empty_place),
+        cmocka_unit_test(import_clears_what_is_shared_too),
+        cmocka_unit_test(import_sees_what_is_registered_first),
         cmocka_unit_test(large_and_deep_bodies),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

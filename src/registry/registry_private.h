@@ -337,6 +337,13 @@ struct version_entry *version_asked(struct registry *r, struct registry_call *ca
 // subject_anywhere: a bare name that the default context lacks is looked for in the others.
 struct subject_entry *subject_anywhere(struct registry *r, struct registry_call *call, struct str name);
 
+// ---- delete.c
+
+// plan_hard takes a softly deleted version away, and its schema if no other has it: `other_users` versions,
+// without those that the plan takes away too.
+void plan_hard(struct registry *r, struct registry_call *call, const struct subject_entry *subject,
+               const struct version_entry *version, uint32_t other_users);
+
 // ---- the operations (routes.c). Each plans a call from the start: it may run again after a conflict.
 
 void op_types(struct registry *r, struct registry_call *call); // schemas.c
@@ -371,5 +378,13 @@ void op_config_delete(struct registry *r, struct registry_call *call);
 void op_mode_get(struct registry *r, struct registry_call *call); // mode.c
 void op_mode_put(struct registry *r, struct registry_call *call);
 void op_mode_delete(struct registry *r, struct registry_call *call);
+void op_contexts(struct registry *r, struct registry_call *call); // contexts.c
+void op_context_delete(struct registry *r, struct registry_call *call);
+void op_root(struct registry *r, struct registry_call *call);
+void op_metadata_id(struct registry *r, struct registry_call *call);
+void op_metadata_version(struct registry *r, struct registry_call *call);
+void op_metadata_deployment(struct registry *r, struct registry_call *call);
+void op_exporters(struct registry *r, struct registry_call *call);
+void op_exporter_none(struct registry *r, struct registry_call *call);
 
 #endif

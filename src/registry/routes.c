@@ -36,6 +36,19 @@ static const struct registry_route routes[] = {
     {"GET", "/mode/{subject}", op_mode_get},
     {"PUT", "/mode/{subject}", op_mode_put},
     {"DELETE", "/mode/{subject}", op_mode_delete},
+    {"GET", "/contexts", op_contexts},
+    {"DELETE", "/contexts/{context}", op_context_delete},
+    {"GET", "/", op_root},
+    {"GET", "/v1/metadata/id", op_metadata_id},
+    {"GET", "/v1/metadata/version", op_metadata_version},
+    {"GET", "/v1/metadata/deployment", op_metadata_deployment},
+    {"GET", "/exporters", op_exporters},
+    {"POST", "/exporters", op_exporter_none},
+    {"GET", "/exporters/{name}", op_exporter_none},
+    {"PUT", "/exporters/{name}", op_exporter_none},
+    {"DELETE", "/exporters/{name}", op_exporter_none},
+    {"GET", "/exporters/{name}/{part}", op_exporter_none},
+    {"PUT", "/exporters/{name}/{part}", op_exporter_none},
 };
 
 const struct registry_route *registry_routes(size_t *ret_count)
