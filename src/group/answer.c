@@ -20,7 +20,7 @@ static void join_done(struct coordinator *c, struct group_join *join)
         join->parked_in->join = NULL;
         join->parked_in = NULL;
     }
-    call_answer(c, &join->call);
+    group_call_answer(c, &join->call);
 }
 
 void join_fail(struct coordinator *c, struct group_join *join, enum err err)
@@ -86,7 +86,7 @@ static void sync_done(struct coordinator *c, struct group_sync *sync)
         sync->parked_in->is_awaiting_sync = false;
         sync->parked_in = NULL;
     }
-    call_answer(c, &sync->call);
+    group_call_answer(c, &sync->call);
 }
 
 void sync_fail(struct coordinator *c, struct group_sync *sync, enum err err)

@@ -233,7 +233,7 @@ static enum err beat_leave(struct coordinator *c, struct consumer_group *group, 
     }
     if (consumer_expel(c, member, now_ms)) {
         beat->err = ERR_OK;
-        call_answer(c, &beat->call);
+        group_call_answer(c, &beat->call);
     } else {
         beat_settle(c, group, beat, group->changes);
     }

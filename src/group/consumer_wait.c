@@ -13,7 +13,7 @@ void consumer_wait(struct coordinator *c, struct consumer_group *group, struct g
         wait->waits_for = waits_for;
         list_push_back(&group->waits, &wait->node);
     } else {
-        call_answer(c, wait->call);
+        group_call_answer(c, wait->call);
     }
 }
 
@@ -36,7 +36,7 @@ void consumer_wait_fail(struct coordinator *c, struct group_wait *wait, enum err
         beat->member_epoch_given = 0;
         beat->heartbeat_interval_ms = 0;
         beat->has_assignment = false;
-        call_answer(c, &beat->call);
+        group_call_answer(c, &beat->call);
         return;
     }
     case WAIT_JOIN:
@@ -64,7 +64,7 @@ void consumer_waits_answer(struct coordinator *c, struct consumer_group *group)
         struct group_wait *wait = LIST_ENTRY(node, struct group_wait, node);
         if (wait->waits_for <= group->durable) {
             unpark(wait);
-            call_answer(c, wait->call);
+            group_call_answer(c, wait->call);
         }
     }
 }

@@ -143,7 +143,7 @@ void live_set_state(struct coordinator *c, struct live_group *group, enum group_
 void timer_set(struct coordinator *c, struct group_timer *timer, int64_t at_ms);
 void timer_cancel(struct coordinator *c, struct group_timer *timer);
 int64_t later_ms(int64_t now_ms, int64_t delay_ms);
-void call_answer(struct coordinator *c, struct group_call *call);
+void group_call_answer(struct coordinator *c, struct group_call *call);
 
 // ---- member.c
 

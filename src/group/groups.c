@@ -270,7 +270,7 @@ void coordinator_tick(struct coordinator *c, int64_t now_ms)
 
 // ---- what comes out
 
-void call_answer(struct coordinator *c, struct group_call *call)
+void group_call_answer(struct coordinator *c, struct group_call *call)
 {
     list_push_back(&c->answered, &call->node);
 }
