@@ -25,18 +25,25 @@ struct http_request {
     struct http_header headers[HTTP_HEADERS_MAX];
     size_t header_count;
     bool was_value; // the parser's last header callback
+    bool wants_continue;
     struct buf body;
     struct str path;
     struct str query;
     struct str params[HTTP_PARAMS_MAX];
+    size_t param_count;
     const struct http_route *route;
     const char *method;
     bool keeps_alive;
+    bool is_old; // HTTP/1.0
     bool is_head;
     bool is_dispatched;
     bool is_done;
-    struct buf response;
-    int reject_status; // not 0: refused while parsing
+    struct str extra;    // header lines of the answer
+    struct str head;     // of the answer; in the arena
+    struct buf answer;   // its body
+    size_t body_bytes;   // as counted by the server
+    size_t answer_bytes; // likewise
+    int reject_status;   // not 0: refused while parsing
 };
 
 struct http_connection {
@@ -49,11 +56,18 @@ struct http_connection {
     struct http_request *incoming; // being parsed
     struct list requests;          // parsed, in order
     size_t request_count;
-    size_t sent;       // of the first request's response
-    int64_t active_ns; // last byte received or sent
-    int64_t began_ns;  // first byte of the incoming request
-    bool is_in_head;   // its header is not complete
+    struct buf held;      // bytes that came behind the last request held
+    size_t sent;          // of the first request's answer
+    size_t continue_sent; // of "100 Continue"
+    int64_t active_ns;    // last byte received or sent
+    int64_t began_ns;     // first byte of the incoming request
+    int64_t answered_ns;  // the first request's answer was ready
+    int64_t linger_end_ns;
+    bool is_in_head; // the incoming request's header is not complete
     bool is_read_closed;
+    bool is_hung;        // nobody is there any more
+    bool must_linger;    // a body was refused that the client may still be sending
+    bool is_lingering;   // all is answered
     bool is_in_callback; // a step is under way: do not free
 };
 
@@ -70,23 +84,35 @@ struct http_server {
     struct timer accept_retry;
     struct list connections;
     size_t connection_count;
+    size_t body_bytes;   // of all requests
+    size_t answer_bytes; // likewise
+    bool is_stopping;
+    bool is_out_of_grace;
+    struct timer stop_grace;
+    void (*stopped)(void *arg);
+    void *stopped_arg;
     struct metric *requests;
 };
 
 // parse.c: feeds bytes; false = the connection must end after what is answered. Complete requests join
-// conn->requests.
+// conn->requests. Bytes behind the last one that may be held wait in conn->held for http_connection_resume.
 void http_connection_parse_init(struct http_connection *conn);
 bool http_connection_parse(struct http_connection *conn, struct bytes data);
+bool http_connection_resume(struct http_connection *conn);
 // route.c
-// http_route_find matches method and path; sets params. *ret_other_method: the path exists under another
-// method.
+// http_route_find matches method and path; sets params. *ret_allowed: the path's methods, if it has others.
 const struct http_route *http_route_find(const struct http_server *server, struct http_request *rq,
-                                         bool *ret_other_method);
+                                         struct str *ret_allowed);
 // request.c
 struct http_request *http_request_create(struct http_connection *conn);
 void http_request_destroy(struct http_request *take_request);
 void http_request_dispatch(struct http_request *rq);
-// http.c
+// connection.c
+void http_connection_open(struct http_server *server, struct sock *take_sock);
 void http_connection_step(struct http_connection *conn);
+void http_connection_stop(struct http_connection *conn);    // ends, or will when it has answered
+void http_connection_abandon(struct http_connection *conn); // what is ready to be taken is dropped
+// http.c
+void http_server_note_closed(struct http_server *server); // a connection is gone
 
 #endif

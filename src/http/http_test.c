@@ -35,7 +35,11 @@ struct rig {
     struct task nudge;
     bool is_nudged; // atomic
     struct task stop;
-    int handled; // atomic
+    bool is_stopped;            // atomic
+    bool was_asked;             // to stop
+    int handled;                // atomic
+    struct http_request *later; // of /later; the loop's
+    struct task answer;
 };
 static struct rig rig;
 
@@ -68,10 +72,26 @@ static void on_echo(struct http_request *rq)
 
 static void on_big(struct http_request *rq)
 {
+    __atomic_add_fetch(&rig.handled, 1, __ATOMIC_RELAXED);
     uint8_t *body = calloc(1, BIG_ANSWER);
     assert_non_null(body);
     http_reply(rq, 200, STR("text/plain"), bytes_of(body, BIG_ANSWER));
     free(body);
+}
+
+// on_later leaves the answer to rig.answer, as a handler does that waits for the disk.
+static void on_later(struct http_request *rq)
+{
+    rig.later = rq;
+    __atomic_add_fetch(&rig.handled, 1, __ATOMIC_RELAXED);
+}
+
+static void on_answer(struct task *task)
+{
+    (void)task;
+    struct bytes body = http_request_body(rig.later);
+    http_reply(rig.later, 200, STR("text/plain"), body);
+    rig.later = NULL;
 }
 
 static const struct http_route routes[] = {
@@ -79,6 +99,7 @@ static const struct http_route routes[] = {
     {"POST", "/echo/{name}", on_echo, (void *)"post"},
     {"GET", "/plain", on_echo, (void *)"plain"},
     {"GET", "/big", on_big, NULL},
+    {"POST", "/later", on_later, NULL},
 };
 
 // ---- the rig
@@ -94,11 +115,17 @@ static void on_nudge(struct task *task)
     __atomic_store_n(&rig.is_nudged, true, __ATOMIC_RELEASE);
 }
 
+static void on_stopped(void *arg)
+{
+    (void)arg;
+    __atomic_store_n(&rig.is_stopped, true, __ATOMIC_RELEASE);
+    loop_stop(rig.loop);
+}
+
 static void on_stop(struct task *task)
 {
     (void)task;
-    http_server_stop(rig.server);
-    loop_stop(rig.loop);
+    http_server_stop(rig.server, on_stopped, NULL);
 }
 
 static int setup(void **state)
@@ -106,7 +133,7 @@ static int setup(void **state)
     (void)state;
     struct error e = {0};
     struct sock *listener = NULL;
-    rig = (struct rig){.nudge = {.run = on_nudge}, .stop = {.run = on_stop}};
+    rig = (struct rig){.nudge = {.run = on_nudge}, .stop = {.run = on_stop}, .answer = {.run = on_answer}};
     assert_int_equal(real_env_open(STR(""), &rig.real, &e), ERR_OK);
     rig.env = *rig.real;
     rig.clock.ops = &clock_ops;
@@ -114,7 +141,7 @@ static int setup(void **state)
     rig.loop = loop_create(&rig.env);
     rig.metrics = metrics_create();
     rig.server = http_server_create(rig.loop, rig.metrics,
-                                    (struct http_routes){routes, sizeof routes / sizeof routes[0]});
+                                    (struct http_routes){routes, sizeof routes / sizeof routes[0], NULL});
     assert_int_equal(net_listen(rig.real->net, STR("127.0.0.1"), 0, &listener, &rig.port, &e), ERR_OK);
     http_server_listen(rig.server, listener);
     rig.thread = thread_start(rig.real->threads, "loop", loop_main, rig.loop);
@@ -124,7 +151,9 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     (void)state;
-    loop_post(rig.loop, &rig.stop);
+    if (!rig.was_asked) {
+        loop_post(rig.loop, &rig.stop);
+    }
     thread_join(rig.real->threads, rig.thread);
     http_server_destroy(rig.server);
     loop_destroy(rig.loop);
@@ -213,6 +242,14 @@ static int count_of(const char *text, const char *what)
 
 static char answer[ANSWER_MAX];
 
+static int64_t cpu_ms(void)
+{
+    struct rusage usage;
+    assert_int_equal(getrusage(RUSAGE_SELF, &usage), 0);
+    return (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000 +
+           (usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1000;
+}
+
 // ---- tests
 
 static void answers(void **state)
@@ -233,7 +270,15 @@ static void answers(void **state)
         {"GET /echo HTTP/1.1\r\n", "HTTP/1.1 404 ", ""},
         {"GET /echo/ HTTP/1.1\r\n", "HTTP/1.1 404 ", ""},
         {"GET /echo/a/b HTTP/1.1\r\n", "HTTP/1.1 404 ", ""},
-        {"GET /plain/ HTTP/1.1\r\n", "HTTP/1.1 404 ", ""},
+        {"GET /plain/ HTTP/1.1\r\n", "HTTP/1.1 200 ", "|plain"},
+        {"GET /plain// HTTP/1.1\r\n", "HTTP/1.1 404 ", ""},
+        {"GET http://somewhere:8081/echo/a?q=1 HTTP/1.1\r\n", "HTTP/1.1 200 ", "GET|a|1|"},
+        {"GET http://somewhere HTTP/1.1\r\n", "HTTP/1.1 404 ", ""},
+        {"OPTIONS /plain HTTP/1.1\r\n", "HTTP/1.1 204 No Content\r\nAllow: GET, HEAD\r\n", ""},
+        {"PUT /echo/a HTTP/1.1\r\n", "HTTP/1.1 405 ", "Allow: GET, HEAD, POST\r\n"},
+        {"POST /echo/a HTTP/1.1\r\nContent-Length: 0\r\nExpect: the best\r\n", "HTTP/1.1 417 ", ""},
+        {"POST /echo/a HTTP/1.1\r\nTransfer-Encoding: gzip\r\n", "HTTP/1.1 400 ", ""},
+        {"CONNECT h:1 HTTP/1.1\r\n", "HTTP/1.1 404 ", ""},
         {"DELETE /plain HTTP/1.1\r\n", "HTTP/1.1 405 Method Not Allowed", "\"error_code\":405"},
         {"GET nonsense HTTP/1.1\r\n", "HTTP/1.1 400 ", ""},
         {"GET /plain HTTP/9.9.9\r\n", "HTTP/1.1 400 ", ""},
@@ -293,23 +338,163 @@ static void pipelined_and_in_pieces(void **state)
     }
 }
 
-// More requests at once than are held: those that were taken are answered, then the connection ends.
+// More requests at once than are held: the others wait their turn.
 static void pipeline_is_bounded(void **state)
 {
     (void)state;
-    enum { SENT = 4 * HTTP_PIPELINE_MAX };
+    enum { SENT = 40 * HTTP_PIPELINE_MAX };
     static const char one[] = "GET /plain HTTP/1.1\r\n\r\n";
-    char text[SENT * sizeof one];
-    size_t len = 0;
+    static const char last[] = "GET /echo/last HTTP/1.1\r\nConnection: close\r\n\r\n";
+    struct buf text;
+    buf_init(&text, 1 << 20);
     for (int i = 0; i < SENT; i++) {
-        memcpy(text + len, one, sizeof one - 1);
-        len += sizeof one - 1;
+        buf_append(&text, one, sizeof one - 1);
+    }
+    buf_append(&text, last, sizeof last - 1);
+    int fd = dial();
+    say(fd, (const char *)text.ptr, text.len);
+    assert_true(hear_all(fd, answer));
+    assert_int_equal(count_of(answer, "|plain"), SENT);
+    assert_int_equal(count_of(answer, "GET|last|"), 1);
+    buf_fini(&text);
+    close(fd);
+}
+
+// Java's client offers HTTP/2 in its first request, and goes on as before if nobody takes it up.
+static void upgrade_is_ignored(void **state)
+{
+    (void)state;
+    static const char text[] =
+        "POST /echo/a HTTP/1.1\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n"
+        "HTTP2-Settings: AAMAAABk\r\nContent-Length: 3\r\n\r\nabc"
+        "GET /plain HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n"
+        "GET /echo/b HTTP/1.1\r\n\r\n";
+    int fd = dial();
+    say(fd, text, sizeof text - 1);
+    hear(fd, answer, "GET|b|");
+    assert_non_null(strstr(answer, "POST|a|||3|post"));
+    assert_int_equal(count_of(answer, "HTTP/1.1 200 "), 3);
+    close(fd);
+}
+
+static void old_clients_keep_the_connection_if_they_ask(void **state)
+{
+    (void)state;
+    int fd = dial();
+    say(fd, "GET /plain HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", 47);
+    hear(fd, answer, "|plain");
+    assert_non_null(strstr(answer, "Connection: keep-alive\r\n"));
+    say(fd, "GET /plain HTTP/1.0\r\n\r\n", 23);
+    assert_true(hear_all(fd, answer));
+    assert_non_null(strstr(answer, "Connection: close\r\n"));
+    close(fd);
+}
+
+static void body_is_asked_for(void **state)
+{
+    (void)state;
+    static const char head[] = "POST /echo/a HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n";
+    static const char refused[] =
+        "POST /echo/a HTTP/1.1\r\nExpect: 100-Continue\r\nContent-Length: 8388609\r\n\r\n";
+    int fd = dial();
+    for (int i = 0; i < 2; i++) {
+        say(fd, "GET /plain HTTP/1.1\r\n\r\n", 23); // behind this one's answer
+        say(fd, head, sizeof head - 1);
+        hear(fd, answer, "100 Continue\r\n\r\n");
+        assert_true(strstr(answer, "|plain") < strstr(answer, "100 Continue"));
+        say(fd, "abc", 3);
+        hear(fd, answer, "POST|a|||3|post");
+        assert_null(strstr(answer, "100 Continue"));
+    }
+    say(fd, head, sizeof head - 1); // one that does not wait for it
+    say(fd, "abc", 3);
+    hear(fd, answer, "POST|a|||3|post");
+    say(fd, refused, sizeof refused - 1);
+    hear(fd, answer, "\"error_code\":413");
+    assert_null(strstr(answer, "100 Continue"));
+    close(fd);
+}
+
+static void wait_for(int *counter, int value)
+{
+    while (__atomic_load_n(counter, __ATOMIC_ACQUIRE) < value) {
+        usleep(1000);
+    }
+}
+
+static const char later[] = "POST /later HTTP/1.1\r\nContent-Length: 4\r\n\r\nwhat";
+
+// Whoever leaves while a handler works is not missed, and costs no time until the handler is done.
+static void client_is_gone_before_its_answer(void **state)
+{
+    (void)state;
+    for (int kind = 0; kind < 3; kind++) {
+        int fd = dial();
+        struct linger reset = {.l_onoff = 1, .l_linger = 0};
+        say(fd, later, sizeof later - 1);
+        say(fd, "GET /plain HTTP/1.1\r\n\r\n", kind == 1 ? 23 : 0);
+        wait_for(&rig.handled, 1);
+        assert_int_equal(kind == 2 ? 0 : setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset), 0);
+        close(fd);
+        int64_t before = cpu_ms();
+        usleep(200000);
+        assert_true(cpu_ms() - before < 20);
+        loop_post(rig.loop, &rig.answer);
+        time_passes(0);
+        __atomic_store_n(&rig.handled, 0, __ATOMIC_RELEASE);
     }
     int fd = dial();
-    say(fd, text, len);
-    assert_true(hear_all(fd, answer));
-    assert_int_equal(count_of(answer, "HTTP/1.1 200 "), HTTP_PIPELINE_MAX);
+    say(fd, "GET /plain HTTP/1.1\r\n\r\n", 23);
+    hear(fd, answer, "|plain");
     close(fd);
+}
+
+// One that has only stopped sending is answered.
+static void half_closed_client_is_answered(void **state)
+{
+    (void)state;
+    int fd = dial();
+    say(fd, later, sizeof later - 1);
+    assert_int_equal(shutdown(fd, SHUT_WR), 0);
+    wait_for(&rig.handled, 1);
+    time_passes(0);
+    loop_post(rig.loop, &rig.answer);
+    assert_true(hear_all(fd, answer));
+    assert_non_null(strstr(answer, "\r\n\r\nwhat"));
+    close(fd);
+}
+
+static void stop_answers_what_is_in_work(void **state)
+{
+    (void)state;
+    int idle = dial();
+    int busy = dial();
+    int deaf = dial();
+    say(idle, "GET /plain HTTP/1.1\r\n\r\n", 23);
+    hear(idle, answer, "|plain");
+    say(deaf, "GET /big HTTP/1.1\r\n\r\n", 21);
+    usleep(50000);
+    say(busy, later, sizeof later - 1);
+    say(busy, "GET /echo/never HTTP/1.1\r\n\r\n", 28);
+    wait_for(&rig.handled, 3);
+    rig.was_asked = true;
+    loop_post(rig.loop, &rig.stop);
+    assert_true(hear_all(idle, answer));
+    assert_string_equal(answer, "");
+    time_passes(HTTP_STOP_GRACE_MS +
+                1000); // the deaf one has had its time; the handler takes as long as it takes
+    assert_false(__atomic_load_n(&rig.is_stopped, __ATOMIC_ACQUIRE));
+    loop_post(rig.loop, &rig.answer);
+    assert_true(hear_all(busy, answer));
+    assert_non_null(strstr(answer, "Connection: close\r\n"));
+    assert_non_null(strstr(answer, "\r\n\r\nwhat"));
+    assert_null(strstr(answer, "never"));
+    while (!__atomic_load_n(&rig.is_stopped, __ATOMIC_ACQUIRE)) {
+        usleep(1000);
+    }
+    close(idle);
+    close(busy);
+    close(deaf);
 }
 
 static void add(struct buf *text, size_t repeat, const char *what)
@@ -387,6 +572,47 @@ static void slow_clients_lose_the_connection(void **state)
     close(waiting);
 }
 
+// A body must come at some pace, also if something always comes.
+static void trickling_body_loses_the_connection(void **state)
+{
+    (void)state;
+    static const char head[] = "POST /echo/a HTTP/1.1\r\nContent-Length: 1000\r\n\r\n";
+    int fd = dial();
+    say(fd, head, sizeof head - 1);
+    for (int i = 0; i < 4; i++) {
+        say(fd, "x", 1);
+        usleep(20000);
+        time_passes(HTTP_HEADER_TIMEOUT_MS * 4 / 10);
+    }
+    assert_true(hear_all(fd, answer));
+    assert_string_equal(answer, "");
+    assert_int_equal(__atomic_load_n(&rig.handled, __ATOMIC_RELAXED), 0);
+    close(fd);
+}
+
+// A long answer leaves in pieces: others are served meanwhile.
+static void long_answer_holds_nobody_up(void **state)
+{
+    (void)state;
+    int fd = dial();
+    int other = dial();
+    say(fd, "GET /big HTTP/1.1\r\n\r\n", 21);
+    static char sink[1 << 20];
+    size_t total = 0;
+    while (total < BIG_ANSWER) {
+        ssize_t got = recv(fd, sink, sizeof sink, 0);
+        assert_true(got > 0);
+        bool is_first = total < 8 << 20 && total + (size_t)got >= 8 << 20;
+        total += (size_t)got;
+        if (is_first) {
+            say(other, "GET /plain HTTP/1.1\r\n\r\n", 23);
+            hear(other, answer, "|plain");
+        }
+    }
+    close(fd);
+    close(other);
+}
+
 static void client_that_does_not_read_loses_the_connection(void **state)
 {
     (void)state;
@@ -404,14 +630,6 @@ static void client_that_does_not_read_loses_the_connection(void **state)
     }
     assert_true(total < BIG_ANSWER);
     close(fd);
-}
-
-static int64_t cpu_ms(void)
-{
-    struct rusage usage;
-    assert_int_equal(getrusage(RUSAGE_SELF, &usage), 0);
-    return (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000 +
-           (usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1000;
 }
 
 // Without a free descriptor a waiting connection must wait, not spin, and be served when there is one.
@@ -443,7 +661,15 @@ int main(void)
         cmocka_unit_test_setup_teardown(refused_body_is_no_request, setup, teardown),
         cmocka_unit_test_setup_teardown(pipelined_and_in_pieces, setup, teardown),
         cmocka_unit_test_setup_teardown(pipeline_is_bounded, setup, teardown),
+        cmocka_unit_test_setup_teardown(upgrade_is_ignored, setup, teardown),
+        cmocka_unit_test_setup_teardown(old_clients_keep_the_connection_if_they_ask, setup, teardown),
+        cmocka_unit_test_setup_teardown(body_is_asked_for, setup, teardown),
+        cmocka_unit_test_setup_teardown(client_is_gone_before_its_answer, setup, teardown),
+        cmocka_unit_test_setup_teardown(half_closed_client_is_answered, setup, teardown),
+        cmocka_unit_test_setup_teardown(stop_answers_what_is_in_work, setup, teardown),
         cmocka_unit_test_setup_teardown(lengths_are_bounded, setup, teardown),
+        cmocka_unit_test_setup_teardown(trickling_body_loses_the_connection, setup, teardown),
+        cmocka_unit_test_setup_teardown(long_answer_holds_nobody_up, setup, teardown),
         cmocka_unit_test_setup_teardown(slow_clients_lose_the_connection, setup, teardown),
         cmocka_unit_test_setup_teardown(client_that_does_not_read_loses_the_connection, setup, teardown),
         cmocka_unit_test_setup_teardown(no_descriptor_left, setup, teardown),

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // parse.c - from bytes to requests, with the http-parser library for the grammar and our limits on every
 // length.
+#include <strings.h>
+
 #include "http/http_private.h"
 
 static struct http_connection *conn_of(http_parser *parser)
@@ -36,6 +38,9 @@ static int on_url(http_parser *parser, const char *at, size_t len)
 static int on_header_field(http_parser *parser, const char *at, size_t len)
 {
     struct http_request *rq = conn_of(parser)->incoming;
+    if (!conn_of(parser)->is_in_head) {
+        return 0; // of a trailer: bounded by the parser, of no use to anybody here
+    }
     if (rq->header_count == 0 || rq->was_value) {
         if (rq->header_count == HTTP_HEADERS_MAX) {
             return reject(rq, 431);
@@ -54,31 +59,68 @@ static int on_header_field(http_parser *parser, const char *at, size_t len)
 static int on_header_value(http_parser *parser, const char *at, size_t len)
 {
     struct http_request *rq = conn_of(parser)->incoming;
+    if (!conn_of(parser)->is_in_head) {
+        return 0;
+    }
     rq->was_value = true;
     buf_append(&rq->text, at, len);
     rq->headers[rq->header_count - 1].value_len += len;
     return rq->text.failed ? reject(rq, 431) : 0;
 }
 
+// expects looks at "Expect: 100-continue": such a client sends its body only when it is told to, or after a
+// while.
+static int expects(struct http_parser *parser, struct http_request *rq)
+{
+    struct str expected = http_request_header(rq, STR("expect"));
+    if (expected.ptr == NULL || parser->http_minor == 0) {
+        return 0;
+    }
+    if (expected.len != 12 || strncasecmp(expected.ptr, "100-continue", 12) != 0) {
+        return reject(rq, 417);
+    }
+    rq->wants_continue = true;
+    return 0;
+}
+
 static int on_headers_complete(http_parser *parser)
 {
-    struct http_request *rq = conn_of(parser)->incoming;
-    conn_of(parser)->is_in_head = false;
+    struct http_connection *conn = conn_of(parser);
+    struct http_request *rq = conn->incoming;
+    conn->is_in_head = false;
+    // Nobody here speaks another protocol: an Upgrade is an offer that we may ignore (RFC 9110, 7.8).
+    parser->upgrade = parser->method == HTTP_CONNECT;
     bool has_length = (parser->flags & F_CONTENTLENGTH) != 0;
-    return has_length && parser->content_length > HTTP_BODY_BYTES_MAX ? reject(rq, 413) : 0;
+    if (has_length && parser->content_length > HTTP_BODY_BYTES_MAX) {
+        conn->must_linger = true;
+        return reject(rq, 413);
+    }
+    return expects(parser, rq);
 }
 
 static int on_body(http_parser *parser, const char *at, size_t len)
 {
-    struct http_request *rq = conn_of(parser)->incoming;
+    struct http_connection *conn = conn_of(parser);
+    struct http_request *rq = conn->incoming;
     buf_append(&rq->body, at, len);
-    return rq->body.failed ? reject(rq, 413) : 0;
+    if (rq->body.failed) {
+        conn->must_linger = true;
+        return reject(rq, 413);
+    }
+    rq->body_bytes += len;
+    conn->server->body_bytes += len;
+    if (conn->server->body_bytes > HTTP_BODIES_BYTES_MAX) {
+        conn->must_linger = true;
+        return reject(rq, 503);
+    }
+    return 0;
 }
 
 static void request_ready(struct http_connection *conn)
 {
     struct http_request *rq = conn->incoming;
     conn->incoming = NULL;
+    conn->continue_sent = 0;
     list_push_back(&conn->requests, &rq->node);
     conn->request_count++;
 }
@@ -89,7 +131,8 @@ static int on_message_complete(http_parser *parser)
     struct http_request *rq = conn->incoming;
     rq->method = http_method_str((enum http_method)parser->method);
     rq->is_head = parser->method == HTTP_HEAD;
-    rq->keeps_alive = http_should_keep_alive(parser) != 0;
+    rq->is_old = parser->http_major == 1 && parser->http_minor == 0;
+    rq->keeps_alive = http_should_keep_alive(parser) != 0 && parser->method != HTTP_CONNECT;
     request_ready(conn);
     if (conn->request_count >= HTTP_PIPELINE_MAX) {
         http_parser_pause(parser, 1);
@@ -117,6 +160,11 @@ bool http_connection_parse(struct http_connection *conn, struct bytes data)
 {
     size_t used = http_parser_execute(&conn->parser, &settings, (const char *)data.ptr, data.len);
     enum http_errno problem = HTTP_PARSER_ERRNO(&conn->parser);
+    if (problem == HPE_PAUSED) {
+        http_parser_pause(&conn->parser, 0);
+        buf_append(&conn->held, data.ptr + used, data.len - used);
+        return true;
+    }
     if (problem == HPE_OK && used == data.len && !conn->parser.upgrade) {
         return true;
     }
@@ -126,5 +174,14 @@ bool http_connection_parse(struct http_connection *conn, struct bytes data)
         rq->keeps_alive = false;
         request_ready(conn);
     }
-    return false; // bad grammar, over a limit, or more pipelined requests than we hold
+    return false; // bad grammar, or over a limit
+}
+
+bool http_connection_resume(struct http_connection *conn)
+{
+    struct buf held = conn->held;
+    buf_init(&conn->held, held.limit);
+    bool is_alive = http_connection_parse(conn, buf_bytes(&held));
+    buf_fini(&held);
+    return is_alive;
 }

@@ -4,7 +4,7 @@
 #include "base/mem.h"
 #include "http/http_private.h"
 
-enum { REQUEST_ARENA_BYTES = 4 << 20, RESPONSE_BYTES_MAX = 64 << 20 };
+enum { REQUEST_ARENA_BYTES = 4 << 20, ERROR_BYTES_MAX = 64 * 1024 };
 
 struct http_request *http_request_create(struct http_connection *conn)
 {
@@ -14,7 +14,6 @@ struct http_request *http_request_create(struct http_connection *conn)
     arena_init(&rq->arena, REQUEST_ARENA_BYTES);
     buf_init(&rq->text, HTTP_HEADER_BYTES_MAX);
     buf_init(&rq->body, HTTP_BODY_BYTES_MAX);
-    buf_init(&rq->response, RESPONSE_BYTES_MAX);
     return rq;
 }
 
@@ -26,7 +25,9 @@ void http_request_destroy(struct http_request *take_request)
     arena_fini(&take_request->arena);
     buf_fini(&take_request->text);
     buf_fini(&take_request->body);
-    buf_fini(&take_request->response);
+    buf_fini(&take_request->answer);
+    take_request->conn->server->body_bytes -= take_request->body_bytes;
+    take_request->conn->server->answer_bytes -= take_request->answer_bytes;
     mem_free(take_request);
 }
 
@@ -43,47 +44,110 @@ static const char *reason_phrase(int status)
     }
 }
 
+// target_of takes away what a client that believes we are a proxy writes before the path.
+static struct str target_of(struct str url)
+{
+    struct str scheme = STR("http://");
+    if (!str_has_prefix(url, scheme)) {
+        return url;
+    }
+    const char *slash = memchr(url.ptr + scheme.len, '/', url.len - scheme.len);
+    return slash == NULL ? STR("/") : (struct str){slash, url.len - (size_t)(slash - url.ptr)};
+}
+
 void http_request_dispatch(struct http_request *rq)
 {
     rq->is_dispatched = true;
-    struct str url = {(const char *)rq->text.ptr, rq->url_len};
+    struct str url = target_of((struct str){(const char *)rq->text.ptr, rq->url_len});
     rq->path = str_cut(url, '?', &rq->query);
     if (rq->reject_status != 0) {
         http_reply_error(rq, rq->reject_status, rq->reject_status,
                          str_from_c(reason_phrase(rq->reject_status)));
         return;
     }
-    bool has_other_method = false;
-    rq->route = http_route_find(rq->conn->server, rq, &has_other_method);
+    struct str allowed = {NULL, 0};
+    rq->route = http_route_find(rq->conn->server, rq, &allowed);
     if (rq->route != NULL) {
         rq->route->handle(rq);
-    } else if (has_other_method) {
-        http_reply_error(rq, 405, 405, STR("HTTP 405 Method Not Allowed"));
-    } else {
+        return;
+    }
+    if (allowed.ptr == NULL) {
         http_reply_error(rq, 404, 404, STR("HTTP 404 Not Found"));
+        return;
+    }
+    http_reply_header(rq, "Allow", allowed);
+    if (strcmp(rq->method, "OPTIONS") == 0) {
+        http_reply(rq, 204, STR(""), bytes_of(NULL, 0));
+    } else {
+        http_reply_error(rq, 405, 405, STR("HTTP 405 Method Not Allowed"));
     }
 }
 
-void http_reply(struct http_request *rq, int status, struct str content_type, struct bytes body)
+void http_reply_header(struct http_request *rq, const char *name, struct str value)
+{
+    rq->extra =
+        arena_printf(&rq->arena, STR_FMT "%s: " STR_FMT "\r\n", STR_ARG(rq->extra), name, STR_ARG(value));
+}
+
+// answer_admit counts the answer among those that clients have not taken yet; false = they are too many. A
+// short one can always be given.
+static bool answer_admit(struct http_request *rq, size_t bytes)
+{
+    struct http_server *server = rq->conn->server;
+    if (bytes > ERROR_BYTES_MAX && server->answer_bytes + bytes > HTTP_ANSWERS_BYTES_MAX) {
+        return false;
+    }
+    rq->answer_bytes = bytes;
+    server->answer_bytes += bytes;
+    return true;
+}
+
+void http_reply_take(struct http_request *rq, int status, struct str content_type, struct buf *take_body)
 {
     ASSERT(!rq->is_done);
-    buf_printf(&rq->response, "HTTP/1.1 %d %s\r\nContent-Type: " STR_FMT "\r\nContent-Length: %zu\r\n%s\r\n",
-               status, reason_phrase(status), STR_ARG(content_type), body.len,
-               rq->keeps_alive ? "" : "Connection: close\r\n");
-    if (!rq->is_head) {
-        buf_append(&rq->response, body.ptr, body.len);
+    if (!answer_admit(rq, take_body->cap)) {
+        buf_fini(take_body);
+        http_reply_error(rq, 503, 503, STR("Other clients have too much left to read: try again."));
+        return;
+    }
+    const char *connection = !rq->keeps_alive ? "Connection: close\r\n"
+                             : rq->is_old     ? "Connection: keep-alive\r\n"
+                                              : "";
+    if (status == 204) {
+        rq->head = arena_printf(&rq->arena, "HTTP/1.1 204 No Content\r\n" STR_FMT "%s\r\n",
+                                STR_ARG(rq->extra), connection);
+    } else {
+        rq->head = arena_printf(
+            &rq->arena,
+            "HTTP/1.1 %d %s\r\nContent-Type: " STR_FMT "\r\nContent-Length: %zu\r\n" STR_FMT "%s\r\n", status,
+            reason_phrase(status), STR_ARG(content_type), take_body->len, STR_ARG(rq->extra), connection);
+    }
+    rq->answer = *take_body;
+    *take_body = (struct buf){0};
+    if (rq->is_head || status == 204) {
+        buf_reset(&rq->answer);
     }
     rq->is_done = true;
-    rq->keeps_alive = rq->keeps_alive && !rq->response.failed;
+    rq->keeps_alive = rq->keeps_alive && rq->head.ptr != NULL && !rq->conn->server->is_stopping;
+    rq->conn->answered_ns = loop_now_ns(rq->conn->server->loop);
+    rq->conn->active_ns = rq->conn->answered_ns;
     if (!rq->conn->is_in_callback) {
         http_connection_step(rq->conn);
     }
 }
 
+void http_reply(struct http_request *rq, int status, struct str content_type, struct bytes body)
+{
+    struct buf copy;
+    buf_init(&copy, body.len);
+    buf_append(&copy, body.ptr, body.len);
+    http_reply_take(rq, status, content_type, &copy);
+}
+
 void http_reply_error(struct http_request *rq, int status, int code, struct str message)
 {
     struct buf body;
-    buf_init(&body, 64 * 1024);
+    buf_init(&body, ERROR_BYTES_MAX);
     buf_printf(&body, "{\"error_code\":%d,\"message\":\"", code);
     for (size_t i = 0; i < message.len; i++) {
         unsigned char c = (unsigned char)message.ptr[i];
@@ -96,8 +160,8 @@ void http_reply_error(struct http_request *rq, int status, int code, struct str 
         }
     }
     buf_append_str(&body, STR("\"}"));
-    http_reply(rq, status, STR("application/json"), buf_bytes(&body));
-    buf_fini(&body);
+    const char *type = rq->conn->server->routes.error_type;
+    http_reply_take(rq, status, type == NULL ? STR("application/json") : str_from_c(type), &body);
 }
 
 void *http_request_arg(struct http_request *rq)
@@ -119,6 +183,11 @@ struct str http_request_param(const struct http_request *rq, size_t index)
 {
     ASSERT(index < HTTP_PARAMS_MAX);
     return rq->params[index];
+}
+
+struct str http_request_query_text(const struct http_request *rq)
+{
+    return rq->query;
 }
 
 static char lower(char c)

@@ -31,11 +31,13 @@ static struct str percent_decode(struct arena *arena, struct str s, bool plus_is
     return (struct str){out, out == NULL ? 0 : len};
 }
 
+// route_matches sets the params as they came. One '/' at the end of a path does not count.
 static bool route_matches(const struct http_route *route, struct http_request *rq)
 {
     struct str pattern = str_from_c(route->pattern + 1);
     struct str path = {rq->path.ptr + 1, rq->path.len - 1};
-    size_t param_count = 0;
+    path.len -= path.len > 1 && path.ptr[path.len - 1] == '/' ? 1 : 0;
+    rq->param_count = 0;
     bool has_more = true;
     while (has_more) {
         struct str pattern_rest;
@@ -43,10 +45,10 @@ static bool route_matches(const struct http_route *route, struct http_request *r
         struct str want = str_cut(pattern, '/', &pattern_rest);
         struct str have = str_cut(path, '/', &path_rest);
         if (want.len > 0 && want.ptr[0] == '{') {
-            if (have.len == 0 || param_count == HTTP_PARAMS_MAX) {
+            if (have.len == 0 || rq->param_count == HTTP_PARAMS_MAX) {
                 return false;
             }
-            rq->params[param_count++] = percent_decode(&rq->arena, have, false);
+            rq->params[rq->param_count++] = have;
         } else if (!str_equal(want, have)) {
             return false;
         }
@@ -61,23 +63,28 @@ static bool route_matches(const struct http_route *route, struct http_request *r
 }
 
 const struct http_route *http_route_find(const struct http_server *server, struct http_request *rq,
-                                         bool *ret_other_method)
+                                         struct str *ret_allowed)
 {
-    *ret_other_method = false;
     if (rq->path.len == 0 || rq->path.ptr[0] != '/') {
         return NULL;
     }
     struct str method = rq->is_head ? STR("GET") : str_from_c(rq->method);
+    struct str allowed = {NULL, 0};
     for (size_t i = 0; i < server->routes.count; i++) {
         const struct http_route *route = &server->routes.routes[i];
         if (!route_matches(route, rq)) {
             continue;
         }
         if (str_equal(str_from_c(route->method), method)) {
+            for (size_t k = 0; k < rq->param_count; k++) {
+                rq->params[k] = percent_decode(&rq->arena, rq->params[k], false);
+            }
             return route;
         }
-        *ret_other_method = true;
+        allowed = arena_printf(&rq->arena, STR_FMT "%s%s%s", STR_ARG(allowed), allowed.len == 0 ? "" : ", ",
+                               route->method, strcmp(route->method, "GET") == 0 ? ", HEAD" : "");
     }
+    *ret_allowed = allowed;
     return NULL;
 }
 

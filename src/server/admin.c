@@ -100,5 +100,5 @@ void admin_destroy(struct admin *take_admin)
 
 struct http_routes admin_routes(struct admin *admin)
 {
-    return (struct http_routes){admin->routes, ADMIN_ROUTES};
+    return (struct http_routes){admin->routes, ADMIN_ROUTES, NULL};
 }

@@ -6,9 +6,8 @@
 #include "base/assert.h"
 #include "base/mem.h"
 #include "engine/local/local.h"
-#include "http/http.h"
 #include "kafka/kafka.h"
-#include "server/admin.h"
+#include "server/site.h"
 
 #include <stdio.h>
 
@@ -34,8 +33,7 @@ struct server {
     struct engine *engine;
     struct broker *broker;
     struct kafka_stats *stats;
-    struct http_server *http;
-    struct admin *admin;
+    struct site *site;
     struct server_loop loops[LOOPS_MAX];
     uint32_t loop_count;
     struct arena arena;
@@ -235,7 +233,7 @@ static enum err listen_http(struct server *s, struct error *e)
             return err;
         }
         s->http_port = s->http_port == 0 ? port : s->http_port;
-        http_server_listen(s->http, listener);
+        site_listen(s->site, listener);
     }
     return ERR_OK;
 }
@@ -249,11 +247,13 @@ static enum err open_all(struct server *s, struct error *e)
     if (err != ERR_OK) {
         return err;
     }
-    s->admin = admin_create(s->broker, s->metrics);
-    s->http = http_server_create(s->loops[0].loop, s->metrics, admin_routes(s->admin));
     err = broker_start(s->broker, e);
     s->is_started = err == ERR_OK;
-    err = err == ERR_OK ? listen_kafka(s, e) : err;
+    if (err != ERR_OK) {
+        return err;
+    }
+    s->site = site_create(s->broker, s->metrics);
+    err = listen_kafka(s, e);
     return err == ERR_OK ? listen_http(s, e) : err;
 }
 
@@ -283,6 +283,7 @@ enum err server_start(struct env *env, const struct config *config, const struct
         server_stop(s);
         return err;
     }
+    site_start(s->site);
     *ret_server = s;
     return ERR_OK;
 }
@@ -302,14 +303,12 @@ static void loop_is_stopped(void *arg)
 static void loop_begin_stop(struct task *task)
 {
     struct server_loop *l = (struct server_loop *)(void *)((char *)task - offsetof(struct server_loop, stop));
-    if (l == &l->server->loops[0]) {
-        http_server_stop(l->server->http);
-    }
     kafka_front_stop(l->front, loop_is_stopped, l);
 }
 
 static void stop_fronts(struct server *s)
 {
+    site_stop_begin(s->site);
     for (uint32_t i = 0; i < s->loop_count; i++) {
         s->loops[i].stop.run = loop_begin_stop;
         loop_post(s->loops[i].loop, &s->loops[i].stop);
@@ -323,6 +322,7 @@ static void stop_fronts(struct server *s)
         loop_stop(s->loops[i].loop);
         thread_join(s->env->threads, s->loops[i].thread);
     }
+    site_stop_end(s->site);
 }
 
 void server_stop(struct server *take_server)
@@ -335,8 +335,7 @@ void server_stop(struct server *take_server)
     if (s->broker != NULL) {
         broker_stop(s->broker);
     }
-    http_server_destroy(s->http);
-    admin_destroy(s->admin);
+    site_destroy(s->site);
     for (uint32_t i = 0; i < s->loop_count; i++) {
         kafka_front_destroy(s->loops[i].front);
         broker_port_destroy(s->loops[i].port);

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+// site.c - the HTTP server's loop, thread and routes.
+#include "server/site.h"
+
+#include "base/mem.h"
+#include "http/http.h"
+#include "http/registry_front.h"
+#include "server/admin.h"
+
+struct site {
+    struct env *env;
+    struct loop *loop;
+    struct thread *thread; // NULL: not started
+    struct broker_port *port;
+    struct admin *admin;
+    struct registry_front *registry;
+    struct http_route *routes;
+    struct http_server *http;
+    struct task stop;
+};
+
+static struct http_routes routes_join(struct site *site)
+{
+    struct http_routes admin = admin_routes(site->admin);
+    struct http_routes registry = registry_front_routes(site->registry);
+    site->routes = mem_array(admin.count + registry.count, sizeof *site->routes);
+    memcpy(site->routes, registry.routes, registry.count * sizeof *site->routes);
+    memcpy(site->routes + registry.count, admin.routes, admin.count * sizeof *site->routes);
+    return (struct http_routes){site->routes, admin.count + registry.count, registry.error_type};
+}
+
+struct site *site_create(struct broker *broker, struct metrics *metrics)
+{
+    struct site *site = mem_zalloc(sizeof *site);
+    site->env = broker_env(broker);
+    site->loop = loop_create(site->env);
+    site->port = broker_port_create(broker, site->loop);
+    site->admin = admin_create(broker, metrics);
+    site->registry = registry_front_create(broker, site->port, STR(STROM_VERSION));
+    site->http = http_server_create(site->loop, metrics, routes_join(site));
+    return site;
+}
+
+void site_listen(struct site *site, struct sock *take_listener)
+{
+    http_server_listen(site->http, take_listener);
+}
+
+static void site_main(void *arg)
+{
+    struct site *site = arg;
+    loop_run(site->loop);
+}
+
+void site_start(struct site *site)
+{
+    site->thread = thread_start(site->env->threads, "http", site_main, site);
+}
+
+static void on_stopped(void *arg)
+{
+    struct site *site = arg;
+    loop_stop(site->loop);
+}
+
+static void on_stop(struct task *task)
+{
+    struct site *site = (struct site *)(void *)((char *)task - offsetof(struct site, stop));
+    http_server_stop(site->http, on_stopped, site);
+}
+
+void site_stop_begin(struct site *site)
+{
+    if (site == NULL) {
+        return;
+    }
+    if (site->thread == NULL) {
+        site_start(site);
+    }
+    site->stop.run = on_stop;
+    loop_post(site->loop, &site->stop);
+}
+
+void site_stop_end(struct site *site)
+{
+    if (site != NULL) {
+        thread_join(site->env->threads, site->thread);
+    }
+}
+
+void site_destroy(struct site *take_web)
+{
+    struct site *site = take_web;
+    if (site == NULL) {
+        return;
+    }
+    http_server_destroy(site->http);
+    registry_front_destroy(site->registry);
+    admin_destroy(site->admin);
+    broker_port_destroy(site->port);
+    loop_destroy(site->loop);
+    mem_free(site->routes);
+    mem_free(site);
+}
