@@ -12,7 +12,7 @@ enum {
     STEPS_MAX = 1 << 25,
     COMPARE_MEMORY_MAX = 256 << 20,
     REPORT_DEPTH_MAX = 200,
-    NO_PARTNER = UINT32_MAX,
+    NO_PARTNER = INT32_MAX,
 };
 
 // How a change is told. %1$s: the schema that reads, %2$s: the one that wrote ("new" and "old").
@@ -238,7 +238,9 @@ static uint32_t match_count(struct compare *c, const struct form *original, cons
             edges[(size_t)i * update->count + k] = compare_holds(c, original->subs[i], update->subs[k]);
         }
     }
-    memset(m.partners, 0xff, update->count * sizeof *m.partners);
+    for (uint32_t k = 0; k < update->count; k++) {
+        m.partners[k] = NO_PARTNER;
+    }
     uint32_t count = 0;
     for (uint32_t i = 0; i < original->count && !c->is_given_up; i++) {
         memset(m.seen, 0, update->count * sizeof *m.seen);
