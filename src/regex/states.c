@@ -148,6 +148,7 @@ struct build {
     struct state states[STATES_MAX];
     uint32_t count;
     uint32_t pool_count;
+    uint32_t pool_cap;
     uint32_t *pool;
     uint16_t slots[STATES_MAX * 2]; // by hash; 0 is empty
 };
@@ -181,6 +182,10 @@ static uint16_t build_state(struct build *b, uint8_t before)
             return *at;
         }
     }
+    if (b->pool_count + now->count > b->pool_cap) {
+        b->pool_cap = (b->pool_count + now->count) * 2 + 64;
+        b->pool = mem_realloc(b->pool, b->pool_cap * sizeof *b->pool);
+    }
     memcpy(b->pool + b->pool_count, now->dense, bytes);
     b->states[b->count] = (struct state){b->pool_count, now->count, before};
     b->pool_count += now->count;
@@ -201,41 +206,49 @@ static bool build_row(struct build *b, struct regex *r, uint32_t index)
     struct state s = b->states[index];
     build_load(b, &s);
     r->accepts_at_end[index] = walk_close(&b->walk, s.before, CHAR_EDGE);
-    for (uint32_t class = 0; class < r->class_count; class ++) {
+    for (uint32_t column = 0; column < r->class_count; column++) {
         build_load(b, &s);
         uint16_t next = STATE_ACCEPT;
-        uint8_t kind = r->class_kinds[class];
+        uint8_t kind = r->class_kinds[column];
         if (!walk_close(&b->walk, s.before, kind)) {
-            walk_step(&b->walk, class);
+            walk_step(&b->walk, column);
             next = build_state(b, kind);
         }
         if (next == UINT16_MAX || b->walk.steps > BUILD_STEPS_MAX ||
             (size_t)b->count * r->class_count > CELLS_MAX) {
             return false;
         }
-        r->states[(size_t)index * r->class_count + class] = next;
+        r->states[(size_t)index * r->class_count + column] = next;
     }
     return true;
+}
+
+// row_room makes room for a row of the table.
+static void row_room(struct regex *r, uint32_t index, uint32_t *rows)
+{
+    if (index >= *rows) {
+        *rows = *rows * 2 + 8;
+        r->states = mem_realloc(r->states, (size_t)*rows * r->class_count * sizeof *r->states);
+        r->accepts_at_end = mem_realloc(r->accepts_at_end, *rows);
+    }
 }
 
 void regex_build_states(struct regex *r)
 {
     struct build *b = mem_zalloc(sizeof *b);
-    b->pool = mem_array(POOL_MAX, sizeof *b->pool);
+    uint32_t rows = 0;
     walk_init(&b->walk, r);
-    size_t rows_max = CELLS_MAX / r->class_count + 1;
-    rows_max = rows_max > STATES_MAX ? STATES_MAX : rows_max;
-    r->states = mem_array(rows_max * r->class_count, sizeof *r->states);
-    r->accepts_at_end = mem_zalloc(rows_max);
+    row_room(r, 0, &rows);
     b->count = STATE_FIRST;
     places_add(&b->walk.now, 0);
     bool is_small = build_state(b, CHAR_EDGE) == STATE_FIRST;
     for (uint32_t i = STATE_FIRST; i < b->count && is_small; i++) {
+        row_room(r, i, &rows);
         is_small = build_row(b, r, i);
     }
     if (is_small) {
-        for (uint32_t class = 0; class < r->class_count; class ++) {
-            r->states[class] = STATE_ACCEPT;
+        for (uint32_t column = 0; column < r->class_count; column++) {
+            r->states[column] = STATE_ACCEPT;
         }
         r->accepts_at_end[STATE_ACCEPT] = 1;
         r->state_count = b->count;

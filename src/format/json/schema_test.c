@@ -345,8 +345,7 @@ static void test_hostile_schemas(void **state)
     mem_free(closed);
     static const char *const loops[] = {
         "{\"$ref\":\"#\"}",
-        "{\"$ref\":\"#/definitions/a\",\"definitions\":{\"a\":{\"$ref\":\"#/definitions/b\"},\"b\":{\"$ref\":"
-        "\"#/definitions/a\"}}}",
+        "{\"$ref\":\"#/a\",\"a\":{\"$ref\":\"#/b\"},\"b\":{\"$ref\":\"#/a\"}}",
         "{\"allOf\":[{\"$ref\":\"#\"}]}",
         "{\"properties\":{\"x\":{\"anyOf\":[{},{\"not\":{\"$ref\":\"#/properties/x\"}}]}}}",
         "{\"dependencies\":{\"a\":{\"$ref\":\"#\"}}}",
