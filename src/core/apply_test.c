@@ -434,9 +434,12 @@ static void epoch_trim_keeps_the_newest_24(void **state)
     int64_t end;
     struct item trim = rig_trim(1, 0, 15);
     rig_one(&rig, &trim);
-    partition_epoch_end(p, 0, &epoch, &end); // forgotten: it ends where the first known one starts
+    partition_epoch_end(p, 0, &epoch, &end); // forgotten: it ends where the records start
     assert_int_equal(epoch, 0);
-    assert_int_equal(end, 10);
+    assert_int_equal(end, 15);
+    partition_epoch_end(p, -2, &epoch, &end); // as one that is older than all
+    assert_int_equal(epoch, -2);
+    assert_int_equal(end, 15);
     partition_epoch_end(p, 1, &epoch, &end);
     assert_int_equal(end, 20);
     trim.trim.log_start_offset = 30;

@@ -298,6 +298,8 @@ void partition_epoch_end(const struct partition *p, int32_t epoch, int32_t *ret_
         }
         *ret_end_offset = start->start_offset;
     }
+    *ret_end_offset =
+        *ret_end_offset < p->log_start ? p->log_start : *ret_end_offset; // older than all records
 }
 
 int32_t partition_epoch_at(const struct partition *p, int64_t offset)

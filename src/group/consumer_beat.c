@@ -370,7 +370,8 @@ static enum err group_missing(const struct coordinator *c, struct group_beat *be
     return fail(beat, ERR_GROUP_ID_NOT_FOUND,
                 is_classic ? arena_printf(beat->arena, "Group " STR_FMT " is not a consumer group.",
                                           STR_ARG(said(beat->group_id)))
-                           : arena_printf(beat->arena, "Consumer group " STR_FMT " not found.",
+                           : arena_printf(beat->arena, "%s " STR_FMT " not found.",
+                                          beat->member_epoch < 0 ? "Group" : "Consumer group",
                                           STR_ARG(said(beat->group_id))));
 }
 
@@ -495,6 +496,9 @@ enum err consumer_commit_check(const struct consumer_group *group, const struct 
     const struct consumer_member *member = consumer_member_look_up(group, name->member_id);
     if (member == NULL) {
         return ERR_UNKNOWN_MEMBER_ID;
+    }
+    if (name->is_before_epochs && !member->is_classic) {
+        return ERR_UNSUPPORTED_VERSION;
     }
     return name->generation == member->epoch ? ERR_OK
            : member->is_classic              ? ERR_ILLEGAL_GENERATION

@@ -85,6 +85,9 @@ static void epochs_fence(void **state)
     name.generation = 1;
     assert_int_equal(coordinator_commit_check(rig.c, &name, true, rig.now_ms, &generation),
                      ERR_STALE_MEMBER_EPOCH);
+    name.is_before_epochs = true; // OffsetCommit before v9
+    assert_int_equal(coordinator_commit_check(rig.c, &name, false, rig.now_ms, &generation),
+                     ERR_UNSUPPORTED_VERSION);
     name.member_id = STR("Z");
     assert_int_equal(coordinator_commit_check(rig.c, &name, true, rig.now_ms, &generation),
                      ERR_UNKNOWN_MEMBER_ID);

@@ -180,6 +180,7 @@ struct group_member_name {
     int32_t generation;
     struct str member_id;
     struct str instance_id; // NULL ptr = none
+    bool is_before_epochs;  // an OffsetCommit before v9: members of the consumer protocol have no use for it
 };
 enum err coordinator_heartbeat(struct coordinator *c, const struct group_member_name *name, int64_t now_ms);
 // coordinator_leave: member ids are looked up as given; an empty one leaves by its instance id (KIP-345).

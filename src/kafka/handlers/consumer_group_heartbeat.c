@@ -68,6 +68,13 @@ static const struct group_partitions *load_owned(struct request *rq)
 static void consumer_group_heartbeat_handle(struct request *rq)
 {
     const struct consumer_group_heartbeat_request *in = rq->in;
+    if (in->group_id.len == 0) {
+        struct consumer_group_heartbeat_response *out = rq->out;
+        out->error = ERR_INVALID_REQUEST;
+        out->error_message = STR("GroupId can't be empty.");
+        request_reply(rq);
+        return;
+    }
     struct beat_state *state = request_new(rq, struct beat_state, 1);
     const struct group_partitions *owned = load_owned(rq);
     struct str host = request_client_host(rq);

@@ -13,6 +13,7 @@ struct commit_state {
     enum err *errors;            // of all partitions, in the order of the request: ERR_OK = in an item
     int32_t *item_of;            // likewise
     uint32_t partition_count;
+    bool has_too_long; // metadata: that is told only to who may commit
 };
 
 static size_t offset_bytes(const struct offset_commit_request_partition *partition)
@@ -110,6 +111,7 @@ static void gather(struct request *rq, struct commit_state *state)
         for (int32_t i = 0; i < topic->partitions_count; i++, at++) {
             const struct offset_commit_request_partition *partition = &topic->partitions[i];
             if (state->errors[at] != ERR_OK) {
+                state->has_too_long |= state->errors[at] == ERR_OFFSET_METADATA_TOO_LARGE;
                 continue;
             }
             struct item_offset_commit *commit = item_for(state, in, &bytes, offset_bytes(partition));
@@ -144,7 +146,9 @@ static void answer(struct request *rq, const struct commit_state *state, enum er
             struct offset_commit_response_partition *partition =
                 &topic->partitions[topic->partitions_count++];
             enum err err = state->errors[at];
-            if (err == ERR_OK) {
+            if (err == ERR_OFFSET_METADATA_TOO_LARGE && group_err != ERR_OK) {
+                err = group_err;
+            } else if (err == ERR_OK) {
                 err = group_err != ERR_OK ? group_err : outcomes[state->item_of[at]].err;
                 err = err == ERR_STORAGE ? ERR_COORDINATOR_NOT_AVAILABLE : err; // a full disk: try again
             }
@@ -170,15 +174,12 @@ static void offset_commit_handle(struct request *rq)
     }
     gather(rq, state);
     const struct group_member_name name = {in->group_id, in->generation_id_or_member_epoch, in->member_id,
-                                           in->group_instance_id};
+                                           in->group_instance_id, rq->version < GROUP_MISSING_VERSION_MIN};
     int32_t generation = -1;
-    enum err err = state->item_count == 0
+    enum err err = state->item_count == 0 && !state->has_too_long
                        ? ERR_OK
                        : broker_group_commit_check(rq->port, &name, rq->version >= GROUP_MISSING_VERSION_MIN,
                                                    &generation);
-    if (err == ERR_STALE_MEMBER_EPOCH && rq->version < GROUP_MISSING_VERSION_MIN) {
-        err = ERR_UNSUPPORTED_VERSION; // which does not know the error
-    }
     if (err != ERR_OK || state->item_count == 0) {
         answer(rq, state, err, NULL);
         return;

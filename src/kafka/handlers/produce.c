@@ -2,6 +2,7 @@
 // Produce (key 0): append record batches. KIP-98, KIP-467 (record errors, v8), KIP-516 (topic ids, v13).
 // acks=0 gets no answer; on any error Kafka closes such a connection, and so do we (kafka.md 5.5).
 #include "kafka/handlers/handlers.h"
+#include "kafka/topic_view.h"
 #include "kafka/txn_errors.h"
 #include "record/batch.h"
 
@@ -101,10 +102,21 @@ static uint32_t count_partitions(const struct produce_request *in)
     return count;
 }
 
-static void refuse_all(struct produce_op *op, enum err err)
+// acks_error: of a partition that is not there, that is told first, as in Kafka.
+static enum err acks_error(struct request *rq, const struct produce_part *part)
+{
+    struct topic_view view;
+    if (!topic_view_find(rq, part->topic_name, part->topic_id, &view)) {
+        return uuid_is_zero(part->topic_id) ? ERR_UNKNOWN_PARTITION : ERR_UNKNOWN_TOPIC_ID;
+    }
+    bool is_there = part->partition >= 0 && part->partition < view.partition_count;
+    return is_there ? ERR_INVALID_ACKS : ERR_UNKNOWN_PARTITION;
+}
+
+static void refuse_all(struct request *rq, struct produce_op *op, enum err err)
 {
     for (uint32_t i = 0; i < op->part_count; i++) {
-        op->parts[i].err = err;
+        op->parts[i].err = err == ERR_INVALID_ACKS ? acks_error(rq, &op->parts[i]) : err;
         op->parts[i].base_offset = -1;
         op->parts[i].log_append_time_ms = -1;
         op->parts[i].log_start_offset = -1;
@@ -161,9 +173,9 @@ static void produce_handle(struct request *rq)
                                     .adds_to_txn = rq->version >= ADDS_VERSION_MIN,
                                     .done = on_produced};
     if (in->acks < -1 || in->acks > 1) {
-        refuse_all(&state->op, ERR_INVALID_ACKS);
+        refuse_all(rq, &state->op, ERR_INVALID_ACKS);
     } else if (lacks_transactional_id(in, &state->op)) {
-        refuse_all(&state->op, ERR_TRANSACTIONAL_ID_AUTHORIZATION);
+        refuse_all(rq, &state->op, ERR_TRANSACTIONAL_ID_AUTHORIZATION);
     } else {
         broker_produce(rq->broker, &state->op);
     }
