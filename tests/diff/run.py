@@ -21,8 +21,11 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), 'interop'))
+sys.path.insert(0, os.path.join(os.path.dirname(HERE), 'support'))
 sys.path.insert(0, HERE)  # first: both have a groups.py
 import admins  # noqa: E402
+import consumers  # noqa: E402
+import generated  # noqa: E402
 import group_offsets  # noqa: E402
 import groups  # noqa: E402
 import known  # noqa: E402
@@ -36,7 +39,7 @@ from broker import Broker  # noqa: E402
 import jvm  # noqa: E402
 from kafka import Kafka  # noqa: E402
 
-MODULES = [groups, group_offsets, txns, produces, reads, admins]
+MODULES = [groups, group_offsets, txns, produces, reads, admins, consumers, generated]
 SETTINGS = {'group.initial.rebalance.delay.ms': '0', 'group.min.session.timeout.ms': '500', 'group.max.size': '4',
             'auto.create.topics.enable': 'false'}
 WORKERS = 8
@@ -200,11 +203,13 @@ def main():
     parser.add_argument('--b', metavar='HOST:PORT')
     parser.add_argument('--broker', default='build/src/server/strom')
     parser.add_argument('--era', type=int)
+    parser.add_argument('--seed', default=generated.World.seed, help='of the generated scripts')
     parser.add_argument('--show', action='store_true', help='print every answer')
     parser.add_argument('scripts', nargs='*', metavar='SCRIPT')
     options = parser.parse_args()
     global SHOW  # noqa: PLW0603
     SHOW = options.show
+    generated.World.seed = options.seed
     if options.a and options.b:
         return run(parse_address(options.a), parse_address(options.b), options.scripts, options.era)
     return run_both(options.broker, options.scripts, options.era)

@@ -20,6 +20,7 @@ PATIENCE_S = 40  # more than the session timeout of most members
 UUID = re.compile(r'[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}')
 NAMELESS = {'node_id', 'port', 'leader_id', 'controller_id', 'cluster_id'}  # there or not, but never compared
 TIMES = {'transaction_start_time_ms', 'last_timestamp', 'log_append_time_ms'}  # the same
+NOT_IN_TRANSACTION = 48, 120  # Kafka answers either, by which other Produces it verifies at that moment
 ORDERED = {'records', 'aborted_transactions'}
 NUMBERED = {'producer_id': 'producer', 'session_id': 'session'}  # each number gets a name
 LOADING, NOT_ENOUGH_REPLICAS, CONCURRENT_TRANSACTIONS = 14, 19, 51
@@ -73,6 +74,7 @@ class Transcript:
     def __init__(self, topics):
         self.lines = []  # (what, value)
         self.names = {}
+        self.is_produced = False  # what is being noted is an answer of Produce or TxnOffsetCommit
         self.nameless = NAMELESS | TIMES
         self.topics = {topic_id: f'<id of {name}>' for name, topic_id in topics.items()}
 
@@ -89,6 +91,8 @@ class Transcript:
             return [self.with_names(v, field) for v in value]
         if field == 'producer_epoch' and field in self.nameless and value != -1:
             return f'<{field}>'
+        if field == 'error' and value in NOT_IN_TRANSACTION and self.is_produced:
+            return '48 or 120'
         if field in NUMBERED and value not in (-1, 0):
             return value if isinstance(value, str) else self.name_of(NUMBERED[field], value)
         if field == 'records' and value:
@@ -103,6 +107,8 @@ class Transcript:
             values = merged(values) if field == 'topics' else values
             if field == 'partitions' and all(isinstance(v, int) for v in values):
                 return sorted(values)
+            if field == 'subscribed_topic_names':
+                return sorted(values)
             return [self.normal(v, field) for v in (values if field in ORDERED else Unordered.sort(values))]
         if field in self.nameless and value != -1:
             return f'<{field}>'
@@ -111,6 +117,7 @@ class Transcript:
         return value
 
     def add(self, what, value):
+        self.is_produced = ': Produce ' in what or ': TxnOffsetCommit ' in what
         self.lines.append((what, self.normal(self.with_names(value))))
 
 
