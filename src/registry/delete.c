@@ -169,6 +169,27 @@ static bool subject_plan_soft(struct registry *r, struct registry_call *call, st
     return true;
 }
 
+bool plan_subject_gone(struct registry *r, struct registry_call *call, const struct subject_entry *subject)
+{
+    if (!mode_permits(r, call, subject->name)) {
+        return false;
+    }
+    for (uint32_t i = 0; i < subject->version_count; i++) {
+        const struct version_entry *version = &subject->versions[i];
+        if (!version_guard(r, call, subject, version, true)) {
+            return false;
+        }
+        if (!version->is_deleted) {
+            references_release(call, version->schema);
+        }
+        plan_hard(r, call, subject, version, users_elsewhere(version->schema, subject, i));
+    }
+    plan_remove(call, key_subject(call, subject->name));
+    plan_remove(call, key_of(call, "config/" STR_FMT, STR_ARG(subject->name)));
+    plan_remove(call, key_of(call, "mode/" STR_FMT, STR_ARG(subject->name)));
+    return true;
+}
+
 static struct deletion *deletion_new(struct registry_call *call, uint32_t count, bool is_list)
 {
     struct deletion *deletion = arena_new(call->arena, struct deletion, 1);
@@ -188,6 +209,11 @@ void op_subject_delete(struct registry *r, struct registry_call *call)
     struct subject_entry *subject = index_subject(r, alias_resolve(r, name, call->arena));
     if (subject == NULL) {
         call_fail(call, CODE_SUBJECT_NOT_FOUND, "Subject '" STR_FMT "' not found.", STR_ARG(name));
+        return;
+    }
+    if (subject_is_associated(r, subject->name, false)) {
+        call_fail(call, CODE_ASSOCIATION_FOR_SUBJECT,
+                  "An association already exists for subject '" STR_FMT "'", STR_ARG(subject->name));
         return;
     }
     struct deletion *deletion = deletion_new(call, subject->version_count, true);

@@ -217,7 +217,8 @@ static bool id_choose(struct registry *r, struct registry_call *call, struct reg
 
 // ---- the plan
 
-static void references_plan(struct registry *r, struct registry_call *call, const struct registration *reg)
+// references_plan: false and answered if a subject belongs to one topic alone (a STRONG association).
+static bool references_plan(struct registry *r, struct registry_call *call, const struct registration *reg)
 {
     struct str context = name_context(reg->subject);
     for (size_t i = 0; i < reg->contract.reference_count; i++) {
@@ -225,10 +226,18 @@ static void references_plan(struct registry *r, struct registry_call *call, cons
         struct str name = name_in_context(context, reference->subject, call->arena);
         struct subject_entry *subject = index_subject(r, name);
         struct version_entry *version = subject == NULL ? NULL : index_version(subject, reference->version);
+        if (!str_equal(name, reg->subject) && subject_is_associated(r, name, true)) {
+            call_fail(call, CODE_NOT_PERMITTED,
+                      "Subject " STR_FMT " has a strong association: other schemas cannot refer to it",
+                      STR_ARG(name));
+            return false;
+        }
+        plan_expect(call, key_subject(call, name), subject == NULL ? NULL : subject->document);
         plan_expect(call, key_version(call, "version", name, reference->version),
                     version == NULL ? NULL : version->document);
         plan_add(call, key_version(call, "refs", name, reference->version), 1);
     }
+    return true;
 }
 
 static void schema_plan(struct registry *r, struct registry_call *call, const struct registration *reg)
@@ -289,7 +298,9 @@ static void register_plan(struct registry *r, struct registry_call *call, struct
     plan_begin(call);
     plan_expect(call, key_subject(call, reg->subject), reg->entry == NULL ? NULL : reg->entry->document);
     plan_expect_policy(r, call, reg->subject);
-    references_plan(r, call, reg);
+    if (!references_plan(r, call, reg)) {
+        return;
+    }
     schema_plan(r, call, reg);
     int64_t last = reg->entry == NULL ? 0 : document_number(reg->entry->document);
     plan_put(call, key_subject(call, reg->subject), bytes_of("", 0),

@@ -36,6 +36,11 @@ enum registry_code {
     CODE_MODE_NOT_FOUND = 40409,
     CODE_ASSOCIATION_NOT_FOUND = 40410,
     CODE_INCOMPATIBLE = 409, // the REST API's error_code of 40901's status
+    CODE_ASSOCIATION_FOR_RESOURCE = 40902,
+    CODE_ASSOCIATION_FOR_SUBJECT = 40904,
+    CODE_STRONG_ASSOCIATION = 40905,
+    CODE_NO_ACTIVE_VERSION = 40907,
+    CODE_ASSOCIATION_FROZEN = 40908,
     CODE_INVALID_SCHEMA = 42201,
     CODE_INVALID_VERSION = 42202,
     CODE_INVALID_COMPATIBILITY = 42203,
@@ -166,6 +171,26 @@ struct version_entry *subject_latest(const struct subject_entry *subject, bool w
 void association_put(struct registry *r, struct document *document);
 void association_remove(struct registry *r, struct str key);
 void associations_clear(struct registry *r);
+
+struct association {
+    struct str subject; // qualified
+    struct str guid;
+    struct str resource_name;
+    struct str resource_namespace; // the Kafka cluster's id
+    struct str resource_id;
+    struct str resource_type; // "topic"
+    struct str type;          // "key", "value"
+    bool is_strong;
+    bool is_frozen;
+    struct document *document;
+};
+enum association_by { BY_KEY, BY_SUBJECT, BY_RESOURCE_ID, BY_RESOURCE_NAME, ASSOCIATION_BY_COUNT };
+// associations_find lists those that have the text there, in the order of their keys.
+size_t associations_find(const struct registry *r, enum association_by by, struct str text,
+                         struct arena *arena, const struct association ***ret);
+const struct association *association_get(const struct registry *r, struct str key); // NULL if unknown
+bool subject_is_associated(const struct registry *r, struct str subject, bool only_strong);
+bool association_is_asked(struct registry_call *call, const struct association *a);
 
 // ---- names.c: subjects, contexts, scopes
 
@@ -344,6 +369,10 @@ struct subject_entry *subject_anywhere(struct registry *r, struct registry_call 
 void plan_hard(struct registry *r, struct registry_call *call, const struct subject_entry *subject,
                const struct version_entry *version, uint32_t other_users);
 
+// plan_subject_gone takes all of a subject away at once, whether deleted or not; false and answered if others
+// refer to it or its mode forbids it.
+bool plan_subject_gone(struct registry *r, struct registry_call *call, const struct subject_entry *subject);
+
 // ---- the operations (routes.c). Each plans a call from the start: it may run again after a conflict.
 
 void op_types(struct registry *r, struct registry_call *call); // schemas.c
@@ -386,5 +415,12 @@ void op_metadata_version(struct registry *r, struct registry_call *call);
 void op_metadata_deployment(struct registry *r, struct registry_call *call);
 void op_exporters(struct registry *r, struct registry_call *call);
 void op_exporter_none(struct registry *r, struct registry_call *call);
+void op_associations_of_subject(struct registry *r, struct registry_call *call); // associations.c
+void op_associations_of_id(struct registry *r, struct registry_call *call);
+void op_associations_of_name(struct registry *r, struct registry_call *call);
+void op_associate(struct registry *r, struct registry_call *call); // associate.c
+void op_associate_or_change(struct registry *r, struct registry_call *call);
+void op_dissociate(struct registry *r, struct registry_call *call);
+void op_associations_batch(struct registry *r, struct registry_call *call);
 
 #endif

@@ -49,6 +49,15 @@ static const struct registry_route routes[] = {
     {"DELETE", "/exporters/{name}", op_exporter_none},
     {"GET", "/exporters/{name}/{part}", op_exporter_none},
     {"PUT", "/exporters/{name}/{part}", op_exporter_none},
+    {"POST", "/associations", op_associate},
+    {"PUT", "/associations", op_associate_or_change},
+    {"POST", "/associations:batch", op_associations_batch},
+    {"GET", "/associations/subjects/{subject}", op_associations_of_subject},
+    {"GET", "/associations/resources/{id}", op_associations_of_id},
+    {"POST", "/associations/resources/{id}", op_associate},
+    {"PUT", "/associations/resources/{id}", op_associate_or_change},
+    {"DELETE", "/associations/resources/{id}", op_dissociate},
+    {"GET", "/associations/resources/{namespace}/{name}", op_associations_of_name},
 };
 
 const struct registry_route *registry_routes(size_t *ret_count)
