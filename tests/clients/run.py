@@ -39,10 +39,13 @@ CLIENTS = {
     'platformatic-txn': ([NODE, 'platformatic_txn_test.mjs'], 120),
     'platformatic-2-txn': (['env', 'STROM_PLATFORMATIC=platformatic-kafka-2', NODE, 'platformatic_txn_test.mjs'], 120),
     'crab': ([NODE, 'crab_test.mjs'], 120),
+    'registry': ([NODE, 'registry_test.mjs'], 120),
+    'kafkajs-registry': ([NODE, 'kafkajs_registry_test.mjs'], 120),
     'metrics': ([SYSTEM_PYTHON, 'metrics_test.py'], 60),
 }
 
-STROM_ONLY = {'metrics', 'late-txn'}  # Kafka has no such page; its answers are recorded
+# Kafka has no such page and no registry; its answers to late-txn are recorded.
+STROM_ONLY = {'metrics', 'late-txn', 'registry', 'kafkajs-registry'}
 # So that "no such topic" can be tested, groups of one member do not wait for others, and compaction comes soon.
 SETTINGS = {'auto.create.topics.enable': 'false', 'group.initial.rebalance.delay.ms': 0, 'log.cleaner.backoff.ms': 200}
 
