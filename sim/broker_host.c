@@ -6,6 +6,7 @@
 
 #include "base/assert.h"
 #include "base/mem.h"
+#include "beat.h"
 #include "order_engine.h"
 #include "scenario.h"
 #include "server/serve.h"
@@ -26,6 +27,10 @@ static const struct setup setups[] = {
     {"strom.tail.cache.bytes", 0, 256 << 10},
     {"log.retention.check.interval.ms", 1000, 60000},
     {"log.cleaner.backoff.ms", 0, 300},
+    {"group.consumer.min.session.timeout.ms", 100, 100},
+    {"group.consumer.session.timeout.ms", BEAT_SESSION_MS, BEAT_SESSION_MS},
+    {"group.consumer.min.heartbeat.interval.ms", 10, 10},
+    {"group.consumer.heartbeat.interval.ms", BEAT_INTERVAL_MS, BEAT_INTERVAL_MS},
     {"group.min.session.timeout.ms", 1, 100},
     {"group.initial.rebalance.delay.ms", 0, 300},
 };

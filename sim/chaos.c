@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/plant.h"
+#include "beat.h"
 #include "engine/local/format.h"
 #include "order_engine.h"
 #include "scenario.h"
@@ -83,6 +84,7 @@ static void draw_transactions(struct scenario *s)
     s->txn_producer_count =
         !s->is_loose_only && sim_chance(w, 450) ? 1 + (int)sim_rand(w, TXN_PRODUCERS_MAX) : 0;
     s->txn_broker = (int)sim_rand(w, (uint64_t)s->broker_count);
+    s->beater_count = sim_chance(w, 350) ? 1 + (int)sim_rand(w, BEATERS_MAX) : 0;
     s->has_keyed = !s->is_loose_only && sim_chance(w, 350);
     s->keyed_delete_retention_ms = (int64_t)sim_rand(w, 3000);
     s->keyed_segment_ms = 1 + (int64_t)sim_rand(w, 400);

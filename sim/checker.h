@@ -82,6 +82,7 @@ struct checker_counts {
     uint64_t delivered;    // to the group
     uint64_t commits;      // of one partition's offset, acknowledged
     uint64_t transactions; // whose end was acknowledged
+    uint64_t beats;        // partitions given to members of the consumer protocol
     uint64_t compacted;    // records that scans of the compacted topic did not find any more
     uint64_t stable_reads; // of records in transactions, given or left out
     uint64_t rounds;       // generations that somebody was told its share of

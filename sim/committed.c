@@ -303,7 +303,7 @@ static bool read_some(struct committed *c, int partition, bool checks_list)
         return false; // the other readers know which errors may be
     }
     take_bounds(c, partition, got);
-    c->isolation = (struct isolation){0};
+    memset(&c->isolation, 0, sizeof c->isolation);
     struct bytes records = got->records.bytes;
     while (records.len >= BATCH_HEADER_SIZE && !checker_has_failed(c->s->checker)) {
         size_t size = 0;

@@ -7,9 +7,9 @@
 
 #include "wire/messages.h"
 
-enum { ISOLATION_OPEN_MAX = 64, ISOLATION_LIST_MAX = 256 };
+enum { ISOLATION_OPEN_MAX = 64, ISOLATION_LIST_MAX = 8192 };
 
-// Zeroed at the beginning of each answer.
+// Zeroed at the beginning of each answer. Large: not for a stack.
 struct isolation {
     int64_t out[ISOLATION_OPEN_MAX]; // producers whose records are left out now
     int out_count;

@@ -13,7 +13,7 @@
 #include "client.h"
 #include "record/build.h"
 
-enum { CALL_MS = 3000, RECORDS_MAX = 4, BODY_MAX = 300, TXN_TIMEOUT_MS = 60000 };
+enum { CALL_MS = 3000, RECORDS_MAX = 4, BODY_MAX = 300, TXN_TIMEOUT_MS = 60000, WRITES_MAX = 1000 };
 #define MS     1000000LL
 #define TXN_ID STR("keyed-writer")
 
@@ -260,7 +260,7 @@ void keyed_writer_main(struct env *env, void *arg)
     client_init(&w->client, env);
     while (s->phase == PHASE_CHAOS) {
         client_sleep(&w->client, (int64_t)(1 + sim_rand(s->world, 20 + s->pace_ms)) * MS);
-        if (!is_connected(w)) {
+        if (keyed_count(s->keyed) >= WRITES_MAX || !is_connected(w)) {
             continue;
         }
         if (!s->keyed_is_ready) {

@@ -18,6 +18,7 @@ struct keyed_history *keyed_history_create(struct scenario *s);
 void keyed_history_destroy(struct keyed_history *take_history);
 // keyed_sent gives the write's number. Of a key, one is sent when the fate of the one before is known.
 uint64_t keyed_sent(struct keyed_history *h, int key, bool is_tombstone, bool is_in_txn);
+uint64_t keyed_count(const struct keyed_history *h);
 void keyed_filled(struct keyed_history *h, uint64_t number, uint64_t hash, int64_t timestamp);
 void keyed_acked(struct keyed_history *h, uint64_t number, int64_t offset);
 enum keyed_fate {

@@ -58,6 +58,11 @@ uint64_t keyed_sent(struct keyed_history *h, int key, bool is_tombstone, bool is
     return h->count++;
 }
 
+uint64_t keyed_count(const struct keyed_history *h)
+{
+    return h->count;
+}
+
 void keyed_filled(struct keyed_history *h, uint64_t number, uint64_t hash, int64_t timestamp)
 {
     h->list[number].hash = hash;

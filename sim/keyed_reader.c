@@ -16,6 +16,7 @@ struct keyed_reader {
     struct keyed_history *history;
     struct client client;
     struct codec_context codec;
+    struct isolation isolation; // of the fetch being looked at
     int64_t position;
     int64_t stable;
 };
@@ -44,7 +45,7 @@ static void take_record(struct keyed_reader *k, struct keyed_scan *scan, const s
     keyed_read(k->history, scan, &r, is_visible);
 }
 
-static void take_batch(struct keyed_reader *k, struct keyed_scan *scan, struct isolation *isolation,
+static void take_batch(struct keyed_reader *k, struct keyed_scan *scan,
                        const struct fetch_response_partition *got, struct bytes batch)
 {
     struct record_iterator it;
@@ -57,9 +58,9 @@ static void take_batch(struct keyed_reader *k, struct keyed_scan *scan, struct i
         return;
     }
     int64_t end = batch_last_offset(&it.header) + 1;
-    isolation_enter(isolation, got, end);
+    isolation_enter(&k->isolation, got, end);
     bool is_txn = batch_is_transactional(&it.header);
-    bool is_visible = !is_txn || !isolation_hides(isolation, it.header.producer_id);
+    bool is_visible = !is_txn || !isolation_hides(&k->isolation, it.header.producer_id);
     while (record_iterator_next(&it, &record)) {
         int16_t type = -1;
         if (!batch_is_control(&it.header)) {
@@ -67,7 +68,7 @@ static void take_batch(struct keyed_reader *k, struct keyed_scan *scan, struct i
                 take_record(k, scan, &record, is_visible);
             }
         } else if (is_txn && control_type_read(record.key, &type) && type == CONTROL_ABORT) {
-            isolation_leave(isolation, it.header.producer_id);
+            isolation_leave(&k->isolation, it.header.producer_id);
         }
     }
     if (record_iterator_fini(&it, &e) != ERR_OK && !k->s->rot_happened) {
@@ -110,16 +111,16 @@ static bool scan_step(struct keyed_reader *k, struct keyed_scan *scan)
         }
         return false;
     }
-    struct isolation isolation = {0};
     struct bytes records = got->records.bytes;
     k->stable = got->last_stable_offset;
+    memset(&k->isolation, 0, sizeof k->isolation);
     while (records.len >= BATCH_HEADER_SIZE && !checker_has_failed(k->s->checker)) {
         size_t size = 0;
         struct error e;
         if (batch_size_peek(records, &size, &e) != ERR_OK || size > records.len) {
             break;
         }
-        take_batch(k, scan, &isolation, got, bytes_slice(records, 0, size));
+        take_batch(k, scan, got, bytes_slice(records, 0, size));
         records = bytes_slice(records, size, records.len - size);
     }
     return true;

@@ -74,6 +74,7 @@ static bool run_seed(const struct options *o, uint64_t seed, bool is_shared, str
     total->commits += counts.commits;
     total->rounds += counts.rounds;
     total->stable_reads += counts.stable_reads;
+    total->beats += counts.beats;
     total->compacted += counts.compacted;
     total->transactions += counts.transactions;
     return is_fine;
@@ -119,6 +120,7 @@ static int run_seeds(const struct options *o)
            (unsigned long long)total.rounds);
     printf("transactions: %llu ended, %llu records of them read or left out\n",
            (unsigned long long)total.transactions, (unsigned long long)total.stable_reads);
+    printf("consumer protocol: %llu partitions given\n", (unsigned long long)total.beats);
     printf("compaction: %llu records not found again\n", (unsigned long long)total.compacted);
     printf("%llu passed, %llu failed\n", (unsigned long long)passed, (unsigned long long)failed);
     return failed == 0 ? 0 : 1;

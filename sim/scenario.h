@@ -78,7 +78,10 @@ struct scenario {
     int txn_producer_count; // with transactional ids; 0 = none
     int txn_broker;         // all of them use this one
     bool has_twins;         // two of them have one id
-    bool has_keyed;         // there is a compacted topic
+    int beater_count;       // members of a group of the consumer protocol (KIP-848); 0 = there is none
+    int beater_must_die;    // its index + 1
+    bool beat_is_over;
+    bool has_keyed; // there is a compacted topic
     int64_t keyed_delete_retention_ms;
     int64_t keyed_segment_ms;
     int64_t keyed_lag_ms;
@@ -109,6 +112,7 @@ struct scenario {
     struct group_history *group;
     struct txn_history *txns;
     struct keyed_history *keyed;
+    struct beat_ledger *beats;
     bool keyed_is_ready;
     int member_must_die;   // its index + 1
     bool group_is_drained; // everything was read and committed

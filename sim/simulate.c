@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "beat.h"
 #include "catalogue.h"
 #include "group.h"
 #include "keyed.h"
@@ -165,6 +166,12 @@ static void run(struct scenario *s, struct client_args *args)
     for (int i = 0; i < KEYED_WRITERS && s->has_keyed; i++) {
         start_client(s, "keyed", i, args++, keyed_writer_main);
     }
+    for (int i = 0; i < s->beater_count; i++) {
+        start_client(s, "beater", i, args++, beater_main);
+    }
+    if (s->beater_count > 0) {
+        start_client(s, "umpire", 0, args++, beat_judge_main);
+    }
     if (s->has_keyed) {
         start_client(s, "scanner", 0, args++, keyed_reader_main);
     }
@@ -197,7 +204,7 @@ bool simulate(uint64_t seed, const struct run_options *options, uint64_t *ret_ha
 {
     struct scenario *s = calloc(1, sizeof *s);
     struct client_args args[3 + PRODUCERS_MAX + CONSUMERS_MAX + MEMBERS_MAX + TXN_PRODUCERS_MAX +
-                            TXN_READERS_MAX + KEYED_WRITERS + 1];
+                            TXN_READERS_MAX + KEYED_WRITERS + 1 + BEATERS_MAX + 1];
     if (s == NULL) {
         abort();
     }
@@ -210,6 +217,7 @@ bool simulate(uint64_t seed, const struct run_options *options, uint64_t *ret_ha
     s->group = group_history_create(s);
     s->txns = txn_history_create(s);
     s->keyed = keyed_history_create(s);
+    s->beats = beat_ledger_create(s);
     struct catalogue catalogue = {0};
     s->catalogue = &catalogue;
     if (s->is_shared) {
@@ -237,6 +245,7 @@ bool simulate(uint64_t seed, const struct run_options *options, uint64_t *ret_ha
     group_history_destroy(s->group);
     txn_history_destroy(s->txns);
     keyed_history_destroy(s->keyed);
+    beat_ledger_destroy(s->beats);
     checker_destroy(s->checker);
     free(s);
     return !has_failed;

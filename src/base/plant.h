@@ -62,6 +62,9 @@
     X(PLANT_INIT_COMMITS, "InitProducerId commits what it finds open")                                       \
     X(PLANT_INIT_SHARES, "a producer that was fenced gets the epoch of the one that did it")                 \
     X(PLANT_TXN_NOT_FENCED, "take batches of a transactional id's former epochs")                            \
+    X(PLANT_GIVE_UNRELEASED, "give a partition before its owner has given it back (KIP-848)")                \
+    X(PLANT_BEAT_BEFORE_WRITE, "answer a heartbeat before what it tells is durable (KIP-848)")               \
+    X(PLANT_BEAT_NEVER_ENDS, "a member of the consumer protocol that fell silent stays")                     \
     X(PLANT_COMPACT_NEWEST, "compaction drops a record that is the newest of its key")                       \
     X(PLANT_TOMBSTONE_EARLY, "compaction drops tombstones at once")                                          \
     X(PLANT_TOMBSTONE_FIRST, "compaction drops a tombstone and leaves what it deleted")                      \

@@ -3,6 +3,7 @@
 #include "base/assert.h"
 #include "base/hash.h"
 #include "base/mem.h"
+#include "base/plant.h"
 #include "group/consumer_private.h"
 
 static uint64_t text_hash(struct str text)
@@ -308,5 +309,5 @@ void consumer_session_touch(struct coordinator *c, struct consumer_member *membe
 {
     int32_t lasts_ms =
         member->is_classic ? member->classic_session_ms : c->limits.consumer_session_timeout_ms;
-    timer_set(c, &member->session, later_ms(now_ms, lasts_ms));
+    timer_set(c, &member->session, plant_is(PLANT_BEAT_NEVER_ENDS) ? INT64_MAX : later_ms(now_ms, lasts_ms));
 }

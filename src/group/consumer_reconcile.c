@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // consumer_reconcile.c - a member on its way from what it has to what it is to get: first it gives back, then
 // its epoch rises, then it gets what others have given back (KIP-848, "Member Reconciliation").
+#include "base/plant.h"
 #include "group/consumer_private.h"
 
 // taken_by_others: those of `wanted` that another member has, or has still to give back.
@@ -8,6 +9,9 @@ static void taken_by_others(const struct consumer_member *member, const struct t
                             struct tp_set *ret)
 {
     *ret = (struct tp_set){0};
+    if (plant_is(PLANT_GIVE_UNRELEASED)) {
+        return;
+    }
     LIST_EACH (node, &member->group->members) {
         const struct consumer_member *other = LIST_ENTRY(node, struct consumer_member, node);
         const struct tp_set *sets[] = {&other->assigned, &other->revoking};

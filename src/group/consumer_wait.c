@@ -2,13 +2,14 @@
 // consumer_wait.c - calls to groups of the consumer protocol that are answered once what they tell is
 // durable.
 #include "base/assert.h"
+#include "base/plant.h"
 #include "group/consumer_private.h"
 
 void consumer_wait(struct coordinator *c, struct consumer_group *group, struct group_wait *wait,
                    uint64_t waits_for)
 {
     consumer_store_next(c, group);
-    if (waits_for > group->durable) {
+    if (waits_for > group->durable && !plant_is(PLANT_BEAT_BEFORE_WRITE)) {
         wait->group = group;
         wait->waits_for = waits_for;
         list_push_back(&group->waits, &wait->node);
