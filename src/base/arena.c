@@ -23,7 +23,7 @@
 #define arena_unpoison(p, n) ((void)(p), (void)(n))
 #endif
 
-enum { ARENA_BLOCK_SIZE = 8192, ARENA_KEEP_SIZE = 65536, ARENA_OVERHEAD_MAX = 256 };
+enum { ARENA_BLOCK_SIZE = 1024, ARENA_KEEP_SIZE = 65536, ARENA_OVERHEAD_MAX = 256 };
 
 struct arena_block {
     struct arena_block *next;
@@ -74,6 +74,7 @@ void arena_reset(struct arena *a)
 
 static void arena_grow(struct arena *a, size_t size)
 {
+    // What is small stays small: there may be a hundred thousand arenas.
     size_t cap = a->blocks == NULL ? ARENA_BLOCK_SIZE : a->blocks->cap * 2;
     cap = cap > (1U << 20) ? (1U << 20) : cap;
     cap = cap < size ? size : cap;

@@ -54,7 +54,7 @@ static enum err one_way(struct checking *c, const struct schema *reader, const s
                         struct error *e)
 {
     bool is_lenient = str_equal(c->config->compatibility_policy, STR("LENIENT"));
-    struct compat_report report = {.arena = c->arena};
+    struct compat_report report = {.arena = c->arena, .is_reader_old = writer == c->parsed};
     enum err err = schema_compare(reader, writer, is_lenient ? COMPAT_LENIENT : COMPAT_STRICT, &report, e);
     for (size_t i = 0; err == ERR_OK && i < report.count; i++) {
         difference_add(c, &report.differences[i]);
