@@ -18,7 +18,7 @@ enum {
     HTTP_PARAMS_MAX = 8,
     HTTP_CONNECTIONS_MAX = 1024,
     HTTP_PIPELINE_MAX = 16,                // requests of a connection held at once; the rest waits unread
-    HTTP_BODIES_BYTES_MAX = 256 << 20,     // bodies of all connections together; over it: 503
+    HTTP_BODIES_BYTES_MAX = 64 << 20,      // memory of bodies of all connections; over it: 503
     HTTP_ANSWERS_BYTES_MAX = 512 << 20,    // answers that were not taken yet, likewise
     HTTP_BYTES_PER_SECOND_MIN = 16 * 1024, // of bodies, and of answers, on the whole
     HTTP_HEADER_TIMEOUT_MS = 10000,        // and for a body, before its pace counts

@@ -102,13 +102,14 @@ static int on_body(http_parser *parser, const char *at, size_t len)
 {
     struct http_connection *conn = conn_of(parser);
     struct http_request *rq = conn->incoming;
+    size_t cap = rq->body.cap;
     buf_append(&rq->body, at, len);
+    rq->body_bytes += rq->body.cap - cap;
+    conn->server->body_bytes += rq->body.cap - cap;
     if (rq->body.failed) {
         conn->must_linger = true;
         return reject(rq, 413);
     }
-    rq->body_bytes += len;
-    conn->server->body_bytes += len;
     if (conn->server->body_bytes > HTTP_BODIES_BYTES_MAX) {
         conn->must_linger = true;
         return reject(rq, 503);

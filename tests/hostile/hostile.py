@@ -6,6 +6,7 @@ the broker lives, its memory stays bounded, and a healthy client is served throu
   tests/hostile/hostile.py --broker build/src/server/strom [ATTACK...]
 """
 import argparse
+import json
 import os
 import random
 import resource
@@ -569,6 +570,99 @@ class Enemy:
         check('status' in str(self.broker.health()) or self.broker.health() is not None, 'no health')
         for c in slow:
             c.close()
+
+    def http_request(self, method, path, body=b''):
+        head = f'{method} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {len(body)}\r\n\r\n'
+        return head.encode() + body
+
+    def http_status(self, data, patience_s=20):
+        """The status of the answer; 0 where the connection ends without one."""
+        answer = b''
+        with Connection(('127.0.0.1', self.broker.http_port), patience_s) as c:
+            try:
+                c.send(data)
+            except OSError:
+                pass  # refused before all was sent: the answer may be there
+            try:
+                while len(answer) < 12:
+                    piece = c.socket.recv(4096)
+                    if not piece:
+                        break
+                    answer += piece
+            except socket.timeout:
+                raise Failure('HTTP: no answer') from None
+            except OSError:
+                pass
+        return int(answer[9:12]) if answer.startswith(b'HTTP/1.1 ') else 0
+
+    def attack_http_floods(self):
+        """300 connections send 1 MiB of 8 MiB bodies and stop; 1,100 send half a line; then all is as before."""
+        address = ('127.0.0.1', self.broker.http_port)
+        before = self.broker.rss_bytes()
+        head = b'POST /subjects/x/versions HTTP/1.1\r\nHost: x\r\nContent-Length: 8388608\r\n\r\n'
+        connections = [Connection(address) for _ in range(300)]
+        for c in connections:
+            c.socket.setblocking(False)
+            try:
+                c.socket.send(head + b'x' * (1 << 20))
+            except OSError:
+                pass
+        check(self.http_status(self.http_request('GET', '/schemas/types')) == 200, 'not served beside half bodies')
+        grown = self.broker.rss_bytes() - before
+        check(grown < 160 << 20, f'memory grew by {grown >> 20} MiB')
+        for c in connections:
+            c.close()
+        slow = []
+        for _ in range(1100):  # more than there may be
+            c = Connection(address)
+            slow.append(c)
+            c.send(b'GET /')
+            c.socket.setblocking(False)
+        deadline = time.monotonic() + 40
+        served = False
+        while not served and time.monotonic() < deadline:
+            for c in slow:
+                try:
+                    c.socket.send(b'x')  # as slowly as that: it does not help them
+                except OSError:
+                    pass
+            time.sleep(1)
+            served = self.http_status(self.http_request('GET', '/schemas/types')) == 200
+        for c in slow:
+            c.close()
+        check(served, 'half requests keep everybody out')
+
+    def attack_registry(self):
+        """Schemas and requests that are none."""
+        subject = '/subjects/hostile/versions'
+        deep = 100_000
+        schemas = ['[' * deep, '{"type":"array","items":' * deep + '"int"' + '}' * deep, '"' + 'x' * 3_000_000 + '"',
+                   '[' + '"int",' * 500_000 + '"int"]', '1e999999', '{"type":"fixed","name":"f","size":99999999999}',
+                   json.dumps({'type': 'enum', 'name': 'e', 'symbols': [f's{i}' for i in range(100_000)]}),
+                   json.dumps({'type': 'record', 'name': 'r', 'fields': [
+                       {'name': f'f{i}', 'type': {'type': 'array', 'items': 'long'}} for i in range(30_000)]})]
+        protos = ['message A {' * deep, 'syntax="proto3"; message A { ' + 'int32 a=1;' * deep + '}', '\0' * 1000]
+        jsons = ['{"$ref":"#"}', '{"allOf":[' * 5000 + '{}' + ']}' * 5000, '{"$ref":"http://127.0.0.1:1/x"}',
+                 '{"pattern":"(a+)+$(((((((((("}']
+        rows = [self.http_request('POST', subject, json.dumps({'schema': s, 'schemaType': kind}).encode())
+                for kind, texts in (('AVRO', schemas), ('PROTOBUF', protos), ('JSON', jsons)) for s in texts]
+        rows += [self.http_request('POST', subject, body) for body in (
+            b'{' * 1_000_000, b'[]' * 1_000_000, b'[' + b'[],' * 1_000_000 + b'[]]',
+            b'{"schema":' + b'9' * 1_000_000 + b'}',
+            b'{"schema":"\\ud800"}', b'\xff' * 1000, b'null', b'""', b'{"schema":"\\"int\\"","references":[' +
+            b'{"name":"a","subject":"b","version":1},' * 50_000 + b'{}]}', b' ' * (4 << 20), b' ' * ((4 << 20) + 1))]
+        paths = ['/subjects/' + '%00' * 1000, '/subjects/' + 'x' * 5000 + '/versions', '/schemas/ids/' + '9' * 1000,
+                 '/schemas/ids/-1', '/contexts/' + ':' * 100 + '/subjects', '/contexts/.x/contexts/.y/subjects',
+                 '/subjects?offset=-9223372036854775808&limit=99999999999999999999', '/subjects?' + '&' * 5000,
+                 '/subjects?subjectPrefix=' + '%' * 5000, '/schemas/guids/' + '-' * 36, '/config/:.:',
+                 '/mode/' + '%ff' * 50]
+        rows += [self.http_request('GET', path) for path in paths]
+        rows += [self.http_request('GET', '/' + '/'.join(self.random.choices(
+            ['subjects', 'schemas', 'ids', 'versions', '%2F', '', 'latest', 'config'], k=6))) for _ in range(200)]
+        rows += [self.http_request('POST', subject, self.random.randbytes(5000)) for _ in range(50)]
+        for number, row in enumerate(rows):
+            status = self.http_status(row)
+            check(200 <= status < 500, f'row {number} was answered {status}: {row[:200]}')
 
 
 def run_attack(name, attack, broker, healthy, baseline):
