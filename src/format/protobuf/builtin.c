@@ -19,7 +19,8 @@ static const char descriptor_text[] =
     "repeated DescriptorProto message_type=4;repeated EnumDescriptorProto enum_type=5;"
     "repeated ServiceDescriptorProto service=6;repeated FieldDescriptorProto extension=7;"
     "optional FileOptions options=8;optional SourceCodeInfo source_code_info=9;optional string syntax=12;"
-    "optional Edition edition=14;}"
+    "optional Edition edition=14;repeated string option_dependency=15;}"
+    "enum SymbolVisibility{VISIBILITY_UNSET=0;VISIBILITY_LOCAL=1;VISIBILITY_EXPORT=2;}"
     "message DescriptorProto{optional string name=1;repeated FieldDescriptorProto field=2;"
     "repeated FieldDescriptorProto extension=6;repeated DescriptorProto nested_type=3;"
     "repeated EnumDescriptorProto enum_type=4;"
@@ -28,7 +29,8 @@ static const char descriptor_text[] =
     "repeated ExtensionRange extension_range=5;repeated OneofDescriptorProto oneof_decl=8;"
     "optional MessageOptions options=7;"
     "message ReservedRange{optional int32 start=1;optional int32 end=2;}"
-    "repeated ReservedRange reserved_range=9;repeated string reserved_name=10;}"
+    "repeated ReservedRange reserved_range=9;repeated string reserved_name=10;"
+    "optional SymbolVisibility visibility=11;}"
     "message ExtensionRangeOptions{repeated UninterpretedOption uninterpreted_option=999;"
     "message Declaration{optional int32 number=1;optional string full_name=2;optional string type=3;"
     "optional bool reserved=5;optional bool repeated=6;reserved 4;}"
@@ -49,7 +51,8 @@ static const char descriptor_text[] =
     "message EnumDescriptorProto{optional string name=1;repeated EnumValueDescriptorProto value=2;"
     "optional EnumOptions options=3;"
     "message EnumReservedRange{optional int32 start=1;optional int32 end=2;}"
-    "repeated EnumReservedRange reserved_range=4;repeated string reserved_name=5;}"
+    "repeated EnumReservedRange reserved_range=4;repeated string reserved_name=5;"
+    "optional SymbolVisibility visibility=6;}"
     "message EnumValueDescriptorProto{optional string name=1;optional int32 number=2;"
     "optional EnumValueOptions options=3;}"
     "message ServiceDescriptorProto{optional string name=1;repeated MethodDescriptorProto method=2;"
@@ -237,13 +240,14 @@ static const struct {
      GT "message TimeOfDay{int32 hours=1;int32 minutes=2;int32 seconds=3;int32 nanos=4;}"},
     {"confluent/meta.proto",
      "syntax=\"proto3\";package confluent;import \"google/protobuf/descriptor.proto\";"
-     "message Meta{string doc=1;map<string,string>params=2;repeated string tags=3;}"
+     "message Meta{string doc=1;map<string,string>params=2;repeated string tags=3;repeated Rule rules=4;}"
+     "message Rule{string name=1;string doc=2;string expr=3;string sql=4;}"
      "extend google.protobuf.FileOptions{Meta file_meta=1088;}"
      "extend google.protobuf.MessageOptions{Meta message_meta=1088;}"
      "extend google.protobuf.FieldOptions{Meta field_meta=1088;}"
      "extend google.protobuf.EnumOptions{Meta enum_meta=1088;}"
      "extend google.protobuf.EnumValueOptions{Meta enum_value_meta=1088;}"},
-    {"confluent/type/decimal.proto", CT "message Decimal{bytes value=1;int32 scale=2;}"},
+    {"confluent/type/decimal.proto", CT "message Decimal{bytes value=1;uint32 precision=2;int32 scale=3;}"},
     {"confluent/type/variant.proto", CT "message Variant{bytes metadata=1;bytes value=2;}"},
 };
 

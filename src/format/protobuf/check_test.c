@@ -308,6 +308,33 @@ static void test_defaults(void **state)
 }
 
 // Nested as deep as a payload can be: refused, without a deep stack.
+// Numbers of Confluent's types, as their clients write them.
+static void test_confluent_types(void **state)
+{
+    (void)state;
+    struct schema *s =
+        must_schema(P3 "import \"confluent/type/decimal.proto\";import \"confluent/meta.proto\";"
+                       "message M{confluent.type.Decimal d=1;confluent.Meta m=2;}");
+    struct program *p = must_compile(s, NULL, 0);
+    uint8_t bytes[64];
+    size_t len = from_hex("0a 08 0a 02 04 d2 10 04 18 02  12 0a 0a 01 64 22 05 1a 03 61 3e 62", bytes);
+    struct bytes payload = {bytes, len};
+    assert_int_equal(program_check(p, payload, NULL), ERR_OK);
+    struct view root = view_root(p, payload);
+    struct view decimal = view_field(&root, STR("d"));
+    assert_int_equal(view_field(&decimal, STR("precision")).number, 4);
+    assert_int_equal(view_field(&decimal, STR("scale")).number, 2);
+    struct view meta = view_field(&root, STR("m"));
+    struct view_items rules = {.of = view_field(&meta, STR("rules"))};
+    struct str key;
+    struct view rule;
+    assert_true(view_next(&rules, &key, &rule));
+    struct view expr = view_field(&rule, STR("expr"));
+    assert_true(bytes_equal(expr.raw, bytes_of("a>b", 3)));
+    program_unref(p);
+    schema_unref(s);
+}
+
 static void test_depth(void **state)
 {
     (void)state;
@@ -336,7 +363,8 @@ int main(void)
         cmocka_unit_test(test_check),    cmocka_unit_test(test_utf8_by_syntax),
         cmocka_unit_test(test_editions), cmocka_unit_test(test_root),
         cmocka_unit_test(test_views),    cmocka_unit_test(test_unknown_enum_values),
-        cmocka_unit_test(test_defaults), cmocka_unit_test(test_depth),
+        cmocka_unit_test(test_defaults), cmocka_unit_test(test_confluent_types),
+        cmocka_unit_test(test_depth),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -146,6 +146,11 @@ static struct pb_option *options_of(struct descriptor *d, const char *kind, cons
     return pb_options_decode(&d->options, kind, in->bytes, d->arena);
 }
 
+static const char *visibility_of(uint64_t value)
+{
+    return value == 1 ? "local " : value == 2 ? "export " : NULL;
+}
+
 // ---- ranges
 
 // `after`: 1 if the end lies behind the last number.
@@ -242,6 +247,9 @@ static void read_enum(struct descriptor *d, struct bytes bytes, struct pb_enum *
             break;
         case 5:
             read_reserved_name(d, &in, &reserved);
+            break;
+        case 6:
+            made->visibility = visibility_of(in.value);
             break;
         default:
             break;
@@ -571,6 +579,9 @@ static struct pb_message *read_message(struct descriptor *d, struct bytes bytes,
         case 10:
             read_reserved_name(d, &in, &reserved);
             break;
+        case 11:
+            message->visibility = visibility_of(in.value);
+            break;
         default:
             break;
         }
@@ -665,10 +676,12 @@ static void read_syntax(struct descriptor *d, struct bytes bytes)
     check_input(d, &in);
 }
 
-static void read_import(struct descriptor *d, const struct pb_input *in, struct pb_import ***last)
+static void read_import(struct descriptor *d, const struct pb_input *in, enum pb_import_kind kind,
+                        struct pb_import ***last)
 {
     struct pb_import *import = MAKE(d, pb_import);
     if (import != NULL) {
+        import->kind = kind;
         import->path = text_of(d, in);
         PB_APPEND(*last, import);
     }
@@ -703,7 +716,7 @@ static void read_file(struct descriptor *d, struct bytes bytes)
             file->package = in.bytes.len == 0 ? (struct str){NULL, 0} : name_of(d, &in, true);
             break;
         case 3:
-            read_import(d, &in, &imports);
+            read_import(d, &in, PB_IMPORT_PLAIN, &imports);
             break;
         case 4:
             message = read_message(d, in.bytes, NULL, 1);
@@ -728,6 +741,9 @@ static void read_file(struct descriptor *d, struct bytes bytes)
             break;
         case 11:
             mark_import(d, in.value, PB_IMPORT_WEAK);
+            break;
+        case 15:
+            read_import(d, &in, PB_IMPORT_OPTION, &imports);
             break;
         default:
             break;

@@ -96,6 +96,8 @@ static void test_there_and_back(void **state)
         "edition=\"2023\";option features.enum_type=CLOSED;message M{reserved a,b;M "
         "m=1[features={message_encoding:"
         "DELIMITED}];extensions 5 to 6[verification=DECLARATION];}enum E{reserved Z;A=3;}",
+        "edition=\"2024\";import option \"x\";import \"y\";import public \"z\";export message M{local enum "
+        "E{A=0;}}",
         P3 "import weak \"google/type/date.proto\";import public \"google/type/money.proto\";message M{}",
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {

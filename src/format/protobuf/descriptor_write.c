@@ -368,6 +368,13 @@ static void write_extension_ranges(struct writer *w, const struct pb_message *me
     }
 }
 
+static void put_visibility(const char *visibility, uint32_t number, struct buf *out)
+{
+    if (visibility != NULL) {
+        pb_put_varint(out, number, visibility[0] == 'l' ? 1 : 2);
+    }
+}
+
 static void write_enum(struct writer *w, const struct pb_enum *made, struct buf *out)
 {
     pb_put_str(out, 1, made->name);
@@ -380,6 +387,7 @@ static void write_enum(struct writer *w, const struct pb_enum *made, struct buf 
     }
     put_options(w, 3, "EnumOptions", made->full_name, made->options, out);
     write_reserved(made->reserved, 0, 4, out);
+    put_visibility(made->visibility, 6, out);
 }
 
 static void write_enums(struct writer *w, const struct pb_enum *enums, uint32_t number, struct buf *out)
@@ -423,6 +431,7 @@ static void write_message(struct writer *w, const struct pb_message *message, st
     put_options(w, 7, "MessageOptions", message->full_name, message->options, out);
     write_oneofs(w, message, out);
     write_reserved(message->reserved, 1, 9, out);
+    put_visibility(message->visibility, 11, out);
 }
 
 // ---- services, the file
@@ -469,6 +478,7 @@ static void write_import_indexes(const struct pb_file *file, enum pb_import_kind
         if (i->kind == kind) {
             pb_put_varint(out, number, index);
         }
+        index -= i->kind == PB_IMPORT_OPTION;
     }
 }
 
@@ -480,7 +490,9 @@ static void write_file(struct writer *w, struct buf *out)
         pb_put_str(out, 2, file->package);
     }
     for (const struct pb_import *i = file->imports; i != NULL; i = i->next) {
-        pb_put_str(out, 3, i->path);
+        if (i->kind != PB_IMPORT_OPTION) {
+            pb_put_str(out, 3, i->path);
+        }
     }
     write_nested(w, file->messages, NULL, file->extends, 4, out);
     write_enums(w, file->enums, 5, out);
@@ -494,6 +506,11 @@ static void write_file(struct writer *w, struct buf *out)
     } else if (file->syntax == PB_SYNTAX_EDITION) {
         pb_put_str(out, 12, STR("editions"));
         pb_put_varint(out, 14, str_equal(file->edition, STR("2023")) ? 1000 : 1001);
+    }
+    for (const struct pb_import *i = file->imports; i != NULL; i = i->next) {
+        if (i->kind == PB_IMPORT_OPTION) {
+            pb_put_str(out, 15, i->path);
+        }
     }
 }
 

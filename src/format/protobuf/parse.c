@@ -7,6 +7,7 @@ struct parser {
     struct pb_lexer l;
     struct pb_file *file;
     uint32_t sequence;
+    const char *visibility; // of the type that follows
 };
 
 // The last link of each list of a message while it is read.
@@ -306,6 +307,29 @@ static bool is_keyword(struct parser *p, const char *word)
     return at == p->l.end || *at != '=';
 }
 
+// `export` or `local` before a type, in edition 2024; the type takes it.
+static void parse_visibility(struct parser *p)
+{
+    const char *at = p->l.pos;
+    while (at < p->l.end && *at == ' ') {
+        at++;
+    }
+    struct str rest = {at, (size_t)(p->l.end - at)};
+    bool is_type = str_has_prefix(rest, STR("message ")) || str_has_prefix(rest, STR("enum "));
+    if (str_equal(p->file->edition, STR("2024")) && is_type) {
+        p->visibility = pb_lexer_accept_name(&p->l, "export")  ? "export "
+                        : pb_lexer_accept_name(&p->l, "local") ? "local "
+                                                               : NULL;
+    }
+}
+
+static const char *take_visibility(struct parser *p)
+{
+    const char *visibility = p->visibility;
+    p->visibility = NULL;
+    return visibility;
+}
+
 static void parse_enum(struct parser *p, struct pb_enum ***last)
 {
     struct pb_lexer *l = &p->l;
@@ -315,6 +339,7 @@ static void parse_enum(struct parser *p, struct pb_enum ***last)
     }
     made->place = l->token.place;
     made->file = p->file;
+    made->visibility = take_visibility(p);
     made->name = pb_lexer_name(l);
     struct pb_option **options = &made->options;
     struct pb_reserved **reserved = &made->reserved;
@@ -357,6 +382,7 @@ static void parse_message(struct parser *p, struct pb_message *parent, struct pb
     message->sequence = p->sequence++;
     message->file = p->file;
     message->parent = parent;
+    message->visibility = take_visibility(p);
     message->name = pb_lexer_name(&p->l);
     parse_message_body(p, message, depth + 1);
     if (p->l.err == ERR_OK) {
@@ -396,6 +422,7 @@ static void parse_extend(struct parser *p, struct pb_message *parent, struct pb_
 static bool parse_member(struct parser *p, struct pb_message *message, struct message_tails *t,
                          unsigned depth)
 {
+    parse_visibility(p);
     static const char *const words[] = {"option", "message",  "enum",      "oneof",
                                         "extend", "reserved", "extensions"};
     struct pb_lexer *l = &p->l;
@@ -593,9 +620,10 @@ static void parse_import(struct parser *p, struct pb_import ***last)
         return;
     }
     import->place = l->token.place;
-    import->kind = pb_lexer_accept_name(l, "public")                                      ? PB_IMPORT_PUBLIC
-                   : pb_lexer_accept_name(l, "weak") || pb_lexer_accept_name(l, "option") ? PB_IMPORT_WEAK
-                                                                                          : PB_IMPORT_PLAIN;
+    import->kind = pb_lexer_accept_name(l, "public")   ? PB_IMPORT_PUBLIC
+                   : pb_lexer_accept_name(l, "weak")   ? PB_IMPORT_WEAK
+                   : pb_lexer_accept_name(l, "option") ? PB_IMPORT_OPTION
+                                                       : PB_IMPORT_PLAIN;
     import->path = pb_lexer_string(l);
     pb_lexer_expect(l, ';');
     if (l->err == ERR_OK) {
@@ -617,6 +645,7 @@ static void parse_declaration(struct parser *p, struct file_tails *t)
 {
     struct pb_lexer *l = &p->l;
     struct pb_place place = l->token.place;
+    parse_visibility(p);
     if (pb_lexer_accept_name(l, "message")) {
         parse_message(p, NULL, &t->messages, 0);
     } else if (pb_lexer_accept_name(l, "enum")) {

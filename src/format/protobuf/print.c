@@ -235,7 +235,7 @@ static void print_oneofs(struct pb_printer *p, const struct pb_oneof *first, boo
 {
     size_t count = 0;
     for (const struct pb_oneof *o = first; o != NULL; o = o->next) {
-        count++;
+        count += !p->is_normal || o->fields != NULL;
     }
     struct pb_sorted *items = new_sorted(p, count);
     if (items == NULL || count == 0) {
@@ -451,14 +451,16 @@ static void print_enum(struct pb_printer *p, const struct pb_enum *made)
     struct str scope = p->scope;
     p->scope = made->full_name;
     pb_print_indent(p);
+    buf_append_str(p->out, str_from_c(made->visibility == NULL ? "" : made->visibility));
     buf_printf(p->out, "enum " STR_FMT " {", STR_ARG(made->name));
     print_reserved(p, made->reserved, "reserved", &has_section);
     // No empty line between what is reserved, options and values.
-    if (!has_section && (made->options != NULL || made->values != NULL)) {
+    const struct pb_option *options = pb_options_filter(p, made->options);
+    if (!has_section && (options != NULL || made->values != NULL)) {
         begin_section(p, &has_section);
     }
     p->depth++;
-    print_option_lines(p, pb_options_filter(p, made->options));
+    print_option_lines(p, options);
     print_enum_values(p, made->values);
     p->depth--;
     if (has_section) {
@@ -499,6 +501,9 @@ static bool has_types(const struct pb_printer *p, const struct pb_message *messa
 
 static bool has_extends(const struct pb_printer *p, const struct pb_extend *extends)
 {
+    while (p->is_normal && extends != NULL && extends->fields == NULL) {
+        extends = extends->next; // blocks are merged: an empty one vanishes
+    }
     return !p->is_plain && extends != NULL;
 }
 
@@ -534,6 +539,7 @@ static void print_message(struct pb_printer *p, const struct pb_message *message
 {
     struct str scope = p->scope;
     pb_print_indent(p);
+    buf_append_str(p->out, str_from_c(message->visibility == NULL ? "" : message->visibility));
     buf_printf(p->out, "message " STR_FMT " {", STR_ARG(message->name));
     print_body(p, message);
     p->scope = scope;
@@ -636,6 +642,7 @@ static void print_head(struct pb_printer *p, const struct pb_file *file)
         print_imports(p, PB_IMPORT_PLAIN, "import ");
         print_imports(p, PB_IMPORT_PUBLIC, "import public ");
         print_imports(p, PB_IMPORT_WEAK, "import weak ");
+        print_imports(p, PB_IMPORT_OPTION, "import option ");
     }
     const struct pb_option *options = pb_options_filter(p, file->options);
     if (options != NULL) {

@@ -131,6 +131,12 @@ static void test_editions(void **state)
     struct schema *s = must_schema(text);
     expect_print(s, SCHEMA_CANONICAL, text);
     schema_unref(s);
+    text = "edition = \"2024\";\n\nimport \"google/protobuf/any.proto\";\nimport option \"x.proto\";\n\n"
+           "export message M {\n  local message N {}\n  export enum E {\n    A = 0;\n  }\n}\nlocal enum F "
+           "{\n  B = 0;\n}\n";
+    s = must_schema(text);
+    expect_print(s, SCHEMA_CANONICAL, text);
+    schema_unref(s);
 }
 
 static void test_numbers(void **state)

@@ -131,6 +131,7 @@ struct pb_enum {
     const struct pb_file *file;
     struct str name;
     struct str full_name;
+    const char *visibility; // "export " or "local " of edition 2024; NULL: not said
     struct pb_option *options;
     struct pb_reserved *reserved;
     struct pb_enum_value *values;
@@ -198,6 +199,7 @@ struct pb_message {
     struct pb_extend *extends;
     struct pb_message *messages; // without the bodies of groups
     struct pb_enum *enums;
+    const char *visibility;
     bool is_map_entry; // option map_entry: made by protoc for a map
     struct pb_features features;
 };
@@ -227,6 +229,7 @@ enum pb_import_kind {
     PB_IMPORT_PLAIN,
     PB_IMPORT_PUBLIC,
     PB_IMPORT_WEAK,
+    PB_IMPORT_OPTION, // of edition 2024: for options alone
 };
 
 struct pb_import {
