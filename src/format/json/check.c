@@ -13,7 +13,7 @@
 #include "base/mem.h"
 #include "base/utf8.h"
 
-static const uint8_t token_types[] = {
+const uint8_t token_types[] = {
     [JSON_TOKEN_OBJECT_BEGIN] = TYPE_OBJECT, [JSON_TOKEN_ARRAY_BEGIN] = TYPE_ARRAY,
     [JSON_TOKEN_STRING] = TYPE_STRING,       [JSON_TOKEN_NUMBER] = TYPE_NUMBER | TYPE_INTEGER,
     [JSON_TOKEN_TRUE] = TYPE_BOOL,           [JSON_TOKEN_FALSE] = TYPE_BOOL,
@@ -245,45 +245,60 @@ static bool eval_string(struct run *r, const struct string_check *check)
     return true;
 }
 
-// small_number reads an integer of up to 18 digits.
-static inline bool small_number(struct str raw, int64_t *ret)
+// A number of up to 18 digits without an exponent: digits / 10^scale.
+struct small {
+    bool is_small;
+    int64_t digits;
+    uint32_t scale;
+};
+
+static inline struct small small_number(struct str raw)
 {
+    struct small n = {0};
     bool is_negative = raw.ptr[0] == '-';
+    bool has_point = false;
     if (raw.len > 18) {
-        return false;
+        return n;
     }
-    int64_t value = 0;
     for (size_t i = is_negative; i < raw.len; i++) {
-        if (raw.ptr[i] < '0' || raw.ptr[i] > '9') {
-            return false;
+        unsigned digit = (unsigned)raw.ptr[i] - '0';
+        if (digit > 9) {
+            if (raw.ptr[i] != '.') {
+                return n;
+            }
+            has_point = true;
+            continue;
         }
-        value = value * 10 + (raw.ptr[i] - '0');
+        n.digits = n.digits * 10 + digit;
+        n.scale += has_point;
     }
-    *ret = is_negative ? -value : value;
-    return true;
+    n.digits = is_negative ? -n.digits : n.digits;
+    n.is_small = true;
+    return n;
 }
 
 // bound_order compares the number with a bound: < 0, 0, > 0.
-static int bound_order(const struct number_bound *bound, bool is_small, int64_t small,
-                       const struct decimal *value)
+static int bound_order(const struct number_bound *bound, const struct small *n, struct str raw)
 {
-    if (is_small && bound->is_small) {
-        return small < bound->small ? -1 : small > bound->small;
+    static const int64_t powers[] = {1, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000};
+    enum { POWERS = sizeof powers / sizeof powers[0], BOUND_MAX = 1000000000 };
+    bool is_near =
+        n->scale == 0 || (n->scale < POWERS && bound->small >= -BOUND_MAX && bound->small <= BOUND_MAX);
+    if (n->is_small && bound->is_small && is_near) {
+        int64_t scaled = bound->small * powers[n->scale];
+        return n->digits < scaled ? -1 : n->digits > scaled;
     }
-    return decimal_compare(value, &bound->value);
+    struct decimal value = decimal_parse(raw);
+    return decimal_compare(&value, &bound->value);
 }
 
 static bool eval_number(struct run *r, const struct jnode *node)
 {
     struct str raw = r->scan.raw;
-    int64_t small = 0;
-    bool is_small = small_number(raw, &small);
+    struct small n = small_number(raw);
     const struct number_check *check = node->number;
-    if (check == NULL && is_small) {
-        return true;
-    }
-    struct decimal value = decimal_parse(raw);
-    if ((node->types & TYPE_NUMBER) == 0 && !is_small) {
+    if ((node->types & TYPE_NUMBER) == 0 && (!n.is_small || n.scale > 0)) {
+        struct decimal value = decimal_parse(raw);
         bool is_integer = decimal_is_integer(&value);
         if (is_integer && node->wants_integer_text) {
             is_integer = memchr(raw.ptr, '.', raw.len) == NULL && memchr(raw.ptr, 'e', raw.len) == NULL &&
@@ -296,21 +311,23 @@ static bool eval_number(struct run *r, const struct jnode *node)
     if (check == NULL) {
         return true;
     }
-    int order = check->min.is_set ? bound_order(&check->min, is_small, small, &value) : 1;
+    int order = check->min.is_set ? bound_order(&check->min, &n, raw) : 1;
     if (order < 0 || (order == 0 && check->min.is_exclusive)) {
         return run_fault(r, r->scan.token_pos, "%.*s; %s: %.*s", SHOWN(raw),
                          check->min.is_exclusive ? "exclusiveMinimum" : "minimum", SHOWN(check->min.text));
     }
-    order = check->max.is_set ? bound_order(&check->max, is_small, small, &value) : -1;
+    order = check->max.is_set ? bound_order(&check->max, &n, raw) : -1;
     if (order > 0 || (order == 0 && check->max.is_exclusive)) {
         return run_fault(r, r->scan.token_pos, "%.*s; %s: %.*s", SHOWN(raw),
                          check->max.is_exclusive ? "exclusiveMaximum" : "maximum", SHOWN(check->max.text));
     }
     const struct number_bound *multiple = &check->multiple;
-    bool is_multiple = !multiple->is_set || (is_small && multiple->is_small && multiple->small > 0
-                                                 ? small % multiple->small == 0
-                                                 : decimal_is_multiple(&value, &multiple->value));
-    return is_multiple ||
+    if (!multiple->is_set) {
+        return true;
+    }
+    struct decimal value = decimal_parse(raw);
+    bool is_whole = n.is_small && n.scale == 0 && multiple->is_small && multiple->small > 0;
+    return (is_whole ? n.digits % multiple->small == 0 : decimal_is_multiple(&value, &multiple->value)) ||
            run_fault(r, r->scan.token_pos, "%.*s; multipleOf: %.*s", SHOWN(raw), SHOWN(multiple->text));
 }
 
@@ -373,7 +390,9 @@ static bool eval_full(struct run *r, const struct jnode *node, enum json_token t
 {
     struct marks own = {0};
     struct marks *use = node->has_unevaluated ? &own : marks;
-    bool holds = eval_plain(r, node, t, start, use) && eval_in_place(r, node, start, use) &&
+    // With nothing but schemas in place, their reading of the value is enough.
+    bool holds = (node->is_bare || eval_plain(r, node, t, start, use)) &&
+                 eval_in_place(r, node, t, start, node->is_bare ? 0 : r->scan.pos, use) &&
                  (!node->has_unevaluated || eval_unevaluated(r, node, start, use));
     if (node->has_unevaluated) {
         // What unevaluated* judged is evaluated now: for an object or an array that is all of it.

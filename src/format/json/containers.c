@@ -54,7 +54,7 @@ bool eval_array(struct run *r, const struct array_check *check, struct span star
         }
         count++;
     }
-    if (marks != NULL && check->rest != NULL) {
+    if (marks != NULL && (check->rest != NULL || count <= check->prefix_count)) {
         marks->is_all = true;
     }
     if (count < check->min) {
@@ -241,6 +241,7 @@ static bool eval_members(struct run *r, const struct object_check *check, struct
 {
     struct path_step *step = &r->path[start.depth];
     uint32_t count = 0;
+    uint32_t evaluated = 0;
     uint32_t hint = 0;
     enum json_token t;
     while ((t = json_scan_next(&r->scan)) != JSON_TOKEN_OBJECT_END) {
@@ -256,8 +257,12 @@ static bool eval_members(struct run *r, const struct object_check *check, struct
         }
         if (marks != NULL && is_evaluated) {
             marks_set(marks, count);
+            evaluated++;
         }
         count++;
+    }
+    if (marks != NULL && evaluated == count) {
+        marks->is_all = true;
     }
     if (count < check->min) {
         return run_fault(r, start.pos, "%u members; minProperties: %lld", count, (long long)check->min);
@@ -288,12 +293,15 @@ bool eval_object(struct run *r, const struct object_check *check, struct span st
 bool eval_unevaluated(struct run *r, const struct jnode *node, struct span start, const struct marks *marks)
 {
     size_t end = r->scan.pos;
+    if (marks->is_all) {
+        return true;
+    }
     enum json_token t = run_restart(r, start);
     bool is_object = t == JSON_TOKEN_OBJECT_BEGIN;
     const struct jnode *inner = is_object                     ? node->unevaluated_properties
                                 : t == JSON_TOKEN_ARRAY_BEGIN ? node->unevaluated_items
                                                               : NULL;
-    if (inner == NULL || marks->is_all) {
+    if (inner == NULL) {
         run_after(r, end, start.depth);
         return true;
     }

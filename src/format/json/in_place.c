@@ -42,12 +42,15 @@ static void nearest_fault(struct run *r, const struct in_place *op, struct span 
 
 // eval_branches counts the branches that hold, up to two if one is wanted. *ret_end: behind the value, if any
 // held.
-static uint32_t eval_branches(struct run *r, const struct in_place *op, struct span start, size_t *ret_end,
-                              struct marks *marks)
+static uint32_t eval_branches(struct run *r, const struct in_place *op, enum json_token t, struct span start,
+                              size_t *ret_end, struct marks *marks)
 {
     uint32_t held = 0;
     uint32_t enough = op->kind == IN_PLACE_ONE ? 2 : marks != NULL ? UINT32_MAX : 1;
     for (uint32_t i = 0; i < op->count && held < enough && !r->is_malformed && !r->is_given_up; i++) {
+        if ((op->nodes[i]->types & token_types[t]) == 0) {
+            continue;
+        }
         struct marks own = {0};
         if (eval_quietly(r, op->nodes[i], start, marks == NULL ? NULL : &own)) {
             held++;
@@ -76,16 +79,20 @@ static bool eval_if(struct run *r, const struct in_place *op, struct span start,
     return next == NULL || eval_again(r, next, start, marks);
 }
 
-static bool eval_op(struct run *r, const struct in_place *op, struct span start, size_t end,
-                    struct marks *marks)
+// eval_op judges one keyword. *end is set if the value was read to its end.
+static bool eval_op(struct run *r, const struct in_place *op, enum json_token t, struct span start,
+                    size_t *end, struct marks *marks)
 {
     uint32_t held;
+    bool holds;
     switch (op->kind) {
     case IN_PLACE_ALL:
-        return eval_again(r, op->nodes[0], start, marks);
+        holds = eval_again(r, op->nodes[0], start, marks);
+        *end = r->scan.pos;
+        return holds;
     case IN_PLACE_ANY:
     case IN_PLACE_ONE:
-        held = eval_branches(r, op, start, &end, marks);
+        held = eval_branches(r, op, t, start, end, marks);
         if (held == 0) {
             nearest_fault(r, op, start, op->kind == IN_PLACE_ANY ? "anyOf" : "oneOf");
             return false;
@@ -105,13 +112,17 @@ static bool eval_op(struct run *r, const struct in_place *op, struct span start,
     return true;
 }
 
-bool eval_in_place(struct run *r, const struct jnode *node, struct span start, struct marks *marks)
+bool eval_in_place(struct run *r, const struct jnode *node, enum json_token t, struct span start, size_t end,
+                   struct marks *marks)
 {
-    size_t end = r->scan.pos; // the plain keywords have passed over the value
     for (uint32_t i = 0; i < node->in_place_count; i++) {
-        if (!eval_op(r, &node->in_place[i], start, end, marks) || r->is_malformed || r->is_given_up) {
+        if (!eval_op(r, &node->in_place[i], t, start, &end, marks) || r->is_malformed || r->is_given_up) {
             return false;
         }
+    }
+    if (end == 0) {
+        t = run_restart(r, start);
+        return json_scan_skip(&r->scan, t) || run_malformed(r);
     }
     run_after(r, end, start.depth);
     return true;

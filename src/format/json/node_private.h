@@ -16,6 +16,7 @@ enum {
     TYPE_STRING = 16,
     TYPE_ARRAY = 32,
     TYPE_OBJECT = 64,
+    TYPES_NUMBERS = TYPE_INTEGER | TYPE_NUMBER,
     TYPES_ALL = 127,
 };
 
@@ -141,6 +142,7 @@ struct jnode {
     bool is_any;             // accepts everything
     bool wants_integer_text; // draft 4: 1.0 is no integer
     bool has_in_place;       // or unevaluated*
+    bool is_bare;            // nothing else
     bool has_unevaluated;
     uint32_t in_place_count;
     const struct in_place *in_place;

@@ -59,12 +59,16 @@ struct run {
     struct path_step path[PAYLOAD_DEPTH_MAX + 1];
 };
 
+extern const uint8_t token_types[]; // TYPE_ bits by enum json_token
+
 // eval judges the value whose first token is `t`. true: it holds, and the scanner is behind it. `marks` (may
 // be NULL) gets what was evaluated of it.
 bool eval(struct run *r, const struct jnode *node, enum json_token t, struct marks *marks);
 bool eval_array(struct run *r, const struct array_check *check, struct span start, struct marks *marks);
 bool eval_object(struct run *r, const struct object_check *check, struct span start, struct marks *marks);
-bool eval_in_place(struct run *r, const struct jnode *node, struct span start, struct marks *marks);
+// `end`: behind the value; 0 if it has not been read yet.
+bool eval_in_place(struct run *r, const struct jnode *node, enum json_token t, struct span start, size_t end,
+                   struct marks *marks);
 bool eval_unevaluated(struct run *r, const struct jnode *node, struct span start, const struct marks *marks);
 // eval_again goes back to the value and judges it by another node.
 bool eval_again(struct run *r, const struct jnode *node, struct span start, struct marks *marks);
