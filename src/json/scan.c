@@ -29,9 +29,11 @@ void json_scan_init(struct json_scan *s, struct str text)
     s->error = NULL;
 }
 
-static enum json_token fail(struct json_scan *s, const char *why)
+static enum json_token __attribute__((noinline, cold))
+fail(struct json_scan *s, const char *at, const char *why)
 {
     s->error = why;
+    s->pos = (size_t)(at - s->text.ptr);
     s->token_pos = s->pos;
     s->expect = EXPECT_NOTHING;
     return JSON_TOKEN_ERROR;
@@ -43,16 +45,21 @@ static bool in_object(const struct json_scan *s)
     return s->depth > 0 && (s->is_object[level / 64] >> (level % 64) & 1) != 0;
 }
 
-static inline void skip_space(struct json_scan *s)
+// A place in the text is kept in a register while a token is read: a store and a load for each step would be
+// slower than the steps.
+static inline const char *skip_space(const char *p, const char *end)
 {
-    const char *p = s->text.ptr + s->pos;
-    const char *end = s->text.ptr + s->text.len;
     if (p < end && (uint8_t)*p > ' ') {
-        return;
+        return p;
     }
     while (p < end && (*p == ' ' || *p == '\n' || *p == '\r' || *p == '\t')) {
         p++;
     }
+    return p;
+}
+
+static inline void pos_set(struct json_scan *s, const char *p)
+{
     s->pos = (size_t)(p - s->text.ptr);
 }
 
@@ -61,27 +68,27 @@ static void value_end(struct json_scan *s)
     s->expect = s->depth == 0 ? EXPECT_END : EXPECT_COMMA_OR_CLOSE;
 }
 
-static enum json_token open_level(struct json_scan *s, bool is_object)
+static enum json_token open_level(struct json_scan *s, const char *p, bool is_object)
 {
     if (s->depth == s->depth_max) {
-        return fail(s, "nested too deeply");
+        return fail(s, p, "nested too deeply");
     }
     uint64_t bit = (uint64_t)1 << (s->depth % 64);
     uint64_t *word = &s->is_object[s->depth / 64];
     *word = is_object ? *word | bit : *word & ~bit;
     s->depth++;
-    s->pos++;
+    pos_set(s, p + 1);
     s->expect = is_object ? EXPECT_KEY_OR_CLOSE : EXPECT_VALUE_OR_CLOSE;
     return is_object ? JSON_TOKEN_OBJECT_BEGIN : JSON_TOKEN_ARRAY_BEGIN;
 }
 
-static enum json_token close_level(struct json_scan *s, bool is_object)
+static enum json_token close_level(struct json_scan *s, const char *p, bool is_object)
 {
     if (s->depth == 0 || in_object(s) != is_object) {
-        return fail(s, "a closing bracket without its opening one");
+        return fail(s, p, "a closing bracket without its opening one");
     }
     s->depth--;
-    s->pos++;
+    pos_set(s, p + 1);
     value_end(s);
     return is_object ? JSON_TOKEN_OBJECT_END : JSON_TOKEN_ARRAY_END;
 }
@@ -132,11 +139,10 @@ static inline size_t plain8(const char *p)
     return hit == 0 ? 8 : (size_t)__builtin_ctzll(hit) / 8;
 }
 
-static bool scan_string(struct json_scan *s)
+// scan_string reads the string whose quote is at p; returns what is behind it, NULL on error.
+static inline const char *scan_string(struct json_scan *s, const char *p, const char *end)
 {
-    const char *begin = s->text.ptr + s->pos + 1;
-    const char *end = s->text.ptr + s->text.len;
-    const char *p = begin;
+    const char *begin = ++p;
     s->has_escape = false;
     while (p < end && *p != '"') {
         if (end - p >= 8) {
@@ -160,22 +166,20 @@ static bool scan_string(struct json_scan *s)
             size = 0;
         }
         if (size == 0) {
-            s->pos = (size_t)(p - s->text.ptr);
-            fail(s, c == '\\'  ? "no such escape"
-                    : c < 0x20 ? "a control character in a string"
-                               : "not UTF-8");
-            return false;
+            fail(s, p,
+                 c == '\\'  ? "no such escape"
+                 : c < 0x20 ? "a control character in a string"
+                            : "not UTF-8");
+            return NULL;
         }
         p += size;
     }
     if (p >= end) {
-        s->pos = s->text.len;
-        fail(s, "a string without its end");
-        return false;
+        fail(s, end, "a string without its end");
+        return NULL;
     }
     s->raw = (struct str){begin, (size_t)(p - begin)};
-    s->pos = (size_t)(p + 1 - s->text.ptr);
-    return true;
+    return p + 1;
 }
 
 void json_unescape(struct str raw, struct buf *out)
@@ -213,133 +217,142 @@ void json_unescape(struct str raw, struct buf *out)
 
 // ---- numbers and names
 
-static size_t digits(const char *p, const char *end)
+// scan_digits counts digits and appends them to *value.
+static inline size_t scan_digits(const char *p, const char *end, uint64_t *value)
 {
     const char *from = p;
     while (p < end && *p >= '0' && *p <= '9') {
-        p++;
+        *value = *value * 10 + (uint64_t)(*p++ - '0');
     }
     return (size_t)(p - from);
 }
 
-static enum json_token scan_number(struct json_scan *s)
+static inline enum json_token scan_number(struct json_scan *s, const char *begin, const char *end)
 {
-    const char *begin = s->text.ptr + s->pos;
-    const char *end = s->text.ptr + s->text.len;
     const char *p = begin + (*begin == '-');
-    size_t whole = digits(p, end);
+    uint64_t value = 0;
+    size_t whole = scan_digits(p, end, &value);
     if (whole == 0 || (whole > 1 && *p == '0')) {
-        return fail(s, whole == 0 ? "a number without digits" : "a number with a leading zero");
+        return fail(s, begin, whole == 0 ? "a number without digits" : "a number with a leading zero");
     }
     p += whole;
+    s->scale = 0;
+    s->has_exponent = false;
     if (p < end && *p == '.') {
-        size_t fraction = digits(p + 1, end);
+        size_t fraction = scan_digits(p + 1, end, &value);
         if (fraction == 0) {
-            return fail(s, "a number without digits after its point");
+            return fail(s, begin, "a number without digits after its point");
         }
         p += 1 + fraction;
+        s->scale = (uint32_t)fraction;
     }
-    if (p < end && (*p == 'e' || *p == 'E')) {
+    s->digits = value;
+    if (p < end && (*p | 0x20) == 'e') {
         p++;
         p += p < end && (*p == '+' || *p == '-');
-        size_t exponent = digits(p, end);
+        size_t exponent = scan_digits(p, end, &value);
         if (exponent == 0) {
-            return fail(s, "a number without digits in its exponent");
+            return fail(s, begin, "a number without digits in its exponent");
         }
         p += exponent;
+        s->has_exponent = true;
     }
     s->raw = (struct str){begin, (size_t)(p - begin)};
-    s->pos = (size_t)(p - s->text.ptr);
+    pos_set(s, p);
     value_end(s);
     return JSON_TOKEN_NUMBER;
 }
 
-static enum json_token scan_name(struct json_scan *s, struct str name, enum json_token token)
+static enum json_token scan_name(struct json_scan *s, const char *p, const char *end, struct str name,
+                                 enum json_token token)
 {
-    struct str rest = {s->text.ptr + s->pos, s->text.len - s->pos};
-    if (!str_has_prefix(rest, name)) {
-        return fail(s, "not a value");
+    if (!str_has_prefix((struct str){p, (size_t)(end - p)}, name)) {
+        return fail(s, p, "not a value");
     }
-    s->pos += name.len;
+    pos_set(s, p + name.len);
     value_end(s);
     return token;
 }
 
-static enum json_token scan_value(struct json_scan *s, char c)
+static inline enum json_token scan_value(struct json_scan *s, const char *p, const char *end)
 {
-    switch (c) {
+    switch (*p) {
     case '{':
-        return open_level(s, true);
+        return open_level(s, p, true);
     case '[':
-        return open_level(s, false);
+        return open_level(s, p, false);
     case '"':
-        if (!scan_string(s)) {
+        p = scan_string(s, p, end);
+        if (p == NULL) {
             return JSON_TOKEN_ERROR;
         }
+        pos_set(s, p);
         value_end(s);
         return JSON_TOKEN_STRING;
     case 't':
-        return scan_name(s, STR("true"), JSON_TOKEN_TRUE);
+        return scan_name(s, p, end, STR("true"), JSON_TOKEN_TRUE);
     case 'f':
-        return scan_name(s, STR("false"), JSON_TOKEN_FALSE);
+        return scan_name(s, p, end, STR("false"), JSON_TOKEN_FALSE);
     case 'n':
-        return scan_name(s, STR("null"), JSON_TOKEN_NULL);
+        return scan_name(s, p, end, STR("null"), JSON_TOKEN_NULL);
     default:
-        return c == '-' || (c >= '0' && c <= '9') ? scan_number(s) : fail(s, "not a value");
+        return *p == '-' || (*p >= '0' && *p <= '9') ? scan_number(s, p, end) : fail(s, p, "not a value");
     }
 }
 
-static enum json_token scan_key(struct json_scan *s, char c)
+static inline enum json_token scan_key(struct json_scan *s, const char *p, const char *end)
 {
-    if (c != '"') {
-        return fail(s, "not a member's name");
+    if (*p != '"') {
+        return fail(s, p, "not a member's name");
     }
-    size_t begin_pos = s->pos;
-    if (!scan_string(s)) {
+    p = scan_string(s, p, end);
+    if (p == NULL) {
         return JSON_TOKEN_ERROR;
     }
-    skip_space(s);
-    if (s->pos >= s->text.len || s->text.ptr[s->pos] != ':') {
-        return fail(s, "a member without a colon");
+    p = skip_space(p, end);
+    if (p == end || *p != ':') {
+        return fail(s, p, "a member without a colon");
     }
-    s->pos++;
-    s->token_pos = begin_pos;
+    pos_set(s, p + 1);
     s->expect = EXPECT_VALUE;
     return JSON_TOKEN_KEY;
 }
 
 enum json_token json_scan_next(struct json_scan *s)
 {
-    if (s->expect == EXPECT_NOTHING) {
+    uint8_t expect = s->expect;
+    const char *end = s->text.ptr + s->text.len;
+    const char *p = skip_space(s->text.ptr + s->pos, end);
+    if (__builtin_expect(expect == EXPECT_NOTHING, 0)) {
         return JSON_TOKEN_ERROR;
     }
-    skip_space(s);
-    s->token_pos = s->pos;
-    if (s->pos >= s->text.len) {
-        return s->expect == EXPECT_END ? JSON_TOKEN_END : fail(s, "the document ends too early");
+    s->token_pos = (size_t)(p - s->text.ptr);
+    if (__builtin_expect(p == end, 0)) {
+        pos_set(s, p);
+        return expect == EXPECT_END ? JSON_TOKEN_END : fail(s, p, "the document ends too early");
     }
-    char c = s->text.ptr[s->pos];
-    if (s->expect == EXPECT_END) {
-        return fail(s, "something behind the document's end");
+    if (expect == EXPECT_END) {
+        return fail(s, p, "something behind the document's end");
     }
-    bool may_close = s->expect != EXPECT_VALUE;
-    if (may_close && (c == '}' || c == ']')) {
-        return close_level(s, c == '}');
+    if (expect == EXPECT_VALUE) {
+        return scan_value(s, p, end);
     }
-    if (s->expect == EXPECT_COMMA_OR_CLOSE) {
-        if (c != ',') {
-            return fail(s, "no comma between two values");
+    if (*p == '}' || *p == ']') {
+        return close_level(s, p, *p == '}');
+    }
+    bool is_key = expect == EXPECT_KEY_OR_CLOSE;
+    if (expect == EXPECT_COMMA_OR_CLOSE) {
+        if (*p != ',') {
+            return fail(s, p, "no comma between two values");
         }
-        s->pos++;
-        skip_space(s);
-        if (s->pos >= s->text.len) {
-            return fail(s, "the document ends too early");
+        p = skip_space(p + 1, end);
+        if (p == end) {
+            return fail(s, p, "the document ends too early");
         }
-        s->token_pos = s->pos;
-        c = s->text.ptr[s->pos];
-        return in_object(s) ? scan_key(s, c) : scan_value(s, c);
+        s->token_pos = (size_t)(p - s->text.ptr);
+        is_key = in_object(s);
     }
-    return s->expect == EXPECT_KEY_OR_CLOSE ? scan_key(s, c) : scan_value(s, c);
+    return is_key ? scan_key(s, p, end) : scan_value(s, p, end);
 }
 
 void json_scan_seek(struct json_scan *s, size_t pos, uint32_t depth, bool is_before_value)

@@ -33,7 +33,11 @@ struct json_scan {
     bool has_escape;    // of KEY and STRING
     uint32_t depth;     // open objects and arrays
     uint32_t depth_max; // JSON_DEPTH_MAX, or what its user sets below that
-    uint8_t expect;     // private
+    // Of a NUMBER: all its digits as one integer, if there are up to 19; how many are behind the point.
+    uint64_t digits;
+    uint32_t scale;
+    bool has_exponent;
+    uint8_t expect; // private
     const char *error;
     uint64_t is_object[JSON_DEPTH_MAX / 64];
 };

@@ -89,14 +89,6 @@ bool run_malformed(struct run *r)
     return false;
 }
 
-bool run_step(struct run *r)
-{
-    if (++r->steps > r->steps_max) {
-        r->is_given_up = true;
-    }
-    return !r->is_given_up && !r->is_malformed;
-}
-
 enum json_token run_restart(struct run *r, struct span span)
 {
     json_scan_seek(&r->scan, span.pos, span.depth, true);
@@ -177,7 +169,8 @@ static const char *type_text(enum json_token t)
     }
 }
 
-static bool fault_type(struct run *r, const struct jnode *node, const char *what)
+static bool __attribute__((noinline, cold))
+fault_type(struct run *r, const struct jnode *node, const char *what)
 {
     static const struct {
         uint8_t bit;
@@ -252,29 +245,11 @@ struct small {
     uint32_t scale;
 };
 
-static inline struct small small_number(struct str raw)
+static inline struct small small_number(const struct json_scan *s)
 {
-    struct small n = {0};
-    bool is_negative = raw.ptr[0] == '-';
-    bool has_point = false;
-    if (raw.len > 18) {
-        return n;
-    }
-    for (size_t i = is_negative; i < raw.len; i++) {
-        unsigned digit = (unsigned)raw.ptr[i] - '0';
-        if (digit > 9) {
-            if (raw.ptr[i] != '.') {
-                return n;
-            }
-            has_point = true;
-            continue;
-        }
-        n.digits = n.digits * 10 + digit;
-        n.scale += has_point;
-    }
-    n.digits = is_negative ? -n.digits : n.digits;
-    n.is_small = true;
-    return n;
+    bool is_negative = s->raw.ptr[0] == '-';
+    int64_t digits = (int64_t)s->digits;
+    return (struct small){s->raw.len <= 18 && !s->has_exponent, is_negative ? -digits : digits, s->scale};
 }
 
 // bound_order compares the number with a bound: < 0, 0, > 0.
@@ -295,7 +270,7 @@ static int bound_order(const struct number_bound *bound, const struct small *n, 
 static bool eval_number(struct run *r, const struct jnode *node)
 {
     struct str raw = r->scan.raw;
-    struct small n = small_number(raw);
+    struct small n = small_number(&r->scan);
     const struct number_check *check = node->number;
     if ((node->types & TYPE_NUMBER) == 0 && (!n.is_small || n.scale > 0)) {
         struct decimal value = decimal_parse(raw);
@@ -334,7 +309,8 @@ static bool eval_number(struct run *r, const struct jnode *node)
 // ---- nodes
 
 // eval_values judges by enum and const. The scanner stays behind the first token.
-static bool eval_values(struct run *r, const struct jnode *node, enum json_token t, struct span start)
+static bool __attribute__((noinline))
+eval_values(struct run *r, const struct jnode *node, enum json_token t, struct span start)
 {
     for (int i = 0; i < 2 && node->values[i] != NULL; i++) {
         if (i > 0) {
@@ -385,8 +361,8 @@ static bool eval_plain(struct run *r, const struct jnode *node, enum json_token 
     return json_scan_skip(&r->scan, t) || run_malformed(r);
 }
 
-static bool eval_full(struct run *r, const struct jnode *node, enum json_token t, struct span start,
-                      struct marks *marks)
+static bool __attribute__((noinline))
+eval_full(struct run *r, const struct jnode *node, enum json_token t, struct span start, struct marks *marks)
 {
     struct marks own = {0};
     struct marks *use = node->has_unevaluated ? &own : marks;
@@ -407,7 +383,8 @@ static bool eval_full(struct run *r, const struct jnode *node, enum json_token t
     return holds;
 }
 
-static struct memo_slot *memo_slot(struct run *r, const struct jnode *node, size_t pos)
+static struct memo_slot *__attribute__((noinline, cold))
+memo_slot(struct run *r, const struct jnode *node, size_t pos)
 {
     if (r->memo == NULL) {
         r->memo = mem_array(MEMO_SLOTS, sizeof *r->memo);
@@ -415,27 +392,10 @@ static struct memo_slot *memo_slot(struct run *r, const struct jnode *node, size
     return &r->memo[hash_mix((uintptr_t)node, pos) % MEMO_SLOTS];
 }
 
-bool eval(struct run *r, const struct jnode *node, enum json_token t, struct marks *marks)
+// eval_deep judges a container, or by schemas in place: what nests, and is worth remembering.
+static bool __attribute__((noinline))
+eval_deep(struct run *r, const struct jnode *node, enum json_token t, struct span start, struct marks *marks)
 {
-    if (t == JSON_TOKEN_ERROR) {
-        return run_malformed(r);
-    }
-    if (node->is_any) {
-        return json_scan_skip(&r->scan, t) || run_malformed(r);
-    }
-    if ((node->types & token_types[t]) == 0) {
-        struct span at = run_span(r, t);
-        r->scan.depth = at.depth; // for the path
-        return fault_type(r, node, type_text(t));
-    }
-    if (!run_step(r)) {
-        return false;
-    }
-    struct span start = run_span(r, t);
-    bool is_container = t == JSON_TOKEN_OBJECT_BEGIN || t == JSON_TOKEN_ARRAY_BEGIN;
-    if (!is_container && !node->has_in_place) {
-        return eval_plain(r, node, t, start, marks);
-    }
     if (++r->depth > EVAL_DEPTH_MAX) {
         r->is_given_up = true;
     }
@@ -459,6 +419,30 @@ bool eval(struct run *r, const struct jnode *node, enum json_token t, struct mar
     return holds;
 }
 
+bool eval(struct run *r, const struct jnode *node, enum json_token t, struct marks *marks)
+{
+    if (t == JSON_TOKEN_ERROR) {
+        return run_malformed(r);
+    }
+    if (node->is_any) {
+        return json_scan_skip(&r->scan, t) || run_malformed(r);
+    }
+    if ((node->types & token_types[t]) == 0) {
+        struct span at = run_span(r, t);
+        r->scan.depth = at.depth; // for the path
+        return fault_type(r, node, type_text(t));
+    }
+    if (!run_step(r)) {
+        return false;
+    }
+    struct span start = run_span(r, t);
+    bool is_container = t == JSON_TOKEN_OBJECT_BEGIN || t == JSON_TOKEN_ARRAY_BEGIN;
+    if (!is_container && !node->has_in_place) {
+        return eval_plain(r, node, t, start, marks);
+    }
+    return eval_deep(r, node, t, start, marks);
+}
+
 bool eval_again(struct run *r, const struct jnode *node, struct span start, struct marks *marks)
 {
     return eval(r, node, run_restart(r, start), marks);
@@ -480,7 +464,7 @@ bool eval_quietly(struct run *r, const struct jnode *node, struct span start, st
 enum err jschema_check(const struct program *base, struct bytes payload, struct program_fault *ret)
 {
     const struct jprogram *program = (const struct jprogram *)base;
-    struct run r;
+    struct run r __attribute__((uninitialized)); // what is read of `path` is what path_count says
     r.fault = ret;
     r.has_fault = r.is_quiet = r.is_explaining = r.is_malformed = r.is_given_up = false;
     r.depth = r.path_count = 0;

@@ -74,13 +74,38 @@ bool eval_array(struct run *r, const struct array_check *check, struct span star
 
 // ---- objects
 
+static inline bool name_equal(struct str a, struct str b)
+{
+    if (a.len != b.len) {
+        return false;
+    }
+    if (a.len >= 8 && a.len <= 16) {
+        uint64_t x[2];
+        uint64_t y[2];
+        memcpy(&x[0], a.ptr, 8);
+        memcpy(&y[0], b.ptr, 8);
+        memcpy(&x[1], a.ptr + a.len - 8, 8);
+        memcpy(&y[1], b.ptr + b.len - 8, 8);
+        return ((x[0] ^ y[0]) | (x[1] ^ y[1])) == 0;
+    }
+    if (a.len >= 4 && a.len < 8) {
+        uint32_t x[2];
+        uint32_t y[2];
+        memcpy(&x[0], a.ptr, 4);
+        memcpy(&y[0], b.ptr, 4);
+        memcpy(&x[1], a.ptr + a.len - 4, 4);
+        memcpy(&y[1], b.ptr + b.len - 4, 4);
+        return ((x[0] ^ y[0]) | (x[1] ^ y[1])) == 0;
+    }
+    return a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0;
+}
+
 // property_find gives a known name's index + 1; 0 for others. `hint` is where it would be if members come in
 // the order of the schema.
 static inline uint32_t property_find(const struct object_check *check, struct str name, uint32_t hint)
 {
     if (hint < check->property_count) {
-        const struct str *next = &check->properties[hint].name;
-        if (next->len == name.len && memcmp(next->ptr, name.ptr, name.len) == 0) {
+        if (name_equal(check->properties[hint].name, name)) {
             return hint + 1;
         }
     }
@@ -90,15 +115,15 @@ static inline uint32_t property_find(const struct object_check *check, struct st
         if (at == 0) {
             return 0;
         }
-        const struct str *known = &check->properties[at - 1].name;
-        if (known->len == name.len && memcmp(known->ptr, name.ptr, name.len) == 0) {
+        if (name_equal(check->properties[at - 1].name, name)) {
             return at;
         }
     }
 }
 
-static bool fault_missing(struct run *r, const struct object_check *check, const uint64_t *seen,
-                          const uint64_t *needed, size_t pos, const char *keyword)
+static bool __attribute__((noinline, cold))
+fault_missing(struct run *r, const struct object_check *check, const uint64_t *seen, const uint64_t *needed,
+              size_t pos, const char *keyword)
 {
     for (uint32_t i = 0; i < check->property_count; i++) {
         if (((needed[i / 64] & ~seen[i / 64]) >> (i % 64) & 1) != 0) {
@@ -110,6 +135,15 @@ static bool fault_missing(struct run *r, const struct object_check *check, const
     return true;
 }
 
+static inline bool all_seen(const struct object_check *check, const uint64_t *seen, const uint64_t *needed)
+{
+    uint64_t missing = 0;
+    for (uint32_t i = 0; i < check->words; i++) {
+        missing |= needed[i] & ~seen[i];
+    }
+    return missing == 0;
+}
+
 static bool eval_dependents(struct run *r, const struct object_check *check, struct span start,
                             const uint64_t *seen, struct marks *marks)
 {
@@ -119,7 +153,8 @@ static bool eval_dependents(struct run *r, const struct object_check *check, str
         if ((seen[d->property / 64] >> (d->property % 64) & 1) == 0) {
             continue;
         }
-        if (d->needed != NULL && !fault_missing(r, check, seen, d->needed, start.pos, "dependentRequired")) {
+        if (d->needed != NULL && !all_seen(check, seen, d->needed) &&
+            !fault_missing(r, check, seen, d->needed, start.pos, "dependentRequired")) {
             return false;
         }
         if (d->node != NULL && !eval_again(r, d->node, start, marks)) {
@@ -278,10 +313,10 @@ bool eval_object(struct run *r, const struct object_check *check, struct span st
     uint64_t few[SEEN_WORDS];
     uint64_t *seen = check->words <= SEEN_WORDS ? few : mem_array(check->words, sizeof *seen);
     memset(seen, 0, check->words * sizeof *seen);
-    bool holds =
-        eval_members(r, check, start, seen, marks) &&
-        (check->required == NULL || fault_missing(r, check, seen, check->required, start.pos, "required")) &&
-        (check->dependent_count == 0 || eval_dependents(r, check, start, seen, marks));
+    bool holds = eval_members(r, check, start, seen, marks) &&
+                 (check->required == NULL || all_seen(check, seen, check->required) ||
+                  fault_missing(r, check, seen, check->required, start.pos, "required")) &&
+                 (check->dependent_count == 0 || eval_dependents(r, check, start, seen, marks));
     if (seen != few) {
         mem_free(seen);
     }

@@ -3,7 +3,8 @@
 #include "format/json/run_private.h"
 
 // nearest_fault explains why no branch holds by the one that got furthest.
-static void nearest_fault(struct run *r, const struct in_place *op, struct span start, const char *keyword)
+static void __attribute__((noinline, cold))
+nearest_fault(struct run *r, const struct in_place *op, struct span start, const char *keyword)
 {
     struct program_fault *ret = r->fault;
     if (r->is_quiet || ret == NULL || r->has_fault || r->is_malformed || r->is_given_up) {

@@ -75,7 +75,13 @@ bool eval_again(struct run *r, const struct jnode *node, struct span start, stru
 // eval_quietly does not report why it fails.
 bool eval_quietly(struct run *r, const struct jnode *node, struct span start, struct marks *marks);
 
-bool run_step(struct run *r); // false: the budget is spent
+static inline bool run_step(struct run *r) // false: the budget is spent
+{
+    if (++r->steps > r->steps_max) {
+        r->is_given_up = true;
+    }
+    return !r->is_given_up && !r->is_malformed;
+}
 // run_fault notes the first reason, unless the run is quiet. Returns false.
 bool run_fault(struct run *r, size_t pos, const char *format, ...) __attribute__((format(printf, 3, 4)));
 bool run_malformed(struct run *r); // the scanner met an error
