@@ -3,17 +3,35 @@
 import datetime
 import json
 import os
+import shutil
 import subprocess
 
 HEADING = '## Payloads checked'
 
 # Per name: at most this many ns per byte, and at least so many times as fast as the peer.
-GOALS = {'Avro': (0.75, 12)}
+GOALS = {'Avro': (0.75, 12), 'JSON Schema': (4, 4)}
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+def lines_of(*command):
+    run = subprocess.run(command, capture_output=True, text=True, check=True)
+    return [json.loads(line) for line in run.stdout.splitlines()]
+
+
+def json_schema(build):
+    """Each file of json_schema/, beside ajv if node and it are there (./dev setup)."""
+    folder = os.path.join(HERE, 'json_schema')
+    files = sorted(os.path.join(folder, name) for name in os.listdir(folder))
+    ours = lines_of(os.path.join(build, 'bench/json_schema'), *files)
+    has_ajv = shutil.which('node') and os.path.isdir(os.path.join(HERE, '../tests/clients/node_modules/ajv'))
+    ajv = lines_of('node', os.path.join(HERE, 'json_schema.mjs'), *files) if has_ajv else [None] * len(files)
+    return [{'name': f'JSON Schema, {os.path.basename(a["file"])[:-5]}', 'bytes': a['bytes'], 'check_ns': a['ns'],
+             'peer': b and 'JSON.parse and ajv', 'peer_ns': b and b['ns']} for a, b in zip(ours, ajv)]
 
 
 def measure(build):
-    run = subprocess.run([os.path.join(build, 'bench/formats')], capture_output=True, text=True, check=True)
-    return [json.loads(line) for line in run.stdout.splitlines()]
+    return lines_of(os.path.join(build, 'bench/formats')) + json_schema(build)
 
 
 def row(case):

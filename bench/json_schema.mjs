@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// json_schema.mjs - json_schema.c's files by ajv: JSON.parse and the compiled validator together, as a consumer does it.
+// json_schema.mjs - json_schema.c's files by ajv: JSON.parse and the compiled validator, as a consumer does it.
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 
