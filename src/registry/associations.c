@@ -173,6 +173,17 @@ const struct association *association_get(const struct registry *r, struct str k
     return link == NULL ? NULL : &link->entry->association;
 }
 
+const struct association *subject_frozen_by(const struct registry *r, struct str subject)
+{
+    struct association_link *link = NULL;
+    while ((link = link_next(r, BY_SUBJECT, subject, link)) != NULL) {
+        if (link->entry->association.is_frozen) {
+            return &link->entry->association;
+        }
+    }
+    return NULL;
+}
+
 bool subject_is_associated(const struct registry *r, struct str subject, bool only_strong)
 {
     struct association_link *link = NULL;

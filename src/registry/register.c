@@ -363,16 +363,12 @@ static bool registration_fill(struct registry *r, struct registry_call *call, st
     return true;
 }
 
-static bool registration_begin(struct registry *r, struct registry_call *call, struct registration *reg)
+static void registration_begin(struct registry *r, struct registry_call *call, struct str subject,
+                               struct registration *reg)
 {
-    struct str name;
-    if (!name_qualify(call, call->params[0], &name) || !contract_read(call, &reg->contract)) {
-        return false;
-    }
-    reg->subject = alias_resolve(r, name, call->arena);
+    reg->subject = alias_resolve(r, subject, call->arena);
     reg->entry = index_subject(r, reg->subject);
     config_resolve(r, reg->subject, call->arena, &reg->config);
-    return true;
 }
 
 // has_same answers with the version that has the very same contract; 42207 if it is asked for under another
@@ -393,20 +389,35 @@ static bool has_same(struct registry_call *call, struct registration *reg)
     return is_asked;
 }
 
-void op_register(struct registry *r, struct registry_call *call)
+// is_open: a frozen association keeps its subject as it is.
+static bool is_open(struct registry *r, struct registry_call *call, const struct registration *reg)
+{
+    const struct association *frozen = subject_frozen_by(r, reg->subject);
+    if (frozen != NULL) {
+        call_fail(call, CODE_ASSOCIATION_FROZEN,
+                  "The association of type '" STR_FMT "' is frozen for subject '" STR_FMT "'",
+                  STR_ARG(frozen->type), STR_ARG(reg->subject));
+    }
+    return frozen == NULL;
+}
+
+void register_contract(struct registry *r, struct registry_call *call, struct str subject,
+                       const struct contract *contract)
 {
     struct registration *reg = arena_new(call->arena, struct registration, 1);
     struct schema *parsed = NULL;
     if (reg == NULL) {
         return; // answered by who sees the arena's failure
     }
-    *reg = (struct registration){0};
-    if (!registration_begin(r, call, reg) || !inherit(call, reg)) {
+    *reg = (struct registration){.contract = *contract};
+    registration_begin(r, call, subject, reg);
+    if (!inherit(call, reg)) {
         return;
     }
     bool is_ready = registration_fill(r, call, reg, reg->config.validate_new_schemas, &parsed);
-    if (is_ready && !has_same(call, reg) && references_are_live(r, call, reg) && mode_permits(r, call, reg) &&
-        version_choose(call, reg) && compatibility_holds(r, call, reg, parsed) && id_choose(r, call, reg)) {
+    if (is_ready && !has_same(call, reg) && is_open(r, call, reg) && references_are_live(r, call, reg) &&
+        mode_permits(r, call, reg) && version_choose(call, reg) &&
+        compatibility_holds(r, call, reg, parsed) && id_choose(r, call, reg)) {
         reg->value = contract_value(&reg->contract, call->arena);
         if (reg->value.len == 0) {
             call_fail(call, CODE_SCHEMA_TOO_LARGE,
@@ -417,6 +428,15 @@ void op_register(struct registry *r, struct registry_call *call)
         }
     }
     schema_unref(parsed);
+}
+
+void op_register(struct registry *r, struct registry_call *call)
+{
+    struct str name;
+    struct contract contract;
+    if (name_qualify(call, call->params[0], &name) && contract_read(call, &contract)) {
+        register_contract(r, call, name, &contract);
+    }
 }
 
 // ---- lookup
@@ -451,10 +471,12 @@ void op_lookup(struct registry *r, struct registry_call *call)
 {
     struct registration reg = {0};
     struct schema *parsed = NULL;
+    struct str name;
     bool with_deleted = call_query_bool(call, "deleted");
-    if (!registration_begin(r, call, &reg)) {
+    if (!name_qualify(call, call->params[0], &name) || !contract_read(call, &reg.contract)) {
         return;
     }
+    registration_begin(r, call, name, &reg);
     reg.entry = subject_anywhere(r, call, reg.subject);
     if (reg.entry == NULL || (!with_deleted && !subject_is_live(reg.entry))) {
         call_fail(call, CODE_SUBJECT_NOT_FOUND, "Subject '" STR_FMT "' not found.", STR_ARG(reg.subject));

@@ -189,6 +189,8 @@ enum association_by { BY_KEY, BY_SUBJECT, BY_RESOURCE_ID, BY_RESOURCE_NAME, ASSO
 size_t associations_find(const struct registry *r, enum association_by by, struct str text,
                          struct arena *arena, const struct association ***ret);
 const struct association *association_get(const struct registry *r, struct str key); // NULL if unknown
+// subject_frozen_by: the frozen association of the subject; NULL if it has none.
+const struct association *subject_frozen_by(const struct registry *r, struct str subject);
 bool subject_is_associated(const struct registry *r, struct str subject, bool only_strong);
 bool association_is_asked(struct registry_call *call, const struct association *a);
 
@@ -362,6 +364,13 @@ struct version_entry *version_asked(struct registry *r, struct registry_call *ca
 // subject_anywhere: a bare name that the default context lacks is looked for in the others.
 struct subject_entry *subject_anywhere(struct registry *r, struct registry_call *call, struct str name);
 
+// ---- register.c
+
+// register_contract plans a version of the qualified subject, as POST /subjects/{subject}/versions does:
+// answers, or asks for an item and answers when it is in.
+void register_contract(struct registry *r, struct registry_call *call, struct str subject,
+                       const struct contract *contract);
+
 // ---- delete.c
 
 // plan_hard takes a softly deleted version away, and its schema if no other has it: `other_users` versions,
@@ -422,5 +431,7 @@ void op_associate(struct registry *r, struct registry_call *call); // associate.
 void op_associate_or_change(struct registry *r, struct registry_call *call);
 void op_dissociate(struct registry *r, struct registry_call *call);
 void op_associations_batch(struct registry *r, struct registry_call *call);
+void op_tags(struct registry *r, struct registry_call *call); // tags.c
+void op_by_metadata(struct registry *r, struct registry_call *call);
 
 #endif

@@ -49,6 +49,8 @@ static const struct registry_route routes[] = {
     {"DELETE", "/exporters/{name}", op_exporter_none},
     {"GET", "/exporters/{name}/{part}", op_exporter_none},
     {"PUT", "/exporters/{name}/{part}", op_exporter_none},
+    {"POST", "/subjects/{subject}/versions/{version}/tags", op_tags},
+    {"GET", "/subjects/{subject}/metadata", op_by_metadata},
     {"POST", "/associations", op_associate},
     {"PUT", "/associations", op_associate_or_change},
     {"POST", "/associations:batch", op_associations_batch},
