@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// associate.c - associations of topics with subjects are made, changed and deleted. STRONG: the subject is
+// associate.c - associations of topics with subjects are made, changed and deleted, with schemas that come
+// along. STRONG: the subject is
 // the topic's alone, and goes with it when the deletion cascades. Whatever changes a subject's associations
 // puts the subject's document anew, so that a deletion of the subject cannot pass it.
 #include "base/hash.h"
@@ -24,6 +25,8 @@ struct wish {
     struct str type;
     const struct json_value *lifecycle; // NULL = as it is; WEAK for a new one
     const struct json_value *frozen;    // NULL = as it is; false for a new one
+    const struct json_value *schema;    // to be registered first; NULL = none
+    bool is_registered;
 };
 
 struct request {
@@ -32,6 +35,9 @@ struct request {
     size_t count;
     bool is_create; // what is there already must not differ
     bool is_dry;
+    void *state; // of the call when the associations' item is in, and who then answers
+    void (*finish)(struct registry *, struct registry_call *, const struct outcome *);
+    void (*answered)(struct registry *, struct registry_call *); // NULL = it is the call's answer
 };
 
 static bool refuse(struct registry_call *call, const char *property, const char *detail)
@@ -121,8 +127,9 @@ static bool wish_read(struct registry_call *call, const struct json_value *value
     }
     ret->lifecycle = member(value, "lifecycle");
     ret->frozen = member(value, "frozen");
-    if (member(value, "schema") != NULL) {
-        return refuse(call, "schema", "a schema cannot come with its association here: register it first");
+    ret->schema = member(value, "schema");
+    if (ret->schema != NULL && ret->schema->type != JSON_OBJECT) {
+        return refuse(call, "schema", "must be an object as for the registration of a schema");
     }
     const struct json_value *lifecycle = ret->lifecycle;
     bool is_weak = lifecycle != NULL && str_equal(lifecycle->text, STR("WEAK"));
@@ -177,15 +184,17 @@ static struct str association_key(struct registry_call *call, struct str id, str
     return key_of(call, "association/topic/" STR_FMT "/" STR_FMT, STR_ARG(id), STR_ARG(type));
 }
 
-static bool wishes_strong(const struct wish *wish, const struct association *there)
-{
-    return wish->lifecycle != NULL ? str_equal(wish->lifecycle->text, STR("STRONG"))
-                                   : there != NULL && there->is_strong;
-}
-
 static bool wishes_frozen(const struct wish *wish, const struct association *there)
 {
     return wish->frozen != NULL ? wish->frozen->type == JSON_TRUE : there != NULL && there->is_frozen;
+}
+
+static bool wishes_strong(const struct wish *wish, const struct association *there)
+{
+    if (wish->lifecycle != NULL) {
+        return str_equal(wish->lifecycle->text, STR("STRONG"));
+    }
+    return there != NULL ? there->is_strong : wishes_frozen(wish, there); // what is frozen is STRONG
 }
 
 static bool is_same(const struct wish *wish, const struct association *there)
@@ -199,7 +208,7 @@ static bool change_check(struct registry_call *call, const struct request *reque
 {
     if (there == NULL) {
         // A frozen association brings the only schema that its subject will ever have.
-        return wish->frozen == NULL || wish->frozen->type == JSON_FALSE ||
+        return wish->frozen == NULL || wish->frozen->type == JSON_FALSE || wish->schema != NULL ||
                refuse(call, "schema", "schema must be provided when creating a frozen association");
     }
     if (is_same(wish, there)) {
@@ -276,7 +285,9 @@ static bool subject_check(struct registry *r, struct registry_call *call, const 
                           bool is_strong)
 {
     const struct subject_entry *subject = index_subject(r, wish->subject);
-    if (subject == NULL || !subject_is_live(subject)) {
+    bool is_live = subject != NULL && subject_is_live(subject);
+    bool is_coming = wish->schema != NULL && !wish->is_registered;
+    if (!is_live && !is_coming) {
         call_fail(call, CODE_NO_ACTIVE_VERSION,
                   "No active (non-deleted) version exists for subject '" STR_FMT "'", STR_ARG(wish->subject));
         return false;
@@ -286,7 +297,7 @@ static bool subject_check(struct registry *r, struct registry_call *call, const 
                   STR_ARG(wish->subject));
         return false;
     }
-    if (is_strong && is_referenced(r, call, subject)) {
+    if (is_strong && subject != NULL && is_referenced(r, call, subject)) {
         call_fail(call, CODE_NOT_PERMITTED,
                   "Subject " STR_FMT " is referenced by other schemas: its association cannot be STRONG",
                   STR_ARG(wish->subject));
@@ -358,18 +369,19 @@ static void answer_request(struct registry *r, struct registry_call *call, const
         json_pair_str(&j, "associationType", wish->type);
         json_pair_str(&j, "lifecycle", wishes_strong(wish, there) ? STR("STRONG") : STR("WEAK"));
         json_pair_bool(&j, "frozen", wishes_frozen(wish, there));
+        if (wish->schema != NULL) {
+            json_key(&j, "schema");
+            json_print_filled(wish->schema, &call->answer);
+            j.is_after_key = false;
+        }
         json_object_end(&j);
     }
     json_array_end(&j);
     json_object_end(&j);
 }
 
-// request_plan answers, or asks for an item and leaves the answer to `finish`.
-static void request_plan(struct registry *r, struct registry_call *call, const struct request *request,
-                         void (*finish)(struct registry *, struct registry_call *, const struct outcome *))
+static bool request_check(struct registry *r, struct registry_call *call, const struct request *request)
 {
-    bool is_changed = false;
-    plan_begin(call);
     for (size_t i = 0; i < request->count; i++) {
         const struct wish *wish = &request->wishes[i];
         struct str key = association_key(call, request->resource.id, wish->type);
@@ -377,13 +389,91 @@ static void request_plan(struct registry *r, struct registry_call *call, const s
         bool is_strong = wishes_strong(wish, there);
         if (!change_check(call, request, wish, there) || !subject_check(r, call, wish, is_strong) ||
             !others_check(r, call, wish, key, is_strong)) {
-            return;
+            return false;
         }
         if (i > 0 && str_equal(wish->subject, request->wishes[0].subject) &&
             (is_strong || wishes_strong(&request->wishes[0], NULL))) {
-            refuse(call, "subject", "a STRONG association's subject cannot have another one");
+            return refuse(call, "subject", "a STRONG association's subject cannot have another one");
+        }
+    }
+    return true;
+}
+
+// ---- schemas that come along: each is registered by an item of its own before the associations are planned
+
+static void request_plan(struct registry *r, struct registry_call *call, struct request *request);
+
+static void schema_finish(struct registry *r, struct registry_call *call, const struct outcome *outcome)
+{
+    struct request *request = call->state;
+    size_t i = 0;
+    (void)outcome;
+    while (request->wishes[i].schema == NULL || request->wishes[i].is_registered) {
+        i++; // the one that the item was for is the first that is not registered
+    }
+    request->wishes[i].is_registered = true;
+    request_plan(r, call, request);
+    if (!call->has_item && request->answered != NULL) {
+        request->answered(r, call);
+    }
+}
+
+// schema_register: true if the wish's schema is there; else answered, or an item is asked for.
+static bool schema_register(struct registry *r, struct registry_call *call, struct request *request,
+                            struct wish *wish)
+{
+    struct contract contract;
+    const struct subject_entry *subject = index_subject(r, wish->subject);
+    const struct association *there =
+        association_get(r, association_key(call, request->resource.id, wish->type));
+    if (!contract_from(call, wish->schema, &contract)) {
+        return false;
+    }
+    call->status = 0;
+    register_contract(r, call, wish->subject, &contract);
+    if (call->has_item && there != NULL && request->is_create) {
+        call_fail(call, CODE_ASSOCIATION_FOR_RESOURCE,
+                  "An association of type '" STR_FMT "' already exists for resource '" STR_FMT "'",
+                  STR_ARG(wish->type), STR_ARG(request->resource.id));
+        return false;
+    }
+    bool is_other = subject != NULL && (call->has_item || subject->version_count > 1);
+    if (there == NULL && wishes_frozen(wish, NULL) && is_other) {
+        call->has_item = false;
+        return refuse(call, "schema",
+                      "cannot create a frozen association when schemas already exist in the subject");
+    }
+    if (call->has_item) {
+        call->finish = schema_finish;
+        call->state = request;
+    }
+    wish->is_registered = call->status == 200 && !call->has_item;
+    return wish->is_registered;
+}
+
+// request_plan answers, or asks for an item: of a schema that is to be registered, or of the associations.
+static void request_plan(struct registry *r, struct registry_call *call, struct request *request)
+{
+    bool is_changed = false;
+    plan_begin(call);
+    if (!request_check(r, call, request)) {
+        return;
+    }
+    for (size_t i = 0; i < request->count && !request->is_dry; i++) {
+        struct wish *wish = &request->wishes[i];
+        bool is_coming = wish->schema != NULL && !wish->is_registered;
+        if (is_coming && !schema_register(r, call, request, wish)) {
             return;
         }
+    }
+    plan_begin(call);
+    if (!request_check(r, call, request)) {
+        return;
+    }
+    for (size_t i = 0; i < request->count; i++) {
+        const struct wish *wish = &request->wishes[i];
+        struct str key = association_key(call, request->resource.id, wish->type);
+        const struct association *there = association_get(r, key);
         if (there != NULL && is_same(wish, there)) {
             continue;
         }
@@ -391,14 +481,17 @@ static void request_plan(struct registry *r, struct registry_call *call, const s
         plan_expect(call, key, there == NULL ? NULL : there->document);
         plan_expect_policy(r, call, wish->subject);
         plan_put(call, key,
-                 value_print(call, &request->resource, wish, key, is_strong, wishes_frozen(wish, there)), 0);
+                 value_print(call, &request->resource, wish, key, wishes_strong(wish, there),
+                             wishes_frozen(wish, there)),
+                 0);
         subject_touch(r, call, wish->subject);
     }
     if (!is_changed || request->is_dry) {
         answer_request(r, call, request);
         return;
     }
-    plan_submit(call, finish);
+    call->state = request->state;
+    plan_submit(call, request->finish);
 }
 
 static void context_read(struct registry_call *call)
@@ -429,8 +522,9 @@ static void associate(struct registry *r, struct registry_call *call, bool is_cr
     *request = (struct request){.is_create = is_create, .is_dry = call_query_bool(call, "dryRun")};
     context_read(call);
     if (request_read(call, body, request)) {
-        call->state = request;
-        request_plan(r, call, request, associate_finish);
+        request->state = request;
+        request->finish = associate_finish;
+        request_plan(r, call, request);
     }
 }
 
@@ -559,6 +653,14 @@ static void batch_delete_finish(struct registry *r, struct registry_call *call, 
     batch_run(r, call);
 }
 
+static void batch_answered(struct registry *r, struct registry_call *call)
+{
+    struct batch *batch = MAP_ENTRY(call->state, struct batch, request);
+    call->state = batch;
+    result_keep(call, batch);
+    batch_run(r, call);
+}
+
 // batch_delete: all associations of a request are to be deleted.
 static void batch_delete(struct registry *r, struct registry_call *call, const struct json_value *body,
                          bool is_dry)
@@ -612,13 +714,14 @@ static void batch_run(struct registry *r, struct registry_call *call)
     bool is_dry = call_query_bool(call, "dryRun");
     while (batch->next != NULL && !call->arena->failed) {
         struct str op;
-        batch->request = (struct request){.is_dry = is_dry};
+        batch->request = (struct request){
+            .is_dry = is_dry, .state = batch, .finish = batch_finish, .answered = batch_answered};
         if (ops_read(call, batch->next, &op)) {
             batch->request.is_create = str_equal(op, STR("CREATE"));
             if (str_equal(op, STR("DELETE"))) {
                 batch_delete(r, call, batch->next, is_dry);
             } else if (request_read(call, batch->next, &batch->request)) {
-                request_plan(r, call, &batch->request, batch_finish);
+                request_plan(r, call, &batch->request);
             }
         }
         if (call->has_item) {

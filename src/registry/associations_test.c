@@ -161,7 +161,7 @@ static void requests_are_checked(void **state)
         VALUE(",\"frozen\":\"true\""),
         VALUE(",\"frozen\":true"),
         VALUE(",\"frozen\":true,\"lifecycle\":\"WEAK\""),
-        VALUE(",\"schema\":{\"schema\":\"x\"}"),
+        VALUE(",\"schema\":\"int\""),
         "{" RESOURCE ",\"associations\":[{\"subject\":7}]}",
         "{" RESOURCE ",\"associations\":[{\"subject\":\"s\",\"associationType\":\"header\"}]}",
         "{" RESOURCE ",\"associations\":[{\"subject\":\"s\"},{\"subject\":\"s\"}]}",
@@ -251,6 +251,87 @@ static void what_is_strong_is_not_referred_to(void **state)
     desk_fini(&d);
 }
 
+#define BRING(more, text) "{" RESOURCE ",\"associations\":[{\"schema\":{\"schema\":\"" text "\"}" more "}]}"
+
+static void schemas_come_along(void **state)
+{
+    (void)state;
+    struct desk d;
+    start(&d);
+    expect_code(&d, "POST", "/associations?dryRun=true", BRING("", "\\\"long\\\""), 0);
+    expect_code(&d, "GET", "/subjects/:.lkc:t-value/versions", NULL, 40401);
+    expect(&d, "POST", "/associations", BRING("", "\\\"long\\\""),
+           "{\"resourceName\":\"t\",\"resourceNamespace\":\"lkc\",\"resourceId\":\"id1\",\"resourceType\":"
+           "\"topic\","
+           "\"associations\":[{\"subject\":\":.lkc:t-value\",\"associationType\":\"value\",\"lifecycle\":"
+           "\"WEAK\","
+           "\"frozen\":false,\"schema\":{\"schema\":\"\\\"long\\\"\"}}]}");
+    expect(&d, "GET", "/subjects/:.lkc:t-value/versions", NULL, "[1]");
+    assert_int_equal(listed(&d, "/associations/resources/-/t"), 1);
+    expect_code(&d, "POST", "/associations", BRING("", "\\\"long\\\""), 0);
+    expect_code(&d, "POST", "/associations", BRING("", "\\\"string\\\""), 409);
+    expect_code(&d, "PUT", "/associations", BRING("", "nonsense"), 42201);
+    expect_code(&d, "PUT", "/config/:.lkc:t-value", "{\"compatibility\":\"NONE\"}", 0);
+    expect_code(&d, "POST", "/associations", BRING("", "\\\"string\\\""), 40902);
+    expect_code(&d, "PUT", "/associations", BRING("", "\\\"string\\\""), 0);
+    expect(&d, "GET", "/subjects/:.lkc:t-value/versions", NULL, "[1,2]");
+    desk_fini(&d);
+}
+
+static void associate_t_first(struct desk *d)
+{
+    assert_int_equal(desk_ask_first(d, "PUT", "/associations", BRING("", "\\\"long\\\"")), 0);
+}
+
+static void what_is_frozen_brings_its_schema(void **state)
+{
+    (void)state;
+    struct desk d;
+    start(&d);
+    d.overtake = associate_first; // somewhere else: both are in the end
+    expect_code(&d, "POST", "/associations",
+                BRING(",\"frozen\":true,\"associationType\":\"key\"", "\\\"long\\\""), 0);
+    assert_int_equal(listed(&d, "/associations/resources/id1?lifecycle=STRONG"), 1);
+    expect_code(&d, "POST", "/subjects/:.lkc:t-key/versions", INT_SCHEMA, 40908);
+    expect_code(&d, "POST", "/subjects/:.lkc:t-key/versions", "{\"schema\":\"\\\"long\\\"\"}", 0);
+    assert_int_equal(ask(&d, "DELETE", "/associations/resources/id1?cascadeLifecycle=true", NULL), 204);
+    d.overtake = associate_t_first;
+    expect_code(&d, "POST", "/associations", BRING(",\"frozen\":true", "\\\"string\\\""), 40902);
+    assert_int_equal(ask(&d, "DELETE", "/associations/resources/id1", NULL), 204);
+    expect_code(&d, "POST", "/associations", BRING(",\"frozen\":true", "\\\"string\\\""), 409);
+    expect_code(&d, "PUT", "/config/:.lkc:t-value", "{\"compatibility\":\"NONE\"}", 0);
+    expect_code(&d, "POST", "/associations", BRING(",\"frozen\":true", "\\\"string\\\""), 42212);
+    desk_fini(&d);
+}
+
+static void batches_bring_schemas(void **state)
+{
+    (void)state;
+    struct desk d;
+    start(&d);
+    d.overtake = associate_first;
+    ask(&d, "POST", "/associations:batch",
+        "{\"requests\":[{\"resourceName\":\"a\",\"resourceNamespace\":\"n\",\"resourceId\":\"1\","
+        "\"associations\":[{"
+        "\"opType\":\"UPSERT\",\"schema\":{\"schema\":\"\\\"int\\\"\"}},{\"opType\":\"UPSERT\","
+        "\"associationType\":"
+        "\"key\",\"schema\":{\"schema\":\"\\\"long\\\"\"}}]},"
+        "{\"resourceName\":\"b\",\"resourceNamespace\":\"n\",\"resourceId\":\"2\",\"associations\":[{"
+        "\"opType\":"
+        "\"CREATE\",\"schema\":{\"schema\":\"nonsense\"}}]},"
+        "{\"resourceName\":\"c\",\"resourceNamespace\":\"n\",\"resourceId\":\"3\",\"associations\":[{"
+        "\"opType\":"
+        "\"CREATE\",\"subject\":\"new\",\"schema\":{\"schema\":\"\\\"int\\\"\"}},{\"opType\":\"CREATE\","
+        "\"associationType\":\"key\",\"subject\":\"none\"}]}]}");
+    assert_int_equal(d.status, 207);
+    assert_int_equal(json_get(d.json, STR("results"))->count, 3);
+    assert_int_equal(listed(&d, "/associations/resources/1"), 2);
+    assert_int_equal(listed(&d, "/associations/resources/2"), 0);
+    assert_int_equal(listed(&d, "/associations/resources/3"), 0);
+    expect(&d, "GET", "/subjects", NULL, "[\":.n:a-key\",\":.n:a-value\",\"k\",\"s\"]");
+    desk_fini(&d);
+}
+
 static void batches_go_one_by_one(void **state)
 {
     (void)state;
@@ -295,6 +376,9 @@ int main(void)
         cmocka_unit_test(requests_are_checked),
         cmocka_unit_test(what_comes_first_is_seen),
         cmocka_unit_test(what_is_strong_is_not_referred_to),
+        cmocka_unit_test(schemas_come_along),
+        cmocka_unit_test(what_is_frozen_brings_its_schema),
+        cmocka_unit_test(batches_bring_schemas),
         cmocka_unit_test(batches_go_one_by_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
