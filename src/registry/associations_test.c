@@ -332,6 +332,25 @@ static void batches_bring_schemas(void **state)
     desk_fini(&d);
 }
 
+static void what_goes_along_lets_go_of_others(void **state)
+{
+    (void)state;
+    struct desk d;
+    start(&d);
+    expect_code(&d, "POST", "/subjects/r/versions", RECORD, 0);
+    expect_code(&d, "POST", "/subjects/user/versions", USER, 0);
+    expect_code(&d, "POST", "/associations",
+                "{" RESOURCE ",\"associations\":[{\"subject\":\"user\",\"lifecycle\":\"STRONG\"}]}", 0);
+    const struct document *refs = core_document_find(d.rig.core, STR("refs/r/0000000001"));
+    assert_int_equal(document_number(refs), 1);
+    expect_code(&d, "DELETE", "/subjects/r", NULL, 42206);
+    assert_int_equal(ask(&d, "DELETE", "/associations/resources/id1?cascadeLifecycle=true", NULL), 204);
+    refs = core_document_find(d.rig.core, STR("refs/r/0000000001"));
+    assert_int_equal(document_number(refs), 0);
+    expect_code(&d, "DELETE", "/subjects/r", NULL, 0);
+    desk_fini(&d);
+}
+
 static void batches_go_one_by_one(void **state)
 {
     (void)state;
@@ -379,6 +398,7 @@ int main(void)
         cmocka_unit_test(schemas_come_along),
         cmocka_unit_test(what_is_frozen_brings_its_schema),
         cmocka_unit_test(batches_bring_schemas),
+        cmocka_unit_test(what_goes_along_lets_go_of_others),
         cmocka_unit_test(batches_go_one_by_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
