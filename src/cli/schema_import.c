@@ -4,12 +4,17 @@
 #include <stdlib.h>
 
 #include "cli/schema.h"
+#include "cli/topic_dump.h"
+#include "platform/real/process.h"
 
-enum { IMPORT_PAGE = 500, PROGRESS_EVERY = 100 };
+enum { IMPORT_PAGE = 500, PROGRESS_EVERY = 100, DUMP_BYTES_MAX = 1 << 30 };
 
 static const struct args_flag import_flags[] = {
     SCHEMA_REGISTRY_FLAG,
     {"from", ARGS_TEXT, "URL", NULL, 0, 0, "The registry to copy from."},
+    {"from-file", ARGS_TEXT, "FILE", NULL, 0, 0,
+     "A _schemas topic as kafka-console-consumer prints it with print.key=true: key, tab, value in each "
+     "line."},
     {"force", ARGS_SWITCH, NULL, NULL, 0, 0, "Also where there are schemas already."},
 };
 static const struct args_spec import_spec = {
@@ -19,7 +24,8 @@ static const struct args_spec import_spec = {
     .text = "Sets this registry to mode IMPORT, copies every subject and version of the other one with its "
             "id, then its "
             "compatibility, and goes back to the mode before. Started again it goes on where it was.",
-    .examples = "  strom schema import --from http://old-registry:8081\n",
+    .examples = "  strom schema import --from http://old-registry:8081\n"
+                "  strom schema import --from-file schemas.txt\n",
     .flags = import_flags,
     .flag_count = sizeof import_flags / sizeof *import_flags,
     .is_json = true,
@@ -162,6 +168,75 @@ static void copy_config(struct import *m)
     }
 }
 
+static void import_report(struct import *m)
+{
+    struct run *run = m->run;
+    if (run->is_json) {
+        json_object_begin(&run->json);
+        json_pair_i64(&run->json, "copied", (int64_t)m->copied);
+        json_pair_i64(&run->json, "failed", (int64_t)m->failed);
+        json_object_end(&run->json);
+        buf_u8(&run->out, '\n');
+    } else {
+        buf_printf(&run->out, "%zu versions are here, %zu could not be copied.\n", m->copied, m->failed);
+    }
+}
+
+// ---- from a file
+
+static void dump_configs(struct import *m, const struct topic_dump *dump)
+{
+    for (size_t i = 0; i < dump->config_count; i++) {
+        const struct dumped_config *config = &dump->configs[i];
+        struct json_value *answer = NULL;
+        struct str path =
+            config->subject.ptr == NULL ? STR("/config") : path_of(m->run, "/config/%S", config->subject);
+        struct str body = run_print(m->run, "{\"compatibility\":\"" STR_FMT "\"}", STR_ARG(config->level));
+        (void)registry_get(&m->to, "cannot set the config", "PUT", path, body, &answer);
+    }
+}
+
+// dump_deletions deletes again, softly, what the file says is deleted: it was copied first, with its id.
+static void dump_deletions(struct import *m, const struct topic_dump *dump)
+{
+    for (size_t i = 0; i < dump->schema_count; i++) {
+        const struct json_value *schema = dump->schemas[i].value;
+        struct json_value *answer = NULL;
+        int status = 0;
+        if (dump->schemas[i].is_deleted) {
+            struct str path =
+                path_of(m->run, "/subjects/%S/versions/%d", json_get_str(schema, STR("subject")),
+                        (int)number_of(schema, "version"));
+            if (!registry_ask(&m->to, "DELETE", path, (struct str){0}, &status, &answer)) {
+                return;
+            }
+        }
+    }
+}
+
+static void import_file(struct import *m, struct str path)
+{
+    struct error e = {0};
+    struct buf text;
+    struct topic_dump dump = {0};
+    buf_init(&text, DUMP_BYTES_MAX);
+    enum err err = process_file_read(path, &text, &e);
+    err = err == ERR_OK ? topic_dump_read(buf_str(&text), &m->run->arena, &dump, &e) : err;
+    if (err != ERR_OK) {
+        run_fail(m->run, run_print(m->run, "cannot read " STR_FMT, STR_ARG(path)).ptr, err, &e, NULL);
+    } else if ((m->schemas = run_room(m->run, dump.schema_count, sizeof *m->schemas)) != NULL) {
+        for (size_t i = 0; i < dump.schema_count; i++) {
+            m->schemas[m->count++] = dump.schemas[i].value;
+        }
+        if (copy_all(m)) {
+            dump_deletions(m, &dump);
+            dump_configs(m, &dump);
+            import_report(m);
+        }
+    }
+    buf_fini(&text);
+}
+
 static int import_run(int argc, char **argv)
 {
     struct run run;
@@ -170,20 +245,17 @@ static int import_run(int argc, char **argv)
         return run_finish(&run);
     }
     struct str from = args_text(run.args, "from");
-    if (from.ptr == NULL) {
-        run_usage(&run, "copy from where? give --from http://host:port");
+    struct str file = args_text(run.args, "from-file");
+    if ((from.ptr == NULL) == (file.ptr == NULL)) {
+        run_usage(&run, "copy from where? give --from http://host:port or --from-file FILE");
+    } else if (file.ptr != NULL) {
+        if (registry_open(&run, &m.to)) {
+            import_file(&m, file);
+        }
     } else if (registry_open_url(&run, from, &m.from) && registry_open(&run, &m.to) && fetch_all(&m) &&
                copy_all(&m)) {
         copy_config(&m);
-        if (run.is_json) {
-            json_object_begin(&run.json);
-            json_pair_i64(&run.json, "copied", (int64_t)m.copied);
-            json_pair_i64(&run.json, "failed", (int64_t)m.failed);
-            json_object_end(&run.json);
-            buf_u8(&run.out, '\n');
-        } else {
-            buf_printf(&run.out, "%zu versions are here, %zu could not be copied.\n", m.copied, m.failed);
-        }
+        import_report(&m);
     }
     registry_close(&m.from);
     registry_close(&m.to);
