@@ -98,9 +98,7 @@ class Generator {
       () => ({ not: sub() }), () => ({ if: sub(), then: sub(), else: sub() })
     ]
     if (this.draft === '2020-12') {
-      makers.push(() => ({ prefixItems: this.list(depth) }),
-        // In 2019-09 the others let `contains` evaluate items, which only 2020-12 says.
-        () => ({ unevaluatedItems: sub() }), () => ({ unevaluatedItems: false }))
+      makers.push(() => ({ prefixItems: this.list(depth) }))
     } else {
       makers.push(() => ({ items: this.list(depth), additionalItems: sub() }))
     }
@@ -110,6 +108,7 @@ class Generator {
         () => ({ dependentSchemas: { [r.pick(NAMES)]: sub() } }),
         () => ({ contains: sub(), minContains: r.below(3), maxContains: 1 + r.below(3) }),
         () => ({ unevaluatedProperties: sub() }), () => ({ unevaluatedProperties: false }),
+        () => ({ unevaluatedItems: sub() }), () => ({ unevaluatedItems: false }),
         () => ({ $ref: '#/$defs/' + r.pick(['x', 'y']) }))
     } else {
       makers.push(() => ({ dependencies: { [r.pick(NAMES)]: this.some(NAMES, 2), [r.pick(NAMES)]: sub() } }))

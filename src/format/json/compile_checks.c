@@ -185,7 +185,8 @@ static void compile_array(struct compiler *c, struct node_entry *entry, const st
     check->contains = compile_sub(c, entry, k->of[KEYWORD_CONTAINS]);
     check->contains_min = count_of(k->of[KEYWORD_MIN_CONTAINS], 1);
     check->contains_max = count_of(k->of[KEYWORD_MAX_CONTAINS], INT64_MAX);
-    check->contains_evaluates = entry->place.resource->draft >= DRAFT_2020;
+    // 2020-12 says so; in 2019-09 other validators do it as well.
+    check->contains_evaluates = entry->place.resource->draft >= DRAFT_2019;
     entry->made->array = check;
 }
 

@@ -72,7 +72,7 @@ struct array_check {
     int64_t min;
     int64_t max;
     bool is_unique;
-    bool contains_evaluates; // 2020-12
+    bool contains_evaluates; // for unevaluatedItems
     const struct jnode *contains;
     int64_t contains_min;
     int64_t contains_max;

@@ -212,6 +212,10 @@ static void test_faults(void **state)
         {"{\"$schema\":\"https://json-schema.org/draft/2020-12/schema\",\"properties\":{\"a\":{}},"
          "\"unevaluatedProperties\":false}",
          "{\"a\":1,\"b\":2}", 7, "$.b", "no schema knows this property (unevaluatedProperties)"},
+        {"{\"$schema\":\"https://json-schema.org/draft/2019-09/"
+         "schema\",\"contains\":{\"const\":1},\"unevaluatedItems\":"
+         "false}",
+         "[1,2]", 3, "$[1]", "no schema knows this item (unevaluatedItems)"},
         {"{}", "{\"a\":1,}", 7, "$", "no JSON: not a member's name"},
         {"{\"not\":{\"required\":[\"a\"]}}", "{\"b\":01}", 5, "$", "no JSON: a number with a leading zero"},
         {"true", "1 2", 2, "$", "no JSON: something behind the document's end"},
