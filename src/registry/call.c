@@ -323,6 +323,7 @@ enum registry_step registry_call_step(struct registry *registry, struct registry
         return settle(call);
     }
     registry_sync(registry);
+    registry->plan_number++;
     call->state = NULL;
     call->route->plan(registry, call);
     return settle(call);

@@ -58,7 +58,7 @@ bool scope_read(struct registry_call *call, struct str subject, struct str *ret)
 {
     struct str name;
     // A context is as good as a subject in it.
-    bool is_context = subject.ptr == NULL || is_context_scope(subject);
+    bool is_context = subject.ptr == NULL || (is_context_scope(subject) && name_is_clean(subject));
     struct str example =
         is_context ? arena_printf(call->arena, STR_FMT "x", STR_ARG(subject.ptr == NULL ? STR("") : subject))
                    : subject;

@@ -40,7 +40,7 @@ void op_context_delete(struct registry *r, struct registry_call *call)
     struct str name = call->params[0];
     bool has_dot = name.len > 0 && name.ptr[0] == '.';
     struct str param = arena_printf(call->arena, ":%s" STR_FMT ":", has_dot ? "" : ".", STR_ARG(name));
-    if (name.len == 0 || memchr(name.ptr, ':', name.len) != NULL) {
+    if (name.len == 0 || memchr(name.ptr, ':', name.len) != NULL || !name_is_clean(name)) {
         call_fail(call, CODE_INVALID_SUBJECT, "The specified context '" STR_FMT "' is not valid.",
                   STR_ARG(name));
         return;

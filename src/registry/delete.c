@@ -84,43 +84,55 @@ static void plan_soft(struct registry_call *call, const struct subject_entry *su
     references_release(call, version->schema);
 }
 
-void plan_hard(struct registry *r, struct registry_call *call, const struct subject_entry *subject,
-               const struct version_entry *version, uint32_t other_users)
+// keeps_schema: a version still has the schema when the plan is done; *ret_content: has its content under any
+// id.
+static bool keeps_schema(struct registry *r, const struct schema_entry *schema, bool *ret_content)
+{
+    *ret_content = false;
+    for (struct schema_entry *s = index_guid_next(r, schema->guid, NULL); s != NULL;
+         s = index_guid_next(r, schema->guid, s)) {
+        for (uint32_t i = 0; str_equal(s->context, schema->context) && i < s->user_count; i++) {
+            const struct version_entry *user = index_version(s->users[i].subject, s->users[i].version);
+            bool is_left = user->leaves_with != r->plan_number;
+            *ret_content = *ret_content || is_left;
+            if (is_left && s == schema) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+void plan_unuse(struct registry *r, struct registry_call *call, struct version_entry *version)
 {
     char guid[37];
+    bool has_content;
     const struct schema_entry *schema = version->schema;
-    struct str refs = key_version(call, "refs", subject->name, version->version);
+    version->leaves_with = r->plan_number;
+    bool has_schema = keeps_schema(r, schema, &has_content);
     guid_format(schema->guid, guid);
-    struct str users = key_of(call, "users/" STR_FMT "/%s", STR_ARG(subject->context), guid);
-    struct document *counter = index_counter(r, users);
-    plan_remove(call, key_version(call, "version", subject->name, version->version));
-    plan_remove(call, refs);
-    if (other_users > 0) {
+    struct str users = key_of(call, "users/" STR_FMT "/%s", STR_ARG(schema->context), guid);
+    // Of two that go at once and see the other stay, the second must plan again.
+    plan_expect(call, users, index_counter(r, users));
+    if (!has_schema) {
+        plan_remove(call, document_key(schema->document));
+    }
+    if (has_content) {
         plan_add(call, users, -1);
-        return;
-    }
-    plan_expect(call, users, counter);
-    plan_remove(call, document_key(schema->document));
-    if (counter != NULL && document_number(counter) <= 1) {
-        plan_remove(call, users);
     } else {
-        plan_add(call, users, -1); // the same content has another id, too
+        plan_remove(call, users);
     }
+}
+
+void plan_hard(struct registry *r, struct registry_call *call, const struct subject_entry *subject,
+               struct version_entry *version)
+{
+    plan_remove(call, key_version(call, "version", subject->name, version->version));
+    plan_remove(call, key_version(call, "refs", subject->name, version->version));
+    plan_unuse(r, call, version);
 }
 
 // ---- a subject
-
-// users_elsewhere counts the versions with the schema outside of those of `subject` that go: all up to
-// `index`.
-static uint32_t users_elsewhere(const struct schema_entry *schema, const struct subject_entry *subject,
-                                uint32_t index)
-{
-    uint32_t gone = 0;
-    for (uint32_t i = 0; i <= index; i++) {
-        gone += subject->versions[i].schema == schema;
-    }
-    return schema->user_count - gone;
-}
 
 static bool subject_plan_hard(struct registry *r, struct registry_call *call, struct subject_entry *subject,
                               struct deletion *deletion)
@@ -132,11 +144,11 @@ static bool subject_plan_hard(struct registry *r, struct registry_call *call, st
         return false;
     }
     for (uint32_t i = 0; i < subject->version_count; i++) {
-        const struct version_entry *version = &subject->versions[i];
+        struct version_entry *version = &subject->versions[i];
         if (!version_guard(r, call, subject, version, true)) {
             return false;
         }
-        plan_hard(r, call, subject, version, users_elsewhere(version->schema, subject, i));
+        plan_hard(r, call, subject, version);
         deletion->versions[deletion->count++] = version->version;
     }
     plan_remove(call, key_subject(call, subject->name));
@@ -155,7 +167,7 @@ static bool subject_plan_soft(struct registry *r, struct registry_call *call, st
         return false;
     }
     for (uint32_t i = 0; i < subject->version_count; i++) {
-        const struct version_entry *version = &subject->versions[i];
+        struct version_entry *version = &subject->versions[i];
         if (version->is_deleted) {
             continue;
         }
@@ -175,14 +187,14 @@ bool plan_subject_gone(struct registry *r, struct registry_call *call, const str
         return false;
     }
     for (uint32_t i = 0; i < subject->version_count; i++) {
-        const struct version_entry *version = &subject->versions[i];
+        struct version_entry *version = &subject->versions[i];
         if (!version_guard(r, call, subject, version, true)) {
             return false;
         }
         if (!version->is_deleted) {
             references_release(call, version->schema);
         }
-        plan_hard(r, call, subject, version, users_elsewhere(version->schema, subject, i));
+        plan_hard(r, call, subject, version);
     }
     plan_remove(call, key_subject(call, subject->name));
     plan_remove(call, key_of(call, "config/" STR_FMT, STR_ARG(subject->name)));
@@ -234,7 +246,7 @@ void op_subject_delete(struct registry *r, struct registry_call *call)
 // ---- a version
 
 static bool version_plan(struct registry *r, struct registry_call *call, struct subject_entry *subject,
-                         const struct version_entry *version, bool is_permanent)
+                         struct version_entry *version, bool is_permanent)
 {
     int64_t last = document_number(subject->document);
     if (!version_guard(r, call, subject, version, false)) {
@@ -243,7 +255,7 @@ static bool version_plan(struct registry *r, struct registry_call *call, struct 
     if (!is_permanent) {
         plan_soft(call, subject, version);
     } else {
-        plan_hard(r, call, subject, version, version->schema->user_count - 1);
+        plan_hard(r, call, subject, version);
         const struct version_entry *newest = &subject->versions[subject->version_count - 1];
         if (subject->version_count == 1) {
             plan_remove(call, key_subject(call, subject->name));
@@ -270,7 +282,7 @@ void op_version_delete(struct registry *r, struct registry_call *call)
         call_fail(call, CODE_SUBJECT_NOT_FOUND, "Subject '" STR_FMT "' not found.", STR_ARG(name));
         return;
     }
-    const struct version_entry *version =
+    struct version_entry *version =
         number == -1 ? subject_latest(subject, is_permanent) : index_version(subject, number);
     if (version == NULL) {
         call_fail(call, CODE_VERSION_NOT_FOUND, "Version " STR_FMT " not found.", STR_ARG(call->params[1]));

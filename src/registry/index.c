@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // index.c - what the documents say, by other ways than by key. It follows the documents by revision: first
 // what was removed, then what was put. If more was removed than the core remembers, everything is read anew.
+#include <stdlib.h>
+
 #include "base/assert.h"
 #include "base/hash.h"
 #include "base/mem.h"
@@ -185,11 +187,17 @@ static struct str text_keep(struct str text)
 
 static size_t context_lower_bound(const struct registry *r, struct str name)
 {
-    size_t at = 0;
-    while (at < r->context_count && str_compare(r->contexts[at].name, name) < 0) {
-        at++;
+    size_t low = 0;
+    size_t high = r->context_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (str_compare(r->contexts[middle].name, name) < 0) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
     }
-    return at;
+    return low;
 }
 
 static struct context_entry *context_have(struct registry *r, struct str name)
@@ -222,6 +230,31 @@ static void context_leave(struct registry *r, struct str name)
 
 // ---- subjects and versions
 
+static int subject_order(const void *left, const void *right)
+{
+    return str_compare((*(const struct subject_entry *const *)left)->name,
+                       (*(const struct subject_entry *const *)right)->name);
+}
+
+// subjects_settle puts those that came since, at the end, in their places: one walk however many they are.
+static void subjects_settle(struct registry *r)
+{
+    size_t new_count = r->subject_count - r->sorted_count;
+    if (new_count == 0) {
+        return;
+    }
+    struct subject_entry **new = mem_array(new_count, sizeof(struct subject_entry *));
+    memcpy(new, r->subjects + r->sorted_count, new_count * sizeof(struct subject_entry *));
+    qsort(new, new_count, sizeof(struct subject_entry *), subject_order);
+    size_t old_count = r->sorted_count;
+    for (size_t at = r->subject_count; new_count > 0; at--) {
+        bool is_old = old_count > 0 && subject_order(&r->subjects[old_count - 1], &new[new_count - 1]) > 0;
+        r->subjects[at - 1] = is_old ? r->subjects[--old_count] : new[--new_count];
+    }
+    r->sorted_count = r->subject_count;
+    mem_free(new);
+}
+
 static struct subject_entry *subject_have(struct registry *r, struct str name)
 {
     struct subject_entry *subject = index_subject(r, name);
@@ -236,17 +269,20 @@ static struct subject_entry *subject_have(struct registry *r, struct str name)
     subject->name = text_keep(name);
     subject->context = name_context(subject->name);
     map_insert(&r->subjects_by_name, &subject->by_name, text_hash(name, 1));
-    size_t at = index_subject_lower_bound(r, name);
-    memmove(&r->subjects[at + 1], &r->subjects[at], (r->subject_count - at) * sizeof(struct subject_entry *));
-    r->subjects[at] = subject;
-    r->subject_count++;
+    r->subjects[r->subject_count++] = subject;
     context_have(r, subject->context)->subject_count++;
     return subject;
 }
 
-static void subject_free(struct subject_entry *subject)
+static void schema_free(struct registry *r, struct schema_entry *schema);
+
+static void subject_free(struct registry *r, struct subject_entry *subject)
 {
     for (uint32_t i = 0; i < subject->version_count; i++) {
+        struct schema_entry *schema = subject->versions[i].schema;
+        if (schema->is_leaving && --schema->user_count == 0) {
+            schema_free(r, schema);
+        }
         document_unref(subject->versions[i].document);
     }
     document_unref(subject->document);
@@ -260,12 +296,13 @@ static void subject_leave_if_empty(struct registry *r, struct subject_entry *sub
     if (subject->version_count > 0 || subject->document != NULL) {
         return;
     }
+    subjects_settle(r);
     size_t at = index_subject_lower_bound(r, subject->name);
-    r->subject_count--;
+    r->sorted_count = --r->subject_count;
     memmove(&r->subjects[at], &r->subjects[at + 1], (r->subject_count - at) * sizeof(struct subject_entry *));
     map_remove(&r->subjects_by_name, &subject->by_name);
     context_leave(r, subject->context);
-    subject_free(subject);
+    subject_free(r, subject);
 }
 
 static void user_add(struct schema_entry *schema, struct subject_entry *subject, int32_t version)
@@ -277,13 +314,17 @@ static void user_add(struct schema_entry *schema, struct subject_entry *subject,
     schema->users[schema->user_count++] = (struct schema_user){subject, version};
 }
 
-static void user_remove(struct schema_entry *schema, const struct subject_entry *subject, int32_t version)
+static void user_remove(struct registry *r, struct schema_entry *schema, const struct subject_entry *subject,
+                        int32_t version)
 {
     for (uint32_t i = 0; i < schema->user_count; i++) {
         if (schema->users[i].subject == subject && schema->users[i].version == version) {
             schema->users[i] = schema->users[--schema->user_count];
-            return;
+            break;
         }
+    }
+    if (schema->is_leaving && schema->user_count == 0) {
+        schema_free(r, schema);
     }
 }
 
@@ -331,7 +372,7 @@ static void version_put(struct registry *r, struct str rest, struct document *do
         *version = (struct version_entry){.version = number};
         r->version_count++;
     } else {
-        user_remove(version->schema, subject, number);
+        user_remove(r, version->schema, subject, number);
         document_unref(version->document);
     }
     version->schema = schema;
@@ -349,9 +390,7 @@ static void version_remove(struct registry *r, struct str rest)
     if (version == NULL) {
         return;
     }
-    if (version->schema != NULL) {
-        user_remove(version->schema, subject, number);
-    }
+    user_remove(r, version->schema, subject, number);
     document_unref(version->document);
     uint32_t at = (uint32_t)(version - subject->versions);
     subject->version_count--;
@@ -488,13 +527,17 @@ static void schema_remove(struct registry *r, struct str key, struct str rest)
     while (schema != NULL && !str_equal(document_key(schema->document), key)) {
         schema = index_guid_next(r, guid, schema);
     }
-    if (schema == NULL || schema->user_count > 0) {
-        return; // its versions go first
+    if (schema == NULL) {
+        return;
     }
     map_remove(&r->schemas_by_id, &schema->by_id);
     map_remove(&r->schemas_by_guid, &schema->by_guid);
     r->schema_count--;
-    schema_free(r, schema);
+    references_forget(r, schema);
+    schema->is_leaving = true;
+    if (schema->user_count == 0) {
+        schema_free(r, schema);
+    } // else its last version is one that has another schema now, and is put later
 }
 
 // ---- scopes
@@ -635,7 +678,7 @@ static void index_clear(struct registry *r)
 {
     struct map_node *node;
     for (size_t i = 0; i < r->subject_count; i++) {
-        subject_free(r->subjects[i]);
+        subject_free(r, r->subjects[i]);
     }
     map_fini(&r->subjects_by_name);
     map_init(&r->subjects_by_name);
@@ -658,7 +701,7 @@ static void index_clear(struct registry *r)
     for (size_t i = 0; i < r->context_count; i++) {
         mem_free((char *)r->contexts[i].name.ptr);
     }
-    r->context_count = r->subject_count = r->schema_count = r->version_count = 0;
+    r->context_count = r->subject_count = r->sorted_count = r->schema_count = r->version_count = 0;
     r->seen_revision = r->seen_removal = 0;
     context_have(r, STR("."));
 }
@@ -671,6 +714,7 @@ struct slice {
     size_t removed_count;
     bool is_complete;
     bool has_more;
+    uint64_t end_revision; // of the core
 };
 
 static void slice_take(struct registry *r, struct slice *slice)
@@ -700,6 +744,7 @@ static void slice_take(struct registry *r, struct slice *slice)
         }
     }
     slice->has_more = slice->removed_count == SYNC_SLICE || slice->document_count == SYNC_SLICE;
+    slice->end_revision = core_document_serial(core);
     r->host.view_end(r->host.arg);
     r->seen_removal = revision;
 }
@@ -726,7 +771,11 @@ void registry_sync(struct registry *r)
             }
             document_unref(slice.documents[i]);
         }
+        if (!slice.has_more && slice.is_complete) {
+            r->seen_revision = slice.end_revision;
+        }
     } while (slice.has_more || !slice.is_complete);
+    subjects_settle(r);
 }
 
 // ---- the registry

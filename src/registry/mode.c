@@ -107,31 +107,15 @@ static bool is_in_scope(struct str scope, const struct subject_entry *subject)
            str_equal((struct str){scope.ptr + 1, scope.len - 2}, subject->context);
 }
 
-// users_left counts the versions with the schema that stay, or go later in this plan than the `index`th of
-// `subject`: subjects go in the order of their names.
-static uint32_t users_left(struct str scope, const struct schema_entry *schema,
-                           const struct subject_entry *subject, uint32_t index)
-{
-    uint32_t count = 0;
-    for (uint32_t i = 0; i < schema->user_count; i++) {
-        const struct schema_user *user = &schema->users[i];
-        int order = str_compare(user->subject->name, subject->name);
-        bool is_gone = order < 0 || (order == 0 && user->version <= subject->versions[index].version);
-        count += !is_gone || !is_in_scope(scope, user->subject);
-    }
-    return count;
-}
-
 // plan_clear removes every version of a subject that was softly deleted; none is live.
-static void plan_clear(struct registry *r, struct registry_call *call, struct str scope,
-                       const struct subject_entry *subject)
+static void plan_clear(struct registry *r, struct registry_call *call, const struct subject_entry *subject)
 {
     plan_expect(call, key_subject(call, subject->name), subject->document);
     for (uint32_t i = 0; i < subject->version_count; i++) {
-        const struct version_entry *version = &subject->versions[i];
+        struct version_entry *version = &subject->versions[i];
         struct str refs = key_version(call, "refs", subject->name, version->version);
         plan_expect(call, refs, index_counter(r, refs));
-        plan_hard(r, call, subject, version, users_left(scope, version->schema, subject, i));
+        plan_hard(r, call, subject, version);
     }
     plan_remove(call, key_subject(call, subject->name));
 }
@@ -149,7 +133,7 @@ static bool plan_import(struct registry *r, struct registry_call *call, struct s
             call_fail(call, CODE_NOT_PERMITTED, "Cannot import since found existing subjects");
             return false;
         }
-        plan_clear(r, call, scope, subject);
+        plan_clear(r, call, subject);
     }
     // What is registered first has moved its subject, or was given an id by its context. (For the global
     // scope, a subject of a new context may come between, as with force.)

@@ -38,7 +38,7 @@ static struct str name_normal(struct str name)
     return is_default ? name_bare(name) : name;
 }
 
-static bool is_clean(struct str text)
+bool name_is_clean(struct str text)
 {
     for (size_t i = 0; i < text.len; i++) {
         if ((uint8_t)text.ptr[i] < 0x20 || text.ptr[i] == 0x7f) {
@@ -63,7 +63,7 @@ bool name_qualify(struct registry_call *call, struct str subject, struct str *re
     struct str bare = name_bare(name);
     bool is_reserved = str_equal(bare, STR("__GLOBAL")) || str_equal(bare, STR("__EMPTY"));
     if (bare.len == 0 || name.len > REGISTRY_SUBJECT_BYTES_MAX || is_reserved || has_colon ||
-        !is_clean(name)) {
+        !name_is_clean(subject) || !name_is_clean(call->context)) {
         call_fail(call, CODE_INVALID_SUBJECT, "The specified subject '" STR_FMT "' is not a valid.",
                   STR_ARG(subject));
         return false;

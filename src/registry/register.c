@@ -5,6 +5,8 @@
 #include "base/assert.h"
 #include "registry/registry_private.h"
 
+enum { LAST_IDS = 1 << 20 }; // of these only one is given at a time
+
 // What one registration comes to.
 struct registration {
     struct str subject;          // qualified, alias followed
@@ -177,8 +179,13 @@ static bool version_choose(struct registry_call *call, struct registration *reg)
 {
     int32_t last = reg->entry == NULL ? 0 : (int32_t)document_number(reg->entry->document);
     int32_t asked = reg->contract.version;
-    reg->version = last + 1;
-    if (asked <= 0 || asked == reg->version) {
+    if (last == INT32_MAX && (asked <= 0 || !reg->is_import)) {
+        call_fail(call, CODE_NOT_PERMITTED, "Subject " STR_FMT " has version %d: there is none behind it",
+                  STR_ARG(reg->subject), last);
+        return false;
+    }
+    reg->version = last == INT32_MAX ? last : last + 1;
+    if (asked <= 0 || (asked == reg->version && asked > last)) {
         return true;
     }
     if (reg->is_import) {
@@ -197,16 +204,32 @@ static bool version_choose(struct registry_call *call, struct registration *reg)
     return false;
 }
 
+// ids_last: the last id that the context gave, or took from a client.
+static int64_t ids_last(struct registry *r, struct registry_call *call, struct str context,
+                        struct str *ret_key, struct document **ret_counter)
+{
+    *ret_key = key_of(call, "ids/" STR_FMT, STR_ARG(context));
+    *ret_counter = index_counter(r, *ret_key);
+    return *ret_counter == NULL ? 0 : document_number(*ret_counter);
+}
+
 static bool id_choose(struct registry *r, struct registry_call *call, struct registration *reg)
 {
     struct str context = name_context(reg->subject);
     struct schema_entry *same = index_schema_guid(r, context, reg->guid);
     if (reg->contract.id <= 0) {
+        struct str key;
+        struct document *counter;
         reg->id = same == NULL ? 0 : same->id;
+        if (same == NULL && ids_last(r, call, context, &key, &counter) >= INT32_MAX) {
+            call_fail(call, CODE_STORE, "The context " STR_FMT " has no id left: its last one is %d",
+                      STR_ARG(context), INT32_MAX);
+            return false;
+        }
         return true;
     }
     const struct schema_entry *holder = index_schema(r, context, reg->contract.id);
-    if (holder != NULL && holder->user_count > 0 && !uuid_equal(holder->guid, reg->guid)) {
+    if (holder != NULL && !uuid_equal(holder->guid, reg->guid)) {
         call_fail(call, CODE_NOT_PERMITTED, "Overwrite new schema with id %d is not permitted.",
                   reg->contract.id);
         return false;
@@ -244,22 +267,31 @@ static void schema_plan(struct registry *r, struct registry_call *call, const st
 {
     char guid[37];
     struct str context = name_context(reg->subject);
-    struct str ids = key_of(call, "ids/" STR_FMT, STR_ARG(context));
+    struct str ids;
+    struct document *counter;
+    int64_t highest = ids_last(r, call, context, &ids, &counter);
     struct str version = key_version(call, "version", reg->subject, reg->version);
     guid_format(reg->guid, guid);
     struct str key = key_of(call, "schema/" STR_FMT "/%s", STR_ARG(context), guid);
     struct schema_entry *same = index_schema_guid(r, context, reg->guid);
     struct schema_entry *holder = reg->id == 0 ? NULL : index_schema(r, context, reg->id);
+    // In mode IMPORT a version may take the place of a softly deleted one.
+    struct version_entry *before = reg->entry == NULL ? NULL : index_version(reg->entry, reg->version);
+    bool is_same = before != NULL && before->schema == holder;
+    if (before != NULL && !is_same) {
+        plan_unuse(r, call, before);
+    }
     if (holder != NULL) { // it has its id
         plan_expect(call, document_key(holder->document), holder->document);
         plan_put(call, version, bytes_of("", 0), reg->id);
     } else if (reg->id == 0) {
         plan_expect(call, key, NULL);
+        if (highest > INT32_MAX - LAST_IDS) { // apply would go on
+            plan_expect(call, ids, counter);
+        }
         plan_next(call, key, reg->value, ids);
         plan_copy(call, version, bytes_of("", 0), key);
     } else { // an id of the client's, in mode IMPORT
-        struct document *counter = index_counter(r, ids);
-        int64_t highest = counter == NULL ? 0 : document_number(counter);
         key = same == NULL ? key : key_of(call, STR_FMT "/%010d", STR_ARG(key), reg->id);
         plan_expect(call, key, NULL);
         plan_expect(call, ids, counter);
@@ -267,7 +299,9 @@ static void schema_plan(struct registry *r, struct registry_call *call, const st
         plan_put(call, key, reg->value, reg->id);
         plan_put(call, version, bytes_of("", 0), reg->id);
     }
-    plan_add(call, key_of(call, "users/" STR_FMT "/%s", STR_ARG(context), guid), 1);
+    if (!is_same) {
+        plan_add(call, key_of(call, "users/" STR_FMT "/%s", STR_ARG(context), guid), 1);
+    }
 }
 
 static void register_answer(struct registry_call *call, const struct registration *reg, int32_t id,

@@ -66,6 +66,7 @@ struct version_entry {
     bool is_deleted;
     struct schema_entry *schema;
     struct document *document; // held
+    uint64_t leaves_with;      // the plan (registry.plan_number) that takes its schema from it
 };
 
 struct subject_entry {
@@ -96,6 +97,7 @@ struct schema_entry {
     struct str context;        // in the document's key
     int32_t id;
     struct uuid guid;
+    bool is_leaving; // its document was removed, and it is found by its users only
     struct schema_user *users;
     uint32_t user_count;
     uint32_t user_cap;
@@ -127,9 +129,11 @@ struct registry {
     struct registry_host host;
     uint64_t seen_revision;
     uint64_t seen_removal;
+    uint64_t plan_number; // of the plan being made
     struct map subjects_by_name;
     struct subject_entry **subjects; // by name
     size_t subject_count;
+    size_t sorted_count; // the others came last and are put in their places when all is seen
     size_t subject_cap;
     struct map schemas_by_id;
     struct map schemas_by_guid;
@@ -199,6 +203,7 @@ bool association_is_asked(struct registry_call *call, const struct association *
 // name_qualify gives the qualified subject of a path segment under a call's context; false and answered 42208
 // if it is no valid subject.
 bool name_qualify(struct registry_call *call, struct str subject, struct str *ret);
+bool name_is_clean(struct str text);           // no control characters
 struct str name_context(struct str qualified); // "." or ".ctx"
 struct str name_bare(struct str qualified);    // without its context
 // name_in_context gives the qualified form of a subject that a schema of `context` names.
@@ -373,10 +378,11 @@ void register_contract(struct registry *r, struct registry_call *call, struct st
 
 // ---- delete.c
 
-// plan_hard takes a softly deleted version away, and its schema if no other has it: `other_users` versions,
-// without those that the plan takes away too.
+// plan_unuse: the version has its schema no more, which goes with the last that has it.
+void plan_unuse(struct registry *r, struct registry_call *call, struct version_entry *version);
+// plan_hard takes a softly deleted version away.
 void plan_hard(struct registry *r, struct registry_call *call, const struct subject_entry *subject,
-               const struct version_entry *version, uint32_t other_users);
+               struct version_entry *version);
 
 // plan_subject_gone takes all of a subject away at once, whether deleted or not; false and answered if others
 // refer to it or its mode forbids it.

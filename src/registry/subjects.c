@@ -10,7 +10,7 @@ bool subject_prefix(struct registry_call *call, struct str fallback, struct str 
 {
     struct str prefix = call_query(call, "subjectPrefix");
     prefix = prefix.ptr == NULL ? fallback : prefix;
-    if (call->context.ptr != NULL && call->context.len > 0) {
+    if (call->context.ptr != NULL && call->context.len > 0 && name_is_clean(prefix)) {
         struct str dot = call->context.ptr[0] == '.' ? STR("") : STR(".");
         prefix =
             arena_printf(call->arena, ":" STR_FMT STR_FMT ":" STR_FMT, STR_ARG(dot), STR_ARG(call->context),
