@@ -211,13 +211,14 @@ static void *grown(struct registry_call *call, void *array, uint32_t count, size
     return more;
 }
 
+// Keys are copied: while the plan waits its turn, the document that a key is part of may leave the index.
 void plan_expect(struct registry_call *call, struct str key, const struct document *document)
 {
     struct item_documents *plan = &call->item.documents;
     plan->conditions = grown(call, plan->conditions, plan->condition_count, sizeof *plan->conditions);
     if (plan->conditions != NULL) {
-        plan->conditions[plan->condition_count++] =
-            (struct item_condition){key, document == NULL ? 0 : document_revision(document)};
+        plan->conditions[plan->condition_count++] = (struct item_condition){
+            arena_str(call->arena, key), document == NULL ? 0 : document_revision(document)};
     }
 }
 
@@ -254,7 +255,7 @@ void plan_copy(struct registry_call *call, struct str key, struct bytes value, s
 
 void plan_remove(struct registry_call *call, struct str key)
 {
-    plan_change(call, (struct item_document){.op = DOCUMENT_REMOVE, .key = key});
+    plan_change(call, (struct item_document){.op = DOCUMENT_REMOVE, .key = arena_str(call->arena, key)});
 }
 
 void plan_submit(struct registry_call *call,

@@ -209,7 +209,8 @@ struct str alias_resolve(struct registry *r, struct str subject, struct arena *a
     // Only a subject's own config gives it another name; one step, so that there are no circles.
     const struct json_value *config = config_of(r, subject, arena);
     struct str alias = config == NULL ? (struct str){0} : json_get_str(config, STR("alias"));
-    return alias.len == 0 ? subject : name_in_context(name_context(subject), alias, arena);
+    // Copied: the config may go while a plan waits its turn.
+    return alias.len == 0 ? subject : arena_str(arena, name_in_context(name_context(subject), alias, arena));
 }
 
 // ---- answers
