@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""golang.py - the Go side of the interop tests: a Go that is new enough, and our two programs."""
+"""golang.py - the Go side of the interop tests: a Go that is new enough, and our programs."""
 import json
 import os
 import re
@@ -44,7 +44,8 @@ def make_executable(root):
 
 def setup():
     sources = sorted(os.path.join(path, name) for path, _, names in os.walk(SOURCES) for name in names)
-    once(PROGRAMS, sources, lambda: run_ok([find_go(), 'build', '-o', PROGRAMS + '/', './franz', './sarama'],
+    once(PROGRAMS, sources, lambda: run_ok([find_go(), 'build', '-o', PROGRAMS + '/', './franz', './sarama',
+                                           './registry'],
                                            seconds=900, cwd=SOURCES, env=dict(os.environ, GOFLAGS='-mod=readonly')))
 
 

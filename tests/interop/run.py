@@ -3,8 +3,8 @@
 """run.py - the newest clients: confluent-kafka, kafka-python and aiokafka from PyPI, franz-go and sarama, Apache
 Kafka's own consumer and its command line tools from Maven. Prints `ok name` and `not ok name: why`.
 
-  tests/interop/run.py --broker build/src/server/strom [python] [go] [tools[=STORY,...]] [groups[=CLIENT,...]]
-                       [eos[=CLIENT,...]] [history[=CLIENT,...]] [streams] [connect[=PART,...]]
+  tests/interop/run.py --broker build/src/server/strom [python] [go] [registry] [tools[=STORY,...]]
+                       [groups[=CLIENT,...]] [eos[=CLIENT,...]] [history[=CLIENT,...]] [streams] [connect[=PART,...]]
   tests/interop/run.py --kafka [...]        against Apache Kafka 4.2.0: what the tests themselves are checked with
   tests/interop/run.py --record tools=...   plays stories against both and writes what each printed into them
 """
@@ -101,6 +101,29 @@ def go_codecs(peer, names):
     return with_broker('go', peer, scripts)
 
 
+# ---- registry clients
+
+def registry_scripts(python, broker):
+    failed = False
+    environment = dict(os.environ, STROM_BOOTSTRAP=broker.bootstrap, STROM_HTTP=broker.http, PYTHONPATH=CLIENTS)
+    for name, command in (('confluent-registry', [python, os.path.join(HERE, 'confluent_registry_test.py')]),
+                          ('franz-registry', golang.program('registry', broker.bootstrap, broker.http))):
+        code, out = run(command, seconds=240, env=environment)
+        print(out, end='', flush=True)
+        if code != 0 and not re.search(r'^not ok ', out, re.M):
+            print(f'not ok {name}: ended with {code}', flush=True)
+        failed |= code != 0
+    return failed
+
+
+def registry_clients(peer, _):
+    if peer.options.kafka:
+        return False  # it has none
+    golang.setup()
+    python = pypi.setup()
+    return with_broker('registry', peer, lambda broker: registry_scripts(python, broker))
+
+
 # ---- Apache Kafka's tools
 
 def story_paths(names):
@@ -159,8 +182,8 @@ def diff(peer, names):
     return subprocess.run(command + names, check=False, timeout=600).returncode != 0
 
 
-GROUPS = {'python': python_clients, 'go': go_codecs, 'tools': tools, 'groups': groups.play, 'eos': eos.play,
-          'history': history.play,
+GROUPS = {'python': python_clients, 'go': go_codecs, 'registry': registry_clients, 'tools': tools,
+          'groups': groups.play, 'eos': eos.play, 'history': history.play,
           'streams': streams.play, 'connect': connect.play, 'diff': diff}
 
 
