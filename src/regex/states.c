@@ -102,7 +102,7 @@ static bool walk_close(struct walk *w, enum char_kind before, enum char_kind aft
                 if (places_add(&w->closed, inst->y)) {
                     w->stack[depth++] = inst->y;
                 }
-                // fallthrough
+                __attribute__((fallthrough));
             case INST_JUMP:
                 if (places_add(&w->closed, inst->x)) {
                     w->stack[depth++] = inst->x;

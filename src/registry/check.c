@@ -79,7 +79,8 @@ static enum err version_check(struct checking *c, const struct version_entry *ve
     c->count = 0;
     if (old->format != c->contract->format) {
         message_add(c, STR("Incompatible because of different schema type"));
-    } else {
+    } else if (!str_equal(old->text, c->contract->text) ||
+               old->reference_count + c->contract->reference_count > 0) {
         err = schema_parsed(c->r, version->schema, c->arena, &parsed, e);
         if (err == ERR_OK && level_has(c->config, "BACKWARD")) {
             err = one_way(c, c->parsed, parsed, e);

@@ -136,11 +136,13 @@ static void feed_members(EVP_MD_CTX *md5, const struct json_value *object)
 static void feed_rules(EVP_MD_CTX *md5, const struct json_value *rules)
 {
     static const char *const before[] = {"name", "doc", "kind", "mode", "type"};
+    static const char *const defaults[] = {"", "", "TRANSFORM", "WRITEREAD", ""};
     static const char *const behind[] = {"expr", "onSuccess", "onFailure"};
     const struct json_value *rule = rules == NULL || rules->type != JSON_ARRAY ? NULL : rules->first;
     for (; rule != NULL; rule = rule->next) {
         for (size_t i = 0; i < sizeof before / sizeof *before; i++) {
-            feed_value(md5, json_get(rule, str_from_c(before[i])));
+            const struct json_value *value = json_get(rule, str_from_c(before[i]));
+            feed(md5, value != NULL && value->type == JSON_STRING ? value->text : str_from_c(defaults[i]));
         }
         feed_sorted_list(md5, json_get(rule, STR("tags")));
         feed_members(md5, json_get(rule, STR("params")));

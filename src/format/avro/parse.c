@@ -17,6 +17,8 @@ static enum err parse_type(struct avro_parse *p, const struct json_value *v, str
 // ---- errors and their places
 
 static enum err fail_va(struct avro_parse *p, struct str path, const char *format, va_list args)
+    __attribute__((format(printf, 3, 0)));
+static enum err fail_va(struct avro_parse *p, struct str path, const char *format, va_list args)
 {
     char text[ERROR_TEXT_SIZE];
     vsnprintf(text, sizeof text, format, args);
