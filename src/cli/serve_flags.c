@@ -14,7 +14,7 @@ static const struct args_spec serve_spec = {
     .summary = "run the broker",
     .text = "Serves Kafka clients. Without flags it keeps its data in ./strom-data, listens on "
             "127.0.0.1:9092 for "
-            "Kafka and on 127.0.0.1:8081 for health and metrics over HTTP.\n\n"
+            "Kafka and on 127.0.0.1:8081 for the schema registry, health and metrics over HTTP.\n\n"
             "Every setting can also be an environment variable: log.retention.ms is STROM_LOG_RETENTION_MS, "
             "strom.wal.file.bytes is STROM_WAL_FILE_BYTES. `strom config describe --broker --all --explain` "
             "lists them.\n\n"
