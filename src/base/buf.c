@@ -58,10 +58,8 @@ void buf_append_str(struct buf *b, struct str s)
     buf_append(b, s.ptr, s.len);
 }
 
-void buf_printf(struct buf *b, const char *format, ...)
+void buf_vprintf(struct buf *b, const char *format, va_list args)
 {
-    va_list args;
-    va_start(args, format);
     va_list again;
     va_copy(again, args);
     int length = vsnprintf(NULL, 0, format, args);
@@ -72,6 +70,13 @@ void buf_printf(struct buf *b, const char *format, ...)
         b->len += (size_t)length;
     }
     va_end(again);
+}
+
+void buf_printf(struct buf *b, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    buf_vprintf(b, format, args);
     va_end(args);
 }
 

@@ -3,6 +3,8 @@
 #ifndef BASE_BUF_H
 #define BASE_BUF_H
 
+#include <stdarg.h>
+
 #include "base/bytes.h"
 
 struct buf {
@@ -25,6 +27,7 @@ void buf_append(struct buf *b, const void *data, size_t n);
 void buf_append_str(struct buf *b, struct str s);
 // buf_printf needs room for one byte more than the text while it works.
 void buf_printf(struct buf *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void buf_vprintf(struct buf *b, const char *format, va_list args) __attribute__((format(printf, 2, 0)));
 void buf_u8(struct buf *b, uint8_t v);
 void buf_be16(struct buf *b, uint16_t v);
 void buf_be32(struct buf *b, uint32_t v);

@@ -170,16 +170,18 @@ void run_usage(struct run *run, const char *format, ...)
 
 void run_note(const char *format, ...)
 {
+    struct buf line;
     struct buf text;
-    char line[1024];
     va_list list;
+    buf_init(&line, NOTE_BYTES_MAX);
+    buf_init(&text, 5 * NOTE_BYTES_MAX); // of one byte text_show makes four at most
     va_start(list, format);
-    vsnprintf(line, sizeof line, format, list);
+    buf_vprintf(&line, format, list);
     va_end(list);
-    buf_init(&text, NOTE_BYTES_MAX);
-    text_show(str_from_c(line), &text);
+    text_show(line.failed ? STR("(a message that is too long to be shown)") : buf_str(&line), &text);
     buf_u8(&text, '\n');
     write_error(&text);
+    buf_fini(&line);
 }
 
 bool run_confirm(struct run *run, const char *question)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// schema.c - `strom schema`: the noun, and the verbs that show and change what a registry has.
+// schema.c - `strom schema`: the noun, and the verbs that show and delete what a registry has.
 #include "cli/schema.h"
 
 enum { LIST_PAGE = 1000 };
@@ -72,6 +72,15 @@ static bool list_pages(struct registry_client *c, struct table *t)
     }
 }
 
+static void list_none(struct run *run)
+{
+    if (run->args->name_count > 0) {
+        run_note("No subject begins with " STR_FMT ".", STR_ARG(run->args->names[0]));
+    } else {
+        run_note("No schema is registered.");
+    }
+}
+
 static int list_run(int argc, char **argv)
 {
     static const struct table_column columns[] = {
@@ -89,7 +98,7 @@ static int list_run(int argc, char **argv)
             json_array_end(&run.json);
             buf_u8(&run.out, '\n');
         } else if (is_whole && t.cell_count == 0) {
-            run_note("No schema is registered.");
+            list_none(&run);
         } else if (is_whole) {
             table_print(&t, &run.out);
         }
@@ -107,7 +116,7 @@ static const struct args_flag get_flags[] = {
     SCHEMA_REGISTRY_FLAG,
     {"version", ARGS_TEXT, "N", "latest", 0, 0, "Which version of the subject."},
     {"id", ARGS_INT, "ID", NULL, 1, INT32_MAX, "The schema with this id instead of a subject's."},
-    {"raw", ARGS_SWITCH, NULL, NULL, 0, 0, "The text as it is registered, byte for byte."},
+    {"raw", ARGS_SWITCH, NULL, NULL, 0, 0, "The text as the registry keeps it, not laid out for reading."},
 };
 static const struct args_spec get_spec = {
     .command = "strom schema get",
@@ -124,18 +133,13 @@ static const struct args_spec get_spec = {
 
 static void get_print(struct run *run, const struct json_value *found)
 {
-    struct str text = json_get_str(found, STR("schema"));
-    struct json_value *parsed = NULL;
-    bool is_raw = args_given(run->args, "raw");
     if (run->is_json) {
         buf_append_str(&run->out, json_text(run, found, false));
-    } else if (!is_raw && json_parse(text, &run->arena, &parsed, NULL) == ERR_OK) {
-        buf_append_str(&run->out, json_text(run, parsed, true));
-    } else {
-        buf_append_str(&run->out, text);
-    }
-    if (!is_raw) {
         buf_u8(&run->out, '\n');
+    } else if (args_given(run->args, "raw")) {
+        buf_append_str(&run->out, json_get_str(found, STR("schema")));
+    } else {
+        buf_append_str(&run->out, schema_text(run, found));
     }
 }
 
@@ -189,6 +193,24 @@ static const struct args_spec delete_spec = {
     .is_json = true,
 };
 
+static void delete_print(struct run *run, const struct json_value *gone)
+{
+    struct buf *out = &run->out;
+    bool is_list = gone != NULL && gone->type == JSON_ARRAY;
+    buf_printf(out, "Deleted version%s ", is_list && gone->count != 1 ? "s" : "");
+    if (!is_list && gone != NULL) {
+        text_show(json_text(run, gone, false), out);
+    }
+    for (const struct json_value *v = is_list ? gone->first : NULL; v != NULL; v = v->next) {
+        text_show(json_text(run, v, false), out);
+        buf_append_str(out, v->next == NULL ? STR("") : STR(", "));
+    }
+    buf_append_str(out, STR(" of "));
+    text_show(run->args->names[0], out);
+    buf_append_str(out, args_given(run->args, "permanent") ? STR(" for good.\n")
+                                                           : STR(" softly: still readable by id.\n"));
+}
+
 static int delete_run(int argc, char **argv)
 {
     struct run run;
@@ -211,8 +233,7 @@ static int delete_run(int argc, char **argv)
             buf_append_str(&run.out, json_text(&run, gone, false));
             buf_u8(&run.out, '\n');
         } else {
-            buf_printf(&run.out, "Deleted " STR_FMT ": " STR_FMT "\n", STR_ARG(subject),
-                       STR_ARG(json_text(&run, gone, false)));
+            delete_print(&run, gone);
         }
     }
     registry_close(&c);
@@ -221,157 +242,17 @@ static int delete_run(int argc, char **argv)
 
 static const struct cli_command delete_command = {.name = "delete", .spec = &delete_spec, .run = delete_run};
 
-// ---- config
-
-static const struct args_flag config_flags[] = {
-    SCHEMA_REGISTRY_FLAG,
-    {"set", ARGS_LIST, "KEY=VALUE", NULL, 0, 0, "Set a member, as in compatibility=FULL or normalize=true."},
-    {"delete", ARGS_SWITCH, NULL, NULL, 0, 0, "Back to what the context or the registry says."},
-};
-static const struct args_spec config_spec = {
-    .command = "strom schema config",
-    .names_usage = "[SUBJECT]",
-    .summary = "show or change compatibility and other settings",
-    .text = "Shows the settings of a subject, or of the whole registry. What a subject does not say its "
-            "context says, and "
-            "then the registry. Compatibility is one of NONE, BACKWARD, FORWARD, FULL, and each with "
-            "_TRANSITIVE.",
-    .examples = "  strom schema config\n  strom schema config orders-value --set compatibility=FULL\n",
-    .flags = config_flags,
-    .flag_count = sizeof config_flags / sizeof *config_flags,
-    .names_max = 1,
-    .is_json = true,
-};
-
-static void show_members(struct run *run, const struct json_value *found)
-{
-    if (run->is_json) {
-        buf_append_str(&run->out, json_text(run, found, false));
-        buf_u8(&run->out, '\n');
-        return;
-    }
-    for (const struct json_value *v = found->first; v != NULL; v = v->next) {
-        struct str text = v->type == JSON_STRING ? v->text : json_text(run, v, false);
-        buf_printf(&run->out, STR_FMT " = " STR_FMT "\n", STR_ARG(v->key), STR_ARG(text));
-    }
-}
-
-// settings_body turns KEY=VALUE into a JSON object: numbers, truth values and objects stay what they are.
-static bool settings_body(struct run *run, struct str *ret)
-{
-    struct str text;
-    struct json_value *object = json_new(&run->arena, JSON_OBJECT);
-    for (size_t i = 0; args_list(run->args, "set", i, &text); i++) {
-        struct str key;
-        struct str value;
-        struct json_value *member = NULL;
-        if (!pair_split(text, &key, &value)) {
-            run_usage(run, "--set " STR_FMT ": use KEY=VALUE", STR_ARG(text));
-            return false;
-        }
-        if (json_parse(value, &run->arena, &member, NULL) != ERR_OK) {
-            member = json_new(&run->arena, JSON_STRING);
-            member->text = value;
-        }
-        member->key = key;
-        json_append(object, member);
-    }
-    *ret = json_text(run, object, false);
-    return true;
-}
-
-static int config_run(int argc, char **argv)
-{
-    struct run run;
-    struct registry_client c = {0};
-    struct json_value *found = NULL;
-    struct str body = {0};
-    struct str text;
-    if (!run_start(&run, &config_spec, argc, argv)) {
-        return run_finish(&run);
-    }
-    bool sets = args_list(run.args, "set", 0, &text);
-    const char *method = args_given(run.args, "delete") ? "DELETE" : sets ? "PUT" : "GET";
-    bool has_subject = run.args->name_count > 0;
-    struct str path = has_subject ? path_of(&run, "/config/%S?defaultToGlobal=true", run.args->names[0])
-                                  : path_of(&run, "/config");
-    if (sets && args_given(run.args, "delete")) {
-        run_usage(&run, "--set and --delete exclude each other");
-    } else if ((!sets || settings_body(&run, &body)) && registry_open(&run, &c) &&
-               registry_get(&c, "cannot do that with the config", method, path, body, &found)) {
-        show_members(&run, found);
-    }
-    registry_close(&c);
-    return run_finish(&run);
-}
-
-static const struct cli_command schema_config_command = {
-    .name = "config", .spec = &config_spec, .run = config_run};
-
-// ---- mode
-
-static const struct args_flag mode_flags[] = {
-    SCHEMA_REGISTRY_FLAG,
-    {"set", ARGS_CHOICE, "READWRITE|READONLY|IMPORT", NULL, 0, 0, "The new mode."},
-    {"force", ARGS_SWITCH, NULL, NULL, 0, 0, "IMPORT also where there are schemas already."},
-    {"delete", ARGS_SWITCH, NULL, NULL, 0, 0, "Back to what the context or the registry says."},
-};
-static const struct args_spec mode_spec = {
-    .command = "strom schema mode",
-    .names_usage = "[SUBJECT]",
-    .summary = "show or change what may be registered",
-    .text = "READWRITE: anything may. READONLY: nothing. IMPORT: only schemas that bring their own ids, from "
-            "another "
-            "registry.",
-    .examples = "  strom schema mode\n  strom schema mode orders-value --set READONLY\n",
-    .flags = mode_flags,
-    .flag_count = sizeof mode_flags / sizeof *mode_flags,
-    .names_max = 1,
-    .is_json = true,
-};
-
-static int mode_run(int argc, char **argv)
-{
-    struct run run;
-    struct registry_client c = {0};
-    struct json_value *found = NULL;
-    if (!run_start(&run, &mode_spec, argc, argv)) {
-        return run_finish(&run);
-    }
-    struct str mode = args_text(run.args, "set");
-    const char *method = args_given(run.args, "delete") ? "DELETE" : mode.ptr != NULL ? "PUT" : "GET";
-    const char *force = args_given(run.args, "force") ? "true" : "false";
-    struct str body =
-        mode.ptr == NULL ? (struct str){0} : run_print(&run, "{\"mode\":\"" STR_FMT "\"}", STR_ARG(mode));
-    struct str path = run.args->name_count > 0
-                          ? path_of(&run, "/mode/%S?defaultToGlobal=true&force=%s", run.args->names[0], force)
-                          : path_of(&run, "/mode?force=%s", force);
-    if (registry_open(&run, &c) &&
-        registry_get(&c, "cannot do that with the mode", method, path, body, &found)) {
-        show_members(&run, found);
-    }
-    registry_close(&c);
-    return run_finish(&run);
-}
-
-static const struct cli_command mode_command = {.name = "mode", .spec = &mode_spec, .run = mode_run};
-
 // ---- the noun
 
-static const struct cli_command *const verbs[] = {&list_command,
-                                                  &get_command,
-                                                  &schema_register_command,
-                                                  &schema_check_command,
-                                                  &schema_validate_command,
-                                                  &delete_command,
-                                                  &schema_config_command,
-                                                  &mode_command,
-                                                  &schema_infer_command,
-                                                  &schema_import_command,
-                                                  NULL};
+static const struct cli_command *const verbs[] = {&list_command,          &get_command,
+                                                  &schema_diff_command,   &schema_register_command,
+                                                  &schema_check_command,  &schema_validate_command,
+                                                  &delete_command,        &schema_config_command,
+                                                  &schema_mode_command,   &schema_infer_command,
+                                                  &schema_import_command, NULL};
 const struct cli_command schema_command = {
     .name = "schema",
-    .summary = "schemas and their compatibility: list, get, register, check, validate, infer, delete, "
+    .summary = "schemas and their compatibility: list, get, diff, register, check, validate, infer, delete, "
                "config, mode, import",
     .verbs = verbs,
 };

@@ -13,6 +13,7 @@ enum { SCHEMA_FILE_BYTES_MAX = 1 << 20 };
 struct registry_client {
     struct run *run;
     struct web *web;
+    bool is_other; // not the one that --registry names
 };
 
 #define SCHEMA_REGISTRY_FLAG                                                                                 \
@@ -60,13 +61,36 @@ bool schema_body(struct run *run, struct str file, struct str *ret);
         "normalize", ARGS_SWITCH, NULL, NULL, 0, 0, "Schemas that mean the same count as the same."          \
     }
 
+// schema_text is the text of a schema that the registry told of, laid out for reading if it is JSON; it ends
+// with a line feed.
+struct str schema_text(struct run *run, const struct json_value *found);
+
+// An answer to a question of compatibility, asked verbosely.
+bool verdict_is_good(const struct json_value *verdict);
+// verdict_explain tells why, and ends with a line that says whether. version may be empty.
+void verdict_explain(const struct json_value *verdict, struct str file, struct str subject,
+                     struct str version, struct buf *out);
+
+// FILE may be - for standard input.
+static inline bool is_stdin(struct str file)
+{
+    return str_equal(file, STR("-"));
+}
+static inline struct str file_shown(struct str file)
+{
+    return is_stdin(file) ? STR("<stdin>") : file;
+}
+
 // json_text prints a value as text, with two spaces for each level if is_pretty.
 struct str json_text(struct run *run, const struct json_value *value, bool is_pretty);
 
 extern const struct cli_command schema_register_command;
 extern const struct cli_command schema_check_command;
+extern const struct cli_command schema_config_command;
+extern const struct cli_command schema_diff_command;
 extern const struct cli_command schema_import_command;
 extern const struct cli_command schema_validate_command;
 extern const struct cli_command schema_infer_command;
+extern const struct cli_command schema_mode_command;
 
 #endif

@@ -46,7 +46,9 @@ bool registry_ask(struct registry_client *c, const char *method, struct str path
     enum err err = web_call(c->web, method, path, body, &c->run->arena, ret_status, &text, &e);
     if (err != ERR_OK) {
         run_fail(c->run, NULL, err, &e,
-                 "Is the broker running? Its registry listens on http.listeners; name it with --registry.");
+                 c->is_other ? "Is that registry running?"
+                             : "Is the broker running? Its registry listens on http.listeners; name it with "
+                               "--registry or STROM_REGISTRY.");
         return false;
     }
     if (text.len == 0) {
@@ -60,21 +62,29 @@ bool registry_ask(struct registry_client *c, const char *method, struct str path
     return err == ERR_OK;
 }
 
+static const struct {
+    int64_t code;
+    const char *text;
+} hints[] = {
+    {40404, "it was deleted softly already; --permanent deletes it for good"},
+    {40405, "delete it without --permanent first"},
+    {40406, "it was deleted softly already; --permanent deletes it for good"},
+    {40407, "delete it without --permanent first"},
+};
+
 void registry_said(struct registry_client *c, const char *what, int status, const struct json_value *answer)
 {
-    struct error e = {.file = __FILE__};
     struct str message = json_get_str(answer, STR("message"));
     int64_t code = status;
     (void)json_value_i64(json_get(answer, STR("error_code")), &code);
-    struct buf text;
-    buf_init(&text, BODY_BYTES_MAX);
-    buf_printf(&text, "strom: %s: ", what);
-    text_show(message.ptr == NULL ? STR("the registry refused it without a word") : message, &text);
-    buf_printf(&text, " (%lld)", (long long)code);
-    buf_u8(&text, 0);
-    (void)e;
-    run_note("%s", text.failed ? what : (const char *)text.ptr);
-    buf_fini(&text);
+    message = message.ptr == NULL ? STR("the registry refused it without a word") : message;
+    (void)run_flush(c->run); // what was printed so far comes first
+    run_note("strom: %s: " STR_FMT " (%lld)", what, STR_ARG(message), (long long)code);
+    for (size_t i = 0; i < sizeof hints / sizeof *hints; i++) {
+        if (hints[i].code == code) {
+            run_note("  hint: %s", hints[i].text);
+        }
+    }
     c->run->exit = CLI_ERROR;
 }
 
@@ -245,4 +255,15 @@ struct str json_text(struct run *run, const struct json_value *value, bool is_pr
     struct str text = arena_str(&run->arena, buf_str(&out));
     buf_fini(&out);
     return text;
+}
+
+struct str schema_text(struct run *run, const struct json_value *found)
+{
+    struct str text = json_get_str(found, STR("schema"));
+    struct json_value *parsed = NULL;
+    if (json_parse(text, &run->arena, &parsed, NULL) == ERR_OK) {
+        text = json_text(run, parsed, true);
+    }
+    bool is_ended = text.len > 0 && text.ptr[text.len - 1] == '\n';
+    return is_ended ? text : run_print(run, STR_FMT "\n", STR_ARG(text));
 }

@@ -22,8 +22,10 @@ static const struct args_spec import_spec = {
     .names_usage = "",
     .summary = "copy another registry with its ids",
     .text = "Sets this registry to mode IMPORT, copies every subject and version of the other one with its "
-            "id, then its "
-            "compatibility, and goes back to the mode before. Started again it goes on where it was.",
+            "id, goes back to the mode before, then copies the settings of the registry, its contexts and "
+            "subjects. "
+            "Started again after an interruption it goes on where it was. What was deleted softly "
+            "comes, too, and is deleted again, so that data written with it can still be read.",
     .examples = "  strom schema import --from http://old-registry:8081\n"
                 "  strom schema import --from-file schemas.txt\n",
     .flags = import_flags,
@@ -31,12 +33,20 @@ static const struct args_spec import_spec = {
     .is_json = true,
 };
 
+struct scope {
+    struct str context; // ":.name:"; empty = the default one
+    struct str before;  // its mode; NULL ptr = none of its own
+};
+
 struct import {
     struct run *run;
     struct registry_client from;
     struct registry_client to;
     const struct json_value **schemas; // in the order of their ids, so that what is referred to comes first
+    bool *is_deleted;                  // softly, of each of them
     size_t count;
+    struct scope *scopes; // each context that has schemas, the default one first
+    size_t scope_count;
     size_t copied;
     size_t failed;
 };
@@ -48,6 +58,13 @@ static int64_t number_of(const struct json_value *v, const char *name)
     return number;
 }
 
+static int subject_order(const void *left, const void *right)
+{
+    const struct json_value *a = *(const struct json_value *const *)left;
+    const struct json_value *b = *(const struct json_value *const *)right;
+    return str_compare(json_get_str(a, STR("subject")), json_get_str(b, STR("subject")));
+}
+
 static int import_order(const void *left, const void *right)
 {
     const struct json_value *a = *(const struct json_value *const *)left;
@@ -55,17 +72,25 @@ static int import_order(const void *left, const void *right)
     int64_t by_id = number_of(a, "id") - number_of(b, "id");
     int64_t by_version = number_of(a, "version") - number_of(b, "version");
     int64_t order = by_id != 0 ? by_id : by_version;
-    return (order > 0) - (order < 0);
+    return order != 0 ? (order > 0) - (order < 0) : subject_order(left, right);
 }
 
-static bool fetch_all(struct import *m)
+static bool rooms_make(struct import *m, size_t count)
+{
+    m->schemas = run_room(m->run, count, sizeof *m->schemas);
+    m->is_deleted = m->schemas == NULL ? NULL : run_room(m->run, count, sizeof *m->is_deleted);
+    return m->is_deleted != NULL;
+}
+
+// fetch gets every version that is live, or also those that were deleted softly.
+static bool fetch(struct import *m, bool also_deleted, const struct json_value ***ret, size_t *ret_count)
 {
     struct run *run = m->run;
     struct json_value *all = json_new(&run->arena, JSON_ARRAY);
     for (int offset = 0;; offset += IMPORT_PAGE) {
         struct json_value *page = NULL;
-        struct str path = path_of(run, "/schemas?subjectPrefix=%S&offset=%d&limit=%d", STR(":*:"), offset,
-                                  (int)IMPORT_PAGE);
+        struct str path = path_of(run, "/schemas?subjectPrefix=%S&deleted=%s&offset=%d&limit=%d", STR(":*:"),
+                                  also_deleted ? "true" : "false", offset, (int)IMPORT_PAGE);
         if (!registry_get(&m->from, "cannot read the other registry", "GET", path, (struct str){0}, &page)) {
             return false;
         }
@@ -80,16 +105,41 @@ static bool fetch_all(struct import *m)
             break;
         }
     }
-    m->schemas = run_room(run, all->count, sizeof *m->schemas);
-    if (m->schemas == NULL) {
+    const struct json_value **list = run_room(run, all->count, sizeof *list);
+    size_t count = 0;
+    for (const struct json_value *v = list == NULL ? NULL : all->first; v != NULL; v = v->next) {
+        list[count++] = v;
+    }
+    *ret = list;
+    *ret_count = count;
+    return list != NULL;
+}
+
+// fetch_all asks twice, since not every registry marks what is deleted.
+static bool fetch_all(struct import *m)
+{
+    const struct json_value **all = NULL;
+    const struct json_value **live = NULL;
+    size_t count = 0;
+    size_t live_count = 0;
+    if (!fetch(m, true, &all, &count) || !fetch(m, false, &live, &live_count) || !rooms_make(m, count)) {
         return false;
     }
-    for (const struct json_value *v = all->first; v != NULL; v = v->next) {
-        m->schemas[m->count++] = v;
+    if (live_count > 1) {
+        qsort(live, live_count, sizeof *live, import_order);
     }
-    if (m->count > 1) {
-        qsort(m->schemas, m->count, sizeof *m->schemas, import_order);
+    if (count > 1) {
+        qsort(all, count, sizeof *all, import_order);
     }
+    size_t at = 0;
+    for (size_t i = 0; i < count; i++) {
+        while (at < live_count && import_order(&live[at], &all[i]) < 0) {
+            at++;
+        }
+        m->schemas[i] = all[i];
+        m->is_deleted[i] = at == live_count || import_order(&live[at], &all[i]) != 0;
+    }
+    m->count = count;
     return true;
 }
 
@@ -131,40 +181,164 @@ static bool copy_one(struct import *m, const struct json_value *schema)
     return true;
 }
 
-static bool copy_all(struct import *m)
+// ---- the mode meanwhile
+
+static struct str context_of(struct str subject)
 {
-    struct run *run = m->run;
-    struct json_value *mode = NULL;
-    struct json_value *answer = NULL;
-    struct str path = path_of(run, "/mode?force=%s", args_given(run->args, "force") ? "true" : "false");
-    if (!registry_get(&m->to, "cannot read the mode", "GET", STR("/mode"), (struct str){0}, &mode) ||
-        !registry_get(&m->to, "cannot go to mode IMPORT", "PUT", path, STR("{\"mode\":\"IMPORT\"}"),
-                      &answer)) {
+    struct str rest;
+    if (subject.len < 2 || subject.ptr[0] != ':' || subject.ptr[1] != '.') {
+        return STR("");
+    }
+    struct str name = str_cut((struct str){subject.ptr + 1, subject.len - 1}, ':', &rest);
+    return rest.ptr == NULL || name.len == 1 ? STR("") : (struct str){subject.ptr, name.len + 2};
+}
+
+static bool scopes_find(struct import *m)
+{
+    m->scopes = run_room(m->run, m->count + 1, sizeof *m->scopes);
+    if (m->scopes == NULL) {
         return false;
     }
-    bool is_whole = true;
+    m->scopes[m->scope_count++] = (struct scope){.context = STR("")};
+    for (size_t i = 0; i < m->count; i++) {
+        struct str context = context_of(json_get_str(m->schemas[i], STR("subject")));
+        size_t at = 0;
+        while (at < m->scope_count && !str_equal(m->scopes[at].context, context)) {
+            at++;
+        }
+        if (at == m->scope_count) {
+            m->scopes[m->scope_count++] = (struct scope){.context = context};
+        }
+    }
+    return true;
+}
+
+static struct str scope_path(struct import *m, const char *noun, struct str scope)
+{
+    return scope.len == 0 ? path_of(m->run, "/%s", noun) : path_of(m->run, "/%s/%S", noun, scope);
+}
+
+static bool mode_begin(struct import *m, struct scope *scope)
+{
+    struct run *run = m->run;
+    struct json_value *answer = NULL;
+    int status = 0;
+    bool is_forced = args_given(run->args, "force");
+    struct str path = scope_path(m, "mode", scope->context);
+    if (!registry_ask(&m->to, "GET", path, (struct str){0}, &status, &answer)) {
+        return false;
+    }
+    scope->before = status < 300 ? json_get_str(answer, STR("mode")) : (struct str){0};
+    if (str_equal(scope->before, STR("IMPORT"))) { // an import was interrupted
+        scope->before = scope->context.len == 0 ? STR("READWRITE") : (struct str){0};
+    }
+    path = run_print(run, STR_FMT "?force=%s", STR_ARG(path), is_forced ? "true" : "false");
+    if (!registry_get(&m->to, "cannot go to mode IMPORT", "PUT", path, STR("{\"mode\":\"IMPORT\"}"),
+                      &answer)) {
+        if (run->exit == CLI_ERROR && !is_forced) {
+            run_note("  hint: --force adds to what is here; what has the same id must be the same");
+        }
+        return false;
+    }
+    return true;
+}
+
+static bool mode_end(struct import *m, const struct scope *scope)
+{
+    struct json_value *answer = NULL;
+    const char *what = "cannot go back to the mode before";
+    struct str path = scope_path(m, "mode", scope->context);
+    if (scope->before.ptr == NULL) {
+        return registry_get(&m->to, what, "DELETE", path, (struct str){0}, &answer);
+    }
+    struct str body = run_print(m->run, "{\"mode\":\"" STR_FMT "\"}", STR_ARG(scope->before));
+    return registry_get(&m->to, what, "PUT", path, body, &answer);
+}
+
+// deletions_copy deletes softly what is deleted there: it was copied first, with its id. What refers to
+// others goes before them.
+static bool deletions_copy(struct import *m)
+{
+    for (size_t i = m->count; i-- > 0;) {
+        struct json_value *answer = NULL;
+        int status = 0;
+        struct str subject = json_get_str(m->schemas[i], STR("subject"));
+        struct str path =
+            path_of(m->run, "/subjects/%S/versions/%d", subject, (int)number_of(m->schemas[i], "version"));
+        if (!m->is_deleted[i]) {
+            continue;
+        }
+        if (!registry_ask(&m->to, "DELETE", path, (struct str){0}, &status, &answer)) {
+            return false;
+        }
+        if (status >= 300 && status != 404) { // 404: it could not be copied, or is deleted already
+            registry_said(&m->to,
+                          run_print(m->run, "cannot delete a version of " STR_FMT, STR_ARG(subject)).ptr,
+                          status, answer);
+        }
+    }
+    return true;
+}
+
+static bool copy_all(struct import *m)
+{
+    size_t begun = 0;
+    bool is_whole = scopes_find(m);
+    while (is_whole && begun < m->scope_count) {
+        is_whole = mode_begin(m, &m->scopes[begun]);
+        begun += is_whole;
+    }
     for (size_t i = 0; is_whole && i < m->count; i++) {
         is_whole = copy_one(m, m->schemas[i]);
     }
-    struct str before = json_get_str(mode, STR("mode"));
-    struct str body = run_print(run, "{\"mode\":\"" STR_FMT "\"}",
-                                STR_ARG(str_equal(before, STR("IMPORT")) ? STR("READWRITE") : before));
-    return registry_get(&m->to, "cannot go back to the mode before", "PUT", STR("/mode"), body, &answer) &&
-           is_whole;
+    is_whole = is_whole && deletions_copy(m);
+    for (size_t i = 0; i < begun; i++) {
+        is_whole = mode_end(m, &m->scopes[i]) && is_whole;
+    }
+    return is_whole;
 }
 
-static void copy_config(struct import *m)
+// ---- settings
+
+// config_copy copies what a subject, a context or, with an empty name, the registry says itself.
+static bool config_copy(struct import *m, struct str subject)
 {
+    struct run *run = m->run;
     struct json_value *config = NULL;
     struct json_value *answer = NULL;
-    if (!registry_get(&m->from, "cannot read the other registry's config", "GET", STR("/config"),
-                      (struct str){0}, &config)) {
-        return;
+    int status = 0;
+    struct str path = scope_path(m, "config", subject);
+    if (!registry_ask(&m->from, "GET", path, (struct str){0}, &status, &config)) {
+        return false;
     }
-    struct str level = json_get_str(config, STR("compatibilityLevel"));
-    if (level.ptr != NULL) {
-        struct str body = run_print(m->run, "{\"compatibility\":\"" STR_FMT "\"}", STR_ARG(level));
-        (void)registry_get(&m->to, "cannot set the config", "PUT", STR("/config"), body, &answer);
+    if (status == 404 || config == NULL) {
+        return true;
+    }
+    if (status >= 300) {
+        registry_said(&m->from, "cannot read the other registry's config", status, config);
+        return false;
+    }
+    for (struct json_value *v = config->first; v != NULL; v = v->next) {
+        // What is answered under one name is set under another.
+        v->key = str_equal(v->key, STR("compatibilityLevel")) ? STR("compatibility") : v->key;
+    }
+    return config->count == 0 ||
+           registry_get(&m->to, "cannot set the config", "PUT", path, json_text(run, config, false), &answer);
+}
+
+static void configs_copy(struct import *m)
+{
+    bool is_good = true;
+    for (size_t i = 0; is_good && i < m->scope_count; i++) {
+        is_good = config_copy(m, m->scopes[i].context);
+    }
+    if (m->count > 1) {
+        qsort(m->schemas, m->count, sizeof *m->schemas, subject_order);
+    }
+    for (size_t i = 0; is_good && i < m->count; i++) {
+        if (i == 0 || subject_order(&m->schemas[i - 1], &m->schemas[i]) != 0) {
+            is_good = config_copy(m, json_get_str(m->schemas[i], STR("subject")));
+        }
     }
 }
 
@@ -196,24 +370,6 @@ static void dump_configs(struct import *m, const struct topic_dump *dump)
     }
 }
 
-// dump_deletions deletes again, softly, what the file says is deleted: it was copied first, with its id.
-static void dump_deletions(struct import *m, const struct topic_dump *dump)
-{
-    for (size_t i = 0; i < dump->schema_count; i++) {
-        const struct json_value *schema = dump->schemas[i].value;
-        struct json_value *answer = NULL;
-        int status = 0;
-        if (dump->schemas[i].is_deleted) {
-            struct str path =
-                path_of(m->run, "/subjects/%S/versions/%d", json_get_str(schema, STR("subject")),
-                        (int)number_of(schema, "version"));
-            if (!registry_ask(&m->to, "DELETE", path, (struct str){0}, &status, &answer)) {
-                return;
-            }
-        }
-    }
-}
-
 static void import_file(struct import *m, struct str path)
 {
     struct error e = {0};
@@ -224,17 +380,24 @@ static void import_file(struct import *m, struct str path)
     err = err == ERR_OK ? topic_dump_read(buf_str(&text), &m->run->arena, &dump, &e) : err;
     if (err != ERR_OK) {
         run_fail(m->run, run_print(m->run, "cannot read " STR_FMT, STR_ARG(path)).ptr, err, &e, NULL);
-    } else if ((m->schemas = run_room(m->run, dump.schema_count, sizeof *m->schemas)) != NULL) {
+    } else if (rooms_make(m, dump.schema_count)) {
         for (size_t i = 0; i < dump.schema_count; i++) {
-            m->schemas[m->count++] = dump.schemas[i].value;
+            m->schemas[m->count] = dump.schemas[i].value;
+            m->is_deleted[m->count++] = dump.schemas[i].is_deleted;
         }
         if (copy_all(m)) {
-            dump_deletions(m, &dump);
             dump_configs(m, &dump);
             import_report(m);
         }
     }
     buf_fini(&text);
+}
+
+static int import_end(struct import *m)
+{
+    registry_close(&m->from);
+    registry_close(&m->to);
+    return run_finish(m->run);
 }
 
 static int import_run(int argc, char **argv)
@@ -252,14 +415,14 @@ static int import_run(int argc, char **argv)
         if (registry_open(&run, &m.to)) {
             import_file(&m, file);
         }
-    } else if (registry_open_url(&run, from, &m.from) && registry_open(&run, &m.to) && fetch_all(&m) &&
-               copy_all(&m)) {
-        copy_config(&m);
-        import_report(&m);
+    } else if (registry_open_url(&run, from, &m.from)) {
+        m.from.is_other = true;
+        if (registry_open(&run, &m.to) && fetch_all(&m) && copy_all(&m)) {
+            configs_copy(&m);
+            import_report(&m);
+        }
     }
-    registry_close(&m.from);
-    registry_close(&m.to);
-    return run_finish(&run);
+    return import_end(&m);
 }
 
 const struct cli_command schema_import_command = {.name = "import", .spec = &import_spec, .run = import_run};

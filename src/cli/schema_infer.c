@@ -17,7 +17,7 @@ static const struct args_spec infer_spec = {
     .text = "Reads JSON documents, one in each line, from FILE (- = standard input) and prints a schema that "
             "all of them "
             "meet. It is a draft: look at it before you register it.",
-    .examples = "  strom consume quakes --from start --max-records 1000 | strom schema infer - --type avro "
+    .examples = "  strom consume quakes --exit | strom schema infer - --type avro "
                 "--name Quake\n",
     .flags = infer_flags,
     .flag_count = sizeof infer_flags / sizeof *infer_flags,
@@ -31,7 +31,17 @@ struct drafting {
     struct shape *shape;
     struct arena record;
     size_t line;
+    size_t records;
 };
+
+// error_drop takes a beginning off: a document that is one line is always at its first.
+static void error_drop(struct error *e, const char *beginning)
+{
+    size_t len = strlen(beginning);
+    if (strncmp(e->text, beginning, len) == 0) {
+        memmove(e->text, e->text + len, strlen(e->text) - len + 1);
+    }
+}
 
 static bool draft_line(struct drafting *d, struct str line)
 {
@@ -48,8 +58,11 @@ static bool draft_line(struct drafting *d, struct str line)
             FAIL(&e, ERR_NO_MEMORY, "nested too deeply, or more than %d different fields", INFER_FIELDS_MAX);
     }
     if (err != ERR_OK) {
-        run_fail(d->run, run_print(d->run, "line %zu", d->line).ptr, err, &e, NULL);
+        struct str file = file_shown(d->run->args->names[0]);
+        error_drop(&e, "line 1, ");
+        run_fail(d->run, run_print(d->run, STR_FMT ":%zu", STR_ARG(file), d->line).ptr, err, &e, NULL);
     }
+    d->records++;
     return err == ERR_OK;
 }
 
@@ -125,8 +138,11 @@ static int infer_run(int argc, char **argv)
     struct drafting d = {.run = &run, .shape = infer_new(&run.arena)};
     arena_init(&d.record, RECORD_ARENA_BYTES);
     struct str file = run.args->names[0];
-    bool is_read = str_equal(file, STR("-")) ? draft_stdin(&d) : draft_file(&d, file);
-    if (is_read) {
+    bool is_read = is_stdin(file) ? draft_stdin(&d) : draft_file(&d, file);
+    if (is_read && d.records == 0) {
+        struct error e = {0};
+        run_fail(&run, NULL, FAIL(&e, ERR_MALFORMED, "there is no record to draft from"), &e, NULL);
+    } else if (is_read) {
         draft_print(&d);
     }
     arena_fini(&d.record);

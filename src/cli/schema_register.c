@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// schema_register.c - `strom schema register`, and `check`, which explains an incompatibility as a compiler
-// explains an error: where, what, and what would be compatible.
+// schema_register.c - `strom schema register`, and `check`, which asks beforehand.
 #include "cli/schema.h"
 
 // ---- register
@@ -26,6 +25,54 @@ static const struct args_spec register_spec = {
     .is_json = true,
 };
 
+// explain_refusal asks once more what is incompatible, for an answer that is taken apart more easily.
+static bool explain_refusal(struct registry_client *c, struct str body)
+{
+    struct run *run = c->run;
+    struct buf text;
+    int status = 0;
+    struct json_value *verdict = NULL;
+    struct str path = path_of(run, "/compatibility/subjects/%S/versions?verbose=true&normalize=%s",
+                              run->args->names[0], args_given(run->args, "normalize") ? "true" : "false");
+    if (!registry_ask(c, "POST", path, body, &status, &verdict) || status >= 300 ||
+        verdict_is_good(verdict)) {
+        return false;
+    }
+    buf_init(&text, WEB_ANSWER_BYTES_MAX);
+    verdict_explain(verdict, run->args->names[1], run->args->names[0], (struct str){0}, &text);
+    for (struct str rest = buf_str(&text); rest.len > 0;) {
+        struct str line = str_cut(rest, '\n', &rest);
+        run_note(STR_FMT, STR_ARG(line));
+    }
+    run_note("strom: the schema is not registered (409)");
+    buf_fini(&text);
+    run->exit = CLI_ERROR;
+    return true;
+}
+
+static void register_show(struct registry_client *c, struct str body, int status,
+                          const struct json_value *found)
+{
+    struct run *run = c->run;
+    int64_t id = 0;
+    int64_t version = 0;
+    if (status >= 300) {
+        if (run->is_json || status != 409 || !explain_refusal(c, body)) {
+            registry_said(c, "cannot register the schema", status, found);
+        }
+        return;
+    }
+    (void)json_value_i64(json_get(found, STR("id")), &id);
+    (void)json_value_i64(json_get(found, STR("version")), &version);
+    if (run->is_json) {
+        buf_append_str(&run->out, json_text(run, found, false));
+        buf_u8(&run->out, '\n');
+    } else {
+        buf_printf(&run->out, STR_FMT ": version %lld, id %lld\n", STR_ARG(run->args->names[0]),
+                   (long long)version, (long long)id);
+    }
+}
+
 static int register_run(int argc, char **argv)
 {
     struct run run;
@@ -38,19 +85,10 @@ static int register_run(int argc, char **argv)
     struct str subject = run.args->names[0];
     struct str path = path_of(&run, "/subjects/%S/versions?normalize=%s", subject,
                               args_given(run.args, "normalize") ? "true" : "false");
+    int status = 0;
     if (schema_body(&run, run.args->names[1], &body) && registry_open(&run, &c) &&
-        registry_get(&c, "cannot register the schema", "POST", path, body, &found)) {
-        int64_t id = 0;
-        int64_t version = 0;
-        (void)json_value_i64(json_get(found, STR("id")), &id);
-        (void)json_value_i64(json_get(found, STR("version")), &version);
-        if (run.is_json) {
-            buf_append_str(&run.out, json_text(&run, found, false));
-            buf_u8(&run.out, '\n');
-        } else {
-            buf_printf(&run.out, STR_FMT ": version %lld, id %lld\n", STR_ARG(subject), (long long)version,
-                       (long long)id);
-        }
+        registry_ask(&c, "POST", path, body, &status, &found)) {
+        register_show(&c, body, status, found);
     }
     registry_close(&c);
     return run_finish(&run);
@@ -81,51 +119,16 @@ static const struct args_spec check_spec = {
     .is_json = true,
 };
 
-// quoted takes what stands in quotes behind a label of the registry's messages: description:"..." or
-// errorType:'...'.
-static struct str quoted(struct str text, const char *label)
+// note_new_subject: a misspelt subject is compatible with everything.
+static void note_new_subject(struct registry_client *c, const struct json_value *verdict, struct str subject)
 {
-    struct str name = str_from_c(label);
-    const char *at = memmem(text.ptr, text.len, name.ptr, name.len);
-    if (at == NULL || at + name.len >= text.ptr + text.len) {
-        return (struct str){0};
-    }
-    const char *from = at + name.len + 1;
-    char quote = at[name.len];
-    const char *end = text.ptr + text.len;
-    const char *to = from;
-    // The quote that ends it is followed by a comma or the closing brace.
-    while (to < end && !(*to == quote && to + 1 < end && (to[1] == ',' || to[1] == '}'))) {
-        to++;
-    }
-    return to < end ? (struct str){from, (size_t)(to - from)} : (struct str){0};
-}
-
-static void explain(struct run *run, const struct json_value *messages, struct str file)
-{
-    struct buf *out = &run->out;
-    for (const struct json_value *v = messages->first; v != NULL; v = v->next) {
-        struct str what = quoted(v->text, "description:");
-        struct str kind = quoted(v->text, "errorType:");
-        struct str hint = quoted(v->text, "hint:");
-        if (what.ptr != NULL) {
-            buf_append_str(out, file);
-            buf_append_str(out, STR(": error: "));
-            text_show(what, out);
-            buf_printf(out, " [" STR_FMT "]\n", STR_ARG(kind));
-        } else if (!str_has_prefix(v->text, STR("{oldSchema"))) {
-            buf_append_str(out, STR("  "));
-            text_show(v->text, out);
-            buf_u8(out, '\n');
-        } else if (str_has_prefix(v->text, STR("{oldSchemaVersion: "))) {
-            buf_printf(out, "  note: compared with version " STR_FMT "\n", (int)v->text.len - 20,
-                       v->text.ptr + 19);
-        }
-        if (hint.len > 0) {
-            buf_append_str(out, STR("  help: "));
-            text_show(hint, out);
-            buf_u8(out, '\n');
-        }
+    int status = 0;
+    struct json_value *found = NULL;
+    struct str path = path_of(c->run, "/subjects/%S/versions", subject);
+    if (verdict_is_good(verdict) && registry_ask(c, "GET", path, (struct str){0}, &status, &found) &&
+        status == 404) {
+        run_note("strom: note: there is no subject " STR_FMT " yet, so everything is compatible with it",
+                 STR_ARG(subject));
     }
 }
 
@@ -147,19 +150,14 @@ static int check_run(int argc, char **argv)
                                     run.args->names[0], version, normalize);
     if (schema_body(&run, run.args->names[1], &body) && registry_open(&run, &c) &&
         registry_get(&c, "cannot check the schema", "POST", path, body, &found)) {
-        const struct json_value *verdict = json_get(found, STR("is_compatible"));
-        const struct json_value *messages = json_get(found, STR("messages"));
-        bool is_compatible = verdict != NULL && verdict->type == JSON_TRUE;
         if (run.is_json) {
             buf_append_str(&run.out, json_text(&run, found, false));
             buf_u8(&run.out, '\n');
-        } else if (is_compatible) {
-            buf_printf(&run.out, STR_FMT " is compatible with " STR_FMT ".\n", STR_ARG(run.args->names[1]),
-                       STR_ARG(run.args->names[0]));
-        } else if (messages != NULL) {
-            explain(&run, messages, run.args->names[1]);
+        } else {
+            verdict_explain(found, run.args->names[1], run.args->names[0], version, &run.out);
         }
-        run.exit = is_compatible ? run.exit : CLI_ERROR;
+        run.exit = verdict_is_good(found) ? run.exit : CLI_ERROR;
+        note_new_subject(&c, found, run.args->names[0]);
     }
     registry_close(&c);
     return run_finish(&run);

@@ -21,6 +21,7 @@ import tempfile
 import threading
 import time
 import traceback
+import urllib.request
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(ROOT, 'tests', 'support'))
@@ -93,6 +94,8 @@ COMMANDS = [['topic', verb] for verb in ('create', 'list', 'describe', 'alter', 
     [['group', verb] for verb in ('list', 'describe', 'reset', 'delete')] + \
     [['quota', verb] for verb in ('list', 'set', 'remove')] + \
     [['config', verb] for verb in ('list', 'get', 'set', 'unset', 'alter', 'describe')] + \
+    [['schema', verb] for verb in ('list', 'get', 'diff', 'register', 'check', 'validate', 'delete', 'config', 'mode',
+                                   'infer', 'import')] + \
     [[name] for name in ('serve', 'produce', 'consume', 'cluster', 'dump', 'repair', 'completion', 'help', 'version')]
 
 
@@ -1225,6 +1228,313 @@ def test_repair_rotten(cli, _broker):
         assert len(got) < 5
         cli.run('produce', 'rotten', *words, stdin=b'again\n')
         has(cli.text('consume', 'rotten', '--exit', *words), 'again')
+
+
+# ---- schemas
+
+def record(*fields, name='Order'):
+    return json.dumps({'type': 'record', 'name': name, 'fields': [{'name': 'id', 'type': 'long'}, *fields]})
+
+
+NOTE = {'name': 'note', 'type': ['null', 'string'], 'default': None}
+PERSON = json.dumps({'type': 'object', 'properties': {'id': {'type': 'integer'}}, 'required': ['id'],
+                     'additionalProperties': False})
+SCHEMAS = {
+    'order.avsc': record(), 'order_note.avsc': record(NOTE),
+    'order_must.avsc': record({'name': 'must', 'type': 'string'}),
+    'order_text.avsc': record().replace('long', 'string'),
+    'broken.avsc': '{"type": "recor', 'nothing.txt': 'x', 'person.json': PERSON,
+    'money.proto': 'syntax = "proto3";\npackage m;\nmessage Money { int64 units = 1; }\n',
+    'bill.proto': 'syntax = "proto3";\nimport "money.proto";\nmessage Bill { m.Money total = 1; }\n',
+    'people.jsonl': '{"id":1}\n{"id":"one"}\n\n{"name":"x"}\n{"id":2}\n',
+}
+
+
+class Registry:
+    """`strom schema` against one registry, in a folder with the files of SCHEMAS."""
+
+    def __init__(self, cli, broker):
+        self.cli = cli
+        self.folder = tempfile.TemporaryDirectory(prefix='strom-schemas-')
+        self.url = broker.http
+        for name, text in SCHEMAS.items():
+            with open(self.file(name), 'w', encoding='utf-8') as f:
+                f.write(text)
+
+    def file(self, name):
+        return os.path.join(self.folder.name, name)
+
+    def words(self, words):
+        return ['schema', *(self.file(w) if w in SCHEMAS else w for w in words), '--registry', self.url]
+
+    def text(self, *words, **options):
+        return self.cli.text(*self.words(words), **options)
+
+    def error(self, *words, expect=1, **options):
+        return self.cli.error(*self.words(words), expect=expect, **options)
+
+    def json(self, *words, expect=0):
+        return json.loads(self.cli.run(*self.words(words), '--json', expect=expect)[0])
+
+
+def test_schema_register(cli, broker):
+    r = Registry(cli, broker)
+    first = r.json('register', 'reg-value', 'order.avsc')
+    same(first['version'], 1)
+    same(r.text('register', 'reg-value', 'order.avsc'), f'reg-value: version 1, id {first["id"]}\n')
+    second = r.json('register', 'reg-value', 'order_note.avsc')
+    same(second['version'], 2)
+    refused = r.error('register', 'reg-value', 'order_must.avsc')
+    has(refused, "order_must.avsc: error: The field 'must'", '[READER_FIELD_MISSING_DEFAULT_VALUE]',
+        "\n  help: Give the field 'must' a default value\n", 'not compatible with version 2 of reg-value (BACKWARD)',
+        'strom: the schema is not registered (409)')
+    has(r.error('register', 'reg-value', 'broken.avsc'), 'Invalid schema of type AVRO', '(42201)')
+    has(r.error('register', 'reg-value', 'nothing.txt', expect=2), 'say --type avro, json or protobuf')
+    has(r.error('register', 'reg-value', 'nothing.txt', '--type', 'protobuf'), 'Invalid schema of type PROTOBUF')
+    has(r.error('register', 'reg-value', 'nothing.txt', '--type', 'xml', expect=2), 'avro|json|protobuf')
+    has(r.error('register', 'reg-value', '/does/not/exist.avsc'), 'cannot read /does/not/exist.avsc', 'No such file')
+    has(r.error('register', 'reg-value', 'order.avsc', '--reference', 'a', expect=2), 'use NAME=SUBJECT:VERSION')
+    has(r.error('register', 'reg-value', 'order.avsc', '--reference', 'a=b:0', expect=2), 'use NAME=SUBJECT:VERSION')
+    has(r.error('register', 'reg-value', 'order.avsc', '--reference', 'a=reg-nobody:1'), 'reg-nobody', '(42201)')
+    # what is registered is known by its meaning if asked to
+    spaced = r.file('spaced.avsc')
+    with open(spaced, 'w', encoding='utf-8') as f:
+        f.write(json.dumps({**json.loads(record()), 'doc': 'an order'}, indent=1))
+    assert r.json('register', 'reg-value', spaced)['version'] == 3
+    same([row['version'] for row in r.json('list', 'reg-', '--versions')], [1, 2, 3])
+
+
+def test_schema_list_and_get(cli, broker):
+    r = Registry(cli, broker)
+    ident = r.json('register', 'get-value', 'order.avsc')['id']
+    r.text('register', 'get-value', 'order_note.avsc')
+    r.text('register', ':.else:get-value', 'order.avsc')
+    rows = r.json('list', 'get-')
+    same([(row['subject'], row['version'], row['type'], row['deleted']) for row in rows],
+         [(':.else:get-value', 1, 'AVRO', False), ('get-value', 2, 'AVRO', False)])
+    table = r.text('list', 'get-').splitlines()
+    same(table[0].split(), ['SUBJECT', 'VERSION', 'ID', 'TYPE'])
+    same(len(table), 3)
+    out, err = cli.run(*r.words(['list', 'get-nothing']))
+    same(out, b'')
+    has(err, 'No subject begins with get-nothing.')
+    same(r.json('list', 'get-nothing'), [])
+    same(json.loads(r.text('get', 'get-value', '--version', '1')), json.loads(record()))
+    has(r.text('get', 'get-value'), '{\n  "type": "record",\n', '"note"')
+    same(r.text('get', '--id', str(ident), '--raw'), json.dumps(json.loads(record()), separators=(',', ':')))
+    same(r.json('get', 'get-value', '--version', '1')['id'], ident)
+    has(r.error('get', 'get-nothing'), "Subject 'get-nothing' not found. (40401)")
+    has(r.error('get', 'get-value', '--version', '9'), '(40402)')
+    has(r.error('get', 'get-value', '--version', 'x'), '(42202)')
+    has(r.error('get', '--id', '99999999'), '(40403)')
+    has(r.error('get', expect=2), 'give a SUBJECT or --id')
+    has(r.error('get', 'get-value', '--id', '1', expect=2), 'give a SUBJECT or --id')
+    bill = r.text('register', 'get-bill', 'bill.proto', '--reference', 'money.proto=get-money:1', expect=1)
+    same(bill, '')
+    r.text('register', 'get-money', 'money.proto')
+    r.text('register', 'get-bill', 'bill.proto', '--reference', 'money.proto=get-money:1')
+    same(r.json('get', 'get-bill')['references'], [{'name': 'money.proto', 'subject': 'get-money', 'version': 1}])
+    has(r.text('get', 'get-bill'), 'import "money.proto";\n')
+    assert not r.text('get', 'get-bill').endswith('\n\n')
+
+
+def test_schema_check_and_diff(cli, broker):
+    r = Registry(cli, broker)
+    out, err = cli.run(*r.words(['check', 'chk-value', 'order.avsc']))
+    has(err, 'there is no subject chk-value yet')
+    r.text('register', 'chk-value', 'order.avsc')
+    same(r.text('check', 'chk-value', 'order_note.avsc'),
+         f'{r.file("order_note.avsc")} is compatible with chk-value.\n')
+    same(r.json('check', 'chk-value', 'order_note.avsc')['is_compatible'], True)
+    why = r.text('check', 'chk-value', 'order_must.avsc', expect=1)
+    same(why, f"{r.file('order_must.avsc')}: error: The field 'must' at path '/fields/1' in the new schema has no "
+              "default value and is missing in the old schema [READER_FIELD_MISSING_DEFAULT_VALUE]\n"
+              "  help: Give the field 'must' a default value\n"
+              f"{r.file('order_must.avsc')} is not compatible with version 1 of chk-value (BACKWARD).\n")
+    same(r.json('check', 'chk-value', 'order_must.avsc', expect=1)['is_compatible'], False)
+    has(r.text('check', 'chk-value', 'order_text.avsc', expect=1), '[TYPE_MISMATCH]', 'note: reader type: STRING')
+    has(r.text('check', 'chk-value', 'order_text.avsc', '--version', '1', expect=1), 'version 1 of chk-value')
+    has(r.text('check', 'chk-value', 'person.json', expect=1), 'different schema type')
+    has(r.text('check', 'chk-value', 'broken.avsc', expect=1), 'Invalid schema of type AVRO')
+    has(r.error('check', 'chk-value', 'order.avsc', '--version', '9'), '(40402)')
+
+    r.text('register', 'chk-value', 'order_note.avsc')
+    diff = r.text('diff', 'chk-value', '1')
+    same(diff.splitlines()[:2], ['--- chk-value version 1', '+++ chk-value version 2'])
+    has(diff, '\n+      "name": "note",\n', '\n     {\n', 'version 2 is compatible with version 1 of chk-value.')
+    same([line for line in diff.splitlines()[2:] if line.startswith('-')], [])
+    has(r.text('diff', 'chk-value', '2', '1'), '\n-      "name": "note",\n')
+    same(r.text('diff', 'chk-value', '2', '2'), 'Versions 2 and 2 of chk-value say the same.\n')
+    has(r.error('diff', 'chk-value', '3'), '(40402)')
+    has(r.error('diff', 'chk-value', expect=2), 'strom schema diff')
+    r.text('config', 'chk-value', '--set', 'compatibility=NONE')
+    r.text('register', 'chk-value', 'order_must.avsc')
+    r.text('config', 'chk-value', '--set', 'compatibility=FULL')
+    has(r.text('diff', 'chk-value', '1', '3', expect=1), '+      "type": "string"',
+        '[READER_FIELD_MISSING_DEFAULT_VALUE]', 'version 3 is not compatible with version 1 of chk-value (FULL).')
+    told = r.json('diff', 'chk-value', '1', 'latest', expect=1)
+    same((told['from'], told['to'], told['isCompatible']), ('1', '3', False))
+    # references are part of what a version says
+    for subject in ('chk-money', 'chk-gold'):
+        r.text('register', subject, 'money.proto')
+    for subject in ('chk-money', 'chk-gold'):
+        r.text('register', 'chk-bill', 'bill.proto', '--reference', f'money.proto={subject}:1')
+    has(r.text('diff', 'chk-bill', '1'), '-    "subject": "chk-money"', '+    "subject": "chk-gold"')
+
+
+def test_schema_config_and_mode(cli, broker):
+    r = Registry(cli, broker)
+    same(r.text('config'), 'compatibility = BACKWARD\n')
+    out, err = cli.run(*r.words(['config', 'cfg-value']))
+    same(out, b'compatibility = BACKWARD\n')
+    has(err, 'no config of its own')
+    same(r.text('config', 'cfg-value', '--set', 'compatibility=full'), 'compatibility = FULL\n')
+    same(sorted(r.text('config', 'cfg-value', '--set', 'normalize=true').splitlines()),
+         ['compatibility = FULL', 'normalize = true'])
+    same(r.json('config', 'cfg-value'), {'normalize': True, 'compatibilityLevel': 'FULL'})
+    same(r.text('config', 'cfg-value', '--delete'), 'compatibility = BACKWARD\n')
+    has(r.error('config', 'cfg-value', '--delete'), '(40401)')
+    has(r.error('config', '--set', 'compatibility=SOME'), 'Invalid compatibility level', '(42203)')
+    has(r.error('config', '--set', 'compatibilty=FULL', expect=2), 'no setting "compatibilty"')
+    has(r.error('config', '--set', 'compatibility', expect=2), 'use KEY=VALUE')
+    has(r.error('config', '--set', 'normalize=true', '--delete', expect=2), 'exclude each other')
+    same(r.text('config', ':.cfg:', '--set', 'compatibility=NONE'), 'compatibility = NONE\n')
+    same(r.text('config', ':.cfg:any'), 'compatibility = NONE\n')
+
+    same(r.text('mode'), 'mode = READWRITE\n')
+    r.text('register', 'cfg-value', 'order.avsc')
+    same(r.text('mode', 'cfg-value', '--set', 'READONLY'), 'mode = READONLY\n')
+    has(r.error('register', 'cfg-value', 'order_note.avsc'), 'read-only mode', '(42205)')
+    same(r.json('mode', 'cfg-value'), {'mode': 'READONLY'})
+    same(r.text('mode', 'cfg-value', '--delete'), 'mode = READWRITE\n')
+    has(r.error('mode', 'cfg-value', '--set', 'IMPORT'), '(42205)')
+    same(r.text('mode', 'cfg-value', '--set', 'IMPORT', '--force'), 'mode = IMPORT\n')
+    has(r.error('mode', 'cfg-value', '--set', 'SOME', expect=2), 'READWRITE|READONLY')
+    has(r.error('mode', '--set', 'READONLY', '--delete', expect=2), 'exclude each other')
+
+
+def test_schema_delete(cli, broker):
+    r = Registry(cli, broker)
+    only = r.file('only.avsc')  # an id of its own
+    with open(only, 'w', encoding='utf-8') as f:
+        f.write(record(name='Only'))
+    ident = r.json('register', 'del-value', only)['id']
+    r.text('config', 'del-value', '--set', 'compatibility=NONE')
+    r.text('register', 'del-value', 'order_note.avsc')
+    has(r.error('delete', 'del-value', '--permanent', '--yes'), '(40405)', 'hint: delete it without --permanent first')
+    same(r.text('delete', 'del-value', '--version', '1'),
+         'Deleted version 1 of del-value softly: still readable by id.\n')
+    has(r.error('delete', 'del-value', '--version', '1'), '(40406)', 'hint', '--permanent')
+    same([row['version'] for row in r.json('list', 'del-value', '--versions')], [2])
+    same([(row['version'], row['deleted']) for row in r.json('list', 'del-value', '--versions', '--deleted')],
+         [(1, True), (2, False)])
+    has(r.text('list', 'del-value', '--versions', '--deleted'), 'AVRO (deleted)')
+    same(json.loads(r.text('get', '--id', str(ident))), json.loads(record(name='Only')))
+    same(r.json('delete', 'del-value'), [2])
+    same(r.text('delete', 'del-value', '--permanent', '--yes'), 'Deleted versions 1, 2 of del-value for good.\n')
+    has(r.error('get', '--id', str(ident)), '(40403)')
+    has(r.error('delete', 'del-value'), '(40401)')
+    r.text('register', 'del-money', 'money.proto')
+    r.text('register', 'del-bill', 'bill.proto', '--reference', 'money.proto=del-money:1')
+    has(r.error('delete', 'del-money'), 'references exist', '(42206)')
+
+
+def test_schema_import(cli, broker):
+    r = Registry(cli, broker)
+    for subject, file, *more in (('imp-value', 'order.avsc'), ('imp-value', 'order_note.avsc'),
+                                 ('imp-p', 'person.json'), ('imp-money', 'money.proto'),
+                                 (':.imp:imp-value', 'order.avsc'),
+                                 ('imp-bill', 'bill.proto', '--reference', 'money.proto=imp-money:1')):
+        r.text('register', subject, file, *more)
+    r.text('config', 'imp-value', '--set', 'compatibility=FULL', '--set', 'normalize=true')
+    gone = r.json('register', 'imp-gone', 'order.avsc')['id']
+    r.text('delete', 'imp-gone')
+    had = r.json('list', '--versions', '--deleted')
+    with Broker(cli.binary) as second:
+        to = Registry(cli, second)
+        has(to.error('import', expect=2), 'give --from')
+        has(to.error('import', '--from', 'ftp://x', expect=2), 'http://host:port')
+        has(to.error('import', '--from', f'http://127.0.0.1:{free_port()}', expect=3), 'Is that registry running?')
+        # begun, and interrupted
+        to.text('mode', '--set', 'IMPORT')
+        begun = next(row for row in had if row['subject'] == 'imp-value')
+        known = r.json('get', 'imp-value', '--version', '1')
+        put_version(second.http, 'imp-value', {k: known[k] for k in ('id', 'version', 'schema')})
+        same(to.json('list')[0]['id'], begun['id'])
+        same(to.json('import', '--from', r.url), {'copied': len(had), 'failed': 0})
+        same(to.json('list', '--versions', '--deleted'), had)
+        same(to.text('get', '--id', str(gone)), r.text('get', '--id', str(gone)))
+        same(to.json('get', 'imp-bill')['references'], r.json('get', 'imp-bill')['references'])
+        same(to.json('config', 'imp-value'), r.json('config', 'imp-value'))
+        same(to.json('mode'), {'mode': 'READWRITE'})
+        # a registry in use is left alone, unless one insists
+        r.text('register', 'imp-late', 'order.avsc')
+        has(to.error('import', '--from', r.url), '(42205)', 'hint: --force')
+        has(to.text('import', '--from', r.url, '--force'), f'{len(had) + 1} versions are here, 0 could not')
+        # new ids go on behind the ones that came
+        same(to.json('register', 'imp-new', 'order_text.avsc')['id'], max(row['id'] for row in had) + 1)
+    with Broker(cli.binary) as third:
+        to = Registry(cli, third)
+        to.text('register', 'imp-other', 'order_text.avsc')  # takes an id that something else has there
+        has(to.text('import', '--from', r.url, '--force', expect=1), 'could not be copied')
+
+
+def put_version(url, subject, body):
+    request = urllib.request.Request(f'{url}/subjects/{subject}/versions', json.dumps(body).encode(),
+                                     {'Content-Type': 'application/vnd.schemaregistry.v1+json'})
+    urllib.request.urlopen(request, timeout=TIMEOUT_S).close()
+
+
+def test_schema_validate_and_infer(cli, broker):
+    r = Registry(cli, broker)
+    r.text('register', 'val-value', 'person.json')
+    words = ['validate', 'people.jsonl', '--subject', 'val-value']
+    told = r.text(*words, expect=1).splitlines()
+    assert told[0].startswith(f'{r.file("people.jsonl")}:2: $.id: '), told
+    assert told[1].startswith(f'{r.file("people.jsonl")}:4: '), told
+    same(told[2:], ['5 lines, 2 refused'])
+    out, _ = cli.run(*r.words(words), '--json', expect=1)
+    same([(row['line'], row['path']) for row in map(json.loads, out.splitlines())], [(2, '$.id'), (4, '$.name')])
+    same(r.text('validate', '-', '--subject', 'val-value', stdin=b'{"id":7}\n'), '1 line, 0 refused\n')
+    has(r.text('validate', '-', '--subject', 'val-value', stdin=b'{"id":7}\n{', expect=1), '<stdin>:2: ')
+    has(r.text('validate', '-', '--subject', 'val-value', stdin=b'x\n' * 30, expect=1), '... and 10 more')
+    has(r.error('validate', '/does/not/exist', '--subject', 'val-value'), 'No such file')
+    has(r.error('validate', 'people.jsonl', expect=2), 'give --subject')
+    has(r.error('validate', 'people.jsonl', '--subject', 'val-nobody'), '(40401)')
+    r.text('register', 'val-avro', 'order.avsc')
+    has(r.error('validate', 'people.jsonl', '--subject', 'val-avro'), 'AVRO', 'only JSON')
+
+    draft = json.loads(cli.text('schema', 'infer', r.file('people.jsonl'), '--name', 'Person'))
+    same(draft, {'$schema': 'http://json-schema.org/draft-07/schema#', 'title': 'Person', 'type': 'object',
+                 'properties': {'id': {'type': ['integer', 'string']}, 'name': {'type': 'string'}}})
+    quakes = b'{"mag":5.1,"place":"sea","tags":["a"]}\n{"mag":6,"place":null,"tags":[],"at":{"x":1}}\n'
+    avro = json.loads(cli.text('schema', 'infer', '-', '--type', 'avro', '--name', 'Quake', stdin=quakes))
+    same(avro, {'type': 'record', 'name': 'Quake', 'fields': [
+        {'name': 'mag', 'type': 'double'}, {'name': 'place', 'type': ['null', 'string'], 'default': None},
+        {'name': 'tags', 'type': {'type': 'array', 'items': 'string'}},
+        {'name': 'at', 'type': ['null', {'type': 'record', 'name': 'Quake_at', 'fields': [
+            {'name': 'x', 'type': 'long'}]}], 'default': None}]})
+    has(cli.error('schema', 'infer', r.file('people.jsonl'), '--type', 'avro'), '$.id', 'hint', '--type json')
+    has(cli.error('schema', 'infer', '-', stdin=b'{"a":1}\nnot\n'), '<stdin>:2: column 1')
+    has(cli.error('schema', 'infer', '-', stdin=b'\n'), 'no record to draft from')
+    has(cli.error('schema', 'infer', '/does/not/exist'), 'No such file')
+    # a draft is good enough to be registered, and takes the records it was made from
+    with open(r.file('draft.json'), 'w', encoding='utf-8') as f:
+        json.dump(draft, f)
+    r.text('register', 'val-draft', r.file('draft.json'))
+    same(r.text('validate', 'people.jsonl', '--subject', 'val-draft'), '5 lines, 0 refused\n')
+
+
+def test_schema_usage(cli, broker):
+    has(cli.error('schema', 'lst', expect=2), '`strom schema` has no verb "lst"')
+    has(cli.run('schema', expect=2)[1], 'VERBS', 'register', 'diff')
+    away = f'http://127.0.0.1:{free_port()}'
+    has(cli.error('schema', 'list', '--registry', away, expect=3), away, 'Is the broker running?')
+    has(cli.error('schema', 'list', '--registry', 'https://x', expect=2), 'http://host:port')
+    has(cli.error('schema', 'list', '--registry', f'http://{broker.bootstrap}', expect=3), broker.bootstrap)
+    env = {**cli.env, 'STROM_REGISTRY': broker.http}
+    same(subprocess.run([cli.binary, 'schema', 'mode'], env=env, capture_output=True, timeout=TIMEOUT_S,
+                        check=True).stdout, b'mode = READWRITE\n')
 
 
 # ---- with others
