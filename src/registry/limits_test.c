@@ -156,6 +156,41 @@ static void cycles_leave_nothing(void **state)
     desk_fini(&d);
 }
 
+static int link_add(struct desk *d, int i)
+{
+    char target[60];
+    char body[300];
+    snprintf(target, sizeof target, "/subjects/c%d/versions", i);
+    snprintf(body, sizeof body,
+             "{\"schema\":\"{\\\"type\\\":\\\"record\\\",\\\"name\\\":\\\"C%d\\\",\\\"fields\\\":[{"
+             "\\\"name\\\":\\\"f\\\",\\\"type\\\":\\\"C%d\\\"}]}\",\"references\":[{\"name\":\"C%d\","
+             "\"subject\":\"c%d\",\"version\":1}]}",
+             i, i - 1, i - 1, i - 1);
+    return ask(d, "POST", target, body);
+}
+
+// What one link after another makes too deep would not be read again by a registry that has parsed none.
+static void chains_end(void **state)
+{
+    (void)state;
+    struct desk d;
+    desk_init(&d);
+    ask(&d, "POST", "/subjects/c0/versions",
+        "{\"schema\":\"{\\\"type\\\":\\\"fixed\\\",\\\"name\\\":\\\"C0\\\",\\\"size\\\":1}\"}");
+    int last = 0;
+    while (link_add(&d, last + 1) == 200) {
+        last++;
+        assert_in_range(last, 1, 100);
+    }
+    assert_int_equal(desk_code(&d), 42201);
+    char target[60];
+    snprintf(target, sizeof target, "/subjects/c%d/versions/1?format=resolved", last);
+    desk_restart(&d);
+    assert_int_equal(ask(&d, "GET", target, NULL), 200);
+    assert_int_equal(link_add(&d, last + 1), 422);
+    desk_fini(&d);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -166,6 +201,7 @@ int main(void)
         cmocka_unit_test(many_removals_are_followed),
         cmocka_unit_test(names_stay_in_order),
         cmocka_unit_test(cycles_leave_nothing),
+        cmocka_unit_test(chains_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

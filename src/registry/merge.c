@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // merge.c - metadata and rule sets: one over another. Values are never changed, only shared or copied.
+#include <stdlib.h>
+
 #include "registry/registry_private.h"
 
 struct json_value *json_copy(struct arena *arena, const struct json_value *value)
@@ -44,6 +46,47 @@ static struct json_value *named(struct arena *arena, const char *name, enum json
     return value;
 }
 
+// The keys, texts or names of a list's values in order, so that looking for each of another list's is no
+// walk.
+enum called_by { CALLED_BY_KEY, CALLED_BY_TEXT, CALLED_BY_NAME };
+struct called {
+    struct str *list;
+    size_t count;
+};
+
+static struct str called_of(const struct json_value *value, enum called_by by)
+{
+    return by == CALLED_BY_KEY    ? value->key
+           : by == CALLED_BY_TEXT ? value->text
+                                  : json_get_str(value, STR("name"));
+}
+
+static int called_order(const void *left, const void *right)
+{
+    return str_compare(*(const struct str *)left, *(const struct str *)right);
+}
+
+static struct called called_in(struct arena *arena, const struct json_value *list, enum called_by by)
+{
+    struct called called = {.list = arena_new(arena, struct str, list == NULL ? 1 : list->count + 1)};
+    for (const struct json_value *v = list == NULL ? NULL : list->first; v != NULL; v = v->next) {
+        if (called.list != NULL) { // else the call fails: its arena has
+            called.list[called.count++] = called_of(v, by);
+        }
+    }
+    if (called.count > 1) {
+        qsort(called.list, called.count, sizeof *called.list, called_order);
+    }
+    return called;
+}
+
+static bool is_called(const struct called *called, const struct json_value *value, enum called_by by)
+{
+    struct str wanted = called_of(value, by);
+    return called->count > 0 &&
+           bsearch(&wanted, called->list, called->count, sizeof *called->list, called_order) != NULL;
+}
+
 // Members of both; the upper one's where they share a name.
 static void maps_merge(struct arena *arena, struct json_value *into, const char *name,
                        const struct json_value *under, const struct json_value *over)
@@ -58,22 +101,13 @@ static void maps_merge(struct arena *arena, struct json_value *into, const char 
         const struct json_value *newer = upper == NULL ? NULL : json_get(upper, v->key);
         append_copy(arena, merged, newer == NULL ? v : newer);
     }
+    struct called there = called_in(arena, lower, CALLED_BY_KEY);
     for (const struct json_value *v = upper == NULL ? NULL : upper->first; v != NULL; v = v->next) {
-        if (lower == NULL || json_get(lower, v->key) == NULL) {
+        if (!is_called(&there, v, CALLED_BY_KEY)) {
             append_copy(arena, merged, v);
         }
     }
     json_append(into, merged);
-}
-
-static bool has_text(const struct json_value *list, struct str text)
-{
-    for (const struct json_value *v = list == NULL ? NULL : list->first; v != NULL; v = v->next) {
-        if (str_equal(v->text, text)) {
-            return true;
-        }
-    }
-    return false;
 }
 
 static void sets_merge(struct arena *arena, struct json_value *into, const char *name,
@@ -88,8 +122,9 @@ static void sets_merge(struct arena *arena, struct json_value *into, const char 
     for (const struct json_value *v = lower == NULL ? NULL : lower->first; v != NULL; v = v->next) {
         append_copy(arena, merged, v);
     }
+    struct called there = called_in(arena, lower, CALLED_BY_TEXT);
     for (const struct json_value *v = upper == NULL ? NULL : upper->first; v != NULL; v = v->next) {
-        if (!has_text(lower, v->text)) {
+        if (!is_called(&there, v, CALLED_BY_TEXT)) {
             append_copy(arena, merged, v);
         }
     }
@@ -109,16 +144,6 @@ struct json_value *metadata_merge(struct arena *arena, const struct json_value *
     return merged;
 }
 
-static const struct json_value *rule_find(const struct json_value *rules, struct str name)
-{
-    for (const struct json_value *v = rules == NULL ? NULL : rules->first; v != NULL; v = v->next) {
-        if (str_equal(json_get_str(v, STR("name")), name)) {
-            return v;
-        }
-    }
-    return NULL;
-}
-
 // Rules of the lower list that the upper one does not name again, then the upper one's.
 static void rules_merge(struct arena *arena, struct json_value *into, const char *name,
                         const struct json_value *under, const struct json_value *over)
@@ -129,8 +154,9 @@ static void rules_merge(struct arena *arena, struct json_value *into, const char
     if (merged == NULL || (lower == NULL && upper == NULL)) {
         return;
     }
+    struct called newer = called_in(arena, upper, CALLED_BY_NAME);
     for (const struct json_value *v = lower == NULL ? NULL : lower->first; v != NULL; v = v->next) {
-        if (rule_find(upper, json_get_str(v, STR("name"))) == NULL) {
+        if (!is_called(&newer, v, CALLED_BY_NAME)) {
             append_copy(arena, merged, v);
         }
     }

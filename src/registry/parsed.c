@@ -29,11 +29,18 @@ static enum err reference_find(struct registry *r, struct str context,
     return ERR_OK;
 }
 
-static enum err parse_at(struct registry *r, struct str context, const struct contract *contract, bool is_new,
-                         struct arena *arena, int depth, struct schema **ret, struct error *e)
+static enum err too_deep(struct error *e)
 {
+    return FAIL(e, ERR_INVALID_SCHEMA, "references are nested deeper than %d", REFERENCE_DEPTH_MAX);
+}
+
+// parse_at: *ret_below becomes how deep references go below, those that were parsed already included.
+static enum err parse_at(struct registry *r, struct str context, const struct contract *contract, bool is_new,
+                         struct arena *arena, int depth, struct schema **ret, int *ret_below, struct error *e)
+{
+    *ret_below = 0;
     if (depth > REFERENCE_DEPTH_MAX) {
-        return FAIL(e, ERR_INVALID_SCHEMA, "references are nested deeper than %d", REFERENCE_DEPTH_MAX);
+        return too_deep(e);
     }
     struct schema_reference *references =
         arena_new(arena, struct schema_reference, contract->reference_count + 1);
@@ -54,8 +61,10 @@ static enum err parse_at(struct registry *r, struct str context, const struct co
         }
         if (err == ERR_OK) {
             references[count++] = (struct schema_reference){from->name, schema_ref(parsed)};
+            *ret_below = entry->depth >= *ret_below ? entry->depth + 1 : *ret_below;
         }
     }
+    err = err == ERR_OK && depth + *ret_below > REFERENCE_DEPTH_MAX ? too_deep(e) : err;
     if (err == ERR_OK) {
         const struct schema_source source = {
             .format = contract->format,
@@ -99,7 +108,7 @@ static enum err parsed_get(struct registry *r, struct schema_entry *entry, struc
             return FAIL(e, ERR_CORRUPT, "the stored schema %d of context " STR_FMT " does not read",
                         entry->id, STR_ARG(entry->context));
         }
-        enum err err = parse_at(r, entry->context, &contract, false, arena, depth, &parsed, e);
+        enum err err = parse_at(r, entry->context, &contract, false, arena, depth, &parsed, &entry->depth, e);
         if (err != ERR_OK) {
             return err;
         }
@@ -115,7 +124,8 @@ static enum err parsed_get(struct registry *r, struct schema_entry *entry, struc
 enum err schema_parse(struct registry *r, struct str context, const struct contract *contract, bool is_new,
                       struct arena *arena, struct schema **ret, struct error *e)
 {
-    return parse_at(r, context, contract, is_new, arena, 0, ret, e);
+    int below;
+    return parse_at(r, context, contract, is_new, arena, 0, ret, &below, e);
 }
 
 enum err schema_parsed(struct registry *r, struct schema_entry *entry, struct arena *arena,

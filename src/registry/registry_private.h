@@ -103,6 +103,7 @@ struct schema_entry {
     uint32_t user_cap;
     struct schema *parsed;                 // NULL = not parsed yet, or put away
     struct list in_parsed;                 // least used first
+    int depth;                             // of references, while it is parsed
     struct contract_reference *references; // with the texts one allocation
     uint32_t reference_count;
 };
