@@ -20,14 +20,16 @@ enum {
 // ---- the ledger. Lives outside the simulated processes.
 
 struct beat_life {
-    int64_t sent_ns; // its last heartbeat left
-    bool is_over;    // it has left, or knows that it was fenced
+    int64_t sent_ns;  // its last heartbeat left
+    int64_t heard_ns; // the last one that was answered left: its session is over no sooner than after that
+    bool is_over;     // it has left, or knows that it was fenced
 };
 struct beat_ledger {
     struct scenario *s;
     struct beat_life lives[LIVES_MAX];
     int life_count;
     int owner[GROUP_PARTITIONS]; // a life
+    int64_t given_ns[GROUP_PARTITIONS];
     int64_t changed_ns;
     int alive[BEATERS_MAX]; // the life of each member; NOBODY = none
 };
@@ -79,20 +81,27 @@ static void ledger_over(struct beat_ledger *l, int life)
     }
 }
 
+// is_outdated: the answer was so long on its way that the session is over, and the partition another's.
+static bool is_outdated(const struct beat_ledger *l, int life, int partition)
+{
+    return l->owner[partition] >= 0 && l->given_ns[partition] >= l->lives[life].sent_ns &&
+           now_ns(l) - l->lives[life].sent_ns >= (BEAT_SESSION_MS - ROUNDING_MS) * MS;
+}
+
 static void ledger_assign(struct beat_ledger *l, int life, int partition)
 {
     int before = l->owner[partition];
-    if (before == life) {
+    if (before == life || is_outdated(l, life, partition)) {
         return;
     }
     bool is_fine = before == NOBODY || l->lives[before].is_over || l->s->rot_happened ||
-                   now_ns(l) - l->lives[before].sent_ns >= (BEAT_SESSION_MS - ROUNDING_MS) * MS;
+                   now_ns(l) - l->lives[before].heard_ns >= (BEAT_SESSION_MS - ROUNDING_MS) * MS;
     if (!is_fine) {
         checker_fail(l->s->checker, "I10: KIP-848: partition %d is given to life %d while life %d has it",
                      partition, life, before);
     }
     l->owner[partition] = life;
-    l->changed_ns = now_ns(l);
+    l->given_ns[partition] = l->changed_ns = now_ns(l);
     checker_counting(l->s->checker)->beats++;
 }
 
@@ -246,7 +255,7 @@ static void take_assignment(struct beater *b,
 static void check_owned(struct beater *b)
 {
     for (int i = 0; i < GROUP_PARTITIONS && !b->s->rot_happened; i++) {
-        if (b->owns[i] && b->ledger->owner[i] != b->life) {
+        if (b->owns[i] && b->ledger->owner[i] != b->life && !is_outdated(b->ledger, b->life, i)) {
             checker_fail(b->s->checker,
                          "I10: KIP-848: life %d is told to go on with partition %d, which life %d has",
                          b->life, i, b->ledger->owner[i]);
@@ -278,6 +287,7 @@ static void beat(struct beater *b)
         checker_fail(b->s->checker, "I10: KIP-848: the epoch of life %d went from %d back to %d", b->life,
                      b->epoch, r->member_epoch);
     }
+    b->ledger->lives[b->life].heard_ns = b->ledger->lives[b->life].sent_ns;
     b->epoch = r->member_epoch;
     b->must_tell = b->must_tell && !told;
     if (r->assignment != NULL) {
@@ -288,10 +298,10 @@ static void beat(struct beater *b)
 
 static void leave(struct beater *b)
 {
+    ledger_over(b->ledger, b->life); // the others may be told before we are
     const struct consumer_group_heartbeat_response *r = call(b, -1, false);
     bool has_left = r != NULL && r->error == ERR_OK;
     scenario_say(b->s, "beater %d leaves%s", b->index, has_left ? "" : ", unheard");
-    ledger_over(b->ledger, b->life);
     if (has_left && b->epoch > 0 && sim_chance(b->s->world, 500)) { // nobody
         r = call(b, b->epoch, false);
         if (r != NULL && r->error == ERR_OK) {

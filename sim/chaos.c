@@ -47,7 +47,9 @@ static void draw_faults(struct scenario *s)
         // starting.
         s->disk_faults.crash_zero = s->disk_faults.crash_garbage = 0;
     }
-    s->has_rot = !s->is_shared && !s->has_sync_errors && sim_chance(w, 200);
+    // Such worlds are long and rare: the bugs that only rot shows get more of them.
+    bool wants_rot = plant_is(PLANT_SKIP_CRC) || plant_is(PLANT_TRUNCATE_ROT);
+    s->has_rot = !s->is_shared && !s->has_sync_errors && sim_chance(w, wants_rot ? 900 : 200);
     s->net_faults = sim_net_faults_draw(w);
     s->has_loose_loss = !s->is_shared && (s->has_power_cuts || s->has_sync_errors);
     s->is_loose_only = s->has_loose_loss && sim_chance(w, 150);
