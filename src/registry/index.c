@@ -33,10 +33,11 @@ struct subject_entry *index_subject(const struct registry *r, struct str name)
     return NULL;
 }
 
-size_t index_subject_lower_bound(const struct registry *r, struct str name)
+// lower_bound_below looks among the first `count`.
+static size_t lower_bound_below(const struct registry *r, struct str name, size_t count)
 {
     size_t low = 0;
-    size_t high = r->subject_count;
+    size_t high = count;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
         if (str_compare(r->subjects[middle]->name, name) < 0) {
@@ -46,6 +47,11 @@ size_t index_subject_lower_bound(const struct registry *r, struct str name)
         }
     }
     return low;
+}
+
+size_t index_subject_lower_bound(const struct registry *r, struct str name)
+{
+    return lower_bound_below(r, name, r->subject_count);
 }
 
 static uint32_t version_lower_bound(const struct subject_entry *subject, int32_t version)
@@ -247,9 +253,12 @@ static void subjects_settle(struct registry *r)
     memcpy(new, r->subjects + r->sorted_count, new_count * sizeof(struct subject_entry *));
     qsort(new, new_count, sizeof(struct subject_entry *), subject_order);
     size_t old_count = r->sorted_count;
-    for (size_t at = r->subject_count; new_count > 0; at--) {
-        bool is_old = old_count > 0 && subject_order(&r->subjects[old_count - 1], &new[new_count - 1]) > 0;
-        r->subjects[at - 1] = is_old ? r->subjects[--old_count] : new[--new_count];
+    for (; new_count > 0; new_count--) { // from the last on: what is behind it moves as one block
+        size_t place = lower_bound_below(r, new[new_count - 1]->name, old_count);
+        memmove(r->subjects + place + new_count, r->subjects + place,
+                (old_count - place) * sizeof(struct subject_entry *));
+        r->subjects[place + new_count - 1] = new[new_count - 1];
+        old_count = place;
     }
     r->sorted_count = r->subject_count;
     mem_free(new);
