@@ -131,12 +131,19 @@ static void broker_main(struct env *env, void *arg)
             checker_fail(s->checker, "the broker does not start: %s", e.text);
         }
     } else {
+        struct document_writer writer = {.host = host, .env = env, .broker = server_broker(server)};
+        struct thread *thread =
+            s->has_documents ? thread_start(env->threads, "documents", document_writer_main, &writer) : NULL;
         host->is_serving = true;
         while (!host->must_stop) {
             note_state(host, server);
             clock_sleep_until(env->clock, clock_mono_ns(env->clock) + 20 * MS);
         }
         note_state(host, server);
+        writer.must_stop = true;
+        if (thread != NULL) {
+            thread_join(env->threads, thread);
+        }
         server_stop(server);
     }
     tracer_destroy(tracer);

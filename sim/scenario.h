@@ -9,6 +9,7 @@
 
 enum {
     BROKERS_MAX = 3,
+    LEDGER_DOCUMENTS = 8,
     PRODUCERS_MAX = CHECKER_PLAIN_PRODUCERS,
     CONSUMERS_MAX = 3,
     MEMBERS_MAX = 4,
@@ -113,6 +114,14 @@ struct scenario {
     struct txn_history *txns;
     struct keyed_history *keyed;
     struct beat_ledger *beats;
+    bool has_documents;
+    struct document_ledger {
+        int64_t serial; // of the last change tried
+        int64_t acked[LEDGER_DOCUMENTS];
+        int doubted; // the document whose change was not answered; -1 = none
+        int64_t doubt;
+        int64_t counted;
+    } documents;
     bool keyed_is_ready;
     int member_must_die;   // its index + 1
     bool group_is_drained; // everything was read and committed
@@ -132,6 +141,14 @@ bool simulate(uint64_t seed, const struct run_options *options, uint64_t *ret_ha
 
 // broker_host.c
 void broker_host_start(struct broker_host *host);
+// documents.c: a thread of the broker's process, until must_stop
+struct document_writer {
+    struct broker_host *host;
+    struct env *env;
+    struct broker *broker;
+    bool must_stop;
+};
+void document_writer_main(void *writer);
 // chaos.c: what goes wrong, and the end of it
 void chaos_draw(struct scenario *s);
 void chaos_start(struct scenario *s);

@@ -212,6 +212,10 @@ bool simulate(uint64_t seed, const struct run_options *options, uint64_t *ret_ha
     s->is_verbose = options->is_verbose;
     s->is_shared = options->is_shared;
     s->world = sim_world_create(seed);
+    // Not drawn: worlds without them are as they were. (In the shared order what was in doubt may come
+    // later.)
+    s->has_documents = !s->is_shared && seed % 3 == 1;
+    s->documents.doubted = -1;
     s->checker = checker_create(s->world);
     s->states = states_create();
     s->group = group_history_create(s);
