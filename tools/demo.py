@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """demo.py - the main job on real input, in half a minute: a week of the world's earthquakes goes into Strom with one
-standard Kafka client, the broker is killed with -9 in the middle, and another client reads everything back.
+standard Kafka client, the broker is killed with -9 in the middle, and another client reads everything back. Then the
+earthquakes get a schema: drafted from the records, registered, used by Confluent's own serializer, and defended.
 
 Run it as `./dev demo`. It uses ports and a directory of its own, ends by itself and leaves nothing behind.
 """
@@ -9,8 +10,10 @@ import argparse
 import hashlib
 import json
 import os
+import shlex
 import subprocess
 import sys
+import tempfile
 import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -23,6 +26,8 @@ from confluent_kafka.admin import AdminClient, NewTopic  # noqa: E402
 DATA = os.path.join(ROOT, 'tests/clients/node_modules/vega-datasets/data/earthquakes.json')
 TOPIC, PARTITIONS = 'earthquakes', 3
 REPLAY_TOPIC, REPLAY_TIMES = 'earthquakes-replayed', 60
+AVRO_TOPIC = 'earthquakes-avro'
+SUBJECT = f'{AVRO_TOPIC}-value'
 STRONGEST = 8
 COLOUR = sys.stdout.isatty() and 'NO_COLOR' not in os.environ
 
@@ -177,18 +182,76 @@ def show_speed(broker, quakes):
     fact('memory of the broker', f'{broker.rss_bytes() / 1e6:.0f} MB')
 
 
+class Shell:
+    """Runs `strom` commands against the broker, and shows them as they could be typed."""
+
+    def __init__(self, binary, broker, folder):
+        self.binary = os.path.abspath(binary)
+        self.folder = folder
+        self.env = {**os.environ, 'STROM_BOOTSTRAP': broker.bootstrap, 'STROM_REGISTRY': broker.http}
+
+    def run(self, *words, stdin=None, expect=0):
+        done = subprocess.run([self.binary, *words], input=stdin, capture_output=True, env=self.env, cwd=self.folder,
+                              check=False, timeout=60)
+        if done.returncode != expect:
+            raise DemoFailed(f'strom {shlex.join(words)}: exit code {done.returncode}\n{done.stderr.decode()}')
+        return done.stdout
+
+    def show(self, *words, expect=0):
+        print('  ' + paint('2', f'$ strom {shlex.join(words)}'))
+        for line in self.run(*words, expect=expect).decode().splitlines():
+            print('  ' + line)
+
+    def write(self, name, schema):
+        with open(os.path.join(self.folder, name), 'w', encoding='utf-8') as f:
+            json.dump(schema, f)
+
+
+def show_registry(shell, broker, node, rows):
+    """A schema for the topic: drafted, registered, used by clients of others, and kept compatible."""
+    records = shell.run('consume', TOPIC, '--exit')
+    print('  ' + paint('2', f'$ strom consume {TOPIC} --exit | strom schema infer - --type avro --name Earthquake'))
+    draft = json.loads(shell.run('schema', 'infer', '-', '--type', 'avro', '--name', 'Earthquake', stdin=records))
+    properties = next(field for field in draft['fields'] if field['name'] == 'properties')['type']
+    fields = [(field['name'], field['type']) for field in properties['fields']]
+    optional = sum(isinstance(kind, list) for _, kind in fields)
+    fact('drafted from the records', f'{len(fields)} properties, {optional} of them optional')
+    shell.write('quake.avsc', draft)
+    shell.show('schema', 'register', SUBJECT, 'quake.avsc')
+
+    lines = b'\n'.join(value for _, _, _, value in rows)
+    done = subprocess.run([node, os.path.join(ROOT, 'tools', 'demo_registry.mjs'), broker.bootstrap, broker.http,
+                           AVRO_TOPIC], input=lines, capture_output=True, check=False, timeout=60)
+    if done.returncode != 0:
+        raise DemoFailed(f'demo_registry.mjs: {done.stderr.decode(errors="replace")}')
+    told = json.loads(done.stdout)
+    if not told['same'] or told['records'] != len(rows):
+        raise DemoFailed(f'what the deserializer read is not what was written: {told}')
+    fact("Confluent's Avro serializer", f'{told["records"]} records written, read back, the same')
+    fact('their size', f'{told["avro_bytes"]:,} bytes; as JSON {told["json_bytes"]:,}')
+
+    depth = {'name': 'depth_error_km', 'type': 'double'}
+    shell.write('strict.avsc', {**draft, 'fields': draft['fields'] + [depth]})
+    shell.show('schema', 'check', SUBJECT, 'strict.avsc', expect=1)
+    shell.run('schema', 'register', SUBJECT, 'strict.avsc', expect=1)
+    shell.write('better.avsc', {**draft, 'fields': draft['fields'] + [{**depth, 'default': 0}]})
+    shell.show('schema', 'register', SUBJECT, 'better.avsc')
+
+
 def explore(binary):
     binary = os.path.relpath(binary)
     print(f"""  {binary} serve                      a broker of your own, data in ./strom-data
   {binary} topic create quakes --partitions 3
   kcat -b 127.0.0.1:9092 -P -t quakes                    write lines, Ctrl-D ends
   {binary} consume quakes
+  {binary} schema list                docs/registry.md is the guide to schemas
   {binary} --help                     README.md has more""")
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--broker', default=os.path.join(ROOT, 'build/src/server/strom'))
+    parser.add_argument('--node', default='node', help='the Node.js that runs the serializer')
     options = parser.parse_args()
     quakes = earthquakes()
     broker = Broker(options.broker)
@@ -204,6 +267,10 @@ def main():
 
         heading('The strongest of them, as kcat read them')
         show_strongest(rows)
+
+        heading('They get a schema, and the registry keeps it')
+        with tempfile.TemporaryDirectory(prefix='strom-demo-') as folder:
+            show_registry(Shell(options.broker, broker, folder), broker, options.node, rows)
 
         heading(f'The same week {REPLAY_TIMES} times over')
         show_speed(broker, quakes)
