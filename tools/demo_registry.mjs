@@ -71,12 +71,13 @@ for await (const line of createInterface({ input: process.stdin })) {
   jsonBytes += Buffer.byteLength(line)
 }
 const kafka = new Kafka({ brokers: [bootstrap], clientId: 'demo', logLevel: logLevel.NOTHING })
+const plain = values => values.map(value => JSON.stringify(withoutNulls(value)))
 const avroBytes = await produce(kafka, sent)
 const got = await consume(kafka, sent.length)
 console.log(JSON.stringify({
   records: got.length,
   json_bytes: jsonBytes,
   avro_bytes: avroBytes,
-  same: isDeepStrictEqual(got.map(withoutNulls).map(v => JSON.stringify(v)), sent.map(withoutNulls).map(v => JSON.stringify(v)))
+  same: isDeepStrictEqual(plain(got), plain(sent))
 }))
 process.exit(0)
