@@ -130,10 +130,11 @@ def verify(broker, writers):
     client = Client(broker)
     with writers.progress:
         acked = dict(writers.acked)
-        deleted = set(writers.deleted)
     status, listed = client.ask('GET', '/schemas?deleted=true&limit=1000000')
     if status != 200:
         raise Wrong(f'/schemas: {status} {listed}')
+    with writers.progress:
+        deleted = set(writers.deleted)  # only now: the writers go on while the list is made
     served = {(v['subject'], v['version']): v for v in listed}
     if len(served) != len(listed):
         raise Wrong('a version is there twice')
