@@ -1479,6 +1479,28 @@ def test_schema_import(cli, broker):
         has(to.text('import', '--from', r.url, '--force', expect=1), 'could not be copied')
 
 
+def test_schema_import_file(cli, _broker):
+    def version(subject, ident, deleted=False):
+        key = {'keytype': 'SCHEMA', 'subject': subject, 'version': 1, 'magic': 1}
+        value = {'subject': subject, 'version': 1, 'id': ident, 'schema': record(name=f'R{ident}'), 'deleted': deleted}
+        return f'{json.dumps(key)}\t{json.dumps(value)}\n'
+
+    config = json.dumps({'keytype': 'CONFIG', 'subject': 'file-b', 'magic': 0})
+    text = '{"keytype":"NOOP","magic":0}\tnull\n' + version('file-b', 12) + version('file-a', 11) + \
+        version('file-gone', 13) + version('file-gone', 13, deleted=True) + version(':.f:file-c', 3) + \
+        config + '\t{"compatibilityLevel":"NONE"}\n'
+    with Broker(cli.binary) as other:
+        to = Registry(cli, other)
+        with open(to.file('dump.txt'), 'w', encoding='utf-8') as f:
+            f.write(text)
+        same(to.json('import', '--from-file', to.file('dump.txt')), {'copied': 4, 'failed': 0})
+        same([(row['subject'], row['id'], row['deleted']) for row in to.json('list', '--deleted')],
+             [(':.f:file-c', 3, False), ('file-a', 11, False), ('file-b', 12, False), ('file-gone', 13, True)])
+        same(to.text('config', 'file-b'), 'compatibility = NONE\n')
+        has(to.error('import', '--from-file', to.file('people.jsonl'), '--force'), 'cannot read', 'line 1')
+        has(to.error('import', '--from-file', 'x', '--from', 'http://y', expect=2), '--from-file FILE')
+
+
 def put_version(url, subject, body):
     request = urllib.request.Request(f'{url}/subjects/{subject}/versions', json.dumps(body).encode(),
                                      {'Content-Type': 'application/vnd.schemaregistry.v1+json'})
