@@ -108,7 +108,7 @@ static void a_member_lives(void **state)
 static void beats_are_judged(void **state)
 {
     (void)state;
-    assert_int_equal(beat("", STR("m"), 0)->error, ERR_INVALID_GROUP_ID);
+    assert_int_equal(beat("", STR("m"), 0)->error, ERR_INVALID_REQUEST);
     assert_int_equal(beat("judged", STR(""), 0)->error, ERR_INVALID_REQUEST);
     assert_int_equal(beat("judged", STR("m"), -3)->error, ERR_INVALID_REQUEST);
     assert_int_equal(beat("judged", STR("m"), 1)->error, ERR_GROUP_ID_NOT_FOUND);
