@@ -19,6 +19,7 @@
 #include "runtime/pool.h"
 
 struct broker;
+struct broker_policy;
 struct broker_port;
 
 struct broker_options {
@@ -28,9 +29,10 @@ struct broker_options {
     struct uuid cluster_id;
     size_t tail_cache_bytes; // at most half of the pool is used
     size_t segment_cache_bytes;
-    struct tracer *tracer;   // may be NULL
-    struct metrics *metrics; // required
-    struct pool *pool;       // chunks that carry batches
+    struct tracer *tracer;              // may be NULL
+    struct metrics *metrics;            // required
+    struct pool *pool;                  // chunks that carry batches
+    const struct broker_policy *policy; // broker/policy.h, copied; NULL: governed topics take nothing
 };
 
 // broker_open loads the newest snapshot, replays the log, and brings broker settings in line with

@@ -48,7 +48,9 @@ enum {
     ITEM_QUOTA_VALUES_MAX = 16,      // quotas of one entity
     ITEM_DOCUMENT_KEY_MAX = 4096,    // bytes
     ITEM_DOCUMENT_VALUE_MAX = 8 << 20,
-    ITEM_DOCUMENTS_MAX = 10000, // conditions, and likewise changes, of one DOCUMENTS
+    ITEM_DOCUMENTS_MAX = 10000,    // conditions, and likewise changes, of one DOCUMENTS
+    ITEM_DATA_CONDITIONS_MAX = 64, // documents that the verdict on one batch rests on
+    ITEM_DATA_TARGETS_MAX = 16,    // partitions that its dead letters go to
 };
 
 enum {

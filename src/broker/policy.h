@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+// policy.h - how broker_produce asks whether a batch may enter a governed topic (decision 0011). The policy
+// is pluggable: server/ fills the table, govern/ implements it, tests and the simulator have their own. The
+// broker does the rest: it checks and decompresses, orders the verdict with what it was reached from, judges
+// again when that has moved, and writes dead letters as dependents of their batch.
+//
+//   judge --MORE--> judge ... --WAIT--> (woken) judge ... --JUDGED--> settle
+//
+// One case is judged on one loop, by one call at a time; many cases of many loops at once. Between the first
+// judge and settle the policy may keep what it needs in `state`.
+#ifndef BROKER_POLICY_H
+#define BROKER_POLICY_H
+
+#include "core/item.h"
+#include "record/batch.h"
+#include "runtime/loop.h"
+#include "runtime/pool.h"
+
+enum {
+    POLICY_CONDITIONS_MAX = ITEM_DATA_CONDITIONS_MAX, // documents that one verdict may rest on
+    POLICY_LETTERS_MAX = ITEM_DATA_TARGETS_MAX,       // dead letter topics of one batch
+    POLICY_BAD_RECORDS_MAX = 16,                      // told to the client, of any number
+    POLICY_TRIES = 8,                                 // a batch is judged while what it rests on moves
+    POLICY_SLICE_BYTES = 256 << 10,                   // of records, that one call of judge takes on
+    POLICY_SLICE_NS = 1000000,                        // that it should take at most
+};
+
+enum policy_step {
+    POLICY_JUDGED, // the out fields are set
+    POLICY_MORE,   // call again, once others were served
+    POLICY_WAIT,   // call again after policy_case_wake
+};
+
+struct policy_bad_record {
+    int32_t index;   // within the batch, from 0
+    struct str text; // path, rule, reason; never a value of the payload. In the arena
+};
+
+// The dead letters of one batch for one topic: one batch of the format, as record/build.h makes it without
+// producer, base offset 0. The broker writes producer and transaction into it where there is one.
+struct policy_letter {
+    struct str topic; // in the arena. The broker chooses the partition: that of the batch, modulo
+    struct bytes batch;
+    struct chunk *chunk; // holds the batch; the broker releases it
+};
+
+struct policy_case {
+    // in: valid from the first judge until settle
+    struct broker_port *port; // whose loop judges
+    struct arena *arena;      // the request's; for texts and lists, not for payload. May be full: NULL
+    struct uuid topic_id;
+    struct str topic_name;
+    int32_t partition;
+    uint64_t config_revision;   // of the topic's own configs: what was parsed of them stays true for it
+    struct str dlq_topic;       // where the topic's settings put dead letters; NULL ptr = nowhere
+    struct batch_header header; // as it came: codec, producer, counts, timestamps
+    struct bytes records;       // all its records, decompressed and checked
+    int64_t log_append_time_ms; // every record's timestamp is this; -1 = as in the batch
+    struct str client_id;       // NULL ptr = unknown
+    struct str principal;       // "User:ANONYMOUS" until there is authentication
+    size_t bytes_max;           // of a rewritten batch
+    size_t letter_bytes_max;    // of all letters together; a batch that would need more is to be refused
+    int64_t slice_until_ns;     // set anew for each call: monotonic, as clock_mono_ns
+    // out, with POLICY_JUDGED
+    bool is_refused;                       // the whole batch: nothing of it enters
+    enum err err;                          // why, with is_refused: ERR_INVALID_RECORD as a rule
+    struct str text;                       // likewise: of the batch as a whole. In the arena
+    struct policy_bad_record *bad_records; // likewise; at most POLICY_BAD_RECORDS_MAX, in the arena
+    int32_t bad_record_count;
+    bool is_rewritten; // `batch` replaces what came: as compaction would leave it, offsets, base
+    // sequence and last offset delta as they were; one left without records is a header alone
+    struct bytes batch;
+    struct chunk *chunk; // holds it; the broker releases it
+    struct policy_letter *letters;
+    uint32_t letter_count;
+    // What the verdict rests on beside config_revision, whatever it is: keys and revisions of documents, 0 =
+    // it does not exist. They must have been looked up before, or together with, what was read. In the arena.
+    struct item_condition *conditions;
+    uint32_t condition_count;
+    // the policy's own
+    void *state; // NULL before the first judge
+    // the broker's
+    struct task wake;
+};
+
+// How a case ended. Count verdicts with POLICY_FINAL only: each batch gives exactly one of those, or none.
+enum policy_end {
+    POLICY_FINAL,     // appended, or refused: ordered, and true of what was current then
+    POLICY_DUPLICATE, // an earlier copy had been appended
+    POLICY_STALE,     // what the verdict rests on has moved; a new case follows, or the producer tries again
+    POLICY_LOST,      // fenced, out of order, not stored: somebody else's reason
+};
+
+struct broker_policy {
+    void *arg;
+    // judge does a bounded piece of work: it returns MORE once it took on POLICY_SLICE_BYTES of records or
+    // slice_until_ns has passed (policy_slice_is_over), after at least one record. A WAIT must be woken
+    // exactly once, also where loading fails and when the server stops.
+    enum policy_step (*judge)(void *arg, struct policy_case *c);
+    // settle is called once for every case that was judged at least once: release `state`, count.
+    void (*settle)(void *arg, struct policy_case *c, enum policy_end end);
+    // bind says whether these configs (the whole new set, sorted by key) may govern the topic: contracts are
+    // found and compile. Called on a loop before a topic is created or its configs are changed; it must not
+    // wait for other loops. NULL = any may. ERR_INVALID_CONFIG with the position in the text.
+    enum err (*bind)(void *arg, struct str topic_name, const struct item_config *configs, uint32_t count,
+                     struct error *e);
+};
+
+// policy_case_wake makes judge be called again, on the case's loop. Any thread; never inside judge.
+void policy_case_wake(struct policy_case *c);
+// policy_slice_is_over: `bytes` of records were taken on in this call.
+bool policy_slice_is_over(const struct policy_case *c, size_t bytes);
+
+#endif
