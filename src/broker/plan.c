@@ -3,6 +3,7 @@
 // Planning reads the state; only apply decides.
 #include "base/mem.h"
 #include "broker/broker_private.h"
+#include "core/governance.h"
 
 #include <stdlib.h>
 
@@ -171,7 +172,8 @@ enum err broker_plan_topic(struct broker *b, const struct topic_spec *spec, stru
     create->topic_id = rng_uuid(b->env->rng);
     create->name = arena_str(arena, spec->name);
     create->partition_count = count;
-    return copy_configs(spec, arena, create, e);
+    err = copy_configs(spec, arena, create, e);
+    return err == ERR_OK ? governance_check(spec->name, create->configs, create->config_count, e) : err;
 }
 
 enum err broker_plan_topic_delete(struct broker *b, struct str name, struct uuid id, struct item *ret_item,

@@ -3,6 +3,7 @@
 // the whole new set, with the revision it was planned against. Two racing changes: the second is refused as
 // stale and planned again, so none is lost.
 #include "broker/broker_private.h"
+#include "core/governance.h"
 
 #include <stdlib.h>
 
@@ -181,7 +182,7 @@ enum err broker_plan_configs(struct broker *b, struct str topic_name_, const str
     qsort(plan.configs, plan.count, sizeof(struct item_config), config_order);
     ret_item->config_set.configs = plan.configs;
     ret_item->config_set.config_count = plan.count;
-    return ERR_OK;
+    return topic_name_.ptr == NULL ? ERR_OK : governance_check(topic_name_, plan.configs, plan.count, e);
 }
 
 bool plan_configs_is_noop(struct broker *b, const struct item *item)

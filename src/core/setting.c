@@ -19,6 +19,8 @@
 #define POLICIES     "compact,delete"
 #define ASSIGNORS    "uniform,range"
 #define MIGRATIONS   "disabled,upgrade,downgrade,bidirectional"
+#define LEVELS       "none,id,structure,contract"
+#define STRATEGIES   SUBJECT_STRATEGY_TOPIC "," SUBJECT_STRATEGY_RECORD "," SUBJECT_STRATEGY_TOPIC_RECORD
 
 // Rows: name, broker name, default, range, prose.
 #define ROW_LONG(name, broker, scope, fallback, min, max, unit, text)                                        \
@@ -105,6 +107,37 @@ static const struct setting settings[] = {
              "Accepted for Kafka's tools; nothing acknowledged is given up.")
     ROW_TEXT("strom.durability", NULL, TOPIC, "fsync", "fsync,os",
              "When a record is acknowledged: fsync, once it is on the disk; os, once the kernel has it.")
+
+    // ---- topics: contracts. Without broker-wide defaults: see governance.h
+    ROW_TEXT("strom.key.validation.level", NULL, TOPIC, "none", LEVELS,
+             "What keys are held to: nothing; a schema id of their subject; the schema's structure; the "
+             "contract with its rules.")
+    ROW_TEXT("strom.value.validation.level", NULL, TOPIC, "none", LEVELS,
+             "What values are held to: nothing; a schema id of their subject; the schema's structure; the "
+             "contract with its rules.")
+    ROW_TEXT("strom.validation.on.failure", NULL, TOPIC, "reject", "reject,dlq,mark,observe",
+             "What becomes of a record that fails, unless its rule says: its batch is refused, it goes to "
+             "the dead letter topic, it gets a header, or it is only counted, whatever its rule says.")
+    ROW_TEXT("strom.validation.dlq.topic", NULL, TOPIC, "", NULL,
+             "Where records go that are set aside; empty for this topic's name with .dlq behind it.")
+    ROW_TEXT("strom.key.subject", NULL, TOPIC, "", NULL,
+             "The subject of keys; empty for the topic's association, else the subject name strategy.")
+    ROW_TEXT("strom.value.subject", NULL, TOPIC, "", NULL,
+             "The subject of values; empty for the topic's association, else the subject name strategy.")
+    ROW_INT("strom.key.schema.version.min", NULL, TOPIC, "0", -1, I32, "",
+            "The lowest version of its subject that a key may be written with; -1 for the newest only.")
+    ROW_INT("strom.value.schema.version.min", NULL, TOPIC, "0", -1, I32, "",
+            "The lowest version of its subject that a value may be written with; -1 for the newest only.")
+    ROW_TEXT("strom.value.null", NULL, TOPIC, "accept", "accept,reject",
+             "Whether a null value, a tombstone, passes where values are held to something.")
+    ROW_BOOL("confluent.key.schema.validation", NULL, TOPIC, "false",
+             "Confluent's name of strom.key.validation.level=id; the stricter of the two holds.")
+    ROW_BOOL("confluent.value.schema.validation", NULL, TOPIC, "false",
+             "Confluent's name of strom.value.validation.level=id; the stricter of the two holds.")
+    ROW_TEXT("confluent.key.subject.name.strategy", NULL, TOPIC, SUBJECT_STRATEGY_TOPIC, STRATEGIES,
+             "How the subject of a key is named, where nothing else names it.")
+    ROW_TEXT("confluent.value.subject.name.strategy", NULL, TOPIC, SUBJECT_STRATEGY_TOPIC, STRATEGIES,
+             "How the subject of a value is named, where nothing else names it.")
 
     // ---- broker: the defaults of topics
     ROW_LIST("log.cleanup.policy", NULL, DYNAMIC, "delete", POLICIES, "Default of cleanup.policy.")

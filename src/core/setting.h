@@ -48,6 +48,11 @@ enum err setting_check(const struct setting *setting, struct str value, struct e
 // setting_parse_double reads plain decimals: enough for ratios, and the same in every locale.
 bool setting_parse_double(struct str text, double *ret);
 
+// Confluent's names of the subject name strategies.
+#define SUBJECT_STRATEGY_TOPIC        "io.confluent.kafka.serializers.subject.TopicNameStrategy"
+#define SUBJECT_STRATEGY_RECORD       "io.confluent.kafka.serializers.subject.RecordNameStrategy"
+#define SUBJECT_STRATEGY_TOPIC_RECORD "io.confluent.kafka.serializers.subject.TopicRecordNameStrategy"
+
 enum timestamp_type { TIMESTAMP_CREATE = 0, TIMESTAMP_LOG_APPEND = 1 };
 
 // Effective values of one topic, parsed.
@@ -69,6 +74,7 @@ struct topic_settings {
     bool is_compacted;             // cleanup.policy has compact
     bool is_deleted;               // cleanup.policy has delete
     bool is_durability_os;         // strom.durability=os: acknowledged once the kernel has it
+    bool is_governed;              // by contracts: see governance.h
 };
 
 enum setting_source { // numbers as in Kafka's DescribeConfigs ConfigSource

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 
 #include "base/assert.h"
+#include "core/governance.h"
 #include "core/setting.h"
 
 // Coarser spellings of a broker setting in ms, in the order in which they count after it.
@@ -221,5 +222,6 @@ void topic_settings_resolve(const struct setting_layers *layers, struct topic_se
         .is_compacted = list_has(policy, STR("compact")),
         .is_deleted = list_has(policy, STR("delete")),
         .is_durability_os = str_equal(setting_text(STR("strom.durability"), layers), STR("os")),
+        .is_governed = governance_is_on(layers->topic_configs, layers->topic_count),
     };
 }

@@ -46,6 +46,10 @@ $ kafka-configs --describe --entity-type topics --entity-name settings --all
 |   compression.lz4.level=9 sensitive=false synonyms={DEFAULT_CONFIG:compression.lz4.level=9}
 |   compression.type=producer sensitive=false synonyms={DEFAULT_CONFIG:compression.type=producer}
 |   compression.zstd.level=3 sensitive=false synonyms={DEFAULT_CONFIG:compression.zstd.level=3}
+S   confluent.key.schema.validation=false sensitive=false synonyms={DEFAULT_CONFIG:confluent.key.schema.validation=false}
+S   confluent.key.subject.name.strategy=io.confluent.kafka.serializers.subject.TopicNameStrategy sensitive=false synonyms={DEFAULT_CONFIG:confluent.key.subject.name.strategy=io.confluent.kafka.serializers.subject.TopicNameStrategy}
+S   confluent.value.schema.validation=false sensitive=false synonyms={DEFAULT_CONFIG:confluent.value.schema.validation=false}
+S   confluent.value.subject.name.strategy=io.confluent.kafka.serializers.subject.TopicNameStrategy sensitive=false synonyms={DEFAULT_CONFIG:confluent.value.subject.name.strategy=io.confluent.kafka.serializers.subject.TopicNameStrategy}
 |   delete.retention.ms=86400000 sensitive=false synonyms={DEFAULT_CONFIG:log.cleaner.delete.retention.ms=86400000}
 |   file.delete.delay.ms=60000 sensitive=false synonyms={DEFAULT_CONFIG:log.segment.delete.delay.ms=60000}
 |   flush.messages=9223372036854775807 sensitive=false synonyms={DEFAULT_CONFIG:log.flush.interval.messages=9223372036854775807}
@@ -84,6 +88,15 @@ K   segment.ms=604800000 sensitive=false synonyms={}
 S   segment.jitter.ms=0 sensitive=false synonyms={DEFAULT_CONFIG:log.roll.jitter.ms=0}
 S   segment.ms=604800000 sensitive=false synonyms={DEFAULT_CONFIG:log.roll.ms=604800000}
 S   strom.durability=fsync sensitive=false synonyms={DEFAULT_CONFIG:strom.durability=fsync}
+S   strom.key.schema.version.min=0 sensitive=false synonyms={DEFAULT_CONFIG:strom.key.schema.version.min=0}
+S   strom.key.subject= sensitive=false synonyms={DEFAULT_CONFIG:strom.key.subject=}
+S   strom.key.validation.level=none sensitive=false synonyms={DEFAULT_CONFIG:strom.key.validation.level=none}
+S   strom.validation.dlq.topic= sensitive=false synonyms={DEFAULT_CONFIG:strom.validation.dlq.topic=}
+S   strom.validation.on.failure=reject sensitive=false synonyms={DEFAULT_CONFIG:strom.validation.on.failure=reject}
+S   strom.value.null=accept sensitive=false synonyms={DEFAULT_CONFIG:strom.value.null=accept}
+S   strom.value.schema.version.min=0 sensitive=false synonyms={DEFAULT_CONFIG:strom.value.schema.version.min=0}
+S   strom.value.subject= sensitive=false synonyms={DEFAULT_CONFIG:strom.value.subject=}
+S   strom.value.validation.level=none sensitive=false synonyms={DEFAULT_CONFIG:strom.value.validation.level=none}
 |   unclean.leader.election.enable=false sensitive=false synonyms={DEFAULT_CONFIG:unclean.leader.election.enable=false}
 | All configs for topic settings are:
 # Kafka keeps settings of one broker apart from those of all; to Strom both are the same.
