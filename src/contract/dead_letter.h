@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+// dead_letter.h - what becomes of a batch with bad records: the records that stay, as compaction would leave
+// them; the bad ones as dead letters. Pure.
+#ifndef CONTRACT_DEAD_LETTER_H
+#define CONTRACT_DEAD_LETTER_H
+
+#include "contract/contract.h"
+#include "record/build.h"
+
+// Headers of a dead letter, behind the record's own: the five of Confluent's DlqAction, then where it came
+// from.
+#define DEAD_LETTER_RULE_NAME        "__rule.name"
+#define DEAD_LETTER_RULE_MODE        "__rule.mode" // "WRITE"
+#define DEAD_LETTER_RULE_SUBJECT     "__rule.subject"
+#define DEAD_LETTER_RULE_TOPIC       "__rule.topic"
+#define DEAD_LETTER_RULE_EXCEPTION   "__rule.exception" // path: reason
+#define DEAD_LETTER_ORIGIN_TOPIC     "__strom.origin.topic"
+#define DEAD_LETTER_ORIGIN_PARTITION "__strom.origin.partition" // decimal
+#define DEAD_LETTER_ORIGIN_TIMESTAMP "__strom.origin.timestamp" // decimal, ms
+#define DEAD_LETTER_ORIGIN_CLIENT_ID "__strom.origin.client.id"
+#define DEAD_LETTER_ORIGIN_PRINCIPAL "__strom.origin.principal"      // "User:alice"
+#define DEAD_LETTER_ORIGIN_SCHEMA    "__strom.origin.schema.version" // decimal; left out if there is none
+// The header of a record that is marked: "rule: path: reason".
+#define MARK_HEADER                  "__strom.violation"
+
+struct dead_letter_origin {
+    struct str topic;
+    int32_t partition;
+    struct str client_id;   // NULL ptr: none
+    struct str principal;   // NULL ptr: none
+    int32_t schema_version; // 0: none
+};
+
+// dead_letter_append adds the record to a batch: key, value, headers and timestamp as they were, and the
+// headers above for the finding that decided. What does not fit shows in batch_builder_finish.
+void dead_letter_append(struct batch_builder *builder, const struct record *record,
+                        const struct contract_finding *finding, const struct dead_letter_origin *origin);
+// dead_letter_size is at least what dead_letter_append takes of the builder.
+size_t dead_letter_size(const struct record *record, const struct contract_finding *finding,
+                        const struct dead_letter_origin *origin);
+
+// The verdict on each record of a batch, by its index.
+struct batch_verdict {
+    uint8_t action; // enum contract_action: DEAD_LETTER leaves the record out, MARK adds a header
+    const struct contract_finding *finding; // of MARK
+};
+// batch_settle writes a checked batch again without its dead letters and with its marks: offsets, timestamps,
+// last offset delta, base sequence, producer and codec stay. verdicts has one for each record. *ret_count is
+// how many records stay; 0 leaves `out` as it was: such a batch is an extent without bytes.
+enum err batch_settle(struct codec_context *ctx, struct bytes batch, const struct batch_verdict *verdicts,
+                      size_t verdict_count, struct buf *out, int32_t *ret_count, struct error *e);
+
+#endif
