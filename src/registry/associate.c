@@ -348,6 +348,12 @@ static void subject_touch(struct registry *r, struct registry_call *call, struct
     }
 }
 
+// topic_touch makes what was judged by the topic's association stale once this is in.
+static void topic_touch(struct registry_call *call, struct str topic, struct str type)
+{
+    plan_add(call, key_of(call, TOPIC_DOCUMENT_FORMAT, STR_ARG(topic), STR_ARG(type)), 1);
+}
+
 static void answer_request(struct registry *r, struct registry_call *call, const struct request *request)
 {
     struct json j = call_answer(call);
@@ -485,6 +491,10 @@ static void request_plan(struct registry *r, struct registry_call *call, struct 
                              wishes_frozen(wish, there)),
                  0);
         subject_touch(r, call, wish->subject);
+        topic_touch(call, request->resource.name, wish->type);
+        if (there != NULL && !str_equal(there->resource_name, request->resource.name)) {
+            topic_touch(call, there->resource_name, wish->type);
+        }
     }
     if (!is_changed || request->is_dry) {
         answer_request(r, call, request);
@@ -567,6 +577,7 @@ static bool dissociate_plan(struct registry *r, struct registry_call *call, cons
     }
     plan_expect(call, document_key(a->document), a->document);
     plan_remove(call, document_key(a->document));
+    topic_touch(call, a->resource_name, a->type);
     if (cascade && a->is_strong && subject != NULL) {
         plan_expect(call, key_subject(call, subject->name), subject->document);
         plan_expect_policy(r, call, subject->name);

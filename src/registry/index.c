@@ -628,7 +628,7 @@ static void counter_remove(struct registry *r, struct str key)
 static bool is_counter(struct str key)
 {
     return str_has_prefix(key, STR("ids/")) || str_has_prefix(key, STR("users/")) ||
-           str_has_prefix(key, STR("refs/"));
+           str_has_prefix(key, STR("refs/")) || str_has_prefix(key, STR("topic/"));
 }
 
 // ---- following

@@ -435,6 +435,27 @@ static bool is_open(struct registry *r, struct registry_call *call, const struct
     return frozen == NULL;
 }
 
+// can_govern: what judges by the subject's contracts can judge by this one.
+static bool can_govern(struct registry *r, struct registry_call *call, const struct registration *reg,
+                       struct schema *parsed)
+{
+    struct registry_contract contract;
+    struct error e = {0};
+    if (r->host.contract_check == NULL) {
+        return true;
+    }
+    enum err err = contract_gather(r, reg->subject, reg->version, reg->id, &reg->contract, parsed,
+                                   call->arena, &contract, &e);
+    if (err == ERR_OK) {
+        err = r->host.contract_check(r->host.arg, &contract, &e);
+        registry_contract_release(&contract);
+    }
+    if (err != ERR_OK) {
+        call_fail(call, CODE_INVALID_RULESET, "%s", e.text);
+    }
+    return err == ERR_OK;
+}
+
 void register_contract(struct registry *r, struct registry_call *call, struct str subject,
                        const struct contract *contract)
 {
@@ -451,7 +472,8 @@ void register_contract(struct registry *r, struct registry_call *call, struct st
     bool is_ready = registration_fill(r, call, reg, reg->config.validate_new_schemas, &parsed);
     if (is_ready && !has_same(call, reg) && is_open(r, call, reg) && references_are_live(r, call, reg) &&
         mode_permits(r, call, reg) && version_choose(call, reg) &&
-        compatibility_holds(r, call, reg, parsed) && id_choose(r, call, reg)) {
+        compatibility_holds(r, call, reg, parsed) && id_choose(r, call, reg) &&
+        can_govern(r, call, reg, parsed)) {
         reg->value = contract_value(&reg->contract, call->arena);
         if (reg->value.len == 0) {
             call_fail(call, CODE_SCHEMA_TOO_LARGE,

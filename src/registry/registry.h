@@ -14,6 +14,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "core/core.h"
+#include "format/format.h"
 
 enum {
     REGISTRY_BODY_BYTES_MAX = 4 << 20,
@@ -25,6 +26,7 @@ enum {
 };
 
 struct registry;
+struct registry_contract;
 
 struct registry_host {
     void *arg;
@@ -32,6 +34,9 @@ struct registry_host {
     void (*view_end)(void *arg);
     struct str cluster_id; // of the Kafka cluster; lives as long as the registry
     struct str version;    // of the program
+    // contract_check says whether a version may be registered that would govern topics: ERR_OK, or why it
+    // cannot be run. May be NULL.
+    enum err (*contract_check)(void *arg, const struct registry_contract *contract, struct error *e);
 };
 
 struct registry *registry_create(const struct registry_host *host);
@@ -76,6 +81,74 @@ enum registry_step { REGISTRY_ANSWERED, REGISTRY_SUBMIT };
 // 500s.
 enum registry_step registry_call_step(struct registry *registry, struct registry_call *call,
                                       const struct outcome *outcome);
+
+// ---- for who judges payloads (govern/). Each brings the index up to date first; results live in the arena.
+
+// A document that an answer rests on: its revision, 0 if it does not exist.
+struct registry_ground {
+    struct str key;
+    uint64_t revision;
+};
+
+// registry_topic_subject: the subject that the topic's association names; NULL ptr if it has none. The ground
+// changes whenever one is made, changed or deleted. ERR_INVALID_CONFIG: there are several. ERR_NO_MEMORY.
+enum err registry_topic_subject(struct registry *r, struct str topic, bool is_key, struct arena *arena,
+                                struct str *ret_subject, struct registry_ground *ret_ground, struct error *e);
+
+struct registry_member { // a version of a subject
+    int32_t version;
+    int32_t id;
+    struct uuid guid;
+    enum format format;
+    bool is_deleted; // softly
+};
+enum { REGISTRY_SUBJECT_GROUNDS = 2 };
+struct registry_subject {
+    struct str name;                       // qualified, its alias followed
+    struct str context;                    // "." or ".ctx"
+    const struct registry_member *members; // rising by version; none if it is not known
+    size_t member_count;
+    struct registry_ground grounds[REGISTRY_SUBJECT_GROUNDS]; // all that may change about it
+};
+// registry_subject_find. ERR_INVALID_CONFIG: no name of a subject. ERR_NO_MEMORY.
+enum err registry_subject_find(struct registry *r, struct str subject, struct arena *arena,
+                               struct registry_subject *ret, struct error *e);
+
+struct registry_schema_name {
+    bool is_guid;
+    int32_t id;
+    struct uuid guid;
+};
+struct registry_schema {
+    struct schema *schema; // counted: the caller's; NULL = unknown
+    int32_t id;
+    struct uuid guid;
+    struct registry_ground ground; // moves whenever the context gives an id
+};
+// registry_schema_find: ERR_OK also if it is unknown. ERR_CORRUPT, ERR_INVALID_SCHEMA, ERR_NO_MEMORY.
+enum err registry_schema_find(struct registry *r, struct str context, const struct registry_schema_name *name,
+                              struct arena *arena, struct registry_schema *ret, struct error *e);
+
+// One schema with what is kept beside it.
+struct registry_part {
+    struct schema *schema; // counted: the contract's
+    struct str metadata;   // JSON; NULL ptr = none
+    struct str rule_set;   // likewise
+    struct str subject;
+    int32_t version;
+    int32_t id; // 0: not given yet
+};
+struct registry_contract {
+    struct registry_part part;
+    struct registry_part *references; // all that it refers to, over whatever way, once each
+    size_t reference_count;
+};
+// registry_contract_find. subject: qualified, its alias followed. The result never changes while the
+// subject's document stays; registry_contract_release gives its schemas back. ERR_NOT_FOUND, ERR_CORRUPT,
+// ERR_INVALID_SCHEMA, ERR_NO_MEMORY.
+enum err registry_contract_find(struct registry *r, struct str subject, int32_t version, struct arena *arena,
+                                struct registry_contract *ret, struct error *e);
+void registry_contract_release(struct registry_contract *contract);
 
 // For metrics.
 struct registry_counts {

@@ -13,6 +13,8 @@
 //   refs/SUBJECT/VERSION          number: how many versions that are not deleted refer to it
 //   config/SCOPE, mode/SCOPE      value: JSON, a word   SCOPE: a subject; ":.ctx:"; "" the default context's
 //   and global association/...               see associations.c
+//   topic/TOPIC/TYPE              number: how often what the topic's key or value is associated with has
+//   changed
 #ifndef REGISTRY_REGISTRY_PRIVATE_H
 #define REGISTRY_REGISTRY_PRIVATE_H
 
@@ -177,6 +179,7 @@ void association_put(struct registry *r, struct document *document);
 void association_remove(struct registry *r, struct str key);
 void associations_clear(struct registry *r);
 
+#define TOPIC_DOCUMENT_FORMAT "topic/" STR_FMT "/" STR_FMT // of a resource's name and an association's type
 struct association {
     struct str subject; // qualified
     struct str guid;
@@ -369,6 +372,13 @@ struct version_entry *version_asked(struct registry *r, struct registry_call *ca
                                     struct subject_entry **ret_subject);
 // subject_anywhere: a bare name that the default context lacks is looked for in the others.
 struct subject_entry *subject_anywhere(struct registry *r, struct registry_call *call, struct str name);
+
+// ---- governing.c
+
+// contract_gather puts a contract and all it refers to together; registry_contract_release gives it back.
+enum err contract_gather(struct registry *r, struct str subject, int32_t version, int32_t id,
+                         const struct contract *contract, struct schema *parsed, struct arena *arena,
+                         struct registry_contract *ret, struct error *e);
 
 // ---- register.c
 

@@ -1,0 +1,282 @@
+// SPDX-License-Identifier: Apache-2.0
+// governing.c - what judging payloads needs to know: which subject a topic has, what a subject consists of,
+// which schema an id means, a contract with all that it refers to. Each answer names the documents that it
+// rests on.
+#include "registry/registry_private.h"
+
+static void ground_set(struct registry_ground *ret, struct str key, const struct document *document)
+{
+    *ret = (struct registry_ground){key, document == NULL ? 0 : document_revision(document)};
+}
+
+// ---- topics
+
+// is_ours: the association belongs to the Kafka cluster that is served.
+static bool is_ours(const struct registry *r, const struct association *a)
+{
+    return str_equal(a->resource_namespace, r->host.cluster_id);
+}
+
+enum err registry_topic_subject(struct registry *r, struct str topic, bool is_key, struct arena *arena,
+                                struct str *ret_subject, struct registry_ground *ret_ground, struct error *e)
+{
+    const struct association **list;
+    const struct association *found = NULL;
+    struct str type = is_key ? STR("key") : STR("value");
+    registry_sync(r);
+    struct str key = arena_printf(arena, TOPIC_DOCUMENT_FORMAT, STR_ARG(topic), STR_ARG(type));
+    ground_set(ret_ground, key, index_counter(r, key));
+    size_t count = associations_find(r, BY_RESOURCE_NAME, topic, arena, &list);
+    *ret_subject = (struct str){NULL, 0};
+    bool is_ambiguous = false;
+    for (size_t i = 0; i < count; i++) {
+        if (!str_equal(list[i]->type, type)) {
+            continue;
+        }
+        bool is_better = found == NULL || (is_ours(r, list[i]) && !is_ours(r, found));
+        is_ambiguous = found != NULL && is_ours(r, list[i]) == is_ours(r, found) ? true
+                       : is_better                                               ? false
+                                                                                 : is_ambiguous;
+        found = is_better ? list[i] : found;
+    }
+    if (is_ambiguous) {
+        return FAIL(e, ERR_INVALID_CONFIG,
+                    "the topic \"" STR_FMT "\" has more than one association of type " STR_FMT
+                    ": delete all but one",
+                    STR_ARG(topic), STR_ARG(type));
+    }
+    *ret_subject = found == NULL ? *ret_subject : arena_str(arena, found->subject);
+    return arena->failed ? FAIL(e, ERR_NO_MEMORY, "the topic's associations need too much memory") : ERR_OK;
+}
+
+// ---- subjects
+
+// format_peek: contract_value puts the type first.
+static enum format format_peek(const struct schema_entry *schema)
+{
+    struct bytes value = document_value(schema->document);
+    struct str text = {(const char *)value.ptr, value.len};
+    return str_has_prefix(text, STR("{\"schemaType\":\"JSON\""))       ? FORMAT_JSON
+           : str_has_prefix(text, STR("{\"schemaType\":\"PROTOBUF\"")) ? FORMAT_PROTOBUF
+                                                                       : FORMAT_AVRO;
+}
+
+enum err registry_subject_find(struct registry *r, struct str subject, struct arena *arena,
+                               struct registry_subject *ret, struct error *e)
+{
+    struct registry_call call = {.arena = arena};
+    struct str asked;
+    registry_sync(r);
+    bool is_name = name_qualify(&call, subject, &asked);
+    buf_fini(&call.answer);
+    if (!is_name) {
+        return FAIL(e, ERR_INVALID_CONFIG, "\"" STR_FMT "\" is no name that a subject can have",
+                    STR_ARG(subject));
+    }
+    *ret = (struct registry_subject){.name = arena_str(arena, alias_resolve(r, asked, arena))};
+    ret->context = name_context(ret->name);
+    const struct subject_entry *entry = index_subject(r, ret->name);
+    const struct scope_entry *scope = index_scope(r, asked);
+    ground_set(&ret->grounds[0], arena_printf(arena, "subject/" STR_FMT, STR_ARG(ret->name)),
+               entry == NULL ? NULL : entry->document);
+    ground_set(&ret->grounds[1], arena_printf(arena, "config/" STR_FMT, STR_ARG(asked)),
+               scope == NULL ? NULL : scope->config);
+    size_t count = entry == NULL ? 0 : entry->version_count;
+    struct registry_member *members = arena_new(arena, struct registry_member, count + 1);
+    for (size_t i = 0; i < count && members != NULL; i++) {
+        const struct version_entry *version = &entry->versions[i];
+        members[i] = (struct registry_member){.version = version->version,
+                                              .id = version->schema->id,
+                                              .guid = version->schema->guid,
+                                              .format = format_peek(version->schema),
+                                              .is_deleted = version->is_deleted};
+    }
+    ret->members = members;
+    ret->member_count = count;
+    return arena->failed ? FAIL(e, ERR_NO_MEMORY, "the subject needs too much memory") : ERR_OK;
+}
+
+// ---- schemas
+
+static void part_release(struct registry_part *part)
+{
+    schema_unref(part->schema);
+    part->schema = NULL;
+}
+
+void registry_contract_release(struct registry_contract *contract)
+{
+    part_release(&contract->part);
+    for (size_t i = 0; i < contract->reference_count; i++) {
+        part_release(&contract->references[i]);
+    }
+    contract->reference_count = 0;
+}
+
+static struct str json_text(const struct json_value *value, struct arena *arena)
+{
+    struct buf text;
+    if (value == NULL) {
+        return (struct str){NULL, 0};
+    }
+    buf_init(&text, ITEM_DOCUMENT_VALUE_MAX);
+    json_print(value, false, &text);
+    struct str kept = arena_str(arena, buf_str(&text));
+    arena->failed = arena->failed || text.failed;
+    buf_fini(&text);
+    return kept;
+}
+
+static void part_fill(struct registry_part *ret, const struct contract *contract, struct str subject,
+                      int32_t version, int32_t id, struct schema *schema, struct arena *arena)
+{
+    *ret = (struct registry_part){.schema = schema_ref(schema),
+                                  .metadata = json_text(contract->metadata, arena),
+                                  .rule_set = json_text(contract->rule_set, arena),
+                                  .subject = arena_str(arena, subject),
+                                  .version = version,
+                                  .id = id};
+}
+
+// What is being gathered: every schema that is referred to, once, breadth first.
+struct gathering {
+    struct registry *r;
+    struct arena *arena;
+    const struct schema_entry **entries;
+    struct registry_contract *contract;
+    struct error *e;
+};
+
+static bool is_gathered(const struct gathering *g, const struct schema_entry *entry)
+{
+    for (size_t i = 0; i < g->contract->reference_count; i++) {
+        if (g->entries[i] == entry) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static enum err reference_take(struct gathering *g, struct str context,
+                               const struct contract_reference *reference)
+{
+    struct registry_contract *to = g->contract;
+    struct str name = name_in_context(context, reference->subject, g->arena);
+    const struct subject_entry *subject = index_subject(g->r, name);
+    const struct version_entry *version = subject == NULL ? NULL : index_version(subject, reference->version);
+    struct contract contract;
+    struct schema *parsed = NULL;
+    if (version == NULL) {
+        return FAIL(g->e, ERR_NOT_FOUND, "no version %d of subject \"" STR_FMT "\", to which it refers",
+                    reference->version, STR_ARG(name));
+    }
+    if (is_gathered(g, version->schema)) {
+        return ERR_OK;
+    }
+    if (to->reference_count == SCHEMA_REFERENCES_MAX) {
+        return FAIL(g->e, ERR_NO_MEMORY, "more than %d schemas are referred to", SCHEMA_REFERENCES_MAX);
+    }
+    enum err err = schema_parsed(g->r, version->schema, g->arena, &parsed, g->e);
+    if (err != ERR_OK) {
+        return err;
+    }
+    if (!contract_of_document(version->schema, g->arena, &contract)) {
+        return FAIL(g->e, ERR_CORRUPT, "the stored schema %d does not read", version->schema->id);
+    }
+    g->entries[to->reference_count] = version->schema;
+    part_fill(&to->references[to->reference_count++], &contract, name, version->version, version->schema->id,
+              parsed, g->arena);
+    return ERR_OK;
+}
+
+// references_gather: those of the contract itself, then theirs.
+static enum err references_gather(struct registry *r, struct str context, const struct contract *contract,
+                                  struct arena *arena, struct registry_contract *ret, struct error *e)
+{
+    struct gathering g = {.r = r, .arena = arena, .contract = ret, .e = e};
+    enum err err = ERR_OK;
+    if (contract->reference_count == 0) {
+        return ERR_OK;
+    }
+    g.entries = arena_new(arena, const struct schema_entry *, SCHEMA_REFERENCES_MAX);
+    ret->references = arena_new(arena, struct registry_part, SCHEMA_REFERENCES_MAX);
+    if (g.entries == NULL || ret->references == NULL) {
+        return FAIL(e, ERR_NO_MEMORY, "the schema's references need too much memory");
+    }
+    for (size_t i = 0; i < contract->reference_count && err == ERR_OK; i++) {
+        err = reference_take(&g, context, &contract->references[i]);
+    }
+    for (size_t k = 0; k < ret->reference_count && err == ERR_OK; k++) {
+        const struct schema_entry *entry = g.entries[k];
+        for (uint32_t i = 0; i < entry->reference_count && err == ERR_OK; i++) {
+            err = reference_take(&g, entry->context, &entry->references[i]);
+        }
+    }
+    return err;
+}
+
+enum err contract_gather(struct registry *r, struct str subject, int32_t version, int32_t id,
+                         const struct contract *contract, struct schema *parsed, struct arena *arena,
+                         struct registry_contract *ret, struct error *e)
+{
+    *ret = (struct registry_contract){0};
+    part_fill(&ret->part, contract, subject, version, id, parsed, arena);
+    enum err err = references_gather(r, name_context(subject), contract, arena, ret, e);
+    if (err == ERR_OK && arena->failed) {
+        err = FAIL(e, ERR_NO_MEMORY, "the contract needs too much memory");
+    }
+    if (err != ERR_OK) {
+        registry_contract_release(ret);
+    }
+    return err;
+}
+
+enum err registry_contract_find(struct registry *r, struct str subject, int32_t version, struct arena *arena,
+                                struct registry_contract *ret, struct error *e)
+{
+    struct contract contract;
+    struct schema *parsed = NULL;
+    registry_sync(r);
+    const struct subject_entry *entry = index_subject(r, subject);
+    struct version_entry *found = entry == NULL ? NULL : index_version(entry, version);
+    if (found == NULL) {
+        return FAIL(e, ERR_NOT_FOUND, "there is no version %d of subject \"" STR_FMT "\"", version,
+                    STR_ARG(subject));
+    }
+    if (!contract_of_document(found->schema, arena, &contract)) {
+        return FAIL(e, ERR_CORRUPT, "the stored schema %d does not read", found->schema->id);
+    }
+    enum err err = schema_parsed(r, found->schema, arena, &parsed, e);
+    if (err != ERR_OK) {
+        return err;
+    }
+    parsed = schema_ref(parsed); // it is borrowed until others are parsed
+    err = contract_gather(r, entry->name, version, found->schema->id, &contract, parsed, arena, ret, e);
+    schema_unref(parsed);
+    return err;
+}
+
+enum err registry_schema_find(struct registry *r, struct str context, const struct registry_schema_name *name,
+                              struct arena *arena, struct registry_schema *ret, struct error *e)
+{
+    struct schema *parsed = NULL;
+    registry_sync(r);
+    struct str ids = arena_printf(arena, "ids/" STR_FMT, STR_ARG(context));
+    struct schema_entry *entry =
+        name->is_guid ? index_schema_guid(r, context, name->guid) : index_schema(r, context, name->id);
+    *ret = (struct registry_schema){0};
+    ground_set(&ret->ground, ids, index_counter(r, ids));
+    if (arena->failed) {
+        return FAIL(e, ERR_NO_MEMORY, "the schema needs too much memory");
+    }
+    if (entry == NULL) {
+        return ERR_OK;
+    }
+    enum err err = schema_parsed(r, entry, arena, &parsed, e);
+    if (err == ERR_OK) {
+        ret->schema = schema_ref(parsed);
+        ret->id = entry->id;
+        ret->guid = entry->guid;
+    }
+    return err;
+}
