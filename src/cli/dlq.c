@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+// dlq.c - `strom dlq list`: the topics that keep dead letters, for whom, and how many wait.
+#include "cli/dlq.h"
+
+static const struct args_spec list_spec = {
+    .command = "strom dlq list",
+    .names_usage = "",
+    .summary = "list the topics that keep dead letters",
+    .text = "Lists each governed topic that has its bad records set aside, and the topic that keeps them. "
+            "KEPT is how many "
+            "dead letters there are, WAITING how many of them no `strom dlq replay` has driven home yet; "
+            "both count offsets, and so the ends of transactions, too.",
+    .examples = "  strom dlq list\n"
+                "  strom dlq list --json | jq '.[] | select(.waiting > 0).topic'\n",
+    .is_remote = true,
+    .is_json = true,
+};
+
+struct listed {
+    struct str governed;
+    struct str topic;
+    int64_t kept; // offsets; -1 = the topic is not there
+    int64_t waiting;
+};
+
+static bool listed_count(struct run *run, struct listed *listed)
+{
+    struct metadata_response found;
+    struct dlq dlq;
+    listed->kept = listed->waiting = -1;
+    if (!run_topics(run, &listed->topic, 1, false, &found)) {
+        return false;
+    }
+    if (found.topics_count != 1 || found.topics->error != ERR_OK) {
+        return true;
+    }
+    if (!dlq_open(run, listed->topic, "list", &dlq) || !dlq_positions(&dlq)) {
+        return false;
+    }
+    listed->kept = listed->waiting = 0;
+    for (size_t i = 0; i < dlq.count; i++) {
+        listed->kept += dlq.partitions[i].end - dlq.partitions[i].start;
+        listed->waiting += dlq.partitions[i].end - dlq.partitions[i].position;
+    }
+    return true;
+}
+
+static void listed_json(struct run *run, const struct listed *items, size_t count)
+{
+    json_array_begin(&run->json);
+    for (size_t i = 0; i < count; i++) {
+        json_object_begin(&run->json);
+        json_pair_str(&run->json, "topic", items[i].governed);
+        json_pair_str(&run->json, "dead_letters", items[i].topic);
+        json_key(&run->json, "kept");
+        items[i].kept < 0 ? json_null(&run->json) : json_i64(&run->json, items[i].kept);
+        json_key(&run->json, "waiting");
+        items[i].kept < 0 ? json_null(&run->json) : json_i64(&run->json, items[i].waiting);
+        json_object_end(&run->json);
+    }
+    json_array_end(&run->json);
+    buf_u8(&run->out, '\n');
+}
+
+static void listed_table(struct run *run, const struct listed *items, size_t count)
+{
+    static const struct table_column columns[] = {
+        {"TOPIC", false}, {"DEAD LETTERS IN", false}, {"KEPT", true}, {"WAITING", true}};
+    struct table t;
+    if (count == 0) {
+        run_note("No topic has its bad records set aside. `strom config set --topic NAME "
+                 "strom.validation.on.failure=dlq` does it.");
+        return;
+    }
+    table_init(&t, columns, sizeof columns / sizeof *columns);
+    for (size_t i = 0; i < count; i++) {
+        table_str(&t, items[i].governed);
+        table_str(&t, items[i].topic);
+        if (items[i].kept < 0) {
+            table_str(&t, (struct str){NULL, 0});
+            table_str(&t, (struct str){NULL, 0});
+        } else {
+            table_i64(&t, items[i].kept);
+            table_i64(&t, items[i].waiting);
+        }
+    }
+    table_print(&t, &run->out);
+    table_fini(&t);
+}
+
+static void list(struct run *run)
+{
+    struct metadata_response found;
+    if (!run_topics(run, NULL, 0, false, &found)) {
+        return;
+    }
+    struct listed *items = run_room(run, (size_t)found.topics_count, sizeof *items);
+    size_t count = 0;
+    for (int32_t i = 0; items != NULL && i < found.topics_count; i++) {
+        struct listed *listed = &items[count];
+        listed->governed = found.topics[i].name;
+        if (found.topics[i].error != ERR_OK) {
+            continue;
+        }
+        if (!dlq_name(run, listed->governed, &listed->topic)) {
+            return;
+        }
+        if (listed->topic.ptr != NULL) {
+            if (!listed_count(run, listed)) {
+                return;
+            }
+            count++;
+        }
+    }
+    if (items != NULL) {
+        run->is_json ? listed_json(run, items, count) : listed_table(run, items, count);
+    }
+}
+
+static int list_run(int argc, char **argv)
+{
+    struct run run;
+    if (run_start(&run, &list_spec, argc, argv) && run_connect(&run)) {
+        list(&run);
+    }
+    return run_finish(&run);
+}
+
+static const struct cli_command list_command = {.name = "list", .spec = &list_spec, .run = list_run};
+static const struct cli_command *const dlq_verbs[] = {&list_command, &dlq_show_command, &dlq_replay_command,
+                                                      &dlq_drop_command, NULL};
+const struct cli_command dlq_command = {
+    .name = "dlq", .summary = "dead letters: records that a contract set aside", .verbs = dlq_verbs};

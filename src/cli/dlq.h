@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+// dlq.h - what the verbs of `strom dlq` share: which topic keeps the dead letters of another, what a dead
+// letter says of itself, reading them, and driving them home. Owner: the command.
+#ifndef CLI_DLQ_H
+#define CLI_DLQ_H
+
+#include "cli/cli_private.h"
+#include "record/iterate.h"
+
+extern const struct cli_command dlq_show_command;
+extern const struct cli_command dlq_replay_command;
+extern const struct cli_command dlq_drop_command;
+
+// What the broker wrote into the headers of a record that it set aside. NULL ptr where a header is not there.
+struct dead_letter {
+    struct str rule;
+    struct str reason;
+    struct str subject;
+    struct str topic;    // where it was bound for
+    int32_t partition;   // there; -1 = not told
+    struct str client;   // client id of its producer
+    struct str replayed; // "PARTITION:OFFSET" of the dead letter that it was before; it failed again
+};
+void dead_letter_read(const struct record *record, struct dead_letter *ret);
+// dead_letter_is_ours tells the headers that the broker and replay add from those that the producer sent.
+bool dead_letter_is_ours(struct str header);
+#define DEAD_LETTER_REPLAYED "__strom.replay.from"
+
+// One partition of dead letters.
+struct dlq_partition {
+    int32_t partition;
+    int64_t start;
+    int64_t end;      // when the command began
+    int64_t position; // of the replay: everything before it was replayed
+};
+
+struct dlq {
+    struct run *run;
+    const char *what; // "cannot replay orders.dlq"
+    struct str topic; // of the dead letters
+    struct uuid topic_id;
+    struct dlq_partition *partitions;
+    size_t count;
+    struct str group; // whose committed offsets are the replay's positions
+};
+
+// dlq_name is the topic that keeps the dead letters of `governed` by its settings; NULL ptr if none does.
+// false after saying what went wrong; a topic that is not there is no failure.
+bool dlq_name(struct run *run, struct str governed, struct str *ret);
+// dlq_open finds the dead letters by the name of a governed topic or their own, and where they begin and end.
+bool dlq_open(struct run *run, struct str name, const char *verb, struct dlq *ret);
+// dlq_positions reads how far replay has come; it waits for a transaction that is still open.
+bool dlq_positions(struct dlq *dlq);
+
+// dlq_records calls `take` with the committed records of [from, end) of a partition in order, until it
+// answers false or nothing is left. *ret_next is the offset to go on from. The record lives until the call
+// returns. Errors as client_call; e's text says what.
+struct dlq_reader {
+    struct dlq *dlq;
+    struct codec_context codec;
+    struct arena arena; // one answer
+};
+void dlq_reader_init(struct dlq_reader *reader, struct dlq *dlq);
+void dlq_reader_fini(struct dlq_reader *reader);
+typedef bool dlq_take(void *arg, const struct record *record);
+enum err dlq_records(struct dlq_reader *reader, int32_t partition, int64_t from, int64_t end, dlq_take *take,
+                     void *arg, int64_t *ret_next, struct error *e);
+
+#endif

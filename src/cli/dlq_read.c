@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: Apache-2.0
+// dlq_read.c - the committed records of one partition, one fetch at a time, without those of aborted
+// transactions (KIP-98: an aborted producer's batches count from its first offset to its abort marker).
+#include "cli/dlq.h"
+#include "record/build.h"
+
+enum { ANSWER_ARENA_BYTES = 256 << 20, FETCH_BYTES = 4 << 20, FETCH_WAIT_MS = 200 };
+
+void dlq_reader_init(struct dlq_reader *reader, struct dlq *dlq)
+{
+    *reader = (struct dlq_reader){.dlq = dlq};
+    arena_init(&reader->arena, ANSWER_ARENA_BYTES);
+}
+
+void dlq_reader_fini(struct dlq_reader *reader)
+{
+    arena_fini(&reader->arena);
+    codec_context_fini(&reader->codec);
+}
+
+struct walk {
+    struct dlq_reader *reader;
+    const struct fetch_response_partition *part;
+    int64_t next;
+    int64_t end;
+    dlq_take *take;
+    void *arg;
+    bool is_over;
+    bool *is_ended; // for each of part's aborted transactions: its marker came
+};
+
+static bool is_aborted(const struct walk *walk, const struct batch_header *header)
+{
+    for (int32_t i = 0; i < walk->part->aborted_transactions_count; i++) {
+        const struct fetch_response_aborted_transaction *aborted = &walk->part->aborted_transactions[i];
+        if (!walk->is_ended[i] && aborted->producer_id == header->producer_id &&
+            aborted->first_offset <= header->base_offset) {
+            return (header->attributes & BATCH_ATTRIBUTE_TRANSACTIONAL) != 0;
+        }
+    }
+    return false;
+}
+
+// marker_take: the oldest open one of the producer ends; a commit's producer has none open here.
+static enum err marker_take(struct walk *walk, struct bytes batch, const struct batch_header *header,
+                            struct error *e)
+{
+    struct record_iterator it;
+    struct record record;
+    int16_t type = -1;
+    enum err err = record_iterator_init(&it, &walk->reader->codec, batch, NULL, e);
+    if (err != ERR_OK) {
+        return err;
+    }
+    bool is_abort =
+        record_iterator_next(&it, &record) && control_type_read(record.key, &type) && type == CONTROL_ABORT;
+    err = record_iterator_fini(&it, e);
+    for (int32_t i = 0; is_abort && i < walk->part->aborted_transactions_count; i++) {
+        if (!walk->is_ended[i] && walk->part->aborted_transactions[i].producer_id == header->producer_id) {
+            walk->is_ended[i] = true;
+            break;
+        }
+    }
+    return err;
+}
+
+static enum err batch_take(struct walk *walk, struct bytes batch, const struct batch_header *header,
+                           struct error *e)
+{
+    struct record_iterator it;
+    struct record record;
+    if (!batch_crc_check(batch)) {
+        return FAIL(e, ERR_CORRUPT, "offset %lld: the checksum of the batch does not match",
+                    (long long)header->base_offset);
+    }
+    if (batch_is_control(header)) {
+        return marker_take(walk, batch, header, e);
+    }
+    if (is_aborted(walk, header)) {
+        return ERR_OK;
+    }
+    enum err err = record_iterator_init(&it, &walk->reader->codec, batch, NULL, e);
+    if (err != ERR_OK) {
+        return err;
+    }
+    while (!walk->is_over && record_iterator_next(&it, &record)) {
+        if (record.offset >= walk->end) {
+            walk->is_over = true;
+        } else if (record.offset >= walk->next) {
+            walk->is_over = !walk->take(walk->arg, &record);
+            walk->next = walk->is_over ? walk->next : record.offset + 1;
+        }
+    }
+    return record_iterator_fini(&it, e);
+}
+
+static enum err answer_walk(struct walk *walk, struct error *e)
+{
+    struct bytes rest = walk->part->records.bytes;
+    while (rest.len >= BATCH_HEADER_SIZE && !walk->is_over) {
+        struct batch_header header;
+        enum err err = batch_header_read(rest, &header, e);
+        if (err != ERR_OK || header.size > rest.len) {
+            return err;
+        }
+        if (batch_last_offset(&header) >= walk->next) {
+            err = batch_take(walk, bytes_slice(rest, 0, header.size), &header, e);
+        }
+        if (err != ERR_OK) {
+            return err;
+        }
+        walk->next = walk->is_over ? walk->next : batch_last_offset(&header) + 1;
+        rest = bytes_slice(rest, header.size, rest.len - header.size);
+    }
+    return ERR_OK;
+}
+
+static enum err fetch(struct dlq_reader *reader, int32_t partition, int64_t offset,
+                      const struct fetch_response_partition **ret, struct error *e)
+{
+    struct dlq *dlq = reader->dlq;
+    struct fetch_request request;
+    struct fetch_request_topic topic;
+    struct fetch_request_partition part;
+    struct fetch_response *response = arena_new(&reader->arena, struct fetch_response, 1);
+    wire_init(&fetch_request_type, &request);
+    wire_init(&fetch_request_topic_type, &topic);
+    wire_init(&fetch_request_partition_type, &part);
+    request.max_wait_ms = FETCH_WAIT_MS;
+    request.min_bytes = 1;
+    request.max_bytes = FETCH_BYTES;
+    request.isolation_level = 1;
+    request.topics = &topic;
+    request.topics_count = 1;
+    topic.topic = dlq->topic;
+    topic.topic_id = dlq->topic_id;
+    topic.partitions = &part;
+    topic.partitions_count = 1;
+    part.partition = partition;
+    part.fetch_offset = offset;
+    part.partition_max_bytes = FETCH_BYTES;
+    if (response == NULL) {
+        return FAIL(e, ERR_NO_MEMORY, "an answer");
+    }
+    enum err err = client_call(dlq->run->client, API_FETCH, &request, &reader->arena, response, e);
+    if (err != ERR_OK) {
+        return err;
+    }
+    err = response->error;
+    if (err == ERR_OK && (response->topics_count != 1 || response->topics->partitions_count != 1)) {
+        return FAIL(e, ERR_MALFORMED, "the answer lacks the partition");
+    }
+    *ret = err == ERR_OK ? response->topics->partitions : NULL;
+    return err == ERR_OK ? (*ret)->error : err;
+}
+
+enum err dlq_records(struct dlq_reader *reader, int32_t partition, int64_t from, int64_t end, dlq_take *take,
+                     void *arg, int64_t *ret_next, struct error *e)
+{
+    struct walk walk = {.reader = reader, .next = from, .end = end, .take = take, .arg = arg};
+    enum err err = ERR_OK;
+    while (err == ERR_OK && !walk.is_over && walk.next < end) {
+        int64_t before = walk.next;
+        arena_reset(&reader->arena);
+        err = fetch(reader, partition, walk.next, &walk.part, e);
+        if (err != ERR_OK) {
+            break;
+        }
+        walk.is_ended = arena_new(
+            &reader->arena, bool,
+            (size_t)(walk.part->aborted_transactions_count > 0 ? walk.part->aborted_transactions_count : 1));
+        err = walk.is_ended == NULL ? FAIL(e, ERR_NO_MEMORY, "aborted transactions") : answer_walk(&walk, e);
+        if (err == ERR_OK && walk.next == before && !walk.is_over) {
+            bool is_cut = walk.part->records.bytes.len > 0;
+            if (is_cut) {
+                err = FAIL(e, ERR_BATCH_TOO_LARGE, "offset %lld: no whole batch within %d bytes",
+                           (long long)before, FETCH_BYTES);
+            } else if (walk.part->last_stable_offset <= walk.next) {
+                break; // what follows is of transactions that are still open
+            }
+        }
+    }
+    *ret_next = walk.next;
+    return err;
+}

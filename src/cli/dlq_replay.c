@@ -1,0 +1,565 @@
+// SPDX-License-Identifier: Apache-2.0
+// dlq_replay.c - `strom dlq replay`: dead letters are driven to the topic they were bound for, where the
+// broker judges them again. A chunk of one partition is one transaction with the position behind it, so that
+// each dead letter arrives exactly once, wherever the command is interrupted; what is refused again goes back
+// to the end of the dead letters in the same transaction.
+#include "cli/dlq.h"
+
+#include "base/mem.h"
+#include "cli/dlq_txn.h"
+#include "platform/real/process.h"
+#include "record/build.h"
+
+enum {
+    CHUNK_RECORDS = 500,
+    CHUNK_BYTES = 512 << 10, // one larger dead letter travels alone
+    CHUNK_ARENA_BYTES = 256 << 20,
+    ANSWER_ARENA_BYTES = 64 << 20,
+    BATCH_BYTES_MAX = 64 << 20,
+    HEADERS_MAX = 1000,
+    TARGETS_MAX = 64, // topics that dead letters of one topic are bound for
+    NS_PER_S = 1000000000,
+};
+
+static const struct args_flag replay_flags[] = {
+    {"rate", ARGS_INT, "N", "0", 0, 1000000000, "At most N records in a second; 0 is as fast as it goes."},
+    {"count", ARGS_INT, "N", NULL, 1, INT64_MAX, "Stop after N dead letters."},
+    {"dry-run", ARGS_SWITCH, NULL, NULL, 0, 0, "Say how many wait, replay none."},
+};
+static const struct args_spec replay_spec = {
+    .command = "strom dlq replay",
+    .names_usage = "TOPIC",
+    .summary = "drive dead letters to the topic they were bound for",
+    .text = "TOPIC is the governed topic, or the one that keeps its dead letters. Each dead letter that "
+            "waits when the command "
+            "begins is sent, with its key, value, headers and timestamp, to the partition it was bound for "
+            "and judged there by "
+            "the contract as it is now. What fails again stays: it goes to the end of the dead letters.\n\n"
+            "Each arrives exactly once: the position moves in the transaction that carries the records. "
+            "Interrupted, the "
+            "command goes on where it stopped when it is given again. Of two at once for one topic, the "
+            "earlier is "
+            "fenced and ends with an error.",
+    .examples = "  strom dlq replay orders --dry-run\n"
+                "  strom dlq replay orders\n"
+                "  strom dlq replay orders --rate 1000 --count 100000\n",
+    .flags = replay_flags,
+    .flag_count = sizeof replay_flags / sizeof *replay_flags,
+    .names_min = 1,
+    .names_max = 1,
+    .words = ARGS_WORDS_TOPIC,
+    .is_remote = true,
+    .is_json = true,
+};
+
+// One dead letter of the chunk, copied.
+struct letter {
+    int64_t offset;
+    int64_t timestamp;
+    struct bytes key;
+    struct bytes value;
+    struct record_header *headers; // all, then one that names it
+    int32_t header_count;          // with that one
+    int32_t own_from;              // headers from here on are the producer's, and the one that names it
+    int32_t target;                // index
+    int32_t partition;
+    bool is_returned;
+};
+
+struct target {
+    struct str topic;
+    struct uuid topic_id;
+    int32_t partition_count; // 0: it is not there
+};
+
+struct replay {
+    struct run *run;
+    struct dlq dlq;
+    struct dlq_reader reader;
+    struct txn txn;
+    struct arena chunk_arena;
+    struct arena answer_arena;
+    struct letter *letters; // CHUNK_RECORDS
+    size_t count;
+    size_t bytes;
+    size_t limit; // letters of this chunk; fewer after a refusal that names none
+    int32_t partition;
+    struct target targets[TARGETS_MAX];
+    int32_t target_count;
+    struct buf *batches; // one for each letter at most
+    struct txn_batch *out;
+    size_t *first; // of each batch: index of its first letter in `order`
+    size_t *order; // letters by batch
+    int64_t left;  // of --count; -1 = no limit
+    int64_t replayed;
+    int64_t returned; // by this command: refused, or nowhere to go
+    int64_t total;
+    int64_t begin_ns;
+    bool is_terminal;
+    struct error failed;
+};
+
+// ---- reading a chunk
+
+static int32_t target_find(struct replay *r, struct str topic)
+{
+    for (int32_t i = 0; i < r->target_count; i++) {
+        if (str_equal(r->targets[i].topic, topic)) {
+            return i;
+        }
+    }
+    if (r->target_count == TARGETS_MAX) {
+        return 0; // back to the dead letters
+    }
+    struct target *target = &r->targets[r->target_count];
+    *target = (struct target){.topic = run_print(r->run, STR_FMT, STR_ARG(topic))};
+    return r->target_count++;
+}
+
+static struct bytes copy(struct replay *r, struct bytes from)
+{
+    uint8_t *to = from.ptr == NULL ? NULL : arena_new(&r->chunk_arena, uint8_t, from.len + 1);
+    if (to == NULL) {
+        return (struct bytes){NULL, 0};
+    }
+    memcpy(to, from.ptr, from.len);
+    return bytes_of(to, from.len);
+}
+
+static void headers_copy(struct replay *r, const struct record *record, struct letter *letter, bool is_ours)
+{
+    struct record_headers headers = record_headers_init(record);
+    struct record_header header;
+    while (record_headers_next(&headers, &header)) {
+        bool is_old_name = str_equal(header.key, STR(DEAD_LETTER_REPLAYED));
+        if (dead_letter_is_ours(header.key) == is_ours && !is_old_name) {
+            struct bytes key = copy(r, bytes_of(header.key.ptr, header.key.len));
+            letter->headers[letter->header_count++] =
+                (struct record_header){{(const char *)key.ptr, key.len}, copy(r, header.value)};
+        }
+    }
+}
+
+static bool letter_take(void *arg, const struct record *record)
+{
+    struct replay *r = arg;
+    size_t size = record->key.len + record->value.len + record->headers_raw.len;
+    bool is_full = r->count == r->limit || r->left == (int64_t)r->count;
+    if (is_full || (r->count > 0 && r->bytes + size > CHUNK_BYTES)) {
+        return false;
+    }
+    struct letter *letter = &r->letters[r->count];
+    struct dead_letter told;
+    dead_letter_read(record, &told);
+    *letter = (struct letter){.offset = record->offset, .timestamp = record->timestamp};
+    letter->headers = arena_new(&r->chunk_arena, struct record_header, (size_t)record->header_count + 1);
+    char *name = arena_new(&r->chunk_arena, char, 64);
+    if (letter->headers == NULL || name == NULL) {
+        return false;
+    }
+    letter->key = copy(r, record->key);
+    letter->value = copy(r, record->value);
+    headers_copy(r, record, letter, true);
+    letter->own_from = letter->header_count;
+    headers_copy(r, record, letter, false);
+    int len = snprintf(name, 64, "%d:%lld", r->partition, (long long)record->offset);
+    letter->headers[letter->header_count++] =
+        (struct record_header){STR(DEAD_LETTER_REPLAYED), bytes_of(name, (size_t)len)};
+    letter->target = told.topic.len == 0 ? 0 : target_find(r, told.topic);
+    letter->partition = told.partition < 0 ? r->partition : told.partition;
+    r->count++;
+    r->bytes += size;
+    return true;
+}
+
+static bool targets_look_up(struct replay *r)
+{
+    for (int32_t i = 1; i < r->target_count; i++) {
+        struct target *target = &r->targets[i];
+        struct metadata_response found;
+        if (target->partition_count > 0) {
+            continue;
+        }
+        if (!run_topics(r->run, &target->topic, 1, false, &found)) {
+            return false;
+        }
+        if (found.topics_count == 1 && found.topics->error == ERR_OK) {
+            target->topic_id = found.topics->topic_id;
+            target->partition_count = found.topics->partitions_count;
+        }
+    }
+    for (size_t i = 0; i < r->count; i++) {
+        struct letter *letter = &r->letters[i];
+        const struct target *target = &r->targets[letter->target];
+        letter->is_returned = letter->target == 0 || target->partition_count == 0;
+        letter->partition = letter->is_returned ? r->partition : letter->partition % target->partition_count;
+    }
+    return true;
+}
+
+// ---- sending it
+
+static bool is_same_place(const struct letter *a, const struct letter *b)
+{
+    int32_t a_target = a->is_returned ? 0 : a->target;
+    int32_t b_target = b->is_returned ? 0 : b->target;
+    return a_target == b_target && (a->is_returned || a->partition == b->partition);
+}
+
+static enum err batch_build(struct replay *r, size_t from, size_t to, struct txn_batch *ret, struct buf *buf,
+                            struct error *e)
+{
+    const struct letter *first = &r->letters[r->order[from]];
+    const struct target *target = &r->targets[first->is_returned ? 0 : first->target];
+    struct batch_options options = batch_options_default();
+    struct batch_builder builder;
+    options.producer_id = r->txn.producer_id;
+    options.producer_epoch = r->txn.producer_epoch;
+    options.base_sequence = 0;
+    options.attributes = BATCH_ATTRIBUTE_TRANSACTIONAL;
+    options.bytes_max = BATCH_BYTES_MAX;
+    batch_builder_init(&builder, &options);
+    for (size_t i = from; i < to; i++) {
+        const struct letter *letter = &r->letters[r->order[i]];
+        int32_t skip = letter->is_returned ? 0 : letter->own_from;
+        batch_builder_append(&builder, letter->timestamp, letter->key, letter->value, letter->headers + skip,
+                             letter->header_count - skip);
+    }
+    buf_reset(buf);
+    enum err err = batch_builder_finish(&builder, buf, e);
+    batch_builder_fini(&builder);
+    *ret = (struct txn_batch){.topic = target->topic,
+                              .topic_id = target->topic_id,
+                              .partition = first->is_returned ? r->partition : first->partition,
+                              .batch = buf_bytes(buf)};
+    return err;
+}
+
+// batches_build makes one batch for each place that letters go to, by topic, each in the letters' order.
+static enum err batches_build(struct replay *r, size_t *ret_count, struct error *e)
+{
+    bool *is_in = arena_new(&r->answer_arena, bool, r->count);
+    size_t count = 0;
+    size_t placed = 0;
+    enum err err = is_in == NULL ? FAIL(e, ERR_NO_MEMORY, "%zu dead letters", r->count) : ERR_OK;
+    for (int32_t t = 0; t < r->target_count && err == ERR_OK; t++) {
+        for (size_t i = 0; i < r->count && err == ERR_OK; i++) {
+            const struct letter *letter = &r->letters[i];
+            if (is_in[i] || (letter->is_returned ? 0 : letter->target) != t) {
+                continue;
+            }
+            size_t from = placed;
+            for (size_t k = i; k < r->count; k++) {
+                if (!is_in[k] && is_same_place(letter, &r->letters[k])) {
+                    is_in[k] = true;
+                    r->order[placed++] = k;
+                }
+            }
+            r->first[count] = from;
+            err = batch_build(r, from, placed, &r->out[count], &r->batches[count], e);
+            count++;
+        }
+    }
+    r->first[count] = placed;
+    *ret_count = count;
+    return err;
+}
+
+// refusals_take marks what the broker names. *ret_is_all: every batch was taken. false: one was refused as a
+// whole.
+static bool refusals_take(struct replay *r, size_t count, bool *ret_is_all, struct error *e)
+{
+    bool is_named = true;
+    *ret_is_all = true;
+    for (size_t b = 0; b < count; b++) {
+        const struct txn_batch *batch = &r->out[b];
+        size_t size = r->first[b + 1] - r->first[b];
+        if (batch->err == ERR_OK) {
+            continue;
+        }
+        *ret_is_all = false;
+        e->code = batch->err;
+        snprintf(e->text, sizeof e->text, STR_FMT " partition %d" STR_FMT STR_FMT, STR_ARG(batch->topic),
+                 batch->partition, batch->message.len > 0 ? 2 : 0, ": ", STR_ARG(batch->message));
+        bool is_one = false;
+        for (int32_t i = 0; i < batch->record_error_count; i++) {
+            int32_t index = batch->record_errors[i].batch_index;
+            if (index >= 0 && (size_t)index < size) {
+                struct letter *letter = &r->letters[r->order[r->first[b] + (size_t)index]];
+                is_one = is_one || !letter->is_returned;
+                letter->is_returned = true;
+            }
+        }
+        if (!is_one && size == 1 && !err_is_retriable(batch->err)) {
+            struct letter *letter = &r->letters[r->order[r->first[b]]];
+            is_one = !letter->is_returned;
+            letter->is_returned = true;
+        }
+        is_named = is_named && is_one;
+    }
+    return is_named;
+}
+
+// chunk_try sends the chunk in one transaction. *ret_is_done: it is committed; else what was refused is
+// marked, or the limit is lower, and it is worth another try.
+static enum err chunk_try(struct replay *r, int64_t next, bool *ret_is_done, struct error *e)
+{
+    size_t count;
+    bool is_all = false;
+    *ret_is_done = false;
+    arena_reset(&r->answer_arena);
+    enum err err = batches_build(r, &count, e);
+    err = err == ERR_OK && count > 0 ? txn_produce(&r->txn, r->out, count, e) : err;
+    if (err != ERR_OK) {
+        return err;
+    }
+    bool is_named = refusals_take(r, count, &is_all, e);
+    if (is_all) {
+        err = txn_position(&r->txn, r->dlq.group, r->dlq.topic, r->partition, next, e);
+        err = err == ERR_OK ? txn_end(&r->txn, true, e) : err;
+        *ret_is_done = err == ERR_OK;
+        return err;
+    }
+    if (!is_named && err_is_retriable(e->code)) {
+        return e->code;
+    }
+    if (!is_named && r->count == 1) {
+        return e->code; // neither its topic nor the dead letters take it
+    }
+    r->limit = is_named ? r->limit : r->count / 2;
+    err = txn_end(&r->txn, false, e);
+    return err == ERR_OK ? txn_begin(&r->txn, e) : err;
+}
+
+static void progress_show(const struct replay *r, bool is_end)
+{
+    if (r->is_terminal && !r->run->is_json) {
+        (void)fprintf(stderr, "\r%lld of %lld dead letters replayed%s", (long long)r->replayed,
+                      (long long)r->total, is_end ? "\n" : "");
+    }
+}
+
+// rate_keep waits until no more than --rate records a second were sent.
+static void rate_keep(struct replay *r)
+{
+    int64_t rate = args_int(r->run->args, "rate");
+    if (rate > 0) {
+        int64_t due_ns =
+            r->begin_ns + (int64_t)((double)(r->replayed + r->returned) / (double)rate * NS_PER_S);
+        clock_sleep_until(r->run->env->clock, due_ns);
+    }
+}
+
+// chunk_send takes letters up to *next; it tries until what is not refused is committed.
+static enum err chunk_send(struct replay *r, struct dlq_partition *part, struct error *e)
+{
+    enum err err = ERR_OK;
+    bool is_done = false;
+    r->limit = CHUNK_RECORDS;
+    while (err == ERR_OK && !is_done) {
+        size_t limit = r->limit;
+        int64_t next = part->position;
+        arena_reset(&r->chunk_arena);
+        r->count = r->bytes = 0;
+        err = dlq_records(&r->reader, part->partition, part->position, part->end, letter_take, r, &next, e);
+        if (err == ERR_OK && !targets_look_up(r)) {
+            err = ERR_CLOSED; // it was said why
+        }
+        if (err == ERR_OK && next == part->position) {
+            return ERR_WOULD_BLOCK; // what follows is in an open transaction
+        }
+        while (err == ERR_OK && !is_done && r->limit == limit) {
+            err = chunk_try(r, next, &is_done, e);
+        }
+        if (is_done) {
+            part->position = next;
+        }
+    }
+    return err;
+}
+
+static void chunk_count(struct replay *r)
+{
+    for (size_t i = 0; i < r->count; i++) {
+        r->letters[i].is_returned ? r->returned++ : r->replayed++;
+    }
+    r->left -= r->left > 0 ? (int64_t)r->count : 0;
+}
+
+static enum err partition_replay(struct replay *r, struct dlq_partition *part, struct error *e)
+{
+    enum err err = ERR_OK;
+    r->partition = part->partition;
+    while (err == ERR_OK && part->position < part->end && r->left != 0) {
+        err = chunk_send(r, part, e);
+        if (err == ERR_OK) {
+            chunk_count(r);
+            progress_show(r, false);
+            rate_keep(r);
+            err = part->position < part->end && r->left != 0 ? txn_begin(&r->txn, e) : ERR_OK;
+        }
+    }
+    return err == ERR_WOULD_BLOCK ? ERR_OK : err;
+}
+
+// ---- the command
+
+static bool again_take(void *arg, const struct record *record)
+{
+    struct dead_letter letter;
+    dead_letter_read(record, &letter);
+    *(int64_t *)arg += letter.replayed.ptr != NULL ? 1 : 0;
+    return true;
+}
+
+// again_count counts what the broker set aside once more: dead letters behind the end that were dead letters
+// before.
+static enum err again_count(struct replay *r, int64_t *ret_again, struct error *e)
+{
+    struct dlq now;
+    enum err err = ERR_OK;
+    *ret_again = 0;
+    if (!dlq_open(r->run, r->dlq.topic, "replay", &now)) {
+        return ERR_CLOSED;
+    }
+    for (size_t i = 0; i < now.count && i < r->dlq.count && err == ERR_OK; i++) {
+        int64_t next;
+        err = dlq_records(&r->reader, now.partitions[i].partition, r->dlq.partitions[i].end,
+                          now.partitions[i].end, again_take, ret_again, &next, e);
+    }
+    return err;
+}
+
+static void result_show(struct replay *r, int64_t again)
+{
+    struct run *run = r->run;
+    int64_t sent = r->replayed + r->returned;
+    if (run->is_json) {
+        json_object_begin(&run->json);
+        json_pair_str(&run->json, "dead_letters", r->dlq.topic);
+        json_pair_i64(&run->json, "replayed", sent);
+        json_pair_i64(&run->json, "accepted", sent - again);
+        json_pair_i64(&run->json, "set_aside_again", again);
+        json_object_end(&run->json);
+        buf_u8(&run->out, '\n');
+        return;
+    }
+    if (sent == 0) {
+        buf_printf(&run->out, "No dead letters of " STR_FMT " wait.\n", STR_ARG(r->dlq.topic));
+        return;
+    }
+    buf_printf(&run->out, "%lld dead letters replayed: %lld accepted, %lld set aside again.\n",
+               (long long)sent, (long long)(sent - again), (long long)again);
+}
+
+static enum err replay_all(struct replay *r, struct error *e)
+{
+    int64_t again = 0;
+    enum err err = ERR_OK;
+    bool has_begun = false;
+    for (size_t i = 0; i < r->dlq.count && err == ERR_OK; i++) {
+        struct dlq_partition *part = &r->dlq.partitions[i];
+        if (part->position < part->end && r->left != 0) {
+            err = has_begun ? txn_begin(&r->txn, e) : ERR_OK;
+            err = err == ERR_OK ? partition_replay(r, part, e) : err;
+            has_begun = true;
+        }
+    }
+    progress_show(r, true);
+    err = err == ERR_OK ? again_count(r, &again, e) : err;
+    if (err == ERR_OK) {
+        result_show(r, again);
+    }
+    return err;
+}
+
+static bool replay_begin(struct replay *r, struct error *e)
+{
+    struct run *run = r->run;
+    r->txn = (struct txn){.run = run, .id = r->dlq.group, .arena = &r->answer_arena};
+    r->targets[0] = (struct target){r->dlq.topic, r->dlq.topic_id, (int32_t)r->dlq.count};
+    r->target_count = 1;
+    r->left = args_given(run->args, "count") ? args_int(run->args, "count") : -1;
+    r->begin_ns = clock_mono_ns(run->env->clock);
+    r->is_terminal = process_is_tty(PROCESS_STDERR);
+    enum err err = args_given(run->args, "dry-run") ? ERR_OK : txn_begin(&r->txn, e);
+    if (err != ERR_OK) {
+        run_fail(run, r->dlq.what, err, e, NULL);
+        return false;
+    }
+    if (!dlq_positions(&r->dlq)) { // final now: whoever replayed before is fenced
+        return false;
+    }
+    for (size_t i = 0; i < r->dlq.count; i++) {
+        r->total += r->dlq.partitions[i].end - r->dlq.partitions[i].position;
+    }
+    return true;
+}
+
+static void replay(struct replay *r)
+{
+    struct run *run = r->run;
+    struct error e = {0};
+    if (!replay_begin(r, &e)) {
+        return;
+    }
+    if (args_given(run->args, "dry-run")) {
+        buf_printf(&run->out, "%lld dead letters of " STR_FMT " wait. Nothing was replayed.\n",
+                   (long long)r->total, STR_ARG(r->dlq.topic));
+        return;
+    }
+    enum err err = replay_all(r, &e);
+    if (err != ERR_OK && err != ERR_CLOSED) {
+        run_fail(run, r->dlq.what, err, &e,
+                 err == ERR_PRODUCER_FENCED || err == ERR_INVALID_PRODUCER_EPOCH
+                     ? "another replay of this topic has begun: let it finish"
+                     : "what was replayed is safe; the same command goes on where this one stopped");
+    }
+}
+
+static void replay_init(struct replay *r, struct run *run)
+{
+    *r = (struct replay){.run = run, .limit = CHUNK_RECORDS};
+    arena_init(&r->chunk_arena, CHUNK_ARENA_BYTES);
+    arena_init(&r->answer_arena, ANSWER_ARENA_BYTES);
+    r->letters = mem_array(CHUNK_RECORDS, sizeof *r->letters);
+    r->order = mem_array(CHUNK_RECORDS, sizeof *r->order);
+    r->first = mem_array(CHUNK_RECORDS + 1, sizeof *r->first);
+    r->out = mem_array(CHUNK_RECORDS, sizeof *r->out);
+    r->batches = mem_array(CHUNK_RECORDS, sizeof *r->batches);
+    for (size_t i = 0; i < CHUNK_RECORDS; i++) {
+        buf_init(&r->batches[i], BATCH_BYTES_MAX);
+    }
+    dlq_reader_init(&r->reader, &r->dlq);
+}
+
+static void replay_fini(struct replay *r)
+{
+    dlq_reader_fini(&r->reader);
+    for (size_t i = 0; i < CHUNK_RECORDS; i++) {
+        buf_fini(&r->batches[i]);
+    }
+    mem_free(r->batches);
+    mem_free(r->out);
+    mem_free(r->first);
+    mem_free(r->order);
+    mem_free(r->letters);
+    arena_fini(&r->answer_arena);
+    arena_fini(&r->chunk_arena);
+}
+
+static int replay_run(int argc, char **argv)
+{
+    struct run run;
+    if (run_start(&run, &replay_spec, argc, argv)) {
+        struct replay r;
+        replay_init(&r, &run);
+        if (run_connect(&run) && dlq_open(&run, run.args->names[0], "replay the dead letters of", &r.dlq)) {
+            replay(&r);
+        }
+        replay_fini(&r);
+    }
+    return run_finish(&run);
+}
+
+const struct cli_command dlq_replay_command = {.name = "replay", .spec = &replay_spec, .run = replay_run};
