@@ -72,6 +72,8 @@
     X(PLANT_COMPACT_UNSTABLE, "compaction goes past the last stable offset")                                 \
     X(PLANT_COMPACT_RENUMBERS, "compaction gives what stays of a batch dense offsets")                       \
     X(PLANT_REPLACE_ORDER, "a compaction swaps its last group first, and its first ones with the next time") \
+    X(PLANT_STALE_VERDICT, "append batches that were judged by what no longer governs their topic")          \
+    X(PLANT_LETTER_OF_DUPLICATE, "append the dead letters of a batch once more with its duplicate")          \
     X(PLANT_FORGET_TXN_BEGIN, "a snapshot forgets where open transactions began")
 
 enum plant {

@@ -97,11 +97,18 @@ enum err config_set_apply(struct apply *a, const struct item_config_set *item)
         if (topic == NULL) {
             return ERR_UNKNOWN_TOPIC_ID;
         }
-        topic_touch(core, topic);
         set = &topic->configs;
     }
     if (item->expected_revision != set->revision) {
         return ERR_STALE;
+    }
+    enum err err = topic == NULL ? ERR_OK
+                                 : governing_check(core, topic_name(topic), item->configs, item->config_count);
+    if (err != ERR_OK) {
+        return err;
+    }
+    if (topic != NULL) {
+        topic_touch(core, topic);
     }
     if (!config_set_replace(set, item->configs, item->config_count)) {
         return ERR_INVALID_CONFIG;
@@ -111,6 +118,7 @@ enum err config_set_apply(struct apply *a, const struct item_config_set *item)
         limits_refresh(core);
     } else {
         topic->settings_serial = 0;
+        governing_refresh(core, topic);
     }
     return ERR_OK;
 }

@@ -3,6 +3,7 @@
 
 #include "base/assert.h"
 #include "base/mem.h"
+#include "base/plant.h"
 #include "core/core_private.h"
 
 struct core *core_create(void)
@@ -12,6 +13,7 @@ struct core *core_create(void)
     map_init(&core->topics_by_name);
     map_init(&core->topics_by_id);
     map_init(&core->topics_by_shape);
+    map_init(&core->topics_by_letters);
     map_init(&core->producers);
     map_init(&core->objects);
     map_init(&core->groups_by_id);
@@ -64,6 +66,7 @@ void core_destroy(struct core *take_core)
     map_fini(&core->topics_by_name);
     map_fini(&core->topics_by_id);
     map_fini(&core->topics_by_shape);
+    map_fini(&core->topics_by_letters);
     mem_free(core->topics);
     mem_free(core->slots);
     mem_free(core->free_slots);
@@ -137,7 +140,7 @@ static void item_apply(struct apply *a, const struct item *item, struct outcome 
     bool is_catalogue = false;
     switch (item->kind) {
     case ITEM_DATA:
-        data_apply(a, &item->data, ret);
+        data_apply(a, item, ret);
         return;
     case ITEM_TOPIC_CREATE:
         ret->err = topic_create_apply(a, &item->topic_create);
@@ -224,7 +227,7 @@ static bool dependency_holds(const struct item *item, const struct outcome *outc
         return false;
     }
     const struct outcome *named = &outcomes[item->depends_on - 1];
-    return named->err == ERR_OK && !named->is_duplicate;
+    return named->err == ERR_OK && (!named->is_duplicate || plant_is(PLANT_LETTER_OF_DUPLICATE));
 }
 
 static int64_t later(int64_t a, int64_t b)

@@ -34,6 +34,7 @@ struct core_bundle {
 struct outcome {
     enum err err;
     bool is_duplicate;        // DATA: an earlier copy was appended; base_offset is that copy's
+    bool is_refused;          // DATA: its verdict is no, and holds; err is ERR_INVALID_RECORD
     int64_t base_offset;      // DATA: assigned; -1 on error
     int64_t log_start_offset; // DATA, TRIM: after the item
     int64_t value; // PRODUCER_ID, TXN_INIT, TXN_END: the producer id; DOCUMENTS: the last NUMBER_NEXT
@@ -94,6 +95,13 @@ struct partition *topic_partition(const struct topic *topic, int32_t index); // 
 // default).
 const struct item_config *topic_configs(const struct topic *topic, uint32_t *ret_count);
 uint64_t topic_config_revision(const struct topic *topic);
+// topic_is_governed: contracts judge what enters (core/governance.h). topic_letters names the topic that its
+// configs put dead letters into, NULL ptr = none; it is there, and not governed. core_topic_naming gives a
+// topic that names this one so, NULL = none: while there is one, the named one cannot be deleted.
+enum { TOPIC_LETTERS_SIZE = ITEM_NAME_MAX + 8 };
+bool topic_is_governed(const struct topic *topic);
+struct str topic_letters(const struct topic *topic, char room[TOPIC_LETTERS_SIZE]);
+struct topic *core_topic_naming(const struct core *core, struct str name);
 const struct topic_settings *topic_settings(const struct core *core, const struct topic *topic);
 const struct item_config *core_broker_configs(const struct core *core, uint32_t *ret_count);
 uint64_t core_broker_config_revision(const struct core *core);
@@ -284,10 +292,12 @@ int64_t document_stamp_ms(const struct document *document); // of the bundle tha
 uint64_t core_object_extents(const struct core *core, uint64_t object);
 uint64_t core_object_max(const struct core *core); // highest object number ever seen in an item
 
-// ---- admission: refusals that can never become untrue, and duplicates of applied batches. ERR_OK = submit
-// it; *ret_is_settled = the outcome is final now (stale epoch, unknown topic id, applied duplicate).
-enum err core_admit(const struct core *core, const struct item_data *data, bool *ret_is_settled,
+// ---- admission of a DATA: refusals that can never become untrue, and duplicates of applied batches. ERR_OK
+// = submit it; *ret_is_settled = the outcome is final now (stale epoch, unknown topic id, applied duplicate).
+enum err core_admit(const struct core *core, const struct item *data, bool *ret_is_settled,
                     struct outcome *ret_outcome);
+// core_verdict_holds: the verdict of a DATA, version 2, would be current if it were applied now.
+bool core_verdict_holds(const struct core *core, const struct item_data *data);
 // core_producer_is_known: the partition remembers batches of the item's producer, so its sequence is checked.
 bool core_producer_is_known(const struct core *core, const struct item_data *data);
 

@@ -67,11 +67,13 @@ struct topic {
     struct config_set configs;
     struct topic_settings settings; // of configs, as of settings_serial
     uint64_t settings_serial;       // 0 = never resolved
-    uint64_t governing_lsn;         // last change of what governs the topic; 0 = nothing does
+    struct map_node by_letters; // by the name of the topic that takes its dead letters, with has_letters
     uint64_t producer_count;
     uint32_t snap_gen;   // the cut that has it
     uint32_t delete_gen; // the newest cut when it was deleted
     bool is_deleted;
+    bool is_governed; // of configs, as has_letters
+    bool has_letters;
     uint16_t name_len;
     char name[];
 };
@@ -335,6 +337,7 @@ struct core {
     struct map topics_by_name;
     struct map topics_by_id;
     struct map topics_by_shape;
+    struct map topics_by_letters;
     struct topic **topics; // in name order
     uint32_t topic_count;
     uint32_t topic_cap;
@@ -469,8 +472,18 @@ void txn_offsets_decode(struct reader *r, struct arena *arena, struct item_txn_o
 void txn_end_encode(const struct item_txn_end *item, struct buf *out);
 void txn_end_decode(struct reader *r, struct item_txn_end *ret);
 
+// ---- item_data.c
+
+void data_encode(const struct item_data *data, uint8_t version, struct buf *out);
+void data_decode(struct reader *r, struct arena *arena, uint8_t version, struct item_data *ret);
+size_t data_encoded_max(const struct item_data *data);
+void data_judged_print(const struct item_data *data, struct buf *out);
+
 // ---- item_document.c
 
+void condition_encode(const struct item_condition *condition, struct buf *out);
+void condition_decode(struct reader *r, struct item_condition *ret);
+void conditions_print(const struct item_condition *conditions, uint32_t count, struct buf *out);
 void documents_encode(const struct item_documents *item, struct buf *out);
 void documents_decode(struct reader *r, struct arena *arena, struct item_documents *ret);
 size_t documents_encoded_max(const struct item_documents *item);
@@ -480,6 +493,7 @@ bool document_load(struct core *core, struct bytes body);
 
 // ---- documents.c
 
+bool conditions_hold(const struct core *core, const struct item_condition *conditions, uint32_t count);
 enum err documents_apply(struct apply *a, const struct item_documents *item, struct outcome *ret);
 // document_put makes or replaces; revisions rise from call to call.
 void document_put(struct core *core, struct str key, struct bytes value, int64_t number, int64_t stamp_ms,
@@ -508,6 +522,16 @@ void topic_free(struct topic *topic);
 void topics_reclaim(struct apply *a, uint32_t *budget);
 // partition_get: ERR_UNKNOWN_TOPIC_ID, ERR_UNKNOWN_PARTITION.
 enum err partition_get(const struct core *core, struct uuid topic_id, int32_t index, struct partition **ret);
+
+// ---- letters.c
+
+// governing_check: these configs may become those of a topic of this name. ERR_STALE: the topic that takes
+// its dead letters is not there; ERR_INVALID_CONFIG: it, or this one, is governed and takes dead letters.
+enum err governing_check(const struct core *core, struct str name, const struct item_config *configs,
+                         uint32_t count);
+// governing_refresh reads the topic's configs again; governing_leave forgets what they said.
+void governing_refresh(struct core *core, struct topic *topic);
+void governing_leave(struct core *core, struct topic *topic);
 
 // ---- transactions.c
 
@@ -556,10 +580,11 @@ bool aborted_load(struct core *core, struct bytes body);
 
 // ---- partitions.c
 
-void data_apply(struct apply *a, const struct item_data *item, struct outcome *ret);
+void data_apply(struct apply *a, const struct item *item, struct outcome *ret);
 enum err trim_apply(struct apply *a, const struct item_trim *item, struct outcome *ret);
 void epoch_raise_apply(struct apply *a);
-enum err data_check(const struct partition *p, const struct item_data *item);
+// txn_joins: a batch of this transaction would make the partition part of it.
+bool txn_joins(const struct core *core, const struct txn *txn, const struct partition *p);
 struct partition *partition_new(struct core *core, struct topic *topic, int32_t index);
 // partition_free needs a partition without extents and producers, or a core that is being destroyed.
 void partition_free(struct core *core, struct partition *p);

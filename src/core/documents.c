@@ -318,16 +318,24 @@ static void change_apply(struct apply *a, const struct item_document *d, struct 
     document_put(core, d->key, value, number, core->stamp_ms, ++core->document_serial);
 }
 
+bool conditions_hold(const struct core *core, const struct item_condition *conditions, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        const struct document *document = core_document_find(core, conditions[i].key);
+        if ((document == NULL ? 0 : document->revision) != conditions[i].revision) {
+            return false;
+        }
+    }
+    return true;
+}
+
 enum err documents_apply(struct apply *a, const struct item_documents *item, struct outcome *ret)
 {
     if (!is_sound(item)) {
         return ERR_INVALID_REQUEST;
     }
-    for (uint32_t i = 0; i < item->condition_count; i++) {
-        const struct document *document = core_document_find(a->core, item->conditions[i].key);
-        if ((document == NULL ? 0 : document->revision) != item->conditions[i].revision) {
-            return ERR_STALE;
-        }
+    if (!conditions_hold(a->core, item->conditions, item->condition_count)) {
+        return ERR_STALE;
     }
     if (!fits(a->core, item)) {
         return ERR_POLICY_VIOLATION;

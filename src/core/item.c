@@ -8,7 +8,8 @@ enum {
     CONFIG_SIZE_MIN = 2 + 4, // an empty key and an empty value
     EXTENT_NAME_SIZE = 32,
     EXTENT_SIZE = EXTENT_NAME_SIZE + 24,
-    ITEM_VERSION = 1, // of every kind today
+    ITEM_VERSION = 1,      // of every kind, ...
+    ITEM_DATA_VERSION = 2, // ... but one, of which both are read
 };
 
 // ---- shared with the snapshot
@@ -114,38 +115,6 @@ void extent_decode(struct reader *r, struct extent *ret)
 
 // ---- bodies
 
-static void data_encode(const struct item_data *data, struct buf *out)
-{
-    buf_uuid(out, data->topic_id);
-    buf_be32(out, (uint32_t)data->partition);
-    buf_be64(out, (uint64_t)data->producer_id);
-    buf_be16(out, (uint16_t)data->producer_epoch);
-    buf_be16(out, (uint16_t)data->attributes);
-    buf_be32(out, (uint32_t)data->base_sequence);
-    buf_be32(out, (uint32_t)data->offset_span);
-    buf_be32(out, (uint32_t)data->record_count);
-    buf_be64(out, (uint64_t)data->max_timestamp);
-    buf_be32(out, data->payload_position);
-    buf_be32(out, data->payload_length);
-    buf_be64(out, data->verdict_lsn);
-}
-
-static void data_decode(struct reader *r, struct item_data *ret)
-{
-    ret->topic_id = reader_uuid(r);
-    ret->partition = reader_i32(r);
-    ret->producer_id = reader_i64(r);
-    ret->producer_epoch = reader_i16(r);
-    ret->attributes = reader_i16(r);
-    ret->base_sequence = reader_i32(r);
-    ret->offset_span = reader_i32(r);
-    ret->record_count = reader_i32(r);
-    ret->max_timestamp = reader_i64(r);
-    ret->payload_position = reader_u32(r);
-    ret->payload_length = reader_u32(r);
-    ret->verdict_lsn = (uint64_t)reader_i64(r);
-}
-
 static void replace_encode(const struct item_replace *replace, struct buf *out)
 {
     if (replace->old_count > ITEM_REPLACE_EXTENTS_MAX || replace->fresh_count > ITEM_REPLACE_EXTENTS_MAX) {
@@ -200,7 +169,7 @@ static void body_encode(const struct item *item, struct buf *out)
 {
     switch (item->kind) {
     case ITEM_DATA:
-        data_encode(&item->data, out);
+        data_encode(&item->data, item->version, out);
         return;
     case ITEM_TOPIC_CREATE:
         buf_uuid(out, item->topic_create.topic_id);
@@ -288,7 +257,7 @@ static bool body_decode(struct reader *r, struct arena *arena, struct item *ret)
 {
     switch (ret->kind) {
     case ITEM_DATA:
-        data_decode(r, &ret->data);
+        data_decode(r, arena, ret->version, &ret->data);
         return true;
     case ITEM_TOPIC_CREATE:
         ret->topic_create.topic_id = reader_uuid(r);
@@ -371,7 +340,9 @@ enum err item_decode(struct reader *r, struct arena *arena, struct item *ret, st
     item.kind = (enum item_kind)kind;
     item.version = (uint8_t)reader_i8(&body);
     item.depends_on = reader_u32(&body);
-    if (item.version != ITEM_VERSION || !body_decode(&body, arena, &item)) {
+    uint8_t version_max = item.kind == ITEM_DATA ? ITEM_DATA_VERSION : ITEM_VERSION;
+    bool is_known = item.version >= ITEM_VERSION && item.version <= version_max;
+    if (!is_known || !body_decode(&body, arena, &item)) {
         r->failed = true;
         return FAIL(e, ERR_CORRUPT, "item kind %u version %u is not known here", kind, item.version);
     }

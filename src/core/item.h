@@ -57,6 +57,22 @@ enum {
     DATA_ADDS = 1 << 14
 }; // Produce v12+ (KIP-890): the partition joins the open transaction, or begins it
 
+struct item_condition {
+    struct str key;    // of a document
+    uint64_t revision; // it must have; 0 = it must not exist
+};
+struct item_target { // a partition
+    struct uuid topic_id;
+    int32_t partition;
+};
+
+enum data_flags { // version 2
+    DATA_JUDGED = 1,  // by the contracts of its topic: the verdict rests on config_revision and conditions
+    DATA_REFUSED = 2, // with DATA_JUDGED: the verdict is no. No payload; nothing is appended
+};
+
+// A batch that depends on another one (depends_on) is a dead letter of it: it goes to a topic that is not
+// governed, and in a transaction it has that one's producer and no sequence (base_sequence -1).
 struct item_data {
     struct uuid topic_id;
     int32_t partition;
@@ -69,7 +85,14 @@ struct item_data {
     int64_t max_timestamp;
     uint32_t payload_position; // from the start of the bundle's payload; set when the bundle is sealed
     uint32_t payload_length;
-    uint64_t verdict_lsn; // of the governing snapshot that judged it; 0 = not governed
+    uint64_t verdict_lsn; // version 1: nothing looks at it
+    // version 2
+    uint8_t flags;            // enum data_flags
+    uint64_t config_revision; // of the topic's configs, with DATA_JUDGED; as all that follows
+    struct item_condition *conditions;
+    uint32_t condition_count;
+    struct item_target *targets; // of its dead letters, one for each
+    uint32_t target_count;
 };
 
 struct item_config {
@@ -320,10 +343,6 @@ struct item_txn_end {
 };
 
 // Documents (decision 0010): what a key stands for is its writer's to know. A revision is unique for ever.
-struct item_condition {
-    struct str key;
-    uint64_t revision; // it must have; 0 = it must not exist
-};
 enum document_op { DOCUMENT_PUT = 0, DOCUMENT_REMOVE = 1 };
 enum document_number_op {
     NUMBER_SET = 0,
@@ -351,7 +370,7 @@ struct item_documents {
 
 struct item {
     enum item_kind kind;
-    uint8_t version; // 1 for every kind today
+    uint8_t version; // ITEM_DATA: 1 or 2; 1 for every other kind
     uint32_t
         depends_on; // 1-based index of an earlier item in the bundle that must have newly appended; 0 = none
     union {

@@ -21,6 +21,30 @@ static struct str key_decode(struct reader *r)
     return key;
 }
 
+void condition_encode(const struct item_condition *condition, struct buf *out)
+{
+    key_encode(condition->key, out);
+    buf_be64(out, condition->revision);
+}
+
+void condition_decode(struct reader *r, struct item_condition *ret)
+{
+    ret->key = key_decode(r);
+    ret->revision = (uint64_t)reader_i64(r);
+}
+
+void conditions_print(const struct item_condition *conditions, uint32_t count, struct buf *out)
+{
+    enum { SHOWN_MAX = 8 };
+    for (uint32_t i = 0; i < count && i < SHOWN_MAX; i++) {
+        buf_printf(out, " \"" STR_FMT "\"@%llu", STR_ARG(conditions[i].key),
+                   (unsigned long long)conditions[i].revision);
+    }
+    if (count > SHOWN_MAX) {
+        buf_printf(out, " and %u more", count - SHOWN_MAX);
+    }
+}
+
 static void value_encode(struct bytes value, struct buf *out)
 {
     out->failed = out->failed || value.len > ITEM_DOCUMENT_VALUE_MAX;
@@ -89,8 +113,7 @@ void documents_encode(const struct item_documents *item, struct buf *out)
     }
     buf_be32(out, item->condition_count);
     for (uint32_t i = 0; i < item->condition_count; i++) {
-        key_encode(item->conditions[i].key, out);
-        buf_be64(out, item->conditions[i].revision);
+        condition_encode(&item->conditions[i], out);
     }
     buf_be32(out, item->document_count);
     for (uint32_t i = 0; i < item->document_count; i++) {
@@ -107,8 +130,7 @@ void documents_decode(struct reader *r, struct arena *arena, struct item_documen
     ret->conditions = arena_new(arena, struct item_condition, ret->condition_count);
     r->failed = ret->conditions == NULL;
     for (uint32_t i = 0; !r->failed && i < ret->condition_count; i++) {
-        ret->conditions[i].key = key_decode(r);
-        ret->conditions[i].revision = (uint64_t)reader_i64(r);
+        condition_decode(r, &ret->conditions[i]);
     }
     ret->document_count = reader_u32(r);
     if (!count_is_possible(r, ret->document_count, ITEM_DOCUMENTS_MAX, DOCUMENT_SIZE_MIN)) {

@@ -107,6 +107,9 @@ static void data_print(const struct item_data *d, struct buf *out)
     if (d->verdict_lsn != 0) {
         buf_printf(out, " verdict=%llu", (unsigned long long)d->verdict_lsn);
     }
+    if ((d->flags & DATA_JUDGED) != 0) {
+        data_judged_print(d, out);
+    }
 }
 
 // label_print leaves out what is null.

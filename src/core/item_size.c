@@ -109,6 +109,7 @@ size_t item_encoded_max(const struct item *item)
     case ITEM_DOCUMENTS:
         return FIXED_MAX + documents_encoded_max(&item->documents);
     case ITEM_DATA:
+        return FIXED_MAX + data_encoded_max(&item->data);
     case ITEM_TOPIC_DELETE:
     case ITEM_PARTITIONS_ADD:
     case ITEM_PRODUCER_ID:

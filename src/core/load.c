@@ -115,7 +115,9 @@ static bool topic_load(struct core *core, struct bytes body)
     topic->configs.revision = revision;
     // Only as many partitions as there are records for: see partitions_complete.
     topic->partition_cap = partition_count;
-    return config_set_replace(&topic->configs, configs, count);
+    bool is_done_right = config_set_replace(&topic->configs, configs, count);
+    governing_refresh(core, topic);
+    return is_done_right;
 }
 
 // epochs_load reads the rising list; the last one is the current one.

@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "base/plant.h"
 #include "core/core_private.h"
+#include "record/batch.h"
 
 struct partition *partition_new(struct core *core, struct topic *topic, int32_t index)
 {
@@ -30,16 +31,27 @@ void partition_free(struct core *core, struct partition *p)
 
 // ---- DATA
 
-// data_check refuses what no state of the partition can make right.
-enum err data_check(const struct partition *p, const struct item_data *item)
+// data_is_letter: a dead letter in a transaction: the producer of its batch, and no sequence.
+static bool data_is_letter(const struct item *item)
 {
-    bool is_shaped = item->offset_span >= 1 && item->record_count >= 0 &&
-                     item->record_count <= item->offset_span && item->payload_length > 0;
-    bool is_idempotent = item->producer_id >= 0;
-    if (!is_shaped || (is_idempotent && (item->producer_epoch < 0 || item->base_sequence < 0))) {
+    return item->version >= 2 && item->depends_on != 0 && item->data.base_sequence < 0 &&
+           (item->data.attributes & BATCH_ATTRIBUTE_TRANSACTIONAL) != 0;
+}
+
+// data_check refuses what no state of the partition can make right.
+static enum err data_check(const struct partition *p, const struct item *item)
+{
+    const struct item_data *data = &item->data;
+    bool is_refusal = (data->flags & DATA_REFUSED) != 0;
+    bool is_shaped = data->offset_span >= 1 && data->record_count >= 0 &&
+                     data->record_count <= data->offset_span && is_refusal == (data->payload_length == 0) &&
+                     (!is_refusal || (data->flags & DATA_JUDGED) != 0);
+    bool is_idempotent = data->producer_id >= 0;
+    bool has_sequence = data->base_sequence >= 0 || data_is_letter(item);
+    if (!is_shaped || (is_idempotent && (data->producer_epoch < 0 || !has_sequence))) {
         return ERR_INVALID_RECORD;
     }
-    if (item->offset_span > INT64_MAX - p->high_watermark) {
+    if (data->offset_span > INT64_MAX - p->high_watermark) {
         return ERR_OFFSET_OUT_OF_RANGE;
     }
     return ERR_OK;
@@ -86,13 +98,47 @@ struct judged {
     struct producer *producer;              // NULL = nothing is known of it here
     const struct producer_batch *duplicate; // NULL = it is new
     struct txn *txn;                        // NULL = it is in no transaction
+    bool is_unsequenced;
 };
 
-// data_judge is everything that may refuse the batch, in the order that docs/formats/item.md freezes.
-static enum err data_judge(const struct core *core, const struct item_data *item, struct judged *ret)
+// verdict_holds: the batch was judged by what governs its topic now. Version 1 knew of nothing that governs.
+static bool verdict_holds(const struct core *core, const struct topic *topic, const struct item *item)
 {
+    const struct item_data *data = &item->data;
+    if (item->version < 2) {
+        return true;
+    }
+    if ((data->flags & DATA_JUDGED) == 0) {
+        return !topic->is_governed;
+    }
+    return data->config_revision == topic->configs.revision &&
+           conditions_hold(core, data->conditions, data->condition_count);
+}
+
+// letters_judge: what depends on this batch can be appended: nothing may be in the way of the letters once
+// their batch is in.
+static enum err letters_judge(const struct core *core, const struct item_data *data,
+                              const struct judged *judged)
+{
+    uint64_t joins = judged->txn != NULL && txn_joins(core, judged->txn, judged->partition);
+    for (uint32_t i = 0; i < data->target_count; i++) {
+        struct partition *p;
+        enum err err = partition_get(core, data->targets[i].topic_id, data->targets[i].partition, &p);
+        if (err != ERR_OK || p->topic->is_governed || p->high_watermark > INT64_MAX / 2) {
+            return ERR_STALE; // somebody looks for another place
+        }
+        joins += judged->txn != NULL && txn_joins(core, judged->txn, p);
+    }
+    bool has_room = joins == 0 || core->txn_partitions.count + joins <= core->limits.producers_max;
+    return data->target_count == 0 || has_room ? ERR_OK : ERR_POLICY_VIOLATION;
+}
+
+// data_judge is everything that may refuse the batch, in the order that docs/formats/item.md freezes.
+static enum err data_judge(const struct core *core, const struct item *item, struct judged *ret)
+{
+    const struct item_data *data = &item->data;
     struct partition *p;
-    enum err err = partition_get(core, item->topic_id, item->partition, &p);
+    enum err err = partition_get(core, data->topic_id, data->partition, &p);
     if (err != ERR_OK) {
         return err;
     }
@@ -101,16 +147,24 @@ static enum err data_judge(const struct core *core, const struct item_data *item
         return err;
     }
     ret->partition = p;
-    ret->producer = item->producer_id < 0 ? NULL : producer_find(core, p, item->producer_id);
-    if (item->verdict_lsn < p->topic->governing_lsn) {
+    ret->is_unsequenced = data->producer_id < 0 || data_is_letter(item);
+    ret->producer = ret->is_unsequenced ? NULL : producer_find(core, p, data->producer_id);
+    err = txn_judge(core, data, &ret->txn);
+    if (err != ERR_OK) {
+        return err;
+    }
+    enum err sequence_err = producer_judge(ret->producer, data, &ret->duplicate);
+    if (sequence_err == ERR_INVALID_PRODUCER_EPOCH || ret->duplicate != NULL) {
+        return sequence_err;
+    }
+    if (!verdict_holds(core, p->topic, item) && !plant_is(PLANT_STALE_VERDICT)) {
         return ERR_STALE;
     }
-    err = txn_judge(core, item, &ret->txn);
-    err = err == ERR_OK ? producer_judge(ret->producer, item, &ret->duplicate) : err;
-    if (err == ERR_OK && ret->duplicate == NULL) {
-        err = txn_judge_member(core, p, item, ret->txn);
+    if ((data->flags & DATA_REFUSED) != 0) {
+        return ERR_INVALID_RECORD;
     }
-    return err;
+    err = sequence_err == ERR_OK ? txn_judge_member(core, p, data, ret->txn) : sequence_err;
+    return err == ERR_OK ? letters_judge(core, data, ret) : err;
 }
 
 static void data_duplicate(const struct partition *p, const struct producer_batch *duplicate,
@@ -125,12 +179,14 @@ static void data_duplicate(const struct partition *p, const struct producer_batc
     ret->leader_epoch = p->epoch.epoch;
 }
 
-void data_apply(struct apply *a, const struct item_data *item, struct outcome *ret)
+void data_apply(struct apply *a, const struct item *item, struct outcome *ret)
 {
+    const struct item_data *data = &item->data;
     struct judged judged = {0};
     ret->err = data_judge(a->core, item, &judged);
     struct partition *p = judged.partition;
     if (ret->err != ERR_OK) {
+        ret->is_refused = ret->err == ERR_INVALID_RECORD && p != NULL && (data->flags & DATA_REFUSED) != 0;
         return;
     }
     if (judged.duplicate != NULL) {
@@ -144,19 +200,19 @@ void data_apply(struct apply *a, const struct item_data *item, struct outcome *r
     ret->base_offset = p->high_watermark;
     ret->log_start_offset = p->log_start;
     ret->leader_epoch = p->epoch.epoch;
-    if (item->producer_id >= 0) {
-        producer_append(a->core, p, judged.producer, item, p->high_watermark);
+    if (!judged.is_unsequenced) {
+        producer_append(a->core, p, judged.producer, data, p->high_watermark);
     }
-    data_store(a, p, item);
-    facts_slot_add(a->facts, p, item->payload_length);
+    data_store(a, p, data);
+    facts_slot_add(a->facts, p, data->payload_length);
 }
 
-enum err core_admit(const struct core *core, const struct item_data *data, bool *ret_is_settled,
+enum err core_admit(const struct core *core, const struct item *item, bool *ret_is_settled,
                     struct outcome *ret_outcome)
 {
     struct judged judged = {0};
     struct outcome outcome = {.base_offset = -1, .log_start_offset = -1, .leader_epoch = -1};
-    outcome.err = data_judge(core, data, &judged);
+    outcome.err = data_judge(core, item, &judged);
     switch (outcome.err) {
     case ERR_OK:
         if (judged.duplicate != NULL) {
@@ -165,16 +221,28 @@ enum err core_admit(const struct core *core, const struct item_data *data, bool 
         *ret_is_settled = judged.duplicate != NULL;
         break;
     case ERR_UNKNOWN_TOPIC_ID: // ids are never given twice
-    case ERR_INVALID_RECORD:
     case ERR_INVALID_PRODUCER_EPOCH:
         *ret_is_settled = true;
+        break;
+    case ERR_INVALID_RECORD: // a refusal is final only in its place
+        *ret_is_settled = (item->data.flags & DATA_REFUSED) == 0;
         break;
     default: // a batch on its way may fill the gap, a partition may come
         *ret_is_settled = false;
         return ERR_OK;
     }
+    if (!*ret_is_settled) {
+        return ERR_OK;
+    }
     *ret_outcome = outcome;
     return outcome.err;
+}
+
+bool core_verdict_holds(const struct core *core, const struct item_data *data)
+{
+    struct topic *topic = core_topic_find_id(core, data->topic_id);
+    const struct item item = {.kind = ITEM_DATA, .version = 2, .data = *data};
+    return topic != NULL && verdict_holds(core, topic, &item);
 }
 
 bool core_producer_is_known(const struct core *core, const struct item_data *data)

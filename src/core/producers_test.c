@@ -142,7 +142,7 @@ static void window_check(int32_t first, int batches, int32_t span)
             struct item item = rig_idempotent(1, 0, PID, 0, (int32_t)(sequence & INT32_MAX), length);
             struct outcome outcome = {0};
             bool is_settled;
-            enum err err = core_admit(rig.core, &item.data, &is_settled, &outcome);
+            enum err err = core_admit(rig.core, &item, &is_settled, &outcome);
             assert_int_equal(err, ERR_OK);
             assert_int_equal(is_settled, duplicate_of >= 0);
             if (duplicate_of >= 0) {
@@ -188,7 +188,7 @@ static void producer_bad_fields_are_refused_8(void **state)
     for (size_t i = 0; i < 6; i++) {
         struct outcome outcome;
         bool is_settled = false;
-        assert_int_equal(core_admit(rig.core, &rows[i].data, &is_settled, &outcome), ERR_INVALID_RECORD);
+        assert_int_equal(core_admit(rig.core, &rows[i], &is_settled, &outcome), ERR_INVALID_RECORD);
         assert_true(is_settled);
         outcome = rig_one(&rig, &rows[i]);
         assert_int_equal(outcome.err, ERR_INVALID_RECORD);
@@ -220,7 +220,7 @@ static void producer_admission_refuses_only_for_good(void **state)
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct outcome outcome = {.base_offset = -9};
         bool is_settled = !rows[i].is_settled;
-        assert_int_equal(core_admit(rig.core, &rows[i].item.data, &is_settled, &outcome), rows[i].err);
+        assert_int_equal(core_admit(rig.core, &rows[i].item, &is_settled, &outcome), rows[i].err);
         assert_int_equal(is_settled, rows[i].is_settled);
         if (is_settled) {
             assert_int_equal(outcome.err, rows[i].err);

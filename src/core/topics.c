@@ -284,6 +284,10 @@ enum err topic_create_apply(struct apply *a, const struct item_topic_create *ite
     if (core->topic_count >= core->limits.topics_max || !partitions_fit(core, item->partition_count)) {
         return ERR_POLICY_VIOLATION;
     }
+    enum err err = governing_check(core, item->name, item->configs, item->config_count);
+    if (err != ERR_OK) {
+        return err;
+    }
     struct config_set configs = {0};
     if (!config_set_replace(&configs, item->configs, item->config_count)) {
         return ERR_INVALID_CONFIG;
@@ -291,6 +295,7 @@ enum err topic_create_apply(struct apply *a, const struct item_topic_create *ite
     struct topic *topic = topic_new(core, item->topic_id, item->name);
     topic_place(core, topic);
     topic->configs = configs;
+    governing_refresh(core, topic);
     topic_partitions_add(core, topic, item->partition_count);
     return ERR_OK;
 }
@@ -324,7 +329,11 @@ enum err topic_delete_apply(struct apply *a, const struct item_topic_delete *ite
     if (topic == NULL) {
         return ERR_UNKNOWN_TOPIC_ID;
     }
+    if (core_topic_naming(core, topic_name(topic)) != NULL) {
+        return ERR_POLICY_VIOLATION;
+    }
     topic_touch(core, topic); // what hangs on it is saved when it is freed
+    governing_leave(core, topic);
     topic_txns_leave(core, topic);
     uint32_t at = core_topic_lower_bound(core, topic_name(topic));
     ASSERT(core->topics[at] == topic);

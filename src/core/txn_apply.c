@@ -181,6 +181,11 @@ enum err txn_judge_member(const struct core *core, const struct partition *p, co
     return is_member ? ERR_OK : ERR_INVALID_TXN_STATE;
 }
 
+bool txn_joins(const struct core *core, const struct txn *txn, const struct partition *p)
+{
+    return txn->state != TXN_ONGOING || txn_partition_find(core, txn, p) == NULL;
+}
+
 void txn_append(struct apply *a, struct txn *txn, struct partition *p, int64_t base_offset)
 {
     txn_touch(a->core, txn);

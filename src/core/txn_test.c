@@ -335,10 +335,10 @@ static void admission_settles_only_what_stays(void **state)
     item.data.attributes = TXN;
     bool is_settled = true;
     struct outcome o;
-    (void)core_admit(rig.core, &item.data, &is_settled, &o);
+    (void)core_admit(rig.core, &item, &is_settled, &o);
     assert_false(is_settled); // an AddPartitionsToTxn may be on its way
     item.data.producer_epoch = 0;
-    (void)core_admit(rig.core, &item.data, &is_settled, &o);
+    (void)core_admit(rig.core, &item, &is_settled, &o);
     assert_true(is_settled);
     assert_int_equal(o.err, ERR_INVALID_PRODUCER_EPOCH);
     rig_fini(&rig);
