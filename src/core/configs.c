@@ -102,8 +102,8 @@ enum err config_set_apply(struct apply *a, const struct item_config_set *item)
     if (item->expected_revision != set->revision) {
         return ERR_STALE;
     }
-    enum err err = topic == NULL ? ERR_OK
-                                 : governing_check(core, topic_name(topic), item->configs, item->config_count);
+    enum err err =
+        topic == NULL ? ERR_OK : governing_check(core, topic_name(topic), item->configs, item->config_count);
     if (err != ERR_OK) {
         return err;
     }

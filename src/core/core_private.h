@@ -67,7 +67,7 @@ struct topic {
     struct config_set configs;
     struct topic_settings settings; // of configs, as of settings_serial
     uint64_t settings_serial;       // 0 = never resolved
-    struct map_node by_letters; // by the name of the topic that takes its dead letters, with has_letters
+    struct map_node by_letters;     // by the name of the topic that takes its dead letters, with has_letters
     uint64_t producer_count;
     uint32_t snap_gen;   // the cut that has it
     uint32_t delete_gen; // the newest cut when it was deleted

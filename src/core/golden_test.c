@@ -262,6 +262,62 @@ static void consumers_story_make(struct item items[CONSUMERS_ITEMS])
     assert_int_equal(n, CONSUMERS_ITEMS);
 }
 
+// DATA, version 2: verdicts and dead letters.
+enum { VERDICTS_ITEMS = 16, VERDICTS_BUNDLES = 7 };
+static const uint32_t verdicts_ends[VERDICTS_BUNDLES] = {4, 6, 8, 9, 12, 14, VERDICTS_ITEMS};
+
+static struct item verdict(struct item item, uint8_t flags, struct item_condition *condition,
+                           struct item_target *target)
+{
+    item.version = 2;
+    item.data.flags = flags;
+    item.data.conditions = condition;
+    item.data.condition_count = condition != NULL;
+    item.data.targets = target;
+    item.data.target_count = target != NULL;
+    item.data.payload_length = (flags & DATA_REFUSED) != 0 ? 0 : item.data.payload_length;
+    return item;
+}
+
+static void verdicts_story_make(struct item items[VERDICTS_ITEMS])
+{
+    static struct item_config governed[] = {{{"strom.validation.on.failure", 27}, {"dlq", 3}},
+                                            {{"strom.value.validation.level", 28}, {"contract", 8}}};
+    static struct item_document put[] = {
+        {.op = DOCUMENT_PUT, .key = {"subject/orders", 14}, .value = {(const uint8_t *)"x", 1}}};
+    static struct item_condition first[] = {{{"subject/orders", 14}, 1}};
+    static struct item_condition second[] = {{{"subject/orders", 14}, 2}};
+    static struct item_target target[] = {{{{0x51, [15] = 2}}, 0}};
+    struct item change = rig_kind(ITEM_DOCUMENTS);
+    change.documents = (struct item_documents){.documents = put, .document_count = 1};
+    struct item letter = verdict(rig_data(2, 0, 1), 0, NULL, NULL);
+    uint32_t n = 0;
+    items[n] = rig_create(1, "orders", 1); // refused: what takes its dead letters is not there
+    items[n].topic_create.configs = governed;
+    items[n++].topic_create.config_count = 2;
+    items[n++] = rig_create(2, "orders.dlq", 1);
+    items[n] = rig_create(1, "orders", 1);
+    items[n].topic_create.configs = governed;
+    items[n++].topic_create.config_count = 2;
+    items[n++] = change;
+    items[n] = verdict(rig_idempotent(1, 0, 7, 0, 0, 4), DATA_JUDGED, first, target);
+    items[n++].data.record_count = 3;
+    items[n] = letter;
+    items[n++].depends_on = 1;
+    items[n++] = verdict(rig_idempotent(1, 0, 7, 0, 0, 4), DATA_JUDGED, first, target); // duplicate
+    items[n] = letter;
+    items[n++].depends_on = 1; // left out
+    items[n++] = change;
+    items[n++] = verdict(rig_idempotent(1, 0, 7, 0, 4, 2), DATA_JUDGED, first, NULL); // stale
+    items[n++] = verdict(rig_idempotent(1, 0, 7, 0, 4, 2), DATA_JUDGED | DATA_REFUSED, second, NULL);
+    items[n++] = verdict(rig_idempotent(1, 0, 7, 0, 0, 4), DATA_JUDGED | DATA_REFUSED, second, NULL);
+    items[n++] = verdict(rig_idempotent(1, 0, 7, 0, 4, 2), DATA_JUDGED, second, NULL);
+    items[n++] = verdict(rig_data(1, 0, 1), 0, NULL, NULL); // not judged
+    items[n++] = rig_delete(2);                             // it is named
+    items[n++] = verdict(rig_data(2, 0, 2), 0, NULL, NULL);
+    assert_int_equal(n, VERDICTS_ITEMS);
+}
+
 // A story and its two files.
 static const struct story {
     void (*make)(struct item *items);
@@ -289,6 +345,9 @@ static const struct story {
      "Item frames, version 1, of groups of the consumer protocol (docs/formats/item.md).",
      "core_snapshot_v1_consumers.hex",
      "Snapshot, version 1, after core_items_v1_consumers.hex in bundles (docs/formats/snapshot.md)."},
+    {verdicts_story_make, VERDICTS_ITEMS, verdicts_ends, VERDICTS_BUNDLES, 250, "core_items_v2_data.hex",
+     "Item frames, DATA of version 2 among them (docs/formats/item.md).", "core_snapshot_v1_data.hex",
+     "Snapshot, version 1, after core_items_v2_data.hex in bundles (docs/formats/snapshot.md)."},
 };
 enum { STORIES = sizeof stories / sizeof stories[0], STORY_ITEMS_MAX = 32 };
 
@@ -500,6 +559,24 @@ static void golden_consumers_v1_replay(void **state)
     rig_fini(&rig);
 }
 
+static void golden_data_v2_replay(void **state)
+{
+    (void)state;
+    static const enum err want[VERDICTS_ITEMS] = {
+        [0] = ERR_STALE,           [7] = ERR_STALE,  [9] = ERR_STALE,
+        [10] = ERR_INVALID_RECORD, [13] = ERR_STALE, [14] = ERR_POLICY_VIOLATION,
+    };
+    struct rig rig;
+    enum err errs[STORY_ITEMS_MAX];
+    golden_replay(&stories[4], &rig, errs);
+    for (int i = 0; i < VERDICTS_ITEMS; i++) {
+        assert_int_equal(errs[i], want[i]);
+    }
+    assert_int_equal(partition_high_watermark(rig_partition(&rig, 1, 0)), 6);
+    assert_int_equal(partition_high_watermark(rig_partition(&rig, 2, 0)), 3);
+    rig_fini(&rig);
+}
+
 static void golden_snapshot_v1(void **state)
 {
     (void)state;
@@ -531,6 +608,7 @@ int main(void)
         cmocka_unit_test(golden_groups_v1_replay),
         cmocka_unit_test(golden_txns_v1_replay),
         cmocka_unit_test(golden_consumers_v1_replay),
+        cmocka_unit_test(golden_data_v2_replay),
         cmocka_unit_test(golden_snapshot_v1),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -66,7 +66,7 @@ struct item_target { // a partition
     int32_t partition;
 };
 
-enum data_flags { // version 2
+enum data_flags {     // version 2
     DATA_JUDGED = 1,  // by the contracts of its topic: the verdict rests on config_revision and conditions
     DATA_REFUSED = 2, // with DATA_JUDGED: the verdict is no. No payload; nothing is appended
 };
