@@ -128,7 +128,7 @@ static void part_check(struct broker *b, struct produce_op *op, struct produce_p
     const struct batch_header *header = &facts.header;
     part->item = (struct item){
         .kind = ITEM_DATA,
-        .version = 1,
+        .version = 2,
         .data =
             {
                 .topic_id = part->topic_id,
@@ -189,7 +189,7 @@ static bool part_submit(struct broker *b, struct produce_op *op, struct produce_
         return false;
     }
     part->outcome.err = ERR_STOPPING;
-    (void)core_admit(b->core, &part->item.data, &is_settled, &part->outcome);
+    (void)core_admit(b->core, &part->item, &is_settled, &part->outcome);
     // A duplicate may only be answered here when its original is durable: an os-durable one is as durable as
     // asked.
     if (is_settled) {
