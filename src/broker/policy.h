@@ -54,7 +54,8 @@ struct policy_case {
     uint64_t config_revision;   // of the topic's own configs: what was parsed of them stays true for it
     struct str dlq_topic;       // where the topic's settings put dead letters; NULL ptr = nowhere
     struct batch_header header; // as it came: codec, producer, counts, timestamps
-    struct bytes records;       // all its records, decompressed and checked
+    struct bytes original;      // the whole batch, checked; as it will be appended if nothing is rewritten
+    struct bytes records;       // all its records, decompressed and checked: record_iterator_init_plain
     int64_t log_append_time_ms; // every record's timestamp is this; -1 = as in the batch
     struct str client_id;       // NULL ptr = unknown
     struct str principal;       // "User:ANONYMOUS" until there is authentication

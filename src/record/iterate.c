@@ -16,6 +16,15 @@ enum err record_iterator_init(struct record_iterator *it, struct codec_context *
     return record_source_open(&it->source, ctx, &it->header, batch, limits, e);
 }
 
+void record_iterator_init_plain(struct record_iterator *it, const struct batch_header *header,
+                                struct bytes records)
+{
+    *it = (struct record_iterator){.header = *header, .last_delta = -1};
+    it->source.pos = it->source.start = records.ptr;
+    it->source.end = records.ptr + records.len;
+    it->source.is_ended = true;
+}
+
 bool record_iterator_next(struct record_iterator *it, struct record *ret)
 {
     struct record_source *s = &it->source;

@@ -44,6 +44,10 @@ struct record_iterator {
 // checksum. ctx is used for compressed batches only. limits NULL = default. On failure fini is not needed.
 enum err record_iterator_init(struct record_iterator *it, struct codec_context *ctx, struct bytes batch,
                               const struct codec_limits *limits, struct error *e);
+// record_iterator_init_plain walks records that were decompressed before: those of a batch with this header.
+// It may be copied and left without fini.
+void record_iterator_init_plain(struct record_iterator *it, const struct batch_header *header,
+                                struct bytes records);
 // record_iterator_next fills *ret and answers true; false after the last record or at an error, which fini
 // tells. Views in *ret live until the next call. Offsets ascend but, after compaction, need not be dense.
 bool record_iterator_next(struct record_iterator *it, struct record *ret);

@@ -65,6 +65,34 @@ static void test_golden_records(void **state)
     }
 }
 
+// What was decompressed before is walked where it lies, and a copy of the walk goes on from there.
+static void test_plain_records(void **state)
+{
+    (void)state;
+    struct buf b;
+    struct batch_header header;
+    struct record_iterator it;
+    struct record r;
+    buf_init(&b, 1 << 16);
+    small_batch(&b, CODEC_NONE, 3);
+    assert_int_equal(batch_header_read(buf_bytes(&b), &header, NULL), ERR_OK);
+    struct bytes records = bytes_slice(buf_bytes(&b), BATCH_HEADER_SIZE, b.len - BATCH_HEADER_SIZE);
+    record_iterator_init_plain(&it, &header, records);
+    assert_true(record_iterator_next(&it, &r));
+    struct record_iterator copy = it;
+    for (int i = 1; i < 3; i++) {
+        assert_true(record_iterator_next(&copy, &r));
+        assert_view(r.value, "v");
+        assert_int_equal(r.timestamp, T0 + i);
+    }
+    assert_false(record_iterator_next(&copy, &r));
+    record_iterator_init_plain(&it, &header, bytes_slice(records, 0, records.len - 1));
+    while (record_iterator_next(&it, &r)) {
+    }
+    assert_int_equal(record_iterator_fini(&it, NULL), ERR_INVALID_RECORD);
+    buf_fini(&b);
+}
+
 static void test_golden_compressed(void **state)
 {
     (void)state;
@@ -490,6 +518,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_golden_records),
         cmocka_unit_test(test_golden_compressed),
+        cmocka_unit_test(test_plain_records),
         cmocka_unit_test(test_property),
         cmocka_unit_test(test_find),
         cmocka_unit_test(test_hostile_records),
