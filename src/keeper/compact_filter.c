@@ -13,8 +13,6 @@
 
 #include <stdlib.h>
 
-enum { BATCH_BYTES_MAX = 256 << 20 };
-
 struct compact_txn {
     struct map_node node;
     int64_t producer_id;
@@ -26,7 +24,7 @@ void compact_filter_init(struct compact_filter *f)
     struct batch_options options = batch_options_default();
     map_init(&f->txns);
     batch_builder_init(&f->builder, &options);
-    buf_init(&f->out, BATCH_BYTES_MAX);
+    buf_init(&f->out, REWRITE_BYTES_MAX);
 }
 
 static void txns_forget(struct compact_filter *f)
@@ -158,29 +156,12 @@ enum err compact_filter_learn(struct compact_filter *f, const struct batch_heade
 
 // ---- writing anew
 
-static void rewrite_begin(struct compact_filter *f, const struct batch_header *h, int64_t horizon_ms)
-{
-    struct batch_options options = {
-        .base_offset = h->base_offset,
-        .base_timestamp = horizon_ms >= 0 ? horizon_ms : h->base_timestamp,
-        .producer_id = h->producer_id,
-        .base_sequence = h->base_sequence,
-        .leader_epoch = h->leader_epoch,
-        .producer_epoch = h->producer_epoch,
-        .attributes = (int16_t)(h->attributes | (horizon_ms >= 0 ? BATCH_ATTRIBUTE_DELETE_HORIZON : 0)),
-        .codec = batch_codec(h),
-        .bytes_max = BATCH_BYTES_MAX,
-    };
-    batch_builder_reset(&f->builder, &options);
-}
-
 static enum err rewrite_end(struct compact_filter *f, const struct batch_header *h, enum compact_fate *ret,
                             struct error *e)
 {
-    batch_builder_extend(&f->builder, batch_last_offset(h));
     buf_reset(&f->out);
     *ret = COMPACT_REWRITE;
-    return batch_builder_finish(&f->builder, &f->out, e);
+    return batch_rewrite_end(&f->builder, h, &f->out, e);
 }
 
 static enum err judge_empty(struct compact_filter *f, const struct batch_header *h, bool must_stay,
@@ -194,7 +175,7 @@ static enum err judge_empty(struct compact_filter *f, const struct batch_header 
         *ret = COMPACT_KEEP;
         return ERR_OK;
     }
-    rewrite_begin(f, h, -1);
+    batch_rewrite_begin(&f->builder, h, -1);
     return rewrite_end(f, h, ret, e);
 }
 
@@ -229,7 +210,7 @@ static bool record_stays(const struct compact_filter *f, const struct batch_head
 static enum err rewrite(struct compact_filter *f, const struct batch_header *h, struct bytes batch,
                         bool keeps_all, int64_t horizon_ms, enum compact_fate *ret, struct error *e)
 {
-    rewrite_begin(f, h, horizon_ms);
+    batch_rewrite_begin(&f->builder, h, horizon_ms);
     struct record_iterator it;
     enum err err = record_iterator_init(&it, &f->codec, batch, NULL, e);
     if (err != ERR_OK) {

@@ -5,7 +5,7 @@
 
 #include "base/map.h"
 #include "keeper/keeper_private.h"
-#include "record/build.h"
+#include "record/rewrite.h"
 
 // ---- compact_map.c: key -> newest offset, bounded
 

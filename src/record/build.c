@@ -99,22 +99,25 @@ static bool record_begin(struct batch_builder *b, int64_t offset_delta, int64_t 
     return true;
 }
 
-void batch_builder_append(struct batch_builder *b, int64_t timestamp, struct bytes key, struct bytes value,
-                          const struct record_header *headers, int32_t header_count)
+// headers_size_of: false if one of them is larger than anything may be.
+static bool headers_size_of(struct batch_builder *b, const struct record_header *headers,
+                            int32_t header_count, size_t *ret)
 {
-    size_t headers_size = 0;
+    size_t size = 0;
     for (int32_t i = 0; i < header_count; i++) {
         if (headers[i].key.len > b->records.limit || headers[i].value.len > b->records.limit) {
             b->records.failed = true;
-            return;
+            return false;
         }
-        headers_size += varlong_size((int64_t)headers[i].key.len) + headers[i].key.len;
-        headers_size += field_size(headers[i].value);
+        size += varlong_size((int64_t)headers[i].key.len) + headers[i].key.len;
+        size += field_size(headers[i].value);
     }
-    int64_t delta = (int64_t)b->last_offset_delta + 1;
-    if (!record_begin(b, delta, timestamp, key, value, header_count, headers_size)) {
-        return;
-    }
+    *ret = size;
+    return true;
+}
+
+static void headers_append(struct batch_builder *b, const struct record_header *headers, int32_t header_count)
+{
     for (int32_t i = 0; i < header_count; i++) {
         buf_varint(&b->records, (int32_t)headers[i].key.len);
         buf_append_str(&b->records, headers[i].key);
@@ -122,17 +125,39 @@ void batch_builder_append(struct batch_builder *b, int64_t timestamp, struct byt
     }
 }
 
-void batch_builder_append_record(struct batch_builder *b, const struct record *record)
+void batch_builder_append(struct batch_builder *b, int64_t timestamp, struct bytes key, struct bytes value,
+                          const struct record_header *headers, int32_t header_count)
+{
+    size_t size;
+    int64_t delta = (int64_t)b->last_offset_delta + 1;
+    if (headers_size_of(b, headers, header_count, &size) &&
+        record_begin(b, delta, timestamp, key, value, header_count, size)) {
+        headers_append(b, headers, header_count);
+    }
+}
+
+void batch_builder_append_with(struct batch_builder *b, const struct record *record, int64_t offset,
+                               const struct record_header *headers, int32_t header_count)
 {
     int64_t delta;
-    if (__builtin_sub_overflow(record->offset, b->options.base_offset, &delta)) {
+    int32_t count;
+    size_t size;
+    if (__builtin_sub_overflow(offset, b->options.base_offset, &delta) ||
+        __builtin_add_overflow(record->header_count, header_count, &count)) {
         b->is_refused = true;
         return;
     }
-    if (record_begin(b, delta, record->timestamp, record->key, record->value, record->header_count,
-                     record->headers_raw.len)) {
+    if (headers_size_of(b, headers, header_count, &size) &&
+        record_begin(b, delta, record->timestamp, record->key, record->value, count,
+                     record->headers_raw.len + size)) {
         buf_append(&b->records, record->headers_raw.ptr, record->headers_raw.len);
+        headers_append(b, headers, header_count);
     }
+}
+
+void batch_builder_append_record(struct batch_builder *b, const struct record *record)
+{
+    batch_builder_append_with(b, record, record->offset, NULL, 0);
 }
 
 void batch_builder_extend(struct batch_builder *b, int64_t last_offset)

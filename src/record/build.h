@@ -39,6 +39,10 @@ void batch_builder_append(struct batch_builder *b, int64_t timestamp, struct byt
 // batch_builder_append_record copies a record with its own offset (above the last one) and raw headers: what
 // a merge does that leaves records out.
 void batch_builder_append_record(struct batch_builder *b, const struct record *record);
+// batch_builder_append_with copies a record to an offset above the last one, with more headers behind its
+// own.
+void batch_builder_append_with(struct batch_builder *b, const struct record *record, int64_t offset,
+                               const struct record_header *headers, int32_t header_count);
 // batch_builder_extend raises the last offset delta to that of `last_offset`: the batch covers it without a
 // record for it. A batch of no records but a covered range is valid in a log.
 void batch_builder_extend(struct batch_builder *b, int64_t last_offset);

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+// rewrite.h - a stored or checked batch written again with fewer records, or with headers more. What stays
+// keeps its offset, timestamp and bytes; the batch keeps its bounds, producer, sequence and codec.
+#ifndef RECORD_REWRITE_H
+#define RECORD_REWRITE_H
+
+#include "record/build.h"
+
+enum { REWRITE_BYTES_MAX = 256 << 20 }; // of a batch's records
+
+// batch_rewrite_begin resets the builder to make the batch of header `h` again. horizon_ms >= 0 is written
+// into it as its delete horizon (KIP-534).
+void batch_rewrite_begin(struct batch_builder *builder, const struct batch_header *h, int64_t horizon_ms);
+// batch_rewrite_end appends the batch, which covers the offsets of `h` whatever was left out.
+enum err batch_rewrite_end(struct batch_builder *builder, const struct batch_header *h, struct buf *out,
+                           struct error *e);
+
+// What becomes of one record. `headers` are put behind its own.
+struct rewrite_fate {
+    bool is_dropped;
+    const struct record_header *headers;
+    int32_t header_count;
+};
+typedef struct rewrite_fate (*rewrite_judge)(void *arg, const struct record *record, int32_t index);
+
+// batch_rewrite appends the batch as `judge` leaves it. *ret_count: records that stayed. Errors as the
+// iterator's and the builder's; out is then as it was.
+enum err batch_rewrite(struct batch_builder *builder, struct codec_context *ctx, struct bytes batch,
+                       rewrite_judge judge, void *arg, struct buf *out, int32_t *ret_count, struct error *e);
+
+#endif
