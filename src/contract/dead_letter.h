@@ -5,7 +5,7 @@
 #define CONTRACT_DEAD_LETTER_H
 
 #include "contract/contract.h"
-#include "record/build.h"
+#include "record/rewrite.h"
 
 // Headers of a dead letter, behind the record's own: the five of Confluent's DlqAction, then where it came
 // from.
@@ -39,14 +39,14 @@ void dead_letter_append(struct batch_builder *builder, const struct record *reco
 size_t dead_letter_size(const struct record *record, const struct contract_finding *finding,
                         const struct dead_letter_origin *origin);
 
-// The verdict on each record of a batch, by its index.
+// What becomes of each record of a batch, by its index.
 struct batch_verdict {
     uint8_t action; // enum contract_action: DEAD_LETTER leaves the record out, MARK adds a header
     const struct contract_finding *finding; // of MARK
 };
 // batch_settle writes a checked batch again without its dead letters and with its marks: offsets, timestamps,
 // last offset delta, base sequence, producer and codec stay. verdicts has one for each record. *ret_count is
-// how many records stay; 0 leaves `out` as it was: such a batch is an extent without bytes.
+// how many records stay; with 0 the batch is a header that covers its offsets, as after compaction.
 enum err batch_settle(struct codec_context *ctx, struct bytes batch, const struct batch_verdict *verdicts,
                       size_t verdict_count, struct buf *out, int32_t *ret_count, struct error *e);
 
