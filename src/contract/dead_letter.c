@@ -127,7 +127,8 @@ enum err batch_settle(struct codec_context *ctx, struct bytes batch, const struc
     struct batch_builder builder;
     struct settle settle = {.verdicts = verdicts, .count = verdict_count};
     batch_builder_init(&builder, &options);
-    enum err err = batch_rewrite(&builder, ctx, batch, settle_judge, &settle, out, ret_count, e);
+    enum err err =
+        batch_rewrite(&builder, ctx, batch, (struct rewrite_judge){settle_judge, &settle}, out, ret_count, e);
     batch_builder_fini(&builder);
     return err;
 }

@@ -25,7 +25,7 @@ enum err batch_rewrite_end(struct batch_builder *builder, const struct batch_hea
 }
 
 enum err batch_rewrite(struct batch_builder *builder, struct codec_context *ctx, struct bytes batch,
-                       rewrite_judge judge, void *arg, struct buf *out, int32_t *ret_count, struct error *e)
+                       struct rewrite_judge judge, struct buf *out, int32_t *ret_count, struct error *e)
 {
     struct record_iterator it;
     enum err err = record_iterator_init(&it, ctx, batch, NULL, e);
@@ -36,7 +36,7 @@ enum err batch_rewrite(struct batch_builder *builder, struct codec_context *ctx,
     batch_rewrite_begin(builder, &header, -1);
     struct record record;
     for (int32_t index = 0; record_iterator_next(&it, &record); index++) {
-        struct rewrite_fate fate = judge(arg, &record, index);
+        struct rewrite_fate fate = judge.judge(judge.arg, &record, index);
         if (!fate.is_dropped) {
             batch_builder_append_with(builder, &record, record.offset, fate.headers, fate.header_count);
         }

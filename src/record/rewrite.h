@@ -15,17 +15,21 @@ void batch_rewrite_begin(struct batch_builder *builder, const struct batch_heade
 enum err batch_rewrite_end(struct batch_builder *builder, const struct batch_header *h, struct buf *out,
                            struct error *e);
 
-// What becomes of one record. `headers` are put behind its own.
+// What becomes of one record. `headers` are put behind its own; they are read before the next record is
+// judged.
 struct rewrite_fate {
     bool is_dropped;
     const struct record_header *headers;
     int32_t header_count;
 };
-typedef struct rewrite_fate (*rewrite_judge)(void *arg, const struct record *record, int32_t index);
+struct rewrite_judge {
+    struct rewrite_fate (*judge)(void *arg, const struct record *record, int32_t index);
+    void *arg;
+};
 
-// batch_rewrite appends the batch as `judge` leaves it. *ret_count: records that stayed. Errors as the
+// batch_rewrite appends the batch as the judge leaves it. *ret_count: records that stayed. Errors as the
 // iterator's and the builder's; out is then as it was.
 enum err batch_rewrite(struct batch_builder *builder, struct codec_context *ctx, struct bytes batch,
-                       rewrite_judge judge, void *arg, struct buf *out, int32_t *ret_count, struct error *e);
+                       struct rewrite_judge judge, struct buf *out, int32_t *ret_count, struct error *e);
 
 #endif

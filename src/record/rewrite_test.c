@@ -75,8 +75,9 @@ static void records_go_and_bounds_stay(void **state)
         buf_init(&out, 1 << 20);
         make((enum codec)codec, base_offset, &in);
         int32_t count = -1;
-        assert_int_equal(
-            batch_rewrite(&builder, &ctx, buf_bytes(&in), judge, &base_offset, &out, &count, NULL), ERR_OK);
+        assert_int_equal(batch_rewrite(&builder, &ctx, buf_bytes(&in),
+                                       (struct rewrite_judge){judge, &base_offset}, &out, &count, NULL),
+                         ERR_OK);
         assert_int_equal(count, 6);
         struct batch_header h;
         assert_int_equal(batch_header_read(buf_bytes(&out), &h, NULL), ERR_OK);
@@ -89,7 +90,8 @@ static void records_go_and_bounds_stay(void **state)
         assert_true(batch_is_transactional(&h));
         check_rewritten(&ctx, buf_bytes(&out), base_offset);
         buf_reset(&out);
-        assert_int_equal(batch_rewrite(&builder, &ctx, buf_bytes(&in), drop_all, NULL, &out, &count, NULL),
+        assert_int_equal(batch_rewrite(&builder, &ctx, buf_bytes(&in), (struct rewrite_judge){drop_all, NULL},
+                                       &out, &count, NULL),
                          ERR_OK);
         assert_int_equal(count, 0);
         assert_int_equal(out.len, BATCH_HEADER_SIZE);
@@ -117,8 +119,9 @@ static void what_is_damaged_leaves_nothing(void **state)
     make(CODEC_LZ4, 0, &in);
     in.ptr[BATCH_HEADER_SIZE + 12] ^= 0xff;
     int64_t base_offset = 0;
-    assert_int_not_equal(
-        batch_rewrite(&builder, &ctx, buf_bytes(&in), judge, &base_offset, &out, &count, NULL), ERR_OK);
+    assert_int_not_equal(batch_rewrite(&builder, &ctx, buf_bytes(&in),
+                                       (struct rewrite_judge){judge, &base_offset}, &out, &count, NULL),
+                         ERR_OK);
     assert_int_equal(out.len, 0);
     assert_int_equal(count, 7);
     buf_fini(&in);
