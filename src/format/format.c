@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// format.c - the table of formats, and the lives of schemas and programs.
+// format.c - the table of formats, and the lives of schemas.
 #include "format/format.h"
 
 #include "base/assert.h"
@@ -165,70 +165,4 @@ void compat_report_add(struct compat_report *report, const char *kind, struct st
         .info = arena_str(report->arena, info),
         .hint = arena_str(report->arena, hint),
     };
-}
-
-// ---- programs
-
-enum err program_create(const struct schema *schema, const int32_t *root, size_t root_count,
-                        struct program **ret, struct error *e)
-{
-    struct program *program = NULL;
-    enum err err = schema->ops->compile(schema, root, root_count, &program, e);
-    if (err != ERR_OK) {
-        return err;
-    }
-    program->ops = schema->ops;
-    program->schema = schema_ref(schema);
-    atomic_init(&program->ref_count, 1);
-    *ret = program;
-    return ERR_OK;
-}
-
-struct program *program_ref(const struct program *program)
-{
-    struct program *counted = (struct program *)program;
-    atomic_fetch_add_explicit(&counted->ref_count, 1, memory_order_relaxed);
-    return counted;
-}
-
-void program_unref(struct program *take_program)
-{
-    if (take_program == NULL ||
-        atomic_fetch_sub_explicit(&take_program->ref_count, 1, memory_order_acq_rel) > 1) {
-        return;
-    }
-    struct schema *schema = take_program->schema;
-    take_program->ops->program_destroy(take_program);
-    schema_unref(schema);
-}
-
-size_t program_memory(const struct program *program)
-{
-    return program->ops->program_memory(program);
-}
-
-enum err program_check(const struct program *program, struct bytes payload, struct program_fault *ret)
-{
-    return program->ops->check(program, payload, ret);
-}
-
-struct view view_root(const struct program *program, struct bytes payload)
-{
-    return program->ops->view_root(program, payload);
-}
-
-struct view view_field(const struct view *record, struct str name)
-{
-    if (record->kind != VIEW_RECORD && record->kind != VIEW_MAP) {
-        return (struct view){0};
-    }
-    return record->program->ops->view_field(record, name);
-}
-
-bool view_next(struct view_items *items, struct str *ret_key, struct view *ret)
-{
-    if (items->of.kind != VIEW_LIST && items->of.kind != VIEW_MAP && items->of.kind != VIEW_RECORD) {
-        return false;
-    }
-    return items->of.program->ops->view_next(items, ret_key, ret);
 }

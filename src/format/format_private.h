@@ -18,10 +18,32 @@ struct schema {
     struct arena arena; // all that the schema is made of, this struct excepted
 };
 
+// The static paths of a program as a tree: 0 is the root, a parent comes before its children.
+struct slot {
+    struct str name; // of the field in its parent
+    uint32_t parent;
+    uint32_t first; // child; 0: none
+    uint32_t next;  // of the same parent; 0: none
+    uint32_t view;  // index of the path that ends here, or SLOT_INNER
+};
+enum { SLOTS_MAX = PROGRAM_PATHS_MAX * 4 + 1, SLOT_INNER = UINT16_MAX };
+struct slots {
+    uint32_t count;
+    uint32_t path_count;
+    struct slot *slots;
+    uint32_t *paths; // per path the slot where it ends
+    struct arena arena;
+};
+// slots_walk fills the views of all paths below a slot whose value is known, by view_field.
+void slots_walk(const struct slots *slots, uint32_t index, const struct view *value, struct view *views);
+// slots_none says that nothing is there, nor below.
+void slots_none(const struct slots *slots, uint32_t index, struct view *views);
+
 struct program {
     const struct format_ops *ops;
     atomic_uint ref_count;
     struct schema *schema; // held
+    struct slots *slots;   // NULL: no paths
 };
 
 struct format_ops {
@@ -35,15 +57,30 @@ struct format_ops {
     enum err (*print)(const struct schema *schema, enum schema_form form, struct buf *out, struct error *e);
     enum err (*compare)(const struct schema *reader, const struct schema *writer, enum compat_policy policy,
                         struct compat_report *report, struct error *e);
-    // The result's first members are set by the caller.
+    // The result's first members are set by the caller. `slots` lives as long as the program; may be NULL.
     enum err (*compile)(const struct schema *schema, const int32_t *root, size_t root_count,
-                        struct program **ret, struct error *e);
+                        const struct slots *slots, struct program **ret, struct error *e);
     void (*program_destroy)(struct program *program);
     size_t (*program_memory)(const struct program *program);
-    enum err (*check)(const struct program *program, struct bytes payload, struct program_fault *ret);
+    // views: NULL, or to be filled if the program has slots; paths that end at one slot share its view.
+    enum err (*check)(const struct program *program, struct bytes payload, struct view *views,
+                      struct program_fault *ret);
     struct view (*view_root)(const struct program *program, struct bytes payload);
     struct view (*view_field)(const struct view *record, struct str name);
     bool (*view_next)(struct view_items *items, struct str *ret_key, struct view *ret);
+    struct value_type (*type_root)(const struct program *program);
+    struct value_type (*view_type)(const struct view *view); // NULL: views do not know
+    // Of all these the type has a program.
+    bool (*type_field)(const struct value_type *type, struct str name, struct value_type *ret);
+    bool (*type_is_open)(const struct value_type *type);
+    bool (*type_field_name)(const struct value_type *type, uint32_t index, struct str *ret);
+    struct value_type (*type_item)(const struct value_type *type);
+    struct value_type (*type_key)(const struct value_type *type);
+    bool (*type_branch)(const struct value_type *type, uint32_t index, struct value_type *ret);
+    struct str (*type_name)(const struct value_type *type);
+    struct str (*type_logical)(const struct value_type *type);
+    bool (*type_symbol)(const struct value_type *type, uint32_t index, struct str *ret_name,
+                        int64_t *ret_number);
 };
 
 extern const struct format_ops avro_ops;

@@ -10,6 +10,8 @@
 enum {
     PAYLOAD_DEPTH_MAX = 128,
     PROGRAM_BYTES_MAX = 64 << 20,
+    PROGRAM_PATHS_MAX = 256,
+    PATH_NAMES_MAX = 32, // of one path
     FAULT_PATH_SIZE = 256,
     FAULT_TEXT_SIZE = 256,
 };
@@ -22,6 +24,20 @@ struct program;
 // place.
 enum err program_create(const struct schema *schema, const int32_t *root, size_t root_count,
                         struct program **ret, struct error *e);
+
+// A static path: fields by name from the root, "customer.address.city". The names are borrowed until the
+// program is made. No names: the root.
+struct program_path {
+    const struct str *names;
+    size_t name_count;
+};
+// program_create_with makes a program that finds the values at these paths while it checks. ERR_NO_MEMORY as
+// well: more than PROGRAM_PATHS_MAX paths, or one of more than PATH_NAMES_MAX names.
+enum err program_create_with(const struct schema *schema, const int32_t *root, size_t root_count,
+                             const struct program_path *paths, size_t path_count, struct program **ret,
+                             struct error *e);
+size_t program_path_count(const struct program *program);
+enum format program_format(const struct program *program);
 struct program *program_ref(const struct program *program);
 void program_unref(struct program *take_program); // NULL is a no-op
 size_t program_memory(const struct program *program);
@@ -38,6 +54,13 @@ struct program_fault {
 // ERR_NO_MEMORY: the budget of a regular expression or of uniqueItems ran out; such a payload is not accepted
 // either.
 enum err program_check(const struct program *program, struct bytes payload, struct program_fault *ret);
+
+// program_check_slots judges as program_check does, and, if it returns ERR_OK, has filled a view for each
+// path, in the order of program_create_with: what view_root and then view_field of each name give. `views`
+// has room for program_path_count of them; after another answer they mean nothing.
+struct view;
+enum err program_check_slots(const struct program *program, struct bytes payload, struct view *views,
+                             struct program_fault *ret);
 
 // ---- views: a checked payload by field, without decoding the rest
 
@@ -84,5 +107,47 @@ struct view_items {
 };
 // view_next: false at the end. *ret_key is an entry's key, valid until the next call; NULL ptr for items.
 bool view_next(struct view_items *items, struct str *ret_key, struct view *ret);
+
+// ---- types: what the schema says of a place, before there is a payload. Bounded: what is too intricate to
+// say is said to be anything.
+
+#define TYPE_KIND(kind) (1u << (kind))
+enum { TYPE_ANYTHING = (1 << (VIEW_RECORD + 1)) - 1 };
+
+// By value; valid as long as the program.
+struct value_type {
+    const struct program *program; // NULL: nothing is known, anything may be here
+    const void *of;                // of the format
+    uint32_t part;                 // of the format
+    uint32_t kinds; // TYPE_KIND of each enum view_kind that a view of this place may have. VIEW_NULL: it may
+                    // be null; VIEW_NONE: the field may be absent though its record is there
+    bool is_whole;  // JSON's integer: written "1.0" its view is a VIEW_DOUBLE
+};
+
+struct value_type program_root_type(const struct program *program);
+// view_type is what the schema says of where a view was found. JSON's views do not know: anything. Of
+// Protobuf's scalars no more than their kind.
+struct value_type view_type(const struct view *view);
+// type_field finds a field of a record, or a value of a map, by name. A union is searched in all its records;
+// what they do not agree on may be anything. false: the schema knows no such field.
+bool type_field(const struct value_type *type, struct str name, struct value_type *ret);
+// Whether there may be fields that type_field does not know: JSON objects that are not closed.
+bool type_is_open(const struct value_type *type);
+// type_field_name lists what type_field finds, for "did you mean". false: there is none at `index`.
+bool type_field_name(const struct value_type *type, uint32_t index, struct str *ret);
+// Of a list its items, of a map its values (of a JSON object what members without a name of their own are).
+// Kinds are 0 if it is neither.
+struct value_type type_item(const struct value_type *type);
+// Of a map: VIEW_STRING, but in Protobuf. view_next gives keys as text.
+struct value_type type_key(const struct value_type *type);
+// The branches of a union (JSON: anyOf and oneOf), one by one. false: there is none at `index`.
+bool type_branch(const struct value_type *type, uint32_t index, struct value_type *ret);
+// Full name of a record, enum or fixed: "pkg.Message", "org.example.Order". JSON's have none: length 0. Of a
+// union of null and one more, the other's.
+struct str type_name(const struct value_type *type);
+// Avro's logicalType, JSON's format. Length 0: none.
+struct str type_logical(const struct value_type *type);
+// The symbols of an enum with their numbers. false: there is none at `index`.
+bool type_symbol(const struct value_type *type, uint32_t index, struct str *ret_name, int64_t *ret_number);
 
 #endif

@@ -193,7 +193,7 @@ static inline const uint8_t *read_index(const uint8_t *p, const uint8_t *end, ui
         GO();                                                                                                \
     } while (0)
 
-bool avro_accepts(const struct avro_program *program, struct bytes payload)
+bool avro_accepts(const struct avro_program *program, struct bytes payload, struct avro_mark *marks)
 {
     static const void *const labels[] = {
         [OP_END] = &&op_end,       [OP_BOOLEAN] = &&op_boolean, [OP_INT] = &&op_int,
@@ -201,7 +201,7 @@ bool avro_accepts(const struct avro_program *program, struct bytes payload)
         [OP_STRING] = &&op_string, [OP_ENUM] = &&op_enum,       [OP_OPTION] = &&op_option,
         [OP_UNION] = &&op_union,   [OP_JUMP] = &&op_jump,       [OP_BLOCKS] = &&op_blocks,
         [OP_ITEM] = &&op_item,     [OP_EMPTIES] = &&op_empties, [OP_CALL] = &&op_call,
-        [OP_RETURN] = &&op_return,
+        [OP_RETURN] = &&op_return, [OP_SLOT] = &&op_slot,       [OP_SLOT_END] = &&op_slot_end,
     };
     static const uint8_t nothing[1];
     // One more than may be open: an empty array inside the last one is no depth.
@@ -285,13 +285,28 @@ op_call:
 op_return:
     op = (--top)->back;
     GO();
+op_slot:
+    marks[at->a].p = p;
+    marks[at->a].node = at->b;
+    GO();
+op_slot_end:
+    marks[at->a].end = p;
+    GO();
 }
 #pragma GCC diagnostic pop
 
-enum err avro_check(const struct program *program, struct bytes payload, struct program_fault *ret)
+enum err avro_check(const struct program *program, struct bytes payload, struct view *views,
+                    struct program_fault *ret)
 {
     const struct avro_program *avro = avro_program_of(program);
-    if (avro_accepts(avro, payload)) {
+    UNINITIALIZED struct avro_mark marks[SLOTS_MAX];
+    for (uint32_t i = 0; program->slots != NULL && i < program->slots->count; i++) {
+        marks[i].p = NULL;
+    }
+    if (avro_accepts(avro, payload, marks)) {
+        if (views != NULL) {
+            avro_view_slots(avro, payload, marks, views);
+        }
         return ERR_OK;
     }
     struct program_fault fault;

@@ -438,7 +438,7 @@ static bool agree(const struct program *program, struct bytes payload, const cha
     }
     struct bytes exact = {copy, payload.len};
     struct program_fault fault = {0};
-    bool is_good = avro_accepts(avro_program_of(program), exact);
+    bool is_good = avro_accepts(avro_program_of(program), exact, NULL);
     if (!avro_judges_alike(program, exact)) {
         avro_explain(avro_program_of(program), exact, &fault);
         fail_msg("%s: the code says %d, the types: %s %s", schema, is_good, fault.path, fault.text);

@@ -9,13 +9,22 @@
 enum { WHITE, GREY, BLACK };
 #define OPS_MANY (UINT32_MAX / 4)
 
+// A record that is called, and the slot that stands for it.
+struct body {
+    uint32_t node;
+    uint32_t slot; // or AVRO_NO_SLOT
+    uint32_t entry;
+};
+
 struct compile {
     struct avro_program *program;
-    struct pair_table ids; // type to node + 1
-    uint8_t *colors;       // of nodes
-    uint32_t *entries;     // of nodes that are called: their code, or UINT32_MAX
-    uint32_t *waiting;     // nodes whose code is still to be written
-    uint32_t waiting_count;
+    struct pair_table ids;     // type to node + 1
+    const struct slots *slots; // NULL: no paths
+    uint8_t *colors;           // of nodes
+    struct pair_table calls;   // node and slot to index of its body + 1
+    struct body *bodies;       // of what is called; their code is written after that of the root
+    uint32_t body_count;
+    uint32_t body_capacity;
     uint32_t node_capacity;
     uint32_t child_capacity;
     uint32_t child_count;
@@ -161,7 +170,7 @@ static void emit_skip(struct compile *c, uint32_t size)
     }
 }
 
-static void emit_node(struct compile *c, uint32_t id);
+static void emit_node(struct compile *c, uint32_t id, uint32_t slot);
 
 static uint32_t child_of(const struct compile *c, uint32_t id, uint32_t index)
 {
@@ -173,7 +182,7 @@ static bool is_null(const struct compile *c, uint32_t id)
     return c->program->nodes[id].type->kind == AVRO_NULL;
 }
 
-static void emit_union(struct compile *c, uint32_t id)
+static void emit_union(struct compile *c, uint32_t id, uint32_t slot)
 {
     struct avro_program *program = c->program;
     uint32_t count = program->nodes[id].type->count;
@@ -181,7 +190,7 @@ static void emit_union(struct compile *c, uint32_t id)
         if (is_null(c, child_of(c, id, null))) {
             uint32_t option = emit(c, OP_OPTION, 0, null);
             here(c);
-            emit_node(c, child_of(c, id, 1 - null));
+            emit_node(c, child_of(c, id, 1 - null), slot);
             patch(c, option, here(c));
             return;
         }
@@ -198,7 +207,7 @@ static void emit_union(struct compile *c, uint32_t id)
     uint32_t *jumps = mem_array((size_t)count + 1, sizeof *jumps);
     for (uint32_t i = 0; i < count && !program->arena.failed; i++) {
         program->targets[first + i] = here(c);
-        emit_node(c, child_of(c, id, i));
+        emit_node(c, child_of(c, id, i), slot);
         jumps[i] = emit(c, OP_JUMP, 0, 0);
     }
     uint32_t end = here(c);
@@ -222,35 +231,82 @@ static void emit_blocks(struct compile *c, uint32_t id)
     if (is_map) {
         emit(c, OP_STRING, 0, 0);
     }
-    emit_node(c, item);
+    emit_node(c, item, AVRO_NO_SLOT);
     emit(c, OP_ITEM, body, 0);
     patch(c, blocks, here(c));
 }
 
-static void emit_fields(struct compile *c, uint32_t id)
+// slot_of is the slot of a record's field.
+static uint32_t slot_of(const struct compile *c, uint32_t slot, struct str name)
 {
-    uint32_t count = c->program->nodes[id].type->count;
-    for (uint32_t i = 0; i < count && !c->program->arena.failed; i++) {
-        emit_node(c, child_of(c, id, i));
+    uint32_t child = slot == AVRO_NO_SLOT ? 0 : c->slots->slots[slot].first;
+    while (child != 0 && !str_equal(c->slots->slots[child].name, name)) {
+        child = c->slots->slots[child].next;
     }
+    return child == 0 ? AVRO_NO_SLOT : child;
 }
 
-static void emit_record(struct compile *c, uint32_t id)
-{
-    if (!c->program->nodes[id].is_called) {
-        emit_fields(c, id);
-        return;
-    }
-    emit(c, OP_CALL, id, 0); // its code is known in the end
-    if (c->colors[id] == BLACK) {
-        c->colors[id] = WHITE; // asked for
-        c->waiting[c->waiting_count++] = id;
-    }
-}
-
-static void emit_node(struct compile *c, uint32_t id)
+static void emit_fields(struct compile *c, uint32_t id, uint32_t slot)
 {
     const struct avro_type *type = c->program->nodes[id].type;
+    for (uint32_t i = 0; i < type->count && !c->program->arena.failed; i++) {
+        emit_node(c, child_of(c, id, i), slot_of(c, slot, type->fields[i].name));
+    }
+}
+
+static void emit_record(struct compile *c, uint32_t id, uint32_t slot)
+{
+    const struct avro_node *node = &c->program->nodes[id];
+    if (!node->is_called) {
+        emit_fields(c, id, slot);
+        return;
+    }
+    const struct slot *key = slot == AVRO_NO_SLOT ? NULL : &c->slots->slots[slot];
+    uint32_t known = pair_table_get(&c->calls, node, key);
+    if (known == 0) {
+        if (!grow(c, &c->bodies, c->body_count, &c->body_capacity, sizeof *c->bodies)) {
+            return;
+        }
+        c->bodies[c->body_count++] = (struct body){id, slot, 0};
+        known = c->body_count;
+        pair_table_put(&c->calls, node, key, known);
+    }
+    emit(c, OP_CALL, known - 1, 0); // its code is known in the end
+}
+
+// emit_marked marks a value, and goes into it with what of the slot lies further in.
+static void emit_marked(struct compile *c, uint32_t id, uint32_t slot)
+{
+    const struct slot *s = &c->slots->slots[slot];
+    enum avro_kind kind = c->program->nodes[id].type->kind;
+    bool is_walked = kind == AVRO_MAP && s->first != 0;
+    bool is_marked = s->view != SLOT_INNER || is_walked;
+    bool is_deep = kind == AVRO_RECORD || kind == AVRO_UNION;
+    c->program->has_map_slots |= is_walked;
+    if (is_marked) {
+        emit(c, OP_SLOT, slot, id);
+    }
+    if (kind == AVRO_RECORD && s->first != 0 && c->program->nodes[id].is_empty) {
+        emit_fields(c, id, slot);
+    } else if (kind == AVRO_RECORD && s->first != 0) {
+        emit_record(c, id, slot);
+    } else if (kind == AVRO_UNION) {
+        emit_union(c, id, s->first == 0 ? AVRO_NO_SLOT : slot);
+    } else {
+        emit_node(c, id, AVRO_NO_SLOT);
+    }
+    if (is_marked && (is_deep || kind == AVRO_ARRAY || kind == AVRO_MAP)) {
+        emit(c, OP_SLOT_END, slot, 0);
+    }
+}
+
+static void emit_node(struct compile *c, uint32_t id, uint32_t slot)
+{
+    const struct avro_type *type = c->program->nodes[id].type;
+    if (slot != AVRO_NO_SLOT) {
+        emit_marked(c, id, slot);
+        return;
+    }
     if (c->program->nodes[id].is_empty) {
         return;
     }
@@ -279,7 +335,7 @@ static void emit_node(struct compile *c, uint32_t id)
         emit(c, OP_STRING, 0, 0);
         return;
     case AVRO_RECORD:
-        emit_record(c, id);
+        emit_record(c, id, AVRO_NO_SLOT);
         return;
     case AVRO_ENUM:
         emit(c, OP_ENUM, type->count, 0);
@@ -289,7 +345,7 @@ static void emit_node(struct compile *c, uint32_t id)
         emit_blocks(c, id);
         return;
     case AVRO_UNION:
-        emit_union(c, id);
+        emit_union(c, id, AVRO_NO_SLOT);
         return;
     case AVRO_FIXED:
         emit_skip(c, (uint32_t)type->size);
@@ -303,40 +359,38 @@ static void emit_node(struct compile *c, uint32_t id)
 static void emit_all(struct compile *c)
 {
     struct avro_program *program = c->program;
-    emit_node(c, 0);
+    emit_node(c, 0, c->slots == NULL ? AVRO_NO_SLOT : 0);
     emit(c, OP_END, 0, 0);
-    for (uint32_t i = 0; i < c->waiting_count && !program->arena.failed; i++) {
-        c->entries[c->waiting[i]] = here(c);
-        emit_fields(c, c->waiting[i]);
+    for (uint32_t i = 0; i < c->body_count && !program->arena.failed; i++) {
+        struct body body = c->bodies[i];
+        c->bodies[i].entry = here(c);
+        emit_fields(c, body.node, body.slot);
         emit(c, OP_RETURN, 0, 0);
     }
     for (uint32_t i = 0; i < program->op_count && !program->arena.failed; i++) {
         if (program->code[i].code == OP_CALL) {
-            program->code[i].a = c->entries[program->code[i].a];
+            program->code[i].a = c->bodies[program->code[i].a].entry;
         }
     }
 }
 
 enum err avro_compile(const struct schema *schema, const int32_t *root, size_t root_count,
-                      struct program **ret, struct error *e)
+                      const struct slots *slots, struct program **ret, struct error *e)
 {
     if (root != NULL || root_count > 0) {
         return FAIL(e, ERR_INVALID_SCHEMA, "an Avro schema has no messages to choose from");
     }
     struct avro_program *program = mem_zalloc(sizeof *program);
     arena_init(&program->arena, PROGRAM_BYTES_MAX);
-    struct compile c = {.program = program};
+    struct compile c = {.program = program, .slots = slots};
     make_nodes(&c, avro_of(schema)->root);
     if (!program->arena.failed) {
         c.colors = mem_array(program->node_count, sizeof *c.colors);
-        c.entries = mem_array(program->node_count, sizeof *c.entries);
-        c.waiting = mem_array(program->node_count, sizeof *c.waiting);
         measure(&c, 0);
         emit_all(&c);
     }
     mem_free(c.colors);
-    mem_free(c.entries);
-    mem_free(c.waiting);
+    pair_table_fini(&c.calls);
     pair_table_fini(&c.ids);
     if (program->arena.failed) {
         avro_program_destroy(&program->base);

@@ -353,5 +353,6 @@ bool avro_judges_alike(const struct program *program, struct bytes payload)
 {
     const struct avro_program *avro = avro_program_of(program);
     struct program_fault fault;
-    return avro_accepts(avro, payload) == avro_explain(avro, payload, &fault);
+    struct avro_mark marks[SLOTS_MAX];
+    return avro_accepts(avro, payload, marks) == avro_explain(avro, payload, &fault);
 }

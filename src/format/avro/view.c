@@ -13,9 +13,12 @@ struct walk {
     const uint8_t *end;
 };
 
-static uint64_t walk_number(struct walk *w)
+static inline uint64_t walk_number(struct walk *w)
 {
     uint64_t number;
+    if (w->p < w->end && *w->p < 0x80) {
+        return *w->p++;
+    }
     w->p = avro_varint(w->p, w->end, LONG_BYTES_MAX, &number);
     ASSERT(w->p != NULL);
     return number;
@@ -120,7 +123,7 @@ static void walk_over(struct walk *w, uint32_t id)
 
 // ---- views
 
-static enum view_kind view_kind_of(enum avro_kind kind)
+enum view_kind avro_view_kind(enum avro_kind kind)
 {
     static const enum view_kind kinds[AVRO_KIND_COUNT] = {
         [AVRO_NULL] = VIEW_NULL,   [AVRO_BOOLEAN] = VIEW_BOOL,  [AVRO_INT] = VIEW_INT,
@@ -149,7 +152,7 @@ static struct view walk_view(struct walk *w, const struct program *program, stru
 {
     id = walk_branch(w, id);
     const struct avro_type *type = w->program->nodes[id].type;
-    struct view view = {.kind = view_kind_of(type->kind),
+    struct view view = {.kind = avro_view_kind(type->kind),
                         .program = program,
                         .node = id,
                         .payload = payload,
@@ -181,6 +184,23 @@ static struct view walk_view(struct walk *w, const struct program *program, stru
     }
     view.raw.len = (size_t)(w->p - view.raw.ptr);
     return view;
+}
+
+// marked_view is walk_view where the end of a container is known.
+static struct view marked_view(const struct avro_program *program, struct bytes payload,
+                               const struct avro_mark *mark)
+{
+    struct walk w = {program, mark->p, payload.len == 0 ? mark->p : payload.ptr + payload.len};
+    uint32_t id = walk_branch(&w, mark->node);
+    enum view_kind kind = avro_view_kind(program->nodes[id].type->kind);
+    if (kind == VIEW_RECORD || kind == VIEW_LIST || kind == VIEW_MAP) {
+        return (struct view){.kind = kind,
+                             .program = &program->base,
+                             .node = id,
+                             .payload = payload,
+                             .raw = {w.p, (size_t)(mark->end - w.p)}};
+    }
+    return walk_view(&w, &program->base, payload, id);
 }
 
 static struct walk walk_of(const struct view *view)
@@ -268,4 +288,32 @@ bool avro_view_next(struct view_items *items, struct str *ret_key, struct view *
     items->index++;
     items->position = (size_t)(w.p - of->raw.ptr);
     return true;
+}
+
+void avro_view_slots(const struct avro_program *program, struct bytes payload, const struct avro_mark *marks,
+                     struct view *views)
+{
+    const struct slots *slots = program->base.slots;
+    for (uint32_t i = 0; i < slots->count; i++) {
+        const struct slot *slot = &slots->slots[i];
+        if (slot->view == SLOT_INNER) {
+            continue;
+        }
+        if (marks[i].p == NULL) {
+            views[slot->view] = (struct view){0};
+            continue;
+        }
+        views[slot->view] = marked_view(program, payload, &marks[i]);
+    }
+    for (uint32_t i = 0; i < slots->count && program->has_map_slots; i++) {
+        struct view map = {0};
+        if (marks[i].p != NULL && slots->slots[i].first != 0) {
+            map = marked_view(program, payload, &marks[i]);
+        }
+        for (uint32_t child = slots->slots[i].first; child != 0 && map.kind == VIEW_MAP;
+             child = slots->slots[child].next) {
+            struct view value = avro_view_field(&map, slots->slots[child].name);
+            slots_walk(slots, child, &value, views);
+        }
+    }
 }

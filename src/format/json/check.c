@@ -461,7 +461,8 @@ bool eval_quietly(struct run *r, const struct jnode *node, struct span start, st
 
 // ---- the face
 
-enum err jschema_check(const struct program *base, struct bytes payload, struct program_fault *ret)
+enum err jschema_check(const struct program *base, struct bytes payload, struct view *views,
+                       struct program_fault *ret)
 {
     const struct jprogram *program = (const struct jprogram *)base;
     struct run r __attribute__((uninitialized)); // what is read of `path` is what path_count says
@@ -481,6 +482,9 @@ enum err jschema_check(const struct program *base, struct bytes payload, struct 
         holds = run_malformed(&r);
     }
     enum err err = holds ? ERR_OK : ERR_INVALID_RECORD;
+    if (holds && views != NULL) {
+        jschema_fill_slots(base, payload, views);
+    }
     if (r.is_given_up && !r.is_malformed) {
         r.is_quiet = r.has_fault = false;
         run_fault(&r, r.scan.token_pos, "given up: judging this payload takes too long");

@@ -441,9 +441,10 @@ static enum err compile_all(struct compiler *c, const struct jschema *schema, st
 }
 
 enum err jschema_compile(const struct schema *base, const int32_t *root, size_t root_count,
-                         struct program **ret, struct error *e)
+                         const struct slots *slots, struct program **ret, struct error *e)
 {
     (void)root;
+    (void)slots; // names are looked for as they come
     if (root_count > 0) {
         return FAIL(e, ERR_INVALID_SCHEMA, "a JSON Schema has no messages to choose from");
     }

@@ -48,7 +48,7 @@ struct string_check {
     const struct regex *pattern;
     struct str pattern_text;
     enum json_format format;
-    struct str format_name;
+    struct str format_name; // as written, if it is known
 };
 
 struct number_bound {
@@ -193,12 +193,31 @@ static inline uint64_t property_hash(const char *p, size_t len)
 }
 
 enum err jschema_compile(const struct schema *schema, const int32_t *root, size_t root_count,
-                         struct program **ret, struct error *e);
+                         const struct slots *slots, struct program **ret, struct error *e);
 void jschema_program_destroy(struct program *program);
 size_t jschema_program_memory(const struct program *program);
-enum err jschema_check(const struct program *program, struct bytes payload, struct program_fault *ret);
+enum err jschema_check(const struct program *program, struct bytes payload, struct view *views,
+                       struct program_fault *ret);
 struct view jschema_view_root(const struct program *program, struct bytes payload);
 struct view jschema_view_field(const struct view *record, struct str name);
 bool jschema_view_next(struct view_items *items, struct str *ret_key, struct view *ret);
+// jschema_view_of makes the view of the value whose first token was read; the scanner ends behind it. `of`
+// gives program and payload.
+struct view jschema_view_of(const struct view *of, struct json_scan *s, enum json_token t);
+bool jschema_key_equal(const struct json_scan *s, struct str name);
+// jschema_fill_slots reads a payload that has been accepted once more, for the views of the program's paths.
+void jschema_fill_slots(const struct program *program, struct bytes payload, struct view *views);
+
+struct value_type jschema_type_root(const struct program *program);
+bool jschema_type_field(const struct value_type *type, struct str name, struct value_type *ret);
+bool jschema_type_is_open(const struct value_type *type);
+bool jschema_type_field_name(const struct value_type *type, uint32_t index, struct str *ret);
+struct value_type jschema_type_item(const struct value_type *type);
+struct value_type jschema_type_key(const struct value_type *type);
+bool jschema_type_branch(const struct value_type *type, uint32_t index, struct value_type *ret);
+struct str jschema_type_name(const struct value_type *type);
+struct str jschema_type_logical(const struct value_type *type);
+bool jschema_type_symbol(const struct value_type *type, uint32_t index, struct str *ret_name,
+                         int64_t *ret_number);
 
 #endif

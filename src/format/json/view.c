@@ -12,8 +12,7 @@ static double real_of(struct str raw)
     return json_value_f64(&value);
 }
 
-// view_of makes the view of the value whose first token was read; the scanner ends behind it.
-static struct view view_of(const struct view *of, struct json_scan *s, enum json_token t)
+struct view jschema_view_of(const struct view *of, struct json_scan *s, enum json_token t)
 {
     struct view v = {.program = of->program, .payload = of->payload};
     const uint8_t *begin = (const uint8_t *)s->text.ptr + s->token_pos;
@@ -54,10 +53,10 @@ struct view jschema_view_root(const struct program *program, struct bytes payloa
     struct view whole = {.program = program, .payload = payload};
     struct json_scan s;
     json_scan_init(&s, (struct str){(const char *)payload.ptr, payload.len});
-    return view_of(&whole, &s, json_scan_next(&s));
+    return jschema_view_of(&whole, &s, json_scan_next(&s));
 }
 
-static bool key_equal(const struct json_scan *s, struct str name)
+bool jschema_key_equal(const struct json_scan *s, struct str name)
 {
     if (!s->has_escape) {
         return str_equal(s->raw, name);
@@ -77,10 +76,10 @@ struct view jschema_view_field(const struct view *record, struct str name)
     struct view found = {0};
     enum json_token t = json_scan_next(&s);
     while ((t = json_scan_next(&s)) == JSON_TOKEN_KEY) {
-        bool is_it = key_equal(&s, name);
+        bool is_it = jschema_key_equal(&s, name);
         t = json_scan_next(&s);
         if (is_it) {
-            found = view_of(record, &s, t);
+            found = jschema_view_of(record, &s, t);
         } else if (!json_scan_skip(&s, t)) {
             break;
         }
@@ -111,7 +110,7 @@ bool jschema_view_next(struct view_items *items, struct str *ret_key, struct vie
         json_scan_seek(&s, (size_t)(colon + 1 - s.text.ptr), 0, true);
         t = json_scan_next(&s);
     }
-    *ret = view_of(&items->of, &s, t);
+    *ret = jschema_view_of(&items->of, &s, t);
     items->position = at + s.pos;
     items->index++;
     return ret->kind != VIEW_NONE;

@@ -18,6 +18,8 @@ struct checker {
     char path[FAULT_PATH_SIZE];  // of the fault, at the end of this array
     size_t path_begin;
     unsigned depth;
+    uint32_t slot;         // of the message that is entered next, or PB_NO_SLOT
+    const uint8_t **marks; // per slot the tag of its field; NULL ptr: absent
 };
 
 static const uint8_t *check_fields(struct checker *c, uint32_t message, const uint8_t *at, const uint8_t *end,
@@ -294,6 +296,59 @@ static bool has_required(struct checker *c, const struct pb_node_message *m, con
     return true;
 }
 
+// ---- slots
+
+static void clear_marks(struct checker *c, uint32_t index)
+{
+    const struct slots *slots = c->program->base.slots;
+    c->marks[index] = NULL;
+    for (uint32_t child = slots->slots[index].first; child != 0; child = slots->slots[child].next) {
+        if (c->marks[child] != NULL) {
+            clear_marks(c, child);
+        }
+    }
+}
+
+// Of a oneof only the member that comes last is there.
+static void clear_oneof(struct checker *c, uint32_t slot, const struct pb_node_field *f)
+{
+    const struct slots *slots = c->program->base.slots;
+    for (uint32_t child = slots->slots[slot].first; child != 0; child = slots->slots[child].next) {
+        uint32_t field = c->program->slots[child].field;
+        if (field != PB_NO_SLOT && c->program->fields[field].oneof == f->oneof) {
+            clear_marks(c, child);
+        }
+    }
+}
+
+// mark_field notes where a field is that a path leads to or through. Returns the slot to enter with its
+// message.
+static uint32_t mark_field(struct checker *c, uint32_t slot, const struct pb_node_field *f,
+                           const uint8_t *tag_at, const uint8_t *at, const uint8_t *end)
+{
+    const struct pb_program *p = c->program;
+    const struct pb_slot *holder = &p->slots[slot];
+    uint32_t index = (uint32_t)(f - p->fields) -
+                     p->messages[holder->field == PB_NO_SLOT ? 0 : p->fields[holder->field].target].first;
+    uint32_t child = p->slot_tables[holder->table + index];
+    bool is_in_oneof = f->oneof != 0 && holder->has_oneof;
+    if ((child == 0 && !is_in_oneof) || (f->flags & PB_NODE_REPEATED) != 0 ||
+        ((f->flags & PB_NODE_CLOSED) != 0 && pb_is_unknown(p, f, bytes_of(at, (size_t)(end - at))))) {
+        return PB_NO_SLOT;
+    }
+    if (is_in_oneof) {
+        clear_oneof(c, slot, f);
+    }
+    if (child == 0) {
+        return PB_NO_SLOT;
+    }
+    if (c->marks[child] != NULL) { // the last one counts
+        clear_marks(c, child);
+    }
+    c->marks[child] = tag_at;
+    return p->slots[child].table != PB_NO_SLOT ? child : PB_NO_SLOT;
+}
+
 // Up to `end`, or up to the end of the group if `group` is not 0. Returns what is behind it, or NULL.
 static const uint8_t *check_fields(struct checker *c, uint32_t message, const uint8_t *at, const uint8_t *end,
                                    uint32_t group)
@@ -305,6 +360,8 @@ static const uint8_t *check_fields(struct checker *c, uint32_t message, const ui
         memset(seen, 0, (m->required_count + 63) / 64 * sizeof *seen);
     }
     uint32_t hint = 0;
+    uint32_t slot = c->slot;
+    c->slot = PB_NO_SLOT;
     bool is_closed = group == 0;
     while (at < end) {
         const uint8_t *tag_at = at;
@@ -328,6 +385,9 @@ static const uint8_t *check_fields(struct checker *c, uint32_t message, const ui
             continue;
         }
         hint = (uint32_t)(f - (c->program->fields + m->first)) + 1;
+        if (slot != PB_NO_SLOT) {
+            c->slot = mark_field(c, slot, f, tag_at, at, end);
+        }
         const uint8_t *next = check_value(c, f, at, end, tag);
         if (next == NULL) {
             note_field(c, f, begin, tag_at, at, end);
@@ -344,9 +404,16 @@ static const uint8_t *check_fields(struct checker *c, uint32_t message, const ui
     return m->required_count == 0 || has_required(c, m, seen, at) ? at : NULL;
 }
 
-enum err pb_check(const struct program *program, struct bytes payload, struct program_fault *ret)
+enum err pb_check(const struct program *program, struct bytes payload, struct view *views,
+                  struct program_fault *ret)
 {
-    struct checker c = {.program = pb_program_of(program), .begin = payload.ptr, .fault = ret};
+    const uint8_t *marks[SLOTS_MAX] __attribute__((uninitialized)); // as many as there are slots are cleared
+    struct checker c = {
+        .program = pb_program_of(program), .begin = payload.ptr, .fault = ret, .marks = marks};
+    c.slot = program->slots == NULL || c.program->slots[0].table == PB_NO_SLOT ? PB_NO_SLOT : 0;
+    if (program->slots != NULL) {
+        memset(marks, 0, program->slots->count * sizeof *marks);
+    }
     const uint8_t *end = payload.len == 0 ? payload.ptr : payload.ptr + payload.len;
     c.path_begin = sizeof c.path - 1;
     if (payload.len == 0) {
@@ -355,6 +422,9 @@ enum err pb_check(const struct program *program, struct bytes payload, struct pr
         end = nothing;
     }
     if (check_fields(&c, 0, c.begin, end, 0) != NULL) {
+        if (views != NULL) {
+            pb_view_slots(c.program, payload, marks, views);
+        }
         return ERR_OK;
     }
     if (ret != NULL) {

@@ -307,8 +307,46 @@ static const struct pb_message *find_root(const struct pb_schema *schema, const 
     return found;
 }
 
-enum err pb_compile(const struct schema *schema, const int32_t *root, size_t root_count, struct program **ret,
-                    struct error *e)
+// place_slots finds the fields that the paths lead through, once all messages are compiled.
+static enum err place_slots(struct pb_program *p, const struct slots *slots, struct error *e)
+{
+    p->slots = mem_array(slots->count, sizeof *p->slots);
+    p->slots[0] = (struct pb_slot){.field = PB_NO_SLOT};
+    for (uint32_t i = 0; i < slots->count; i++) { // a parent comes before its children
+        struct pb_slot *own = &p->slots[i];
+        const struct pb_node_field *f = own->field == PB_NO_SLOT ? NULL : &p->fields[own->field];
+        bool is_message = i == 0 || (f != NULL && (f->flags & PB_NODE_REPEATED) == 0 &&
+                                     (f->type == PB_TYPE_MESSAGE || f->type == PB_TYPE_GROUP));
+        const struct pb_node_message *m = is_message ? &p->messages[f == NULL ? 0 : f->target] : NULL;
+        own->table = PB_NO_SLOT;
+        if (m != NULL && slots->slots[i].first != 0) {
+            own->table = (uint32_t)p->slot_table_count;
+            p->slot_table_count += m->count;
+        }
+        for (uint32_t child = slots->slots[i].first; child != 0; child = slots->slots[child].next) {
+            const struct pb_node_field *found =
+                m == NULL ? NULL : pb_field_by_name(p, m, slots->slots[child].name);
+            p->slots[child].field = found == NULL ? PB_NO_SLOT : (uint32_t)(found - p->fields);
+            own->has_oneof |= found != NULL && found->oneof != 0;
+        }
+        if (p->slot_table_count > PROGRAM_BYTES_MAX / sizeof *p->slot_tables) {
+            return FAIL(e, ERR_NO_MEMORY, "the paths need more than %d bytes", PROGRAM_BYTES_MAX);
+        }
+    }
+    p->slot_tables = mem_array(p->slot_table_count + 1, sizeof *p->slot_tables);
+    for (uint32_t i = 1; i < slots->count; i++) {
+        const struct pb_slot *parent = &p->slots[slots->slots[i].parent];
+        if (p->slots[i].field != PB_NO_SLOT) {
+            uint32_t first =
+                p->messages[parent->field == PB_NO_SLOT ? 0 : p->fields[parent->field].target].first;
+            p->slot_tables[parent->table + p->slots[i].field - first] = (uint16_t)i;
+        }
+    }
+    return ERR_OK;
+}
+
+enum err pb_compile(const struct schema *schema, const int32_t *root, size_t root_count,
+                    const struct slots *slots, struct program **ret, struct error *e)
 {
     const struct pb_message *message = find_root(pb_schema_of(schema), root, root_count);
     if (message == NULL) {
@@ -328,6 +366,7 @@ enum err pb_compile(const struct schema *schema, const int32_t *root, size_t roo
         for (size_t i = 0; i < c.program->message_count; i++) {
             index_names(&c, &c.program->messages[i]);
         }
+        err = slots == NULL ? ERR_OK : place_slots(c.program, slots, e);
     }
     map_fini(&c.known);
     arena_fini(&c.arena);
@@ -348,6 +387,8 @@ void pb_program_destroy(struct program *program)
     mem_free(p->by_name);
     mem_free(p->enums);
     mem_free(p->values);
+    mem_free(p->slots);
+    mem_free(p->slot_tables);
     mem_free(p);
 }
 
@@ -356,5 +397,5 @@ size_t pb_program_memory(const struct program *program)
     const struct pb_program *p = pb_program_of(program);
     return sizeof *p + p->message_count * sizeof *p->messages +
            p->field_count * (sizeof *p->fields + sizeof *p->by_name) + p->enum_count * sizeof *p->enums +
-           p->value_count * sizeof *p->values;
+           p->value_count * sizeof *p->values + p->slot_table_count * sizeof *p->slot_tables;
 }

@@ -54,8 +54,20 @@ struct pb_node_value {
     int32_t number;
 };
 
+// Beside a slot of the program: the field that it is, and where its own fields have their slots.
+struct pb_slot {
+    uint32_t field; // of the program, or PB_NO_SLOT: there is no such field
+    uint32_t
+        table; // in slot_tables, by index of the field in its message; PB_NO_SLOT: it has no slots within
+    bool has_oneof; // among the fields with slots
+};
+#define PB_NO_SLOT UINT32_MAX
+
 struct pb_program {
     struct program base;
+    struct pb_slot *slots; // NULL: no paths
+    uint16_t *slot_tables; // slots; 0: none
+    size_t slot_table_count;
     struct pb_node_message *messages; // 0 is the root
     struct pb_node_field *fields;
     uint32_t *by_name; // parallel to fields: indexes of the same message's fields, sorted by name
@@ -66,6 +78,14 @@ struct pb_program {
     size_t enum_count;
     size_t value_count;
 };
+
+// Whether the field is one of a closed enum that has no such number: then it counts as not known.
+bool pb_is_unknown(const struct pb_program *p, const struct pb_node_field *f, struct bytes raw);
+// pb_view_slots makes the views of what was marked: per slot the tag of its field, or NULL.
+void pb_view_slots(const struct pb_program *p, struct bytes payload, const uint8_t *const *marks,
+                   struct view *views);
+const struct pb_node_field *pb_field_by_name(const struct pb_program *p, const struct pb_node_message *m,
+                                             struct str name);
 
 static inline const struct pb_program *pb_program_of(const struct program *program)
 {

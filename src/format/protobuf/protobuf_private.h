@@ -466,13 +466,25 @@ bool pb_input_next(struct pb_input *in);
 
 enum err pb_compare(const struct schema *reader, const struct schema *writer, enum compat_policy policy,
                     struct compat_report *report, struct error *e);
-enum err pb_compile(const struct schema *schema, const int32_t *root, size_t root_count, struct program **ret,
-                    struct error *e);
+enum err pb_compile(const struct schema *schema, const int32_t *root, size_t root_count,
+                    const struct slots *slots, struct program **ret, struct error *e);
 void pb_program_destroy(struct program *program);
 size_t pb_program_memory(const struct program *program);
-enum err pb_check(const struct program *program, struct bytes payload, struct program_fault *ret);
+enum err pb_check(const struct program *program, struct bytes payload, struct view *views,
+                  struct program_fault *ret);
 struct view pb_view_root(const struct program *program, struct bytes payload);
 struct view pb_view_field(const struct view *record, struct str name);
 bool pb_view_next(struct view_items *items, struct str *ret_key, struct view *ret);
+struct value_type pb_view_type(const struct view *view);
+struct value_type pb_type_root(const struct program *program);
+bool pb_type_field(const struct value_type *type, struct str name, struct value_type *ret);
+bool pb_type_is_open(const struct value_type *type);
+bool pb_type_field_name(const struct value_type *type, uint32_t index, struct str *ret);
+struct value_type pb_type_item(const struct value_type *type);
+struct value_type pb_type_key(const struct value_type *type);
+bool pb_type_branch(const struct value_type *type, uint32_t index, struct value_type *ret);
+struct str pb_type_full_name(const struct value_type *type);
+struct str pb_type_logical(const struct value_type *type);
+bool pb_type_symbol(const struct value_type *type, uint32_t index, struct str *ret_name, int64_t *ret_number);
 
 #endif

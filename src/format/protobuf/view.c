@@ -212,7 +212,7 @@ static struct view value_view(const struct view *of, const struct pb_node_field 
 }
 
 // Of a closed enum a number that has no name is kept among the unknown fields.
-static bool is_unknown(const struct pb_program *p, const struct pb_node_field *f, struct bytes raw)
+bool pb_is_unknown(const struct pb_program *p, const struct pb_node_field *f, struct bytes raw)
 {
     uint64_t bits = 0;
     if ((f->flags & PB_NODE_CLOSED) == 0 || pb_varint(raw.ptr, end_of(raw), 10, &bits) == NULL) {
@@ -240,10 +240,10 @@ static struct view single_view(const struct view *record, const struct pb_node_f
     struct bytes found = {NULL, 0};
     while (next_field(&at, end, &o)) {
         if (o.number == f->number) {
-            found = is_unknown(p, f, o.value) ? found : o.value;
+            found = pb_is_unknown(p, f, o.value) ? found : o.value;
         } else if (f->oneof != 0) {
             const struct pb_node_field *other = pb_node_find(p, m, o.number, UINT32_MAX);
-            if (other != NULL && other->oneof == f->oneof && !is_unknown(p, other, o.value)) {
+            if (other != NULL && other->oneof == f->oneof && !pb_is_unknown(p, other, o.value)) {
                 found = (struct bytes){NULL, 0};
             }
         }
@@ -262,8 +262,8 @@ struct view pb_view_root(const struct program *program, struct bytes payload)
     return (struct view){.kind = VIEW_RECORD, .program = program, .raw = payload, .payload = payload};
 }
 
-static const struct pb_node_field *find_by_name(const struct pb_program *p, const struct pb_node_message *m,
-                                                struct str name)
+const struct pb_node_field *pb_field_by_name(const struct pb_program *p, const struct pb_node_message *m,
+                                             struct str name)
 {
     uint32_t low = 0;
     uint32_t high = m->count;
@@ -332,7 +332,7 @@ static bool is_unknown_entry(const struct view *map, const struct pb_node_field 
     const uint8_t *at = entry.ptr;
     struct occurrence o;
     while ((f->flags & PB_NODE_CLOSED) != 0 && next_field(&at, end_of(entry), &o)) {
-        if (o.number == 2 && is_unknown(p, f, o.value)) {
+        if (o.number == 2 && pb_is_unknown(p, f, o.value)) {
             return true;
         }
     }
@@ -364,7 +364,7 @@ struct view pb_view_field(const struct view *record, struct str name)
         return map_view(record, name);
     }
     const struct pb_program *p = pb_program_of(record->program);
-    const struct pb_node_field *f = find_by_name(p, &p->messages[record->node], name);
+    const struct pb_node_field *f = pb_field_by_name(p, &p->messages[record->node], name);
     return f == NULL ? (struct view){.kind = VIEW_NONE} : field_view(record, f);
 }
 
@@ -393,7 +393,7 @@ static bool next_item(struct view_items *items, struct str *ret_key, struct view
     for (;;) {
         if (items->left > 0) {
             struct bytes raw = packed_item(items, f);
-            if (is_unknown(pb_program_of(items->of.program), f, raw)) {
+            if (pb_is_unknown(pb_program_of(items->of.program), f, raw)) {
                 continue;
             }
             *ret_key = (struct str){NULL, 0};
@@ -417,7 +417,7 @@ static bool next_item(struct view_items *items, struct str *ret_key, struct view
         if (items->of.kind == VIEW_MAP && is_unknown_entry(&items->of, f, o.value)) {
             continue;
         }
-        if (items->of.kind == VIEW_LIST && is_unknown(pb_program_of(items->of.program), f, o.value)) {
+        if (items->of.kind == VIEW_LIST && pb_is_unknown(pb_program_of(items->of.program), f, o.value)) {
             continue;
         }
         if (items->of.kind == VIEW_MAP) {
@@ -460,4 +460,50 @@ static bool next_entry(struct view_items *items, struct str *ret_key, struct vie
 bool pb_view_next(struct view_items *items, struct str *ret_key, struct view *ret)
 {
     return items->of.kind == VIEW_RECORD ? next_entry(items, ret_key, ret) : next_item(items, ret_key, ret);
+}
+
+// ---- slots
+
+static struct view marked_view(const struct view *record, const struct pb_node_field *f, const uint8_t *mark)
+{
+    struct occurrence o;
+    if ((f->flags & PB_NODE_REPEATED) != 0) {
+        return field_view(record, f);
+    }
+    bool is_there = mark != NULL && next_field(&mark, end_of(record->payload), &o);
+    return is_there ? value_view(record, f, o.value) : absent_view(record, f);
+}
+
+static void fill_slots(const struct slots *slots, uint32_t index, const struct view *value,
+                       const uint8_t *const *marks, struct view *views)
+{
+    const struct pb_program *p = pb_program_of(value->program);
+    const struct slot *slot = &slots->slots[index];
+    if (slot->view != SLOT_INNER) {
+        views[slot->view] = *value;
+    }
+    for (uint32_t child = slot->first; child != 0; child = slots->slots[child].next) {
+        uint32_t field = p->slots[child].field;
+        struct view inner = {.kind = VIEW_NONE};
+        if (field != PB_NO_SLOT) {
+            inner = marked_view(value, &p->fields[field], marks[child]);
+        }
+        if (inner.kind == VIEW_RECORD) {
+            fill_slots(slots, child, &inner, marks, views);
+        } else if (inner.kind == VIEW_MAP) {
+            slots_walk(slots, child, &inner, views);
+        } else {
+            slots_none(slots, child, views);
+            if (slots->slots[child].view != SLOT_INNER) {
+                views[slots->slots[child].view] = inner;
+            }
+        }
+    }
+}
+
+void pb_view_slots(const struct pb_program *p, struct bytes payload, const uint8_t *const *marks,
+                   struct view *views)
+{
+    struct view root = pb_view_root(&p->base, payload);
+    fill_slots(p->base.slots, 0, &root, marks, views);
 }
