@@ -5,7 +5,8 @@
 #define CLI_DLQ_H
 
 #include "cli/cli_private.h"
-#include "record/iterate.h"
+#include "cli/log_reader.h"
+#include "contract/dead_letter.h"
 
 extern const struct cli_command dlq_show_command;
 extern const struct cli_command dlq_replay_command;
@@ -22,8 +23,7 @@ struct dead_letter {
     struct str replayed; // "PARTITION:OFFSET" of the dead letter that it was before; it failed again
 };
 void dead_letter_read(const struct record *record, struct dead_letter *ret);
-// dead_letter_is_ours tells the headers that the broker and replay add from those that the producer sent.
-bool dead_letter_is_ours(struct str header);
+// The header of a record that was a dead letter: "PARTITION:OFFSET".
 #define DEAD_LETTER_REPLAYED "__strom.replay.from"
 
 // One partition of dead letters.
@@ -51,19 +51,5 @@ bool dlq_name(struct run *run, struct str governed, struct str *ret);
 bool dlq_open(struct run *run, struct str name, const char *verb, struct dlq *ret);
 // dlq_positions reads how far replay has come; it waits for a transaction that is still open.
 bool dlq_positions(struct dlq *dlq);
-
-// dlq_records calls `take` with the committed records of [from, end) of a partition in order, until it
-// answers false or nothing is left. *ret_next is the offset to go on from. The record lives until the call
-// returns. Errors as client_call; e's text says what.
-struct dlq_reader {
-    struct dlq *dlq;
-    struct codec_context codec;
-    struct arena arena; // one answer
-};
-void dlq_reader_init(struct dlq_reader *reader, struct dlq *dlq);
-void dlq_reader_fini(struct dlq_reader *reader);
-typedef bool dlq_take(void *arg, const struct record *record);
-enum err dlq_records(struct dlq_reader *reader, int32_t partition, int64_t from, int64_t end, dlq_take *take,
-                     void *arg, int64_t *ret_next, struct error *e);
 
 #endif

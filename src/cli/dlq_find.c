@@ -133,11 +133,6 @@ bool dlq_positions(struct dlq *dlq)
 
 // ---- headers
 
-bool dead_letter_is_ours(struct str header)
-{
-    return str_has_prefix(header, STR("__rule.")) || str_has_prefix(header, STR("__strom."));
-}
-
 void dead_letter_read(const struct record *record, struct dead_letter *ret)
 {
     *ret = (struct dead_letter){.partition = -1};
@@ -145,16 +140,13 @@ void dead_letter_read(const struct record *record, struct dead_letter *ret)
         const char *name;
         struct str *value;
     } texts[] = {
-        {"__rule.name", &ret->rule},
-        {"__rule.exception", &ret->reason},
-        {"__rule.subject", &ret->subject},
-        {"__strom.origin.topic", &ret->topic},
-        {"__strom.origin.client", &ret->client},
-        {DEAD_LETTER_REPLAYED, &ret->replayed},
+        {DEAD_LETTER_RULE_NAME, &ret->rule},          {DEAD_LETTER_RULE_EXCEPTION, &ret->reason},
+        {DEAD_LETTER_RULE_SUBJECT, &ret->subject},    {DEAD_LETTER_ORIGIN_TOPIC, &ret->topic},
+        {DEAD_LETTER_ORIGIN_CLIENT_ID, &ret->client}, {DEAD_LETTER_REPLAYED, &ret->replayed},
     };
     struct record_headers headers = record_headers_init(record);
     struct record_header header;
-    while (record_headers_next(&headers, &header)) {
+    while (record_headers_next(&headers, &header)) { // of two with one name the broker's own is the later
         struct str value = {(const char *)header.value.ptr, header.value.len};
         int64_t number;
         for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
@@ -162,7 +154,7 @@ void dead_letter_read(const struct record *record, struct dead_letter *ret)
                 *texts[i].value = value;
             }
         }
-        if (str_equal(header.key, STR("__strom.origin.partition")) && str_parse_i64(value, &number) &&
+        if (str_equal(header.key, STR(DEAD_LETTER_ORIGIN_PARTITION)) && str_parse_i64(value, &number) &&
             number >= 0 && number <= INT32_MAX) {
             ret->partition = (int32_t)number;
         }

@@ -16,7 +16,7 @@ enum {
     CHUNK_ARENA_BYTES = 256 << 20,
     ANSWER_ARENA_BYTES = 64 << 20,
     BATCH_BYTES_MAX = 64 << 20,
-    HEADERS_MAX = 1000,
+    NAME_SIZE = 40,
     TARGETS_MAX = 64, // topics that dead letters of one topic are bound for
     NS_PER_S = 1000000000,
 };
@@ -58,10 +58,11 @@ struct letter {
     int64_t timestamp;
     struct bytes key;
     struct bytes value;
-    struct record_header *headers; // all, then one that names it
-    int32_t header_count;          // with that one
-    int32_t own_from;              // headers from here on are the producer's, and the one that names it
-    int32_t target;                // index
+    struct record_header *home; // headers of the record that goes home
+    int32_t home_count;
+    struct record_header *back; // and of the dead letter that stays one
+    int32_t back_count;
+    int32_t target; // index
     int32_t partition;
     bool is_returned;
 };
@@ -75,7 +76,7 @@ struct target {
 struct replay {
     struct run *run;
     struct dlq dlq;
-    struct dlq_reader reader;
+    struct log_reader reader;
     struct txn txn;
     struct arena chunk_arena;
     struct arena answer_arena;
@@ -126,16 +127,25 @@ static struct bytes copy(struct replay *r, struct bytes from)
     return bytes_of(to, from.len);
 }
 
-static void headers_copy(struct replay *r, const struct record *record, struct letter *letter, bool is_ours)
+// headers_copy fills both sets. Home go the producer's own and where it came from, of a dead letter that was
+// one before the first time alone: what stands behind DEAD_LETTER_REPLAYED was added since. Back go all.
+static void headers_copy(struct replay *r, const struct record *record, struct letter *letter)
 {
     struct record_headers headers = record_headers_init(record);
     struct record_header header;
+    bool was_one = false;
     while (record_headers_next(&headers, &header)) {
-        bool is_old_name = str_equal(header.key, STR(DEAD_LETTER_REPLAYED));
-        if (dead_letter_is_ours(header.key) == is_ours && !is_old_name) {
-            struct bytes key = copy(r, bytes_of(header.key.ptr, header.key.len));
-            letter->headers[letter->header_count++] =
-                (struct record_header){{(const char *)key.ptr, key.len}, copy(r, header.value)};
+        if (str_equal(header.key, STR(DEAD_LETTER_REPLAYED))) {
+            was_one = true;
+            continue;
+        }
+        struct bytes key = copy(r, bytes_of(header.key.ptr, header.key.len));
+        struct record_header copied = {{(const char *)key.ptr, key.len}, copy(r, header.value)};
+        bool is_ours = str_has_prefix(header.key, STR("__rule.")) ||
+                       (was_one && str_has_prefix(header.key, STR("__strom.")));
+        letter->back[letter->back_count++] = copied;
+        if (!is_ours) {
+            letter->home[letter->home_count++] = copied;
         }
     }
 }
@@ -152,19 +162,19 @@ static bool letter_take(void *arg, const struct record *record)
     struct dead_letter told;
     dead_letter_read(record, &told);
     *letter = (struct letter){.offset = record->offset, .timestamp = record->timestamp};
-    letter->headers = arena_new(&r->chunk_arena, struct record_header, (size_t)record->header_count + 1);
-    char *name = arena_new(&r->chunk_arena, char, 64);
-    if (letter->headers == NULL || name == NULL) {
+    letter->home = arena_new(&r->chunk_arena, struct record_header, (size_t)record->header_count + 1);
+    letter->back = arena_new(&r->chunk_arena, struct record_header, (size_t)record->header_count + 1);
+    char *name = arena_new(&r->chunk_arena, char, NAME_SIZE);
+    if (letter->home == NULL || letter->back == NULL || name == NULL) {
         return false;
     }
     letter->key = copy(r, record->key);
     letter->value = copy(r, record->value);
-    headers_copy(r, record, letter, true);
-    letter->own_from = letter->header_count;
-    headers_copy(r, record, letter, false);
-    int len = snprintf(name, 64, "%d:%lld", r->partition, (long long)record->offset);
-    letter->headers[letter->header_count++] =
-        (struct record_header){STR(DEAD_LETTER_REPLAYED), bytes_of(name, (size_t)len)};
+    headers_copy(r, record, letter);
+    int len = snprintf(name, NAME_SIZE, "%d:%lld", r->partition, (long long)record->offset);
+    struct record_header named = {STR(DEAD_LETTER_REPLAYED), bytes_of(name, (size_t)len)};
+    letter->home[letter->home_count++] = named;
+    letter->back[letter->back_count++] = named;
     letter->target = told.topic.len == 0 ? 0 : target_find(r, told.topic);
     letter->partition = told.partition < 0 ? r->partition : told.partition;
     r->count++;
@@ -221,9 +231,9 @@ static enum err batch_build(struct replay *r, size_t from, size_t to, struct txn
     batch_builder_init(&builder, &options);
     for (size_t i = from; i < to; i++) {
         const struct letter *letter = &r->letters[r->order[i]];
-        int32_t skip = letter->is_returned ? 0 : letter->own_from;
-        batch_builder_append(&builder, letter->timestamp, letter->key, letter->value, letter->headers + skip,
-                             letter->header_count - skip);
+        batch_builder_append(&builder, letter->timestamp, letter->key, letter->value,
+                             letter->is_returned ? letter->back : letter->home,
+                             letter->is_returned ? letter->back_count : letter->home_count);
     }
     buf_reset(buf);
     enum err err = batch_builder_finish(&builder, buf, e);
@@ -361,7 +371,8 @@ static enum err chunk_send(struct replay *r, struct dlq_partition *part, struct 
         int64_t next = part->position;
         arena_reset(&r->chunk_arena);
         r->count = r->bytes = 0;
-        err = dlq_records(&r->reader, part->partition, part->position, part->end, letter_take, r, &next, e);
+        err = log_reader_records(&r->reader, part->partition, part->position, part->end, letter_take, r,
+                                 &next, e);
         if (err == ERR_OK && !targets_look_up(r)) {
             err = ERR_CLOSED; // it was said why
         }
@@ -424,8 +435,8 @@ static enum err again_count(struct replay *r, int64_t *ret_again, struct error *
     }
     for (size_t i = 0; i < now.count && i < r->dlq.count && err == ERR_OK; i++) {
         int64_t next;
-        err = dlq_records(&r->reader, now.partitions[i].partition, r->dlq.partitions[i].end,
-                          now.partitions[i].end, again_take, ret_again, &next, e);
+        err = log_reader_records(&r->reader, now.partitions[i].partition, r->dlq.partitions[i].end,
+                                 now.partitions[i].end, again_take, ret_again, &next, e);
     }
     return err;
 }
@@ -479,6 +490,8 @@ static bool replay_begin(struct replay *r, struct error *e)
     r->txn = (struct txn){.run = run, .id = r->dlq.group, .arena = &r->answer_arena};
     r->targets[0] = (struct target){r->dlq.topic, r->dlq.topic_id, (int32_t)r->dlq.count};
     r->target_count = 1;
+    r->reader.topic = r->dlq.topic;
+    r->reader.topic_id = r->dlq.topic_id;
     r->left = args_given(run->args, "count") ? args_int(run->args, "count") : -1;
     r->begin_ns = clock_mono_ns(run->env->clock);
     r->is_terminal = process_is_tty(PROCESS_STDERR);
@@ -530,12 +543,12 @@ static void replay_init(struct replay *r, struct run *run)
     for (size_t i = 0; i < CHUNK_RECORDS; i++) {
         buf_init(&r->batches[i], BATCH_BYTES_MAX);
     }
-    dlq_reader_init(&r->reader, &r->dlq);
+    log_reader_init(&r->reader, run, (struct str){NULL, 0}, (struct uuid){0});
 }
 
 static void replay_fini(struct replay *r)
 {
-    dlq_reader_fini(&r->reader);
+    log_reader_fini(&r->reader);
     for (size_t i = 0; i < CHUNK_RECORDS; i++) {
         buf_fini(&r->batches[i]);
     }

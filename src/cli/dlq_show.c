@@ -114,21 +114,21 @@ static bool is_wanted(struct show *show, int32_t partition)
 static void show_all(struct show *show)
 {
     struct run *run = show->run;
-    struct dlq_reader reader;
+    struct log_reader reader;
     struct error e = {0};
     int64_t count = args_int(run->args, "count");
     enum err err = ERR_OK;
-    dlq_reader_init(&reader, &show->dlq);
+    log_reader_init(&reader, run, show->dlq.topic, show->dlq.topic_id);
     for (size_t i = 0; i < show->dlq.count && err == ERR_OK && !run->is_out_closed; i++) {
         const struct dlq_partition *part = &show->dlq.partitions[i];
         int64_t next = args_given(run->args, "all") ? part->start : part->position;
         show->partition = part->partition;
         show->left = count == 0 ? -1 : count;
         if (is_wanted(show, part->partition)) {
-            err = dlq_records(&reader, part->partition, next, part->end, show_take, show, &next, &e);
+            err = log_reader_records(&reader, part->partition, next, part->end, show_take, show, &next, &e);
         }
     }
-    dlq_reader_fini(&reader);
+    log_reader_fini(&reader);
     if (err != ERR_OK) {
         run_fail(run, show->dlq.what, err, &e, NULL);
     }

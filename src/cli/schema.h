@@ -65,6 +65,12 @@ bool schema_body(struct run *run, struct str file, struct str *ret);
 // with a line feed.
 struct str schema_text(struct run *run, const struct json_value *found);
 
+// schema_fetch makes the schema of a version, with all that it refers to; schema_of that of what the registry
+// told of it, or of the body of a registration. NULL after saying why not.
+struct schema;
+struct schema *schema_fetch(struct registry_client *c, struct str subject, struct str version);
+struct schema *schema_of(struct registry_client *c, const struct json_value *found);
+
 // An answer to a question of compatibility, asked verbosely.
 bool verdict_is_good(const struct json_value *verdict);
 // verdict_explain tells why, and ends with a line that says whether. version may be empty.

@@ -6,7 +6,7 @@
 #include "format/program.h"
 #include "platform/real/process.h"
 
-enum { REFERENCE_DEPTH_MAX = 64, FILE_BYTES_MAX = 1 << 30, LINE_BYTES_MAX = 8 << 20, FAULTS_SHOWN = 20 };
+enum { FILE_BYTES_MAX = 1 << 30, LINE_BYTES_MAX = 8 << 20, FAULTS_SHOWN = 20 };
 
 static const struct args_flag validate_flags[] = {
     SCHEMA_REGISTRY_FLAG,
@@ -30,49 +30,6 @@ static const struct args_spec validate_spec = {
     .words = ARGS_WORDS_FILE,
     .is_json = true,
 };
-
-// schema_fetch makes the schema of a version, with all that it refers to.
-static struct schema *schema_fetch(struct registry_client *c, struct str subject, struct str version,
-                                   int depth)
-{
-    struct run *run = c->run;
-    struct json_value *found = NULL;
-    struct str path = path_of(run, "/subjects/%S/versions/%S?deleted=true", subject, version);
-    if (depth > REFERENCE_DEPTH_MAX ||
-        !registry_get(c, "cannot get the schema", "GET", path, (struct str){0}, &found)) {
-        return NULL;
-    }
-    const struct json_value *list = json_get(found, STR("references"));
-    size_t count = list == NULL ? 0 : list->count;
-    struct schema_reference *references = run_room(run, count, sizeof *references);
-    size_t made = 0;
-    for (const struct json_value *v = count == 0 || references == NULL ? NULL : list->first; v != NULL;
-         v = v->next) {
-        int64_t number = 0;
-        (void)json_value_i64(json_get(v, STR("version")), &number);
-        struct schema *referred = schema_fetch(c, json_get_str(v, STR("subject")),
-                                               run_print(run, "%lld", (long long)number), depth + 1);
-        if (referred == NULL) {
-            break;
-        }
-        references[made++] = (struct schema_reference){json_get_str(v, STR("name")), referred};
-    }
-    struct schema *schema = NULL;
-    struct str type = json_get_str(found, STR("schemaType"));
-    struct schema_source source = {
-        .text = json_get_str(found, STR("schema")), .references = references, .reference_count = made};
-    struct error e = {0};
-    if (made == count && format_find(type.ptr == NULL ? STR("AVRO") : type, &source.format)) {
-        enum err err = schema_create(&source, &schema, &e);
-        if (err != ERR_OK) {
-            run_fail(run, "cannot read the schema", err, &e, NULL);
-        }
-    }
-    for (size_t i = 0; i < made; i++) {
-        schema_unref((struct schema *)references[i].schema);
-    }
-    return schema;
-}
 
 struct checking {
     struct run *run;
@@ -178,7 +135,7 @@ static int validate_run(int argc, char **argv)
     if (subject.ptr == NULL) {
         run_usage(&run, "against which schema? give --subject");
     } else if (registry_open(&run, &c)) {
-        struct schema *schema = schema_fetch(&c, subject, args_text(run.args, "version"), 0);
+        struct schema *schema = schema_fetch(&c, subject, args_text(run.args, "version"));
         if (schema != NULL) {
             validate(&c, schema);
         }

@@ -6,24 +6,24 @@
 
 enum { ANSWER_ARENA_BYTES = 256 << 20, FETCH_BYTES = 4 << 20, FETCH_WAIT_MS = 200 };
 
-void dlq_reader_init(struct dlq_reader *reader, struct dlq *dlq)
+void log_reader_init(struct log_reader *reader, struct run *run, struct str topic, struct uuid topic_id)
 {
-    *reader = (struct dlq_reader){.dlq = dlq};
+    *reader = (struct log_reader){.run = run, .topic = topic, .topic_id = topic_id};
     arena_init(&reader->arena, ANSWER_ARENA_BYTES);
 }
 
-void dlq_reader_fini(struct dlq_reader *reader)
+void log_reader_fini(struct log_reader *reader)
 {
     arena_fini(&reader->arena);
     codec_context_fini(&reader->codec);
 }
 
 struct walk {
-    struct dlq_reader *reader;
+    struct log_reader *reader;
     const struct fetch_response_partition *part;
     int64_t next;
     int64_t end;
-    dlq_take *take;
+    log_take *take;
     void *arg;
     bool is_over;
     bool *is_ended; // for each of part's aborted transactions: its marker came
@@ -115,10 +115,9 @@ static enum err answer_walk(struct walk *walk, struct error *e)
     return ERR_OK;
 }
 
-static enum err fetch(struct dlq_reader *reader, int32_t partition, int64_t offset,
+static enum err fetch(struct log_reader *reader, int32_t partition, int64_t offset,
                       const struct fetch_response_partition **ret, struct error *e)
 {
-    struct dlq *dlq = reader->dlq;
     struct fetch_request request;
     struct fetch_request_topic topic;
     struct fetch_request_partition part;
@@ -132,8 +131,8 @@ static enum err fetch(struct dlq_reader *reader, int32_t partition, int64_t offs
     request.isolation_level = 1;
     request.topics = &topic;
     request.topics_count = 1;
-    topic.topic = dlq->topic;
-    topic.topic_id = dlq->topic_id;
+    topic.topic = reader->topic;
+    topic.topic_id = reader->topic_id;
     topic.partitions = &part;
     topic.partitions_count = 1;
     part.partition = partition;
@@ -142,7 +141,7 @@ static enum err fetch(struct dlq_reader *reader, int32_t partition, int64_t offs
     if (response == NULL) {
         return FAIL(e, ERR_NO_MEMORY, "an answer");
     }
-    enum err err = client_call(dlq->run->client, API_FETCH, &request, &reader->arena, response, e);
+    enum err err = client_call(reader->run->client, API_FETCH, &request, &reader->arena, response, e);
     if (err != ERR_OK) {
         return err;
     }
@@ -154,8 +153,8 @@ static enum err fetch(struct dlq_reader *reader, int32_t partition, int64_t offs
     return err == ERR_OK ? (*ret)->error : err;
 }
 
-enum err dlq_records(struct dlq_reader *reader, int32_t partition, int64_t from, int64_t end, dlq_take *take,
-                     void *arg, int64_t *ret_next, struct error *e)
+enum err log_reader_records(struct log_reader *reader, int32_t partition, int64_t from, int64_t end,
+                            log_take *take, void *arg, int64_t *ret_next, struct error *e)
 {
     struct walk walk = {.reader = reader, .next = from, .end = end, .take = take, .arg = arg};
     enum err err = ERR_OK;
