@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // dlq_read.c - the committed records of one partition, one fetch at a time, without those of aborted
 // transactions (KIP-98: an aborted producer's batches count from its first offset to its abort marker).
-#include "cli/dlq.h"
+#include "cli/log_reader.h"
 #include "record/build.h"
 
 enum { ANSWER_ARENA_BYTES = 256 << 20, FETCH_BYTES = 4 << 20, FETCH_WAIT_MS = 200 };
