@@ -345,13 +345,9 @@ static enum err place_slots(struct pb_program *p, const struct slots *slots, str
     return ERR_OK;
 }
 
-enum err pb_compile(const struct schema *schema, const int32_t *root, size_t root_count,
-                    const struct slots *slots, struct program **ret, struct error *e)
+enum err pb_compile_message(const struct pb_message *message, const struct slots *slots, struct program **ret,
+                            struct error *e)
 {
-    const struct pb_message *message = find_root(pb_schema_of(schema), root, root_count);
-    if (message == NULL) {
-        return FAIL(e, ERR_INVALID_SCHEMA, "the schema has no message with these indexes");
-    }
     struct compiler c = {.program = mem_zalloc(sizeof *c.program), .e = e};
     arena_init(&c.arena, PROGRAM_BYTES_MAX);
     map_init(&c.known);
@@ -377,6 +373,16 @@ enum err pb_compile(const struct schema *schema, const int32_t *root, size_t roo
     }
     *ret = &c.program->base;
     return ERR_OK;
+}
+
+enum err pb_compile(const struct schema *schema, const int32_t *root, size_t root_count,
+                    const struct slots *slots, struct program **ret, struct error *e)
+{
+    const struct pb_message *message = find_root(pb_schema_of(schema), root, root_count);
+    if (message == NULL) {
+        return FAIL(e, ERR_INVALID_SCHEMA, "the schema has no message with these indexes");
+    }
+    return pb_compile_message(message, slots, ret, e);
 }
 
 void pb_program_destroy(struct program *program)

@@ -468,6 +468,9 @@ enum err pb_compare(const struct schema *reader, const struct schema *writer, en
                     struct compat_report *report, struct error *e);
 enum err pb_compile(const struct schema *schema, const int32_t *root, size_t root_count,
                     const struct slots *slots, struct program **ret, struct error *e);
+// pb_compile_message compiles with a message of the caller's as root, which need not outlive the call.
+enum err pb_compile_message(const struct pb_message *message, const struct slots *slots, struct program **ret,
+                            struct error *e);
 void pb_program_destroy(struct program *program);
 size_t pb_program_memory(const struct program *program);
 enum err pb_check(const struct program *program, struct bytes payload, struct view *views,
