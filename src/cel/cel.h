@@ -104,6 +104,14 @@ struct cel_source {
     const struct cel_types *types;
 };
 
+// cel_types_create makes types of the messages, enums and extensions of Protobuf schemas and of what they
+// import; other schemas are skipped. Holds the schemas; shared between threads. ERR_NO_MEMORY: over
+// CEL_TYPES_BYTES_MAX.
+enum { CEL_TYPES_BYTES_MAX = 16 << 20 };
+enum err cel_types_create(const struct schema *const *schemas, size_t count, struct cel_types **ret,
+                          struct error *e);
+void cel_types_destroy(struct cel_types *take_types); // NULL is a no-op
+
 // Where and why an expression is refused. line and column begin with 1.
 struct cel_fault {
     uint32_t line;

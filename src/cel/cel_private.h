@@ -67,6 +67,7 @@ struct cel_call {
     const void *prepared; // what `prepare` made of the constant argument; NULL: there is none
     size_t count;         // of arguments
     const struct cel_program *program;
+    const struct cel_types *types; // the program's; may be NULL
 };
 
 // cel_pay takes steps for work that is not constant: about one per 32 bytes, or one per item. false: the run
@@ -117,6 +118,9 @@ bool cel_compare(struct cel_value a, struct cel_value b, int *ret);
 struct cel_value cel_type_of(struct cel_call *call, struct cel_value value);
 // cel_from_view reads a view of a payload as a value.
 struct cel_value cel_from_view(struct cel_call *call, const struct view *view);
+
+// cel_to_string is what string(x) does.
+struct cel_value cel_to_string(struct cel_call *call, struct cel_value value);
 
 // ---- functions
 
@@ -188,6 +192,11 @@ static inline struct cel_value cel_object_value(enum cel_kind kind, const struct
 {
     return (struct cel_value){.kind = (uint8_t)kind, .form = CEL_FORM_OBJECT, .ptr = object};
 }
+
+// cel_optional makes optional.of(*value), or optional.none() of NULL. cel_optional_value: false of none.
+struct cel_value cel_optional(struct cel_call *call, const struct cel_value *value);
+bool cel_is_optional(struct cel_value value);
+bool cel_optional_value(struct cel_value optional, struct cel_value *ret);
 
 // ---- types of others: messages that an expression may name and construct
 

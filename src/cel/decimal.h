@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+// decimal.h - decimal numbers of any scale, as java.math.BigDecimal has them, with at most DECIMAL_DIGITS_MAX
+// digits. Numbers live in the arena of the run, and their work is paid for.
+#ifndef CEL_DECIMAL_H
+#define CEL_DECIMAL_H
+
+#include "cel/text.h"
+
+enum {
+    DECIMAL_DIGITS_MAX = 2000,
+    DECIMAL_SCALE_MAX = 1 << 20, // either way
+    DECIMAL_DIVISION_DIGITS = 38,
+};
+
+// limbs * 10^-scale. The limbs are of base 10^9, the least first, none of them a leading zero.
+struct decimal {
+    bool is_negative;
+    int32_t scale;
+    uint32_t count; // 0: zero
+    const uint32_t *limbs;
+};
+
+enum decimal_rounding {
+    DECIMAL_DOWN,    // towards zero
+    DECIMAL_HALF_UP, // to the nearest, ties away from zero
+    DECIMAL_FLOOR,
+    DECIMAL_CEILING,
+};
+
+// All but the first two return false if the run is over (call->is_over), the number is too large, or the text
+// is none.
+int decimal_compare(const struct decimal *a, const struct decimal *b);
+uint32_t decimal_digits(const struct decimal *d); // of zero 1
+bool decimal_parse(struct cel_call *call, struct str text, struct decimal *ret);
+bool decimal_from_u64(struct cel_call *call, bool is_negative, uint64_t value, struct decimal *ret);
+// decimal_from_double takes the shortest text that means the number, as Double.toString writes it.
+bool decimal_from_double(struct cel_call *call, double value, struct decimal *ret);
+// decimal_from_bytes reads a two's complement, the most significant byte first; none is zero.
+bool decimal_from_bytes(struct cel_call *call, struct bytes bytes, int64_t scale, struct decimal *ret);
+bool decimal_add(struct cel_call *call, const struct decimal *a, const struct decimal *b,
+                 struct decimal *ret);
+bool decimal_multiply(struct cel_call *call, const struct decimal *a, const struct decimal *b,
+                      struct decimal *ret);
+// decimal_divide rounds to DECIMAL_DIVISION_DIGITS, half up; an exact quotient has the scale a.scale -
+// b.scale, or as much more as it needs. The divisor is not zero.
+bool decimal_divide(struct cel_call *call, const struct decimal *a, const struct decimal *b,
+                    struct decimal *ret);
+// decimal_remainder has the sign of a.
+bool decimal_remainder(struct cel_call *call, const struct decimal *a, const struct decimal *b,
+                       struct decimal *ret);
+bool decimal_sqrt(struct cel_call *call, const struct decimal *a, struct decimal *ret);
+bool decimal_set_scale(struct cel_call *call, const struct decimal *a, int64_t scale,
+                       enum decimal_rounding rounding, struct decimal *ret);
+void decimal_print(const struct decimal *d, struct cel_text *out); // without an exponent
+
+#endif
