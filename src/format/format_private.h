@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 
 #include "format/program.h"
+#include "format/site.h"
 
 // The first member of each format's own struct. ops_create fills everything but the references.
 struct schema {
@@ -46,6 +47,19 @@ struct program {
     struct slots *slots;   // NULL: no paths
 };
 
+struct site_ops {
+    struct site (*root)(const struct program *program);
+    enum site_kind (*kind)(const struct site *site);
+    struct site_notes (*notes)(const struct site *site, struct arena *arena);
+    bool (*next_field)(struct site_fields *fields, struct arena *arena, struct site_field *ret);
+    struct site (*item)(const struct site *site);
+    bool (*branch)(const struct site *combined, uint32_t index, struct site *ret, enum site_choice *choice);
+    bool (*fits)(const struct site *branch, const struct view *view);
+    // NULL: no branch needs one.
+    enum err (*program)(const struct site *branch, struct program **ret, struct error *e);
+    bool (*is_of)(const struct site *site, const struct schema *schema, bool *ret_is_root);
+};
+
 struct format_ops {
     enum format format;
     size_t schema_size; // of the format's struct, which begins with struct schema
@@ -81,7 +95,16 @@ struct format_ops {
     struct str (*type_logical)(const struct value_type *type);
     bool (*type_symbol)(const struct value_type *type, uint32_t index, struct str *ret_name,
                         int64_t *ret_number);
+    const struct site_ops *sites;
 };
+
+// site_notes_of_json reads the values of `confluent:tags` and `confluent:rules` (NULL: not there).
+struct json_value;
+struct site_notes site_notes_of_json(const struct json_value *tags, const struct json_value *rules,
+                                     struct arena *arena);
+
+// program_adopt sets a new program's first members.
+void program_adopt(struct program *program, const struct schema *schema);
 
 extern const struct format_ops avro_ops;
 extern const struct format_ops json_schema_ops;

@@ -106,6 +106,13 @@ void slots_walk(const struct slots *slots, uint32_t index, const struct view *va
 
 // ---- programs
 
+void program_adopt(struct program *program, const struct schema *schema)
+{
+    program->ops = schema->ops;
+    program->schema = schema_ref(schema);
+    atomic_init(&program->ref_count, 1);
+}
+
 enum err program_create_with(const struct schema *schema, const int32_t *root, size_t root_count,
                              const struct program_path *paths, size_t path_count, struct program **ret,
                              struct error *e)
@@ -120,10 +127,8 @@ enum err program_create_with(const struct schema *schema, const int32_t *root, s
         slots_destroy(slots);
         return err;
     }
-    program->ops = schema->ops;
-    program->schema = schema_ref(schema);
+    program_adopt(program, schema);
     program->slots = slots;
-    atomic_init(&program->ref_count, 1);
     *ret = program;
     return ERR_OK;
 }

@@ -33,4 +33,5 @@ const struct format_ops avro_ops = {
     .type_name = avro_type_name,
     .type_logical = avro_type_logical,
     .type_symbol = avro_type_symbol,
+    .sites = &avro_sites,
 };

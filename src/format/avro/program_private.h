@@ -107,5 +107,6 @@ struct str avro_type_logical(const struct value_type *type);
 bool avro_type_symbol(const struct value_type *type, uint32_t index, struct str *ret_name,
                       int64_t *ret_number);
 enum view_kind avro_view_kind(enum avro_kind kind);
+extern const struct site_ops avro_sites; // site.c
 
 #endif

@@ -421,13 +421,13 @@ struct node_entry *compile_entry_of(struct compiler *c, const struct jnode *node
 
 // ---- programs
 
-static enum err compile_all(struct compiler *c, const struct jschema *schema, struct error *e)
+static enum err compile_all(struct compiler *c, struct jschema_place root, struct error *e)
 {
     c->scopes[0] = (struct scope){arena_new(&c->scratch, const struct jschema_anchor *, 1), 0};
     c->scope_count = 1;
     c->any = arena_new(&c->program->arena, struct jnode, 1);
     *c->any = (struct jnode){.types = TYPES_ALL, .is_any = true};
-    c->program->root = compile_place(c, (struct jschema_place){schema->root, schema->resource}, 0);
+    c->program->root = compile_place(c, root, 0);
     enum err err = ERR_OK;
     for (struct node_entry *entry = c->first; entry != NULL && err == ERR_OK; entry = entry->next) {
         err = compile_node(c, entry, e);
@@ -440,14 +440,8 @@ static enum err compile_all(struct compiler *c, const struct jschema *schema, st
     return err == ERR_OK ? check_endless(c, e) : err;
 }
 
-enum err jschema_compile(const struct schema *base, const int32_t *root, size_t root_count,
-                         const struct slots *slots, struct program **ret, struct error *e)
+enum err jschema_compile_at(struct jschema_place root, struct program **ret, struct error *e)
 {
-    (void)root;
-    (void)slots; // names are looked for as they come
-    if (root_count > 0) {
-        return FAIL(e, ERR_INVALID_SCHEMA, "a JSON Schema has no messages to choose from");
-    }
     struct compiler *c = mem_zalloc(sizeof *c);
     c->program = mem_zalloc(sizeof *c->program);
     c->names = mem_array(ANCHORS_MAX, sizeof *c->names);
@@ -456,7 +450,7 @@ enum err jschema_compile(const struct schema *base, const int32_t *root, size_t 
     arena_init(&c->scratch, PROGRAM_BYTES_MAX);
     map_init(&c->nodes);
     map_init(&c->entries);
-    enum err err = compile_all(c, (const struct jschema *)base, e);
+    enum err err = compile_all(c, root, e);
     if (err == ERR_OK) {
         *ret = &c->program->base;
     } else {
@@ -470,6 +464,18 @@ enum err jschema_compile(const struct schema *base, const int32_t *root, size_t 
     mem_free(c->ops);
     mem_free(c);
     return err;
+}
+
+enum err jschema_compile(const struct schema *base, const int32_t *root, size_t root_count,
+                         const struct slots *slots, struct program **ret, struct error *e)
+{
+    const struct jschema *schema = (const struct jschema *)base;
+    (void)root;
+    (void)slots; // names are looked for as they come
+    if (root_count > 0) {
+        return FAIL(e, ERR_INVALID_SCHEMA, "a JSON Schema has no messages to choose from");
+    }
+    return jschema_compile_at((struct jschema_place){schema->root, schema->resource}, ret, e);
 }
 
 void jschema_program_destroy(struct program *base)

@@ -194,6 +194,8 @@ static inline uint64_t property_hash(const char *p, size_t len)
 
 enum err jschema_compile(const struct schema *schema, const int32_t *root, size_t root_count,
                          const struct slots *slots, struct program **ret, struct error *e);
+// jschema_compile_at compiles a part of a schema.
+enum err jschema_compile_at(struct jschema_place root, struct program **ret, struct error *e);
 void jschema_program_destroy(struct program *program);
 size_t jschema_program_memory(const struct program *program);
 enum err jschema_check(const struct program *program, struct bytes payload, struct view *views,
@@ -219,5 +221,6 @@ struct str jschema_type_name(const struct value_type *type);
 struct str jschema_type_logical(const struct value_type *type);
 bool jschema_type_symbol(const struct value_type *type, uint32_t index, struct str *ret_name,
                          int64_t *ret_number);
+extern const struct site_ops jschema_sites; // site.c
 
 #endif

@@ -32,4 +32,5 @@ const struct format_ops json_schema_ops = {
     .type_name = jschema_type_name,
     .type_logical = jschema_type_logical,
     .type_symbol = jschema_type_symbol,
+    .sites = &jschema_sites,
 };

@@ -66,4 +66,5 @@ const struct format_ops protobuf_ops = {
     .type_name = pb_type_full_name,
     .type_logical = pb_type_logical,
     .type_symbol = pb_type_symbol,
+    .sites = &pb_sites,
 };

@@ -489,5 +489,6 @@ bool pb_type_branch(const struct value_type *type, uint32_t index, struct value_
 struct str pb_type_full_name(const struct value_type *type);
 struct str pb_type_logical(const struct value_type *type);
 bool pb_type_symbol(const struct value_type *type, uint32_t index, struct str *ret_name, int64_t *ret_number);
+extern const struct site_ops pb_sites; // site.c
 
 #endif
