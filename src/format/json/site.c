@@ -159,8 +159,8 @@ static const struct json_value *item_at(const struct json_value *list, uint32_t 
     return value;
 }
 
-static bool type_branch(const struct site *site, const struct json_value *list, uint32_t index,
-                        struct site *ret, enum site_choice *choice)
+static bool narrowed_branch(const struct site *site, const struct json_value *list, uint32_t index,
+                            struct site *ret, enum site_choice *choice)
 {
     const struct json_value *name = item_at(list, index);
     for (size_t i = 0; name != NULL && i < sizeof types / sizeof *types; i++) {
@@ -188,7 +188,7 @@ static bool branch(const struct site *combined, uint32_t index, struct site *ret
     struct keywords k;
     keywords_read(place, &k);
     if (has_types(combined, &k)) {
-        return type_branch(combined, k.of[KEYWORD_TYPE], index, ret, choice);
+        return narrowed_branch(combined, k.of[KEYWORD_TYPE], index, ret, choice);
     }
     if (!is_combined(combined, &k)) {
         return false;
