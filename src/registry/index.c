@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// index.c - what the documents say, by other ways than by key. It follows the documents by revision: first
-// what was removed, then what was put. If more was removed than the core remembers, everything is read anew.
+// index.c - what the documents say, by other ways than by key: subjects with their versions, schemas by id
+// and GUID, what refers to what. sync.c brings it up to date.
 #include <stdlib.h>
 
 #include "base/assert.h"
@@ -9,21 +9,20 @@
 #include "registry/registry_private.h"
 
 enum {
-    SYNC_SLICE = 256, // documents taken over under one lock
     VERSION_DIGITS = 10,
     ID_DIGITS = 10,
 };
 
 // ---- look-ups
 
-static uint64_t text_hash(struct str text, uint64_t seed)
+uint64_t index_text_hash(struct str text, uint64_t seed)
 {
     return hash64(bytes_of(text.ptr, text.len), seed);
 }
 
 struct subject_entry *index_subject(const struct registry *r, struct str name)
 {
-    struct map_node *node = map_first(&r->subjects_by_name, text_hash(name, 1));
+    struct map_node *node = map_first(&r->subjects_by_name, index_text_hash(name, 1));
     for (; node != NULL; node = map_next(node)) {
         struct subject_entry *subject = MAP_ENTRY(node, struct subject_entry, by_name);
         if (str_equal(subject->name, name)) {
@@ -105,7 +104,7 @@ bool schema_is_live(const struct schema_entry *schema)
 
 static uint64_t id_hash(struct str context, int64_t id)
 {
-    return text_hash(context, (uint64_t)id);
+    return index_text_hash(context, (uint64_t)id);
 }
 
 struct schema_entry *index_schema(const struct registry *r, struct str context, int64_t id)
@@ -152,7 +151,7 @@ struct schema_entry *index_schema_guid(const struct registry *r, struct str cont
 
 static uint64_t target_hash(struct str subject, int32_t version)
 {
-    return text_hash(subject, (uint64_t)(uint32_t)version);
+    return index_text_hash(subject, (uint64_t)(uint32_t)version);
 }
 
 struct referrer_entry *index_referrer_next(const struct registry *r, struct str subject, int32_t version,
@@ -169,19 +168,7 @@ struct referrer_entry *index_referrer_next(const struct registry *r, struct str 
     return NULL;
 }
 
-struct scope_entry *index_scope(const struct registry *r, struct str name)
-{
-    struct map_node *node = map_first(&r->scopes_by_name, text_hash(name, 3));
-    for (; node != NULL; node = map_next(node)) {
-        struct scope_entry *scope = MAP_ENTRY(node, struct scope_entry, by_name);
-        if (str_equal(scope->name, name)) {
-            return scope;
-        }
-    }
-    return NULL;
-}
-
-static struct str text_keep(struct str text)
+struct str index_text_keep(struct str text)
 {
     char *copy = mem_alloc(text.len + 1);
     memcpy(copy, text.ptr, text.len);
@@ -206,7 +193,7 @@ static size_t context_lower_bound(const struct registry *r, struct str name)
     return low;
 }
 
-static struct context_entry *context_have(struct registry *r, struct str name)
+struct context_entry *index_context_have(struct registry *r, struct str name)
 {
     size_t at = context_lower_bound(r, name);
     if (at < r->context_count && str_equal(r->contexts[at].name, name)) {
@@ -217,14 +204,14 @@ static struct context_entry *context_have(struct registry *r, struct str name)
         r->contexts = mem_realloc(r->contexts, r->context_cap * sizeof *r->contexts);
     }
     memmove(&r->contexts[at + 1], &r->contexts[at], (r->context_count - at) * sizeof *r->contexts);
-    r->contexts[at] = (struct context_entry){text_keep(name), 0};
+    r->contexts[at] = (struct context_entry){index_text_keep(name), 0};
     r->context_count++;
     return &r->contexts[at];
 }
 
 static void context_leave(struct registry *r, struct str name)
 {
-    struct context_entry *context = context_have(r, name);
+    struct context_entry *context = index_context_have(r, name);
     if (--context->subject_count > 0 || name.len == 1) {
         return;
     }
@@ -243,7 +230,7 @@ static int subject_order(const void *left, const void *right)
 }
 
 // subjects_settle puts those that came since, at the end, in their places: one walk however many they are.
-static void subjects_settle(struct registry *r)
+void index_subjects_settle(struct registry *r)
 {
     size_t new_count = r->subject_count - r->sorted_count;
     if (new_count == 0) {
@@ -275,11 +262,11 @@ static struct subject_entry *subject_have(struct registry *r, struct str name)
         r->subjects = mem_realloc(r->subjects, r->subject_cap * sizeof(struct subject_entry *));
     }
     subject = mem_zalloc(sizeof *subject);
-    subject->name = text_keep(name);
+    subject->name = index_text_keep(name);
     subject->context = name_context(subject->name);
-    map_insert(&r->subjects_by_name, &subject->by_name, text_hash(name, 1));
+    map_insert(&r->subjects_by_name, &subject->by_name, index_text_hash(name, 1));
     r->subjects[r->subject_count++] = subject;
-    context_have(r, subject->context)->subject_count++;
+    index_context_have(r, subject->context)->subject_count++;
     return subject;
 }
 
@@ -305,7 +292,7 @@ static void subject_leave_if_empty(struct registry *r, struct subject_entry *sub
     if (subject->version_count > 0 || subject->document != NULL) {
         return;
     }
-    subjects_settle(r);
+    index_subjects_settle(r);
     size_t at = index_subject_lower_bound(r, subject->name);
     r->sorted_count = --r->subject_count;
     memmove(&r->subjects[at], &r->subjects[at + 1], (r->subject_count - at) * sizeof(struct subject_entry *));
@@ -353,7 +340,7 @@ static bool version_key_read(struct str rest, struct str *ret_subject, int32_t *
     return version > 0 && version <= INT32_MAX;
 }
 
-static void version_put(struct registry *r, struct str rest, struct document *document)
+void index_version_put(struct registry *r, struct str rest, struct document *document)
 {
     struct str name;
     int32_t number;
@@ -390,7 +377,7 @@ static void version_put(struct registry *r, struct str rest, struct document *do
     user_add(schema, subject, number);
 }
 
-static void version_remove(struct registry *r, struct str rest)
+void index_version_remove(struct registry *r, struct str rest)
 {
     struct str name;
     int32_t number;
@@ -408,14 +395,14 @@ static void version_remove(struct registry *r, struct str rest)
     subject_leave_if_empty(r, subject);
 }
 
-static void subject_put(struct registry *r, struct str name, struct document *document)
+void index_subject_put(struct registry *r, struct str name, struct document *document)
 {
     struct subject_entry *subject = subject_have(r, name);
     document_unref(subject->document);
     subject->document = document_ref(document);
 }
 
-static void subject_remove(struct registry *r, struct str name)
+void index_subject_remove(struct registry *r, struct str name)
 {
     struct subject_entry *subject = index_subject(r, name);
     if (subject != NULL) {
@@ -504,7 +491,7 @@ static bool schema_key_read(struct str rest, struct str *ret_context, struct uui
     return guid_parse((struct str){rest.ptr + rest.len - GUID_LEN, GUID_LEN}, ret_guid);
 }
 
-static void schema_put(struct registry *r, struct str rest, struct document *document)
+void index_schema_put(struct registry *r, struct str rest, struct document *document)
 {
     struct str context;
     struct uuid guid;
@@ -525,7 +512,7 @@ static void schema_put(struct registry *r, struct str rest, struct document *doc
     references_index(r, schema);
 }
 
-static void schema_remove(struct registry *r, struct str key, struct str rest)
+void index_schema_remove(struct registry *r, struct str key, struct str rest)
 {
     struct str context;
     struct uuid guid;
@@ -549,141 +536,7 @@ static void schema_remove(struct registry *r, struct str key, struct str rest)
     } // else its last version is one that has another schema now, and is put later
 }
 
-// ---- scopes
-
-static void scope_put(struct registry *r, struct str name, struct document *document, bool is_mode)
-{
-    struct scope_entry *scope = index_scope(r, name);
-    if (scope == NULL && document == NULL) {
-        return;
-    }
-    if (scope == NULL) {
-        scope = mem_zalloc(sizeof *scope);
-        scope->name = text_keep(name);
-        map_insert(&r->scopes_by_name, &scope->by_name, text_hash(name, 3));
-    }
-    struct document **place = is_mode ? &scope->mode : &scope->config;
-    document_unref(*place);
-    *place = document == NULL ? NULL : document_ref(document);
-    if (scope->config == NULL && scope->mode == NULL) {
-        map_remove(&r->scopes_by_name, &scope->by_name);
-        mem_free((char *)scope->name.ptr);
-        mem_free(scope);
-    }
-}
-
-// ---- counters
-
-struct counter_entry {
-    struct map_node by_key;
-    struct document *document; // held
-};
-
-static struct counter_entry *counter_find(const struct registry *r, struct str key)
-{
-    struct map_node *node = map_first(&r->counters, text_hash(key, 5));
-    for (; node != NULL; node = map_next(node)) {
-        struct counter_entry *counter = MAP_ENTRY(node, struct counter_entry, by_key);
-        if (str_equal(document_key(counter->document), key)) {
-            return counter;
-        }
-    }
-    return NULL;
-}
-
-struct document *index_counter(const struct registry *r, struct str key)
-{
-    struct counter_entry *counter = counter_find(r, key);
-    return counter == NULL ? NULL : counter->document;
-}
-
-static void counter_put(struct registry *r, struct document *document)
-{
-    struct counter_entry *counter = counter_find(r, document_key(document));
-    if (counter != NULL) {
-        document_unref(counter->document);
-        counter->document = document_ref(document);
-        return;
-    }
-    counter = mem_alloc(sizeof *counter);
-    counter->document = document_ref(document);
-    map_insert(&r->counters, &counter->by_key, text_hash(document_key(document), 5));
-}
-
-static void counter_free(struct counter_entry *counter)
-{
-    document_unref(counter->document);
-    mem_free(counter);
-}
-
-static void counter_remove(struct registry *r, struct str key)
-{
-    struct counter_entry *counter = counter_find(r, key);
-    if (counter != NULL) {
-        map_remove(&r->counters, &counter->by_key);
-        counter_free(counter);
-    }
-}
-
-static bool is_counter(struct str key)
-{
-    return str_has_prefix(key, STR("ids/")) || str_has_prefix(key, STR("users/")) ||
-           str_has_prefix(key, STR("refs/")) || str_has_prefix(key, STR("topic/"));
-}
-
-// ---- following
-
-static bool key_take(struct str key, struct str kind, struct str *ret_rest)
-{
-    if (!str_has_prefix(key, kind)) {
-        return false;
-    }
-    *ret_rest = (struct str){key.ptr + kind.len, key.len - kind.len};
-    return true;
-}
-
-static void index_put(struct registry *r, struct document *document)
-{
-    struct str key = document_key(document);
-    struct str rest;
-    if (key_take(key, STR("schema/"), &rest)) {
-        schema_put(r, rest, document);
-    } else if (key_take(key, STR("version/"), &rest)) {
-        version_put(r, rest, document);
-    } else if (key_take(key, STR("subject/"), &rest)) {
-        subject_put(r, rest, document);
-    } else if (key_take(key, STR("config/"), &rest)) {
-        scope_put(r, rest, document, false);
-    } else if (key_take(key, STR("mode/"), &rest)) {
-        scope_put(r, rest, document, true);
-    } else if (key_take(key, STR("association/"), &rest)) {
-        association_put(r, document);
-    } else if (is_counter(key)) {
-        counter_put(r, document);
-    }
-}
-
-static void index_remove(struct registry *r, struct str key)
-{
-    struct str rest;
-    if (key_take(key, STR("schema/"), &rest)) {
-        schema_remove(r, key, rest);
-    } else if (key_take(key, STR("version/"), &rest)) {
-        version_remove(r, rest);
-    } else if (key_take(key, STR("subject/"), &rest)) {
-        subject_remove(r, rest);
-    } else if (key_take(key, STR("config/"), &rest)) {
-        scope_put(r, rest, NULL, false);
-    } else if (key_take(key, STR("mode/"), &rest)) {
-        scope_put(r, rest, NULL, true);
-    } else if (key_take(key, STR("association/"), &rest)) {
-        association_remove(r, key);
-    } else if (is_counter(key)) {
-        counter_remove(r, key);
-    }
-}
-
-static void index_clear(struct registry *r)
+void index_entries_clear(struct registry *r)
 {
     struct map_node *node;
     for (size_t i = 0; i < r->subject_count; i++) {
@@ -696,142 +549,9 @@ static void index_clear(struct registry *r)
     while ((node = map_pop(&r->schemas_by_id)) != NULL) {
         schema_free(r, MAP_ENTRY(node, struct schema_entry, by_id));
     }
-    while ((node = map_pop(&r->scopes_by_name)) != NULL) {
-        struct scope_entry *scope = MAP_ENTRY(node, struct scope_entry, by_name);
-        document_unref(scope->config);
-        document_unref(scope->mode);
-        mem_free((char *)scope->name.ptr);
-        mem_free(scope);
-    }
-    while ((node = map_pop(&r->counters)) != NULL) {
-        counter_free(MAP_ENTRY(node, struct counter_entry, by_key));
-    }
-    associations_clear(r);
     for (size_t i = 0; i < r->context_count; i++) {
         mem_free((char *)r->contexts[i].name.ptr);
     }
     r->context_count = r->subject_count = r->sorted_count = r->schema_count = r->version_count = 0;
-    r->seen_revision = r->seen_removal = 0;
-    context_have(r, STR("."));
-}
-
-// What one slice takes from the core.
-struct slice {
-    struct document *documents[SYNC_SLICE]; // held
-    size_t document_count;
-    struct str removed[SYNC_SLICE]; // owned; a NULL ptr: it is there again
-    size_t removed_count;
-    bool is_complete;
-    bool has_more;
-    uint64_t end_revision; // of the core
-};
-
-static void slice_take(struct registry *r, struct slice *slice)
-{
-    const struct core *core = r->host.view_begin(r->host.arg);
-    uint64_t revision = r->seen_removal;
-    struct str key;
-    slice->document_count = slice->removed_count = 0;
-    slice->is_complete = true;
-    // Someone who has seen nothing yet does not miss what was removed.
-    if (r->seen_revision == 0) {
-        revision = r->seen_removal = core_document_serial(core);
-    }
-    bool is_complete = true;
-    while (slice->removed_count < SYNC_SLICE &&
-           core_document_removal_after(core, revision, &key, &revision, &is_complete) && is_complete) {
-        // What was put again since is put here when its turn comes; until then it is gone.
-        slice->removed[slice->removed_count++] = text_keep(key);
-    }
-    slice->is_complete = is_complete;
-    if (slice->removed_count < SYNC_SLICE) {
-        uint64_t after = r->seen_revision;
-        struct document *document;
-        while (slice->document_count < SYNC_SLICE && (document = core_document_after(core, after)) != NULL) {
-            after = document_revision(document);
-            slice->documents[slice->document_count++] = document_ref(document);
-        }
-    }
-    slice->has_more = slice->removed_count == SYNC_SLICE || slice->document_count == SYNC_SLICE;
-    slice->end_revision = core_document_serial(core);
-    r->host.view_end(r->host.arg);
-    r->seen_removal = revision;
-}
-
-void registry_sync(struct registry *r)
-{
-    struct slice slice;
-    do {
-        slice_take(r, &slice);
-        if (!slice.is_complete) {
-            index_clear(r);
-        }
-        // Versions before the schemas that they hold: within one item they are removed in this order.
-        for (size_t i = 0; i < slice.removed_count; i++) {
-            if (slice.is_complete) {
-                index_remove(r, slice.removed[i]);
-            }
-            mem_free((char *)slice.removed[i].ptr);
-        }
-        for (size_t i = 0; i < slice.document_count; i++) {
-            if (slice.is_complete) {
-                index_put(r, slice.documents[i]);
-                r->seen_revision = document_revision(slice.documents[i]);
-            }
-            document_unref(slice.documents[i]);
-        }
-        if (!slice.has_more && slice.is_complete) {
-            r->seen_revision = slice.end_revision;
-        }
-    } while (slice.has_more || !slice.is_complete);
-    subjects_settle(r);
-}
-
-// ---- the registry
-
-struct registry *registry_create(const struct registry_host *host)
-{
-    struct registry *r = mem_zalloc(sizeof *r);
-    r->host = *host;
-    map_init(&r->subjects_by_name);
-    map_init(&r->schemas_by_id);
-    map_init(&r->schemas_by_guid);
-    map_init(&r->referrers);
-    map_init(&r->scopes_by_name);
-    map_init(&r->associations);
-    map_init(&r->counters);
-    list_init(&r->parsed);
-    context_have(r, STR("."));
-    return r;
-}
-
-void registry_destroy(struct registry *take_registry)
-{
-    struct registry *r = take_registry;
-    if (r == NULL) {
-        return;
-    }
-    index_clear(r);
-    mem_free((char *)r->contexts[0].name.ptr);
-    mem_free(r->contexts);
-    mem_free(r->subjects);
-    map_fini(&r->subjects_by_name);
-    map_fini(&r->schemas_by_id);
-    map_fini(&r->schemas_by_guid);
-    map_fini(&r->referrers);
-    map_fini(&r->scopes_by_name);
-    map_fini(&r->associations);
-    map_fini(&r->counters);
-    mem_free(r);
-}
-
-void registry_counts(const struct registry *r, struct registry_counts *ret)
-{
-    *ret = (struct registry_counts){
-        .subjects = r->subject_count,
-        .versions = r->version_count,
-        .schemas = r->schema_count,
-        .contexts = r->context_count,
-        .parsed_bytes = r->parsed_bytes,
-    };
+    index_context_have(r, STR("."));
 }

@@ -153,8 +153,12 @@ struct registry {
     struct map counters;     // the documents ids/, users/ and refs/, by key
 };
 
-// index.c: registry_sync takes over what changed in the core. Called before every plan.
+// sync.c: registry_sync takes over what changed in the core. Called before every plan.
 void registry_sync(struct registry *r);
+struct scope_entry *index_scope(const struct registry *r, struct str name);
+struct document *index_counter(const struct registry *r, struct str key); // NULL if unknown
+
+// index.c
 struct subject_entry *index_subject(const struct registry *r,
                                     struct str name); // NULL if it has no versions at all
 size_t index_subject_lower_bound(const struct registry *r, struct str name); // in registry.subjects
@@ -168,11 +172,22 @@ struct schema_entry *index_guid_next(const struct registry *r, struct uuid guid,
 // What refers to (subject, version), one after another: NULL gives the first.
 struct referrer_entry *index_referrer_next(const struct registry *r, struct str subject, int32_t version,
                                            const struct referrer_entry *after);
-struct scope_entry *index_scope(const struct registry *r, struct str name);
-struct document *index_counter(const struct registry *r, struct str key); // NULL if unknown
-bool subject_is_live(const struct subject_entry *subject);                // has a version that is not deleted
-bool schema_is_live(const struct schema_entry *schema);                   // likewise
+bool subject_is_live(const struct subject_entry *subject); // has a version that is not deleted
+bool schema_is_live(const struct schema_entry *schema);    // likewise
 struct version_entry *subject_latest(const struct subject_entry *subject, bool with_deleted); // NULL if none
+
+// for sync.c: a document of a kind was put or removed; `rest` is its key behind the kind
+void index_subject_put(struct registry *r, struct str name, struct document *document);
+void index_subject_remove(struct registry *r, struct str name);
+void index_version_put(struct registry *r, struct str rest, struct document *document);
+void index_version_remove(struct registry *r, struct str rest);
+void index_schema_put(struct registry *r, struct str rest, struct document *document);
+void index_schema_remove(struct registry *r, struct str key, struct str rest);
+void index_subjects_settle(struct registry *r); // after a run of them
+void index_entries_clear(struct registry *r);
+struct context_entry *index_context_have(struct registry *r, struct str name);
+uint64_t index_text_hash(struct str text, uint64_t seed);
+struct str index_text_keep(struct str text); // freed with mem_free
 
 // associations.c: the documents association/...
 void association_put(struct registry *r, struct document *document);
