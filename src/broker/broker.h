@@ -74,6 +74,11 @@ int64_t broker_setting_i64(struct broker *b, struct str name);
 // broker_static_configs: the settings given at start, sorted by key; they live as long as the broker.
 const struct item_config *broker_static_configs(const struct broker *b, uint32_t *ret_count);
 
+// broker_keep_topic: from now on this topic takes only what a produce_op with is_keeper appends, and nobody
+// changes or deletes it. One topic per broker; a zero id lets it go.
+void broker_keep_topic(struct broker *b, struct uuid topic_id);
+bool broker_is_kept(struct broker *b, struct str topic_name);
+
 // ---- produce
 
 struct submission { // private to broker/
@@ -121,6 +126,7 @@ struct produce_op {
     bool is_zstd_allowed;
     struct str
         transactional_id; // of the request: its transactional batches begin only in that one's transaction
+    bool is_keeper;       // of a topic that is kept (broker_keep_topic)
     bool adds_to_txn;     // Produce v12+: a partition joins its batch's transaction (KIP-890)
     void (*done)(struct produce_op *op); // on the port's loop
     // private

@@ -119,6 +119,7 @@ struct broker {
 
     struct mutex lock; // the monitor: everything below
     struct core *core;
+    struct uuid kept_topic; // zero: none
     struct coordinator *coordinator;
     size_t offset_metadata_max;
     int64_t wal_sleeps_until_ms; // INT64_MAX = until it is woken; INT64_MIN while it is awake
@@ -238,6 +239,10 @@ void groups_written(struct broker *b, struct group_submission *take_gs);
 void exposition_collect(void *arg, struct buf *out);
 // exposition_groups.c: its part about groups.
 void exposition_groups(struct broker *b, struct buf *out);
+
+// ---- plan.c
+// kept_check refuses to change a topic that is kept; the lock is held.
+enum err kept_check(const struct broker *b, const struct topic *topic, struct error *e);
 
 // ---- plan_configs.c
 // plan_configs_is_noop: the planned set equals the stored one.

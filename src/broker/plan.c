@@ -176,6 +176,34 @@ enum err broker_plan_topic(struct broker *b, const struct topic_spec *spec, stru
     return err == ERR_OK ? governance_check(spec->name, create->configs, create->config_count, e) : err;
 }
 
+// ---- a topic that is kept
+
+void broker_keep_topic(struct broker *b, struct uuid topic)
+{
+    mutex_lock(&b->lock);
+    b->kept_topic = topic;
+    mutex_unlock(&b->lock);
+}
+
+bool broker_is_kept(struct broker *b, struct str name)
+{
+    mutex_lock(&b->lock);
+    const struct topic *topic = core_topic_find(b->core, name);
+    bool is_kept = topic != NULL && uuid_equal(topic_id(topic), b->kept_topic);
+    mutex_unlock(&b->lock);
+    return is_kept;
+}
+
+enum err kept_check(const struct broker *b, const struct topic *topic, struct error *e)
+{
+    if (topic == NULL || !uuid_equal(topic_id(topic), b->kept_topic)) {
+        return ERR_OK;
+    }
+    return FAIL(e, ERR_POLICY_VIOLATION,
+                "The broker itself keeps the topic " STR_FMT "; clients can only read it.",
+                STR_ARG(topic_name(topic)));
+}
+
 enum err broker_plan_topic_delete(struct broker *b, struct str name, struct uuid id, struct item *ret_item,
                                   struct error *e)
 {
@@ -185,11 +213,15 @@ enum err broker_plan_topic_delete(struct broker *b, struct str name, struct uuid
     mutex_lock(&b->lock);
     struct topic *topic = uuid_is_zero(id) ? core_topic_find(b->core, name) : core_topic_find_id(b->core, id);
     struct uuid found = topic == NULL ? (struct uuid){{0}} : topic_id(topic);
+    enum err err = kept_check(b, topic, e);
     mutex_unlock(&b->lock);
     if (topic == NULL) {
         return uuid_is_zero(id)
                    ? FAIL(e, ERR_UNKNOWN_PARTITION, "This server does not host this topic-partition.")
                    : FAIL(e, ERR_UNKNOWN_TOPIC_ID, "This server does not host this topic ID.");
+    }
+    if (err != ERR_OK) {
+        return err;
     }
     *ret_item = (struct item){.kind = ITEM_TOPIC_DELETE, .version = 1, .topic_delete = {found}};
     return ERR_OK;
@@ -203,9 +235,13 @@ enum err broker_plan_partitions(struct broker *b, struct str name, int32_t count
     int32_t current = topic == NULL ? 0 : topic_partition_count(topic);
     struct uuid id = topic == NULL ? (struct uuid){{0}} : topic_id(topic);
     int64_t total = (int64_t)core_partition_total(b->core);
+    enum err err = kept_check(b, topic, e);
     mutex_unlock(&b->lock);
     if (topic == NULL) {
         return FAIL(e, ERR_UNKNOWN_PARTITION, "The topic '" STR_FMT "' does not exist.", STR_ARG(name));
+    }
+    if (err != ERR_OK) {
+        return err;
     }
     if (count == current) {
         return FAIL(e, ERR_INVALID_PARTITIONS, "Topic already has %d partition(s).", current);

@@ -125,14 +125,15 @@ static enum err plan_change(struct plan *plan, const struct config_change *chang
     return plan->arena->failed ? FAIL(e, ERR_NO_MEMORY, "the request is over its memory limit") : ERR_OK;
 }
 
-// load copies the stored set; false if the topic is unknown.
-static bool load(struct broker *b, struct str name, bool is_whole, struct plan *plan, uint32_t extra,
-                 struct item_config_set *set)
+// load copies the stored set.
+static enum err load(struct broker *b, struct str name, bool is_whole, struct plan *plan, uint32_t extra,
+                     struct item_config_set *set, struct error *e)
 {
     mutex_lock(&b->lock);
     struct topic *topic = name.ptr == NULL ? NULL : core_topic_find(b->core, name);
     bool is_known = name.ptr == NULL || topic != NULL;
-    if (is_known) {
+    enum err err = kept_check(b, topic, e);
+    if (is_known && err == ERR_OK) {
         uint32_t count = 0;
         const struct item_config *stored =
             topic == NULL ? core_broker_configs(b->core, &count) : topic_configs(topic, &count);
@@ -146,7 +147,9 @@ static bool load(struct broker *b, struct str name, bool is_whole, struct plan *
         }
     }
     mutex_unlock(&b->lock);
-    return is_known;
+    return is_known
+               ? err
+               : FAIL(e, ERR_UNKNOWN_PARTITION, "The topic '" STR_FMT "' does not exist.", STR_ARG(name));
 }
 
 static int config_order(const void *left, const void *right)
@@ -161,9 +164,9 @@ enum err broker_plan_configs(struct broker *b, struct str topic_name_, const str
     struct plan plan = {.arena = arena,
                         .scope = topic_name_.ptr == NULL ? SETTING_BROKER_DYNAMIC : SETTING_TOPIC};
     *ret_item = (struct item){.kind = ITEM_CONFIG_SET, .version = 1};
-    if (!load(b, topic_name_, is_whole, &plan, change_count, &ret_item->config_set)) {
-        return FAIL(e, ERR_UNKNOWN_PARTITION, "The topic '" STR_FMT "' does not exist.",
-                    STR_ARG(topic_name_));
+    enum err loaded = load(b, topic_name_, is_whole, &plan, change_count, &ret_item->config_set, e);
+    if (loaded != ERR_OK) {
+        return loaded;
     }
     if (plan.configs == NULL) {
         return FAIL(e, ERR_NO_MEMORY, "the request is over its memory limit");

@@ -28,7 +28,8 @@ static struct topic *part_topic(const struct core *core, const struct produce_pa
                                         : core_topic_find_id(core, part->topic_id);
 }
 
-static void part_resolve(struct broker *b, struct produce_part *part, struct produce_topic *ret)
+static void part_resolve(struct broker *b, struct produce_part *part, bool is_keeper,
+                         struct produce_topic *ret)
 {
     ret->slot = TRAFFIC_NO_SLOT;
     part->err = ERR_OK;
@@ -47,6 +48,10 @@ static void part_resolve(struct broker *b, struct produce_part *part, struct pro
         return;
     }
     part->topic_id = topic_id(topic);
+    if (!is_keeper && uuid_equal(part->topic_id, b->kept_topic)) {
+        part_fail(part, ERR_INVALID_TOPIC, "The broker itself writes this topic; clients can only read it.");
+        return;
+    }
     part->log_start_offset = partition_log_start(partition);
     ret->settings = *topic_settings(b->core, topic);
     ret->slot = partition_slot(partition);
@@ -245,7 +250,7 @@ void broker_produce(struct broker *b, struct produce_op *op)
         if (topics == NULL) {
             part_fail(&op->parts[i], ERR_NO_MEMORY, "the request is over its memory limit");
         } else {
-            part_resolve(b, &op->parts[i], &topics[i]);
+            part_resolve(b, &op->parts[i], op->is_keeper, &topics[i]);
         }
     }
     mutex_unlock(&b->lock);

@@ -254,6 +254,8 @@ static const struct setting settings[] = {
     // ---- broker: ours
     ROW_TEXT("strom.cluster.id", NULL, STATIC, NULL, NULL,
              "The cluster's id, for a new data directory; made by chance if not given.")
+    ROW_TEXT("strom.registry.topic", NULL, STATIC, "_schemas", NULL,
+             "The topic in which tools read the schema registry's changes; empty for none.")
     ROW_LONG("strom.wal.file.bytes", NULL, STATIC, "67108864", 1048576, 1LL << 30, "bytes",
              "Size of a file of the write-ahead log; the largest batch must fit into one.")
     ROW_LONG("strom.disk.reserve.bytes", NULL, STATIC, "67108864", 0, I64, "bytes",

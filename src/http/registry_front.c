@@ -40,6 +40,8 @@ struct registry_front {
     struct metric_histogram *seconds;
     struct metric *waiting;
     struct call *spare;
+    void (*changed)(void *arg); // NULL: nobody watches
+    void *changed_arg;
 };
 
 struct call {
@@ -205,6 +207,9 @@ static void on_ordered(struct change_op *op)
     front->waiting_bytes -= call->waiting_bytes;
     front->waiting_count--;
     metric_set(front->waiting, front->waiting_count);
+    if (call->outcome.err == ERR_OK && front->changed != NULL) {
+        front->changed(front->changed_arg);
+    }
     call_run(call, &call->outcome);
 }
 
@@ -398,6 +403,17 @@ void registry_front_destroy(struct registry_front *take_front)
     mem_free(front->entries);
     mem_free(front->routes);
     mem_free(front);
+}
+
+void registry_front_watch(struct registry_front *front, void (*changed)(void *arg), void *arg)
+{
+    front->changed = changed;
+    front->changed_arg = arg;
+}
+
+struct registry *registry_front_registry(const struct registry_front *front)
+{
+    return front->registry;
 }
 
 struct http_routes registry_front_routes(const struct registry_front *front)

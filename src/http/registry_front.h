@@ -22,6 +22,9 @@ struct registry_front *registry_front_create(struct broker *broker, struct broke
                                              struct str version);
 void registry_front_destroy(
     struct registry_front *take_front); // when its server has stopped; NULL is a no-op
+// registry_front_watch: changed is called after each change that this front had ordered, before its answer.
+void registry_front_watch(struct registry_front *front, void (*changed)(void *arg), void *arg);
+struct registry *registry_front_registry(const struct registry_front *front);
 struct http_routes registry_front_routes(const struct registry_front *front);
 
 #endif

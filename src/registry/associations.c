@@ -70,6 +70,7 @@ void association_remove(struct registry *r, struct str key)
 {
     struct association_link *link = link_next(r, BY_KEY, key, NULL);
     if (link != NULL) {
+        feed_note_association_gone(r, &link->entry->association);
         entry_drop(r, link->entry, NULL);
     }
 }

@@ -193,6 +193,12 @@ static size_t context_lower_bound(const struct registry *r, struct str name)
     return low;
 }
 
+bool index_has_context(const struct registry *r, struct str name)
+{
+    size_t at = context_lower_bound(r, name);
+    return at < r->context_count && str_equal(r->contexts[at].name, name);
+}
+
 struct context_entry *index_context_have(struct registry *r, struct str name)
 {
     size_t at = context_lower_bound(r, name);
@@ -206,6 +212,9 @@ struct context_entry *index_context_have(struct registry *r, struct str name)
     memmove(&r->contexts[at + 1], &r->contexts[at], (r->context_count - at) * sizeof *r->contexts);
     r->contexts[at] = (struct context_entry){index_text_keep(name), 0};
     r->context_count++;
+    if (name.len > 1) { // the default one is always there
+        feed_note(r, FEED_CONTEXT, name);
+    }
     return &r->contexts[at];
 }
 
@@ -215,6 +224,7 @@ static void context_leave(struct registry *r, struct str name)
     if (--context->subject_count > 0 || name.len == 1) {
         return;
     }
+    feed_note(r, FEED_CONTEXT, name);
     size_t at = (size_t)(context - r->contexts);
     mem_free((char *)context->name.ptr);
     r->context_count--;
@@ -325,7 +335,7 @@ static void user_remove(struct registry *r, struct schema_entry *schema, const s
 }
 
 // version_key_read takes SUBJECT/VERSION apart.
-static bool version_key_read(struct str rest, struct str *ret_subject, int32_t *ret_version)
+bool index_version_key(struct str rest, struct str *ret_subject, int32_t *ret_version)
 {
     int64_t version = 0;
     if (rest.len < VERSION_DIGITS + 2) {
@@ -344,7 +354,7 @@ void index_version_put(struct registry *r, struct str rest, struct document *doc
 {
     struct str name;
     int32_t number;
-    if (!version_key_read(rest, &name, &number)) {
+    if (!index_version_key(rest, &name, &number)) {
         return;
     }
     struct subject_entry *subject = subject_have(r, name);
@@ -381,7 +391,7 @@ void index_version_remove(struct registry *r, struct str rest)
 {
     struct str name;
     int32_t number;
-    struct subject_entry *subject = version_key_read(rest, &name, &number) ? index_subject(r, name) : NULL;
+    struct subject_entry *subject = index_version_key(rest, &name, &number) ? index_subject(r, name) : NULL;
     struct version_entry *version = subject == NULL ? NULL : index_version(subject, number);
     if (version == NULL) {
         return;

@@ -150,6 +150,20 @@ enum err registry_contract_find(struct registry *r, struct str subject, int32_t 
                                 struct registry_contract *ret, struct error *e);
 void registry_contract_release(struct registry_contract *contract);
 
+// The state as the records of a topic that tools tail: Confluent's `_schemas`. Each version, config, mode,
+// context and association is one record, whose key is always the same bytes.
+//
+// registry_feed_begin: registry_feed_next gives every record that there is, then each that changes.
+void registry_feed_begin(struct registry *registry);
+enum registry_feed {
+    REGISTRY_FEED_RECORD,
+    REGISTRY_FEED_END,  // nothing now: ask again after a change
+    REGISTRY_FEED_LOST, // more has changed than is remembered: begin again
+};
+// key and value are emptied, then filled with JSON: an empty value says that it is no more. Between two calls
+// the state may change; the record of a thing that changed comes again.
+enum registry_feed registry_feed_next(struct registry *registry, struct buf *key, struct buf *value);
+
 // For metrics.
 struct registry_counts {
     uint64_t subjects;

@@ -128,8 +128,21 @@ struct context_entry {
     uint32_t subject_count;
 };
 
+// What changed since the feed's reader last asked (feed.c).
+struct feed {
+    bool is_on;
+    bool is_lost;      // some of it
+    bool is_walking;   // through what was there at the beginning
+    uint64_t walked;   // the last document's revision
+    uint64_t walk_end; // what came later is among the changes
+    struct feed_change *first;
+    struct feed_change *last;
+    size_t count;
+};
+
 struct registry {
     struct registry_host host;
+    struct feed feed;
     uint64_t seen_revision;
     uint64_t seen_removal;
     uint64_t plan_number; // of the plan being made
@@ -189,6 +202,10 @@ struct context_entry *index_context_have(struct registry *r, struct str name);
 uint64_t index_text_hash(struct str text, uint64_t seed);
 struct str index_text_keep(struct str text); // freed with mem_free
 
+bool index_has_context(const struct registry *r, struct str name);
+bool index_version_key(struct str rest, struct str *ret_subject, int32_t *ret_version); // SUBJECT/VERSION
+bool index_key_take(struct str key, struct str kind, struct str *ret_rest);             // false: another kind
+
 // associations.c: the documents association/...
 void association_put(struct registry *r, struct document *document);
 void association_remove(struct registry *r, struct str key);
@@ -216,6 +233,14 @@ const struct association *association_get(const struct registry *r, struct str k
 const struct association *subject_frozen_by(const struct registry *r, struct str subject);
 bool subject_is_associated(const struct registry *r, struct str subject, bool only_strong);
 bool association_is_asked(struct registry_call *call, const struct association *a);
+
+// feed.c: something was put or removed, or more than is known
+enum feed_kind { FEED_DOCUMENT, FEED_CONTEXT, FEED_ASSOCIATION_GONE };
+void feed_note(struct registry *r, enum feed_kind kind,
+               struct str text); // the document's key, the context's name
+void feed_note_association_gone(struct registry *r, const struct association *a);
+void feed_lose(struct registry *r);
+void feed_fini(struct registry *r);
 
 // ---- names.c: subjects, contexts, scopes
 

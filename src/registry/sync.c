@@ -103,7 +103,7 @@ static bool is_counter(struct str key)
 
 // ---- following
 
-static bool key_take(struct str key, struct str kind, struct str *ret_rest)
+bool index_key_take(struct str key, struct str kind, struct str *ret_rest)
 {
     if (!str_has_prefix(key, kind)) {
         return false;
@@ -112,41 +112,54 @@ static bool key_take(struct str key, struct str kind, struct str *ret_rest)
     return true;
 }
 
+// feed_change_note: of the documents that the feed has records of.
+static void feed_change_note(struct registry *r, struct str key)
+{
+    static const char *const kinds[] = {"version/", "config/", "mode/", "association/"};
+    for (size_t i = 0; r->feed.is_on && i < sizeof kinds / sizeof *kinds; i++) {
+        if (str_has_prefix(key, str_from_c(kinds[i]))) {
+            feed_note(r, FEED_DOCUMENT, key);
+        }
+    }
+}
+
 static void index_put(struct registry *r, struct document *document)
 {
     struct str key = document_key(document);
     struct str rest;
-    if (key_take(key, STR("schema/"), &rest)) {
+    if (index_key_take(key, STR("schema/"), &rest)) {
         index_schema_put(r, rest, document);
-    } else if (key_take(key, STR("version/"), &rest)) {
+    } else if (index_key_take(key, STR("version/"), &rest)) {
         index_version_put(r, rest, document);
-    } else if (key_take(key, STR("subject/"), &rest)) {
+    } else if (index_key_take(key, STR("subject/"), &rest)) {
         index_subject_put(r, rest, document);
-    } else if (key_take(key, STR("config/"), &rest)) {
+    } else if (index_key_take(key, STR("config/"), &rest)) {
         scope_put(r, rest, document, false);
-    } else if (key_take(key, STR("mode/"), &rest)) {
+    } else if (index_key_take(key, STR("mode/"), &rest)) {
         scope_put(r, rest, document, true);
-    } else if (key_take(key, STR("association/"), &rest)) {
+    } else if (index_key_take(key, STR("association/"), &rest)) {
         association_put(r, document);
     } else if (is_counter(key)) {
         counter_put(r, document);
     }
+    feed_change_note(r, key); // behind the context that came with it
 }
 
 static void index_remove(struct registry *r, struct str key)
 {
     struct str rest;
-    if (key_take(key, STR("schema/"), &rest)) {
+    feed_change_note(r, key);
+    if (index_key_take(key, STR("schema/"), &rest)) {
         index_schema_remove(r, key, rest);
-    } else if (key_take(key, STR("version/"), &rest)) {
+    } else if (index_key_take(key, STR("version/"), &rest)) {
         index_version_remove(r, rest);
-    } else if (key_take(key, STR("subject/"), &rest)) {
+    } else if (index_key_take(key, STR("subject/"), &rest)) {
         index_subject_remove(r, rest);
-    } else if (key_take(key, STR("config/"), &rest)) {
+    } else if (index_key_take(key, STR("config/"), &rest)) {
         scope_put(r, rest, NULL, false);
-    } else if (key_take(key, STR("mode/"), &rest)) {
+    } else if (index_key_take(key, STR("mode/"), &rest)) {
         scope_put(r, rest, NULL, true);
-    } else if (key_take(key, STR("association/"), &rest)) {
+    } else if (index_key_take(key, STR("association/"), &rest)) {
         association_remove(r, key);
     } else if (is_counter(key)) {
         counter_remove(r, key);
@@ -156,6 +169,7 @@ static void index_remove(struct registry *r, struct str key)
 static void index_clear(struct registry *r)
 {
     struct map_node *node;
+    feed_lose(r);
     index_entries_clear(r);
     while ((node = map_pop(&r->scopes_by_name)) != NULL) {
         struct scope_entry *scope = MAP_ENTRY(node, struct scope_entry, by_name);
@@ -268,6 +282,7 @@ void registry_destroy(struct registry *take_registry)
         return;
     }
     index_clear(r);
+    feed_fini(r);
     mem_free((char *)r->contexts[0].name.ptr);
     mem_free(r->contexts);
     mem_free(r->subjects);

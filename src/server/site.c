@@ -6,6 +6,7 @@
 #include "http/http.h"
 #include "http/registry_front.h"
 #include "server/admin.h"
+#include "server/schemas_topic.h"
 
 struct site {
     struct env *env;
@@ -14,6 +15,7 @@ struct site {
     struct broker_port *port;
     struct admin *admin;
     struct registry_front *registry;
+    struct schemas_topic *schemas;
     struct http_route *routes;
     struct http_server *http;
     struct task stop;
@@ -37,6 +39,8 @@ struct site *site_create(struct broker *broker, struct metrics *metrics)
     site->port = broker_port_create(broker, site->loop);
     site->admin = admin_create(broker, metrics);
     site->registry = registry_front_create(broker, site->port, STR(STROM_VERSION));
+    site->schemas = schemas_topic_create(broker, site->port, registry_front_registry(site->registry));
+    registry_front_watch(site->registry, schemas_topic_kick, site->schemas);
     site->http = http_server_create(site->loop, metrics, routes_join(site));
     return site;
 }
@@ -63,10 +67,16 @@ static void on_stopped(void *arg)
     loop_stop(site->loop);
 }
 
+static void on_http_stopped(void *arg)
+{
+    struct site *site = arg;
+    schemas_topic_stop(site->schemas, on_stopped, site);
+}
+
 static void on_stop(struct task *task)
 {
     struct site *site = (struct site *)(void *)((char *)task - offsetof(struct site, stop));
-    http_server_stop(site->http, on_stopped, site);
+    http_server_stop(site->http, on_http_stopped, site);
 }
 
 void site_stop_begin(struct site *site)
@@ -95,6 +105,7 @@ void site_destroy(struct site *take_web)
         return;
     }
     http_server_destroy(site->http);
+    schemas_topic_destroy(site->schemas);
     registry_front_destroy(site->registry);
     admin_destroy(site->admin);
     broker_port_destroy(site->port);

@@ -116,11 +116,12 @@ static bool ask_plan(struct request *rq, struct asks *asks, struct ask *ask)
     for (int32_t t = 0; t < ask->topic_count; t++) {
         struct topic_view view = {0};
         bool is_known = topic_view_find(rq, ask->topics[t].name, (struct uuid){{0}}, &view);
+        bool is_kept = broker_is_kept(rq->broker, ask->topics[t].name); // its end would write there
         for (int32_t i = 0; i < ask->topics[t].partitions_count; i++, at++) {
             int32_t index = ask->topics[t].partitions[i];
             bool is_there = is_known && index >= 0 && index < view.partition_count;
-            ask->errors[at] = is_there ? ERR_OK : ERR_UNKNOWN_PARTITION;
-            ask->has_unknown = ask->has_unknown || !is_there;
+            ask->errors[at] = !is_there ? ERR_UNKNOWN_PARTITION : is_kept ? ERR_INVALID_TOPIC : ERR_OK;
+            ask->has_unknown = ask->has_unknown || ask->errors[at] != ERR_OK;
             partitions[at] = (struct item_txn_partition){view.id, index};
         }
     }
