@@ -3,8 +3,7 @@
 // there already is left as it is, so that an import which was interrupted goes on by being started again.
 #include <stdlib.h>
 
-#include "cli/schema.h"
-#include "cli/topic_dump.h"
+#include "cli/schema_import.h"
 #include "platform/real/process.h"
 
 enum { IMPORT_PAGE = 500, PROGRESS_EVERY = 100, DUMP_BYTES_MAX = 1 << 30 };
@@ -22,8 +21,8 @@ static const struct args_spec import_spec = {
     .names_usage = "",
     .summary = "copy another registry with its ids",
     .text = "Sets this registry to mode IMPORT, copies every subject and version of the other one with its "
-            "id, goes back to the mode before, then copies the settings of the registry, its contexts and "
-            "subjects. "
+            "id, goes back to the mode before, then copies the configs of the registry, its contexts and "
+            "subjects, the modes of contexts and subjects, and which topics subjects belong to. "
             "Started again after an interruption it goes on where it was. What was deleted softly "
             "comes, too, and is deleted again, so that data written with it can still be read.",
     .examples = "  strom schema import --from http://old-registry:8081\n"
@@ -33,36 +32,11 @@ static const struct args_spec import_spec = {
     .is_json = true,
 };
 
-struct scope {
-    struct str context; // ":.name:"; empty = the default one
-    struct str before;  // its mode; NULL ptr = none of its own
-};
-
-struct import {
-    struct run *run;
-    struct registry_client from;
-    struct registry_client to;
-    const struct json_value **schemas; // in the order of their ids, so that what is referred to comes first
-    bool *is_deleted;                  // softly, of each of them
-    size_t count;
-    struct scope *scopes; // each context that has schemas, the default one first
-    size_t scope_count;
-    size_t copied;
-    size_t failed;
-};
-
 static int64_t number_of(const struct json_value *v, const char *name)
 {
     int64_t number = 0;
     (void)json_value_i64(json_get(v, str_from_c(name)), &number);
     return number;
-}
-
-static int subject_order(const void *left, const void *right)
-{
-    const struct json_value *a = *(const struct json_value *const *)left;
-    const struct json_value *b = *(const struct json_value *const *)right;
-    return str_compare(json_get_str(a, STR("subject")), json_get_str(b, STR("subject")));
 }
 
 static int import_order(const void *left, const void *right)
@@ -72,7 +46,7 @@ static int import_order(const void *left, const void *right)
     int64_t by_id = number_of(a, "id") - number_of(b, "id");
     int64_t by_version = number_of(a, "version") - number_of(b, "version");
     int64_t order = by_id != 0 ? by_id : by_version;
-    return order != 0 ? (order > 0) - (order < 0) : subject_order(left, right);
+    return order != 0 ? (order > 0) - (order < 0) : import_subject_order(left, right);
 }
 
 static bool rooms_make(struct import *m, size_t count)
@@ -213,18 +187,13 @@ static bool scopes_find(struct import *m)
     return true;
 }
 
-static struct str scope_path(struct import *m, const char *noun, struct str scope)
-{
-    return scope.len == 0 ? path_of(m->run, "/%s", noun) : path_of(m->run, "/%s/%S", noun, scope);
-}
-
 static bool mode_begin(struct import *m, struct scope *scope)
 {
     struct run *run = m->run;
     struct json_value *answer = NULL;
     int status = 0;
     bool is_forced = args_given(run->args, "force");
-    struct str path = scope_path(m, "mode", scope->context);
+    struct str path = import_scope_path(m, "mode", scope->context);
     if (!registry_ask(&m->to, "GET", path, (struct str){0}, &status, &answer)) {
         return false;
     }
@@ -247,7 +216,7 @@ static bool mode_end(struct import *m, const struct scope *scope)
 {
     struct json_value *answer = NULL;
     const char *what = "cannot go back to the mode before";
-    struct str path = scope_path(m, "mode", scope->context);
+    struct str path = import_scope_path(m, "mode", scope->context);
     if (scope->before.ptr == NULL) {
         return registry_get(&m->to, what, "DELETE", path, (struct str){0}, &answer);
     }
@@ -298,49 +267,7 @@ static bool copy_all(struct import *m)
     return is_whole;
 }
 
-// ---- settings
-
-// config_copy copies what a subject, a context or, with an empty name, the registry says itself.
-static bool config_copy(struct import *m, struct str subject)
-{
-    struct run *run = m->run;
-    struct json_value *config = NULL;
-    struct json_value *answer = NULL;
-    int status = 0;
-    struct str path = scope_path(m, "config", subject);
-    if (!registry_ask(&m->from, "GET", path, (struct str){0}, &status, &config)) {
-        return false;
-    }
-    if (status == 404 || config == NULL) {
-        return true;
-    }
-    if (status >= 300) {
-        registry_said(&m->from, "cannot read the other registry's config", status, config);
-        return false;
-    }
-    for (struct json_value *v = config->first; v != NULL; v = v->next) {
-        // What is answered under one name is set under another.
-        v->key = str_equal(v->key, STR("compatibilityLevel")) ? STR("compatibility") : v->key;
-    }
-    return config->count == 0 ||
-           registry_get(&m->to, "cannot set the config", "PUT", path, json_text(run, config, false), &answer);
-}
-
-static void configs_copy(struct import *m)
-{
-    bool is_good = true;
-    for (size_t i = 0; is_good && i < m->scope_count; i++) {
-        is_good = config_copy(m, m->scopes[i].context);
-    }
-    if (m->count > 1) {
-        qsort(m->schemas, m->count, sizeof *m->schemas, subject_order);
-    }
-    for (size_t i = 0; is_good && i < m->count; i++) {
-        if (i == 0 || subject_order(&m->schemas[i - 1], &m->schemas[i]) != 0) {
-            is_good = config_copy(m, json_get_str(m->schemas[i], STR("subject")));
-        }
-    }
-}
+// ---- the end
 
 static void import_report(struct import *m)
 {
@@ -358,18 +285,6 @@ static void import_report(struct import *m)
 
 // ---- from a file
 
-static void dump_configs(struct import *m, const struct topic_dump *dump)
-{
-    for (size_t i = 0; i < dump->config_count; i++) {
-        const struct dumped_config *config = &dump->configs[i];
-        struct json_value *answer = NULL;
-        struct str path =
-            config->subject.ptr == NULL ? STR("/config") : path_of(m->run, "/config/%S", config->subject);
-        struct str body = run_print(m->run, "{\"compatibility\":\"" STR_FMT "\"}", STR_ARG(config->level));
-        (void)registry_get(&m->to, "cannot set the config", "PUT", path, body, &answer);
-    }
-}
-
 static void import_file(struct import *m, struct str path)
 {
     struct error e = {0};
@@ -386,7 +301,7 @@ static void import_file(struct import *m, struct str path)
             m->is_deleted[m->count++] = dump.schemas[i].is_deleted;
         }
         if (copy_all(m)) {
-            dump_configs(m, &dump);
+            import_settings_dumped(m, &dump);
             import_report(m);
         }
     }
@@ -418,7 +333,7 @@ static int import_run(int argc, char **argv)
     } else if (registry_open_url(&run, from, &m.from)) {
         m.from.is_other = true;
         if (registry_open(&run, &m.to) && fetch_all(&m) && copy_all(&m)) {
-            configs_copy(&m);
+            import_settings(&m);
             import_report(&m);
         }
     }

@@ -116,10 +116,12 @@ static void rows_sort_out(const struct dump *d, struct topic_dump *ret)
             bool is_deleted =
                 (deleted != NULL && deleted->type == JSON_TRUE) || subject_is_deleted(d, row->value);
             ret->schemas[ret->schema_count++] = (struct dumped_schema){row->value, is_deleted};
-        } else if (is_kind(row, "CONFIG") &&
-                   json_get_str(row->value, STR("compatibilityLevel")).ptr != NULL) {
-            ret->configs[ret->config_count++] = (struct dumped_config){
-                json_get_str(row->key, STR("subject")), json_get_str(row->value, STR("compatibilityLevel"))};
+        } else if (is_kind(row, "CONFIG") || is_kind(row, "MODE") || is_kind(row, "ASSOC")) {
+            enum dumped_kind kind = is_kind(row, "CONFIG") ? DUMPED_CONFIG
+                                    : is_kind(row, "MODE") ? DUMPED_MODE
+                                                           : DUMPED_ASSOCIATION;
+            ret->settings[ret->setting_count++] =
+                (struct dumped_setting){kind, json_get_str(row->key, STR("subject")), row->value};
         } else {
             ret->ignored++;
         }
@@ -144,9 +146,9 @@ enum err topic_dump_read(struct str text, struct arena *arena, struct topic_dump
     }
     *ret = (struct topic_dump){
         .schemas = arena_new(arena, struct dumped_schema, d.count + 1),
-        .configs = arena_new(arena, struct dumped_config, d.count + 1),
+        .settings = arena_new(arena, struct dumped_setting, d.count + 1),
     };
-    if (err == ERR_OK && (ret->schemas == NULL || ret->configs == NULL)) {
+    if (err == ERR_OK && (ret->schemas == NULL || ret->settings == NULL)) {
         err = FAIL(e, ERR_NO_MEMORY, "the dump is too large");
     }
     if (err == ERR_OK) {

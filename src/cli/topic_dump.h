@@ -10,15 +10,17 @@ struct dumped_schema {
     const struct json_value *value; // {"subject","version","id","schema",...}
     bool is_deleted;
 };
-struct dumped_config {
+enum dumped_kind { DUMPED_CONFIG, DUMPED_MODE, DUMPED_ASSOCIATION };
+struct dumped_setting {
+    enum dumped_kind kind;
     struct str subject; // NULL ptr = the registry's own
-    struct str level;
+    const struct json_value *value;
 };
 struct topic_dump {
     struct dumped_schema *schemas; // in the order of their ids, then versions
     size_t schema_count;
-    struct dumped_config *configs;
-    size_t config_count;
+    struct dumped_setting *settings;
+    size_t setting_count;
     size_t ignored; // records of other kinds
 };
 

@@ -20,6 +20,8 @@ static const char dump[] = "{\"keytype\":\"NOOP\",\"magic\":0}\tnull\n" KEY("b",
             1) "null\n"
                "{\"keytype\":\"CONFIG\",\"subject\":null,\"magic\":0}\t{\"compatibilityLevel\":\"FULL\"}\n"
                "{\"keytype\":\"CONFIG\",\"subject\":\"b\",\"magic\":0}\t{\"compatibilityLevel\":\"NONE\"}\n"
+               "{\"keytype\":\"MODE\",\"subject\":\"b\",\"magic\":0}\t{\"mode\":\"READONLY\"}\n"
+               "{\"keytype\":\"ASSOC\",\"subject\":\"b\",\"magic\":0}\t{\"subject\":\"b\"}\n"
                "{\"keytype\":\"DELETE_SUBJECT\",\"subject\":\"c\",\"magic\":0}\t{\"subject\":\"c\","
                "\"version\":1}\n" KEY("c", 1) VALUE("c", 1, 4, false) KEY("c", 2) VALUE("c", 2, 5, false);
 
@@ -47,10 +49,15 @@ static void test_last_values_count(void **state)
         assert_int_equal(id_of(&got.schemas[i]), wanted[i].id);
         assert_int_equal(got.schemas[i].is_deleted, wanted[i].is_deleted);
     }
-    assert_int_equal(got.config_count, 2);
-    assert_null(got.configs[0].subject.ptr);
-    assert_true(str_equal(got.configs[0].level, STR("FULL")));
-    assert_true(str_equal(got.configs[1].subject, STR("b")));
+    assert_int_equal(got.setting_count, 4);
+    assert_null(got.settings[0].subject.ptr);
+    struct str level = json_get_str(got.settings[0].value, STR("compatibilityLevel"));
+    assert_true(str_equal(level, STR("FULL")));
+    static const enum dumped_kind kinds[] = {DUMPED_CONFIG, DUMPED_CONFIG, DUMPED_MODE, DUMPED_ASSOCIATION};
+    for (size_t i = 0; i < 4; i++) {
+        assert_int_equal(got.settings[i].kind, kinds[i]);
+        assert_true(i == 0 || str_equal(got.settings[i].subject, STR("b")));
+    }
     assert_int_equal(got.ignored, 3); // NOOP, the one that is gone, DELETE_SUBJECT
     arena_fini(&arena);
 }
