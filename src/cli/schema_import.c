@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // schema_import.c - `strom schema import`: another registry's schemas with their ids and versions. What is
 // there already is left as it is, so that an import which was interrupted goes on by being started again.
+#include "cli/schema_import.h"
+
 #include <stdlib.h>
 
-#include "cli/schema_import.h"
 #include "platform/real/process.h"
 
 enum { IMPORT_PAGE = 500, PROGRESS_EVERY = 100, DUMP_BYTES_MAX = 1 << 30 };

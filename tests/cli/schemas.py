@@ -316,7 +316,8 @@ def put_version(url, subject, body):
 def dump_of(broker):
     """The topic _schemas as kafka-console-consumer prints it; None while there is none."""
     out = subprocess.run(['kcat', '-b', broker.bootstrap, '-C', '-t', '_schemas', '-e', '-q', '-o', 'beginning',
-                          '-Z', '-f', '%k\t%s\n'], stdout=subprocess.PIPE, text=True, timeout=TIMEOUT_S, check=True).stdout
+                          '-Z', '-f', '%k\t%s\n'], stdout=subprocess.PIPE, text=True, timeout=TIMEOUT_S,
+                         check=True).stdout
     return re.sub(r'\tNULL$', '\tnull', out, flags=re.M)
 
 
@@ -332,7 +333,8 @@ def everything(url):
     subjects = sorted({version['subject'] for version in versions})
     return ([{k: v for k, v in version.items() if k != 'ts'} for version in versions],
             ask(url, '/contexts'), ask(url, '/config'), [associations(url, subject) for subject in subjects],
-            [ask(url, f'/{what}/{subject}?defaultToGlobal=true') for subject in subjects for what in ('config', 'mode')])
+            [ask(url, f'/{what}/{subject}?defaultToGlobal=true') for subject in subjects
+             for what in ('config', 'mode')])
 
 
 def test_schemas_topic(cli, _broker):
