@@ -72,6 +72,28 @@ void arena_reset(struct arena *a)
     a->failed = false;
 }
 
+// The newest block stays though it is empty: a loop that marks at the end of a block would allocate each
+// time.
+void arena_release(struct arena *a, struct arena_mark mark)
+{
+    size_t keep = 0;
+    struct arena_block *top = a->blocks;
+    if (top == mark.block) {
+        keep = mark.used;
+    } else {
+        while (top->next != mark.block) {
+            struct arena_block *next = top->next->next;
+            block_free(top->next);
+            top->next = next;
+        }
+    }
+    if (top != NULL) {
+        arena_poison(top->data + keep, top->cap - keep);
+    }
+    a->used = keep;
+    a->total = mark.total;
+}
+
 static void arena_grow(struct arena *a, size_t size)
 {
     // What is small stays small: there may be a hundred thousand arenas.

@@ -30,4 +30,17 @@ void *arena_array_alloc(struct arena *a, size_t count, size_t size);
 struct str arena_str(struct arena *a, struct str s);
 struct str arena_printf(struct arena *a, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+// arena_mark remembers how much was handed out; arena_release takes back all that was handed out since.
+// Marks nest.
+struct arena_mark {
+    struct arena_block *block;
+    size_t used;
+    size_t total;
+};
+static inline struct arena_mark arena_mark(const struct arena *a)
+{
+    return (struct arena_mark){a->blocks, a->used, a->total};
+}
+void arena_release(struct arena *a, struct arena_mark mark);
+
 #endif

@@ -113,6 +113,41 @@ static void test_text(void **state)
     arena_fini(&a);
 }
 
+// What a turn of a loop took is given back; marks nest, and a limit is never reached.
+static void test_marks(void **state)
+{
+    (void)state;
+    struct arena a;
+    arena_init(&a, 1 << 16);
+    const char *kept = arena_str(&a, STR("kept")).ptr;
+    for (int i = 0; i < 1000; i++) {
+        struct arena_mark outer = arena_mark(&a);
+        arena_alloc(&a, 700);
+        for (int k = 0; k < 3; k++) {
+            struct arena_mark inner = arena_mark(&a);
+            assert_non_null(arena_alloc(&a, 9000));
+            arena_release(&a, inner);
+        }
+        uint8_t *again = arena_alloc(&a, 64);
+        assert_non_null(again);
+        assert_int_equal(again[63], 0); // zeroed, though it was used
+        memset(again, 0xff, 64);
+        arena_release(&a, outer);
+    }
+    assert_string_equal(kept, "kept");
+    assert_false(a.failed);
+    assert_true(a.total < 100);
+    struct arena empty;
+    arena_init(&empty, 1000);
+    struct arena_mark nothing = arena_mark(&empty);
+    arena_release(&empty, nothing);
+    arena_alloc(&empty, 10);
+    arena_release(&empty, nothing);
+    assert_int_equal(empty.total, 0);
+    arena_fini(&empty);
+    arena_fini(&a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -122,6 +157,7 @@ int main(void)
         cmocka_unit_test(test_sizes_that_overflow),
         cmocka_unit_test(test_large_blocks_and_reset),
         cmocka_unit_test(test_text),
+        cmocka_unit_test(test_marks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -40,7 +40,8 @@ struct cel_entry {
 enum { CEL_NANOS_PER_SECOND = 1000000000 };
 #define CEL_TIMESTAMP_MIN (-62135596800LL) // 0001-01-01T00:00:00Z
 #define CEL_TIMESTAMP_MAX 253402300799LL   // 9999-12-31T23:59:59.999999999Z
-#define CEL_DURATION_MAX  315576000000LL   // seconds, either way
+#define CEL_DURATION_MAX                                                                                     \
+    9223372036LL // seconds, either way: what 64 bits of nanoseconds hold, as in Go and Java
 
 static inline struct cel_value cel_text_value(enum cel_kind kind, const void *ptr, size_t len)
 {

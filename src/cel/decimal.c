@@ -65,7 +65,7 @@ static uint32_t count_digits(struct limbs m)
     return digits;
 }
 
-uint32_t decimal_digits(const struct decimal *d)
+uint32_t cel_decimal_digits(const struct decimal *d)
 {
     return count_digits(limbs_of(d));
 }
@@ -350,7 +350,7 @@ static bool parse_exponent(struct str text, int64_t *ret)
     return str_parse_i64(text, ret) && *ret >= INT32_MIN && *ret <= INT32_MAX;
 }
 
-bool decimal_parse(struct cel_call *call, struct str text, struct decimal *ret)
+bool cel_decimal_parse(struct cel_call *call, struct str text, struct decimal *ret)
 {
     bool is_negative = text.len > 0 && text.ptr[0] == '-';
     if (is_negative || (text.len > 0 && text.ptr[0] == '+')) {
@@ -378,7 +378,7 @@ bool decimal_parse(struct cel_call *call, struct str text, struct decimal *ret)
     return finish(is_negative, m, scale - exponent, ret);
 }
 
-bool decimal_from_u64(struct cel_call *call, bool is_negative, uint64_t value, struct decimal *ret)
+bool cel_decimal_from_u64(struct cel_call *call, bool is_negative, uint64_t value, struct decimal *ret)
 {
     struct limbs m;
     if (!new_limbs(call, 3, &m)) {
@@ -391,7 +391,7 @@ bool decimal_from_u64(struct cel_call *call, bool is_negative, uint64_t value, s
     return finish(is_negative, m, 0, ret);
 }
 
-bool decimal_from_double(struct cel_call *call, double value, struct decimal *ret)
+bool cel_decimal_from_double(struct cel_call *call, double value, struct decimal *ret)
 {
     enum { DIGITS_OF_DOUBLE = 17 };
     char text[40];
@@ -408,13 +408,13 @@ bool decimal_from_double(struct cel_call *call, double value, struct decimal *re
             break;
         }
     }
-    if (!decimal_parse(call, str_from_c(text), ret)) {
+    if (!cel_decimal_parse(call, str_from_c(text), ret)) {
         return false;
     }
-    return !is_plain || ret->scale >= 1 || decimal_set_scale(call, ret, 1, DECIMAL_DOWN, ret);
+    return !is_plain || ret->scale >= 1 || cel_decimal_set_scale(call, ret, 1, DECIMAL_DOWN, ret);
 }
 
-bool decimal_from_bytes(struct cel_call *call, struct bytes bytes, int64_t scale, struct decimal *ret)
+bool cel_decimal_from_bytes(struct cel_call *call, struct bytes bytes, int64_t scale, struct decimal *ret)
 {
     struct limbs m;
     if (bytes.len > DECIMAL_DIGITS_MAX / 2 || !new_limbs(call, bytes.len / 3 + 2, &m) ||
@@ -438,7 +438,7 @@ bool decimal_from_bytes(struct cel_call *call, struct bytes bytes, int64_t scale
 
 // ---- comparison
 
-int decimal_compare(const struct decimal *a, const struct decimal *b)
+int cel_decimal_compare(const struct decimal *a, const struct decimal *b)
 {
     int sign = a->is_negative ? -1 : 1;
     if (a->count == 0 || b->count == 0 || a->is_negative != b->is_negative) {
@@ -446,18 +446,19 @@ int decimal_compare(const struct decimal *a, const struct decimal *b)
         int y = b->count == 0 ? 0 : b->is_negative ? -1 : 1;
         return x - y;
     }
-    int64_t top_a = (int64_t)decimal_digits(a) - a->scale;
-    int64_t top_b = (int64_t)decimal_digits(b) - b->scale;
+    int64_t top_a = (int64_t)cel_decimal_digits(a) - a->scale;
+    int64_t top_b = (int64_t)cel_decimal_digits(b) - b->scale;
     if (top_a != top_b) {
         return top_a < top_b ? -sign : sign;
     }
     // As many digits before the point: compared from the first digit on.
-    uint32_t most = decimal_digits(a) > decimal_digits(b) ? decimal_digits(a) : decimal_digits(b);
+    uint32_t most =
+        cel_decimal_digits(a) > cel_decimal_digits(b) ? cel_decimal_digits(a) : cel_decimal_digits(b);
     for (uint32_t i = 0; i < most; i++) {
         const struct decimal *of[2] = {a, b};
         uint32_t digit[2] = {0};
         for (int k = 0; k < 2; k++) {
-            uint32_t digits = decimal_digits(of[k]);
+            uint32_t digits = cel_decimal_digits(of[k]);
             if (i < digits) {
                 uint32_t at = digits - 1 - i;
                 digit[k] = of[k]->limbs[at / BASE_DIGITS] / power_of_ten(at % BASE_DIGITS) % 10;
@@ -472,7 +473,8 @@ int decimal_compare(const struct decimal *a, const struct decimal *b)
 
 // ---- arithmetic
 
-bool decimal_add(struct cel_call *call, const struct decimal *a, const struct decimal *b, struct decimal *ret)
+bool cel_decimal_add(struct cel_call *call, const struct decimal *a, const struct decimal *b,
+                     struct decimal *ret)
 {
     int32_t scale = a->scale > b->scale ? a->scale : b->scale;
     struct limbs x;
@@ -490,8 +492,8 @@ bool decimal_add(struct cel_call *call, const struct decimal *a, const struct de
     return finish(is_less ? b->is_negative : a->is_negative, is_less ? y : x, scale, ret);
 }
 
-bool decimal_multiply(struct cel_call *call, const struct decimal *a, const struct decimal *b,
-                      struct decimal *ret)
+bool cel_decimal_multiply(struct cel_call *call, const struct decimal *a, const struct decimal *b,
+                          struct decimal *ret)
 {
     struct limbs product;
     return multiply_limbs(call, limbs_of(a), limbs_of(b), &product) &&
@@ -512,8 +514,8 @@ static bool rounds_up(enum decimal_rounding rounding, bool is_negative, int rest
     }
 }
 
-bool decimal_set_scale(struct cel_call *call, const struct decimal *a, int64_t scale,
-                       enum decimal_rounding rounding, struct decimal *ret)
+bool cel_decimal_set_scale(struct cel_call *call, const struct decimal *a, int64_t scale,
+                           enum decimal_rounding rounding, struct decimal *ret)
 {
     struct limbs m;
     int rest = 0;
@@ -567,8 +569,8 @@ static bool round_result(struct cel_call *call, bool is_negative, struct limbs m
     return finish(is_negative, m, scale, ret);
 }
 
-bool decimal_divide(struct cel_call *call, const struct decimal *a, const struct decimal *b,
-                    struct decimal *ret)
+bool cel_decimal_divide(struct cel_call *call, const struct decimal *a, const struct decimal *b,
+                        struct decimal *ret)
 {
     ASSERT(b->count > 0);
     int64_t preferred = (int64_t)a->scale - b->scale;
@@ -576,7 +578,7 @@ bool decimal_divide(struct cel_call *call, const struct decimal *a, const struct
         return finish(false, (struct limbs){NULL, 0}, preferred, ret);
     }
     // As many zeros more that the quotient has two digits more than are kept.
-    int64_t more = DECIMAL_DIVISION_DIGITS + 2 + (int64_t)decimal_digits(b) - decimal_digits(a);
+    int64_t more = DECIMAL_DIVISION_DIGITS + 2 + (int64_t)cel_decimal_digits(b) - cel_decimal_digits(a);
     more = more < 0 ? 0 : more;
     struct limbs dividend;
     struct limbs quotient;
@@ -587,8 +589,8 @@ bool decimal_divide(struct cel_call *call, const struct decimal *a, const struct
                         preferred, ret);
 }
 
-bool decimal_remainder(struct cel_call *call, const struct decimal *a, const struct decimal *b,
-                       struct decimal *ret)
+bool cel_decimal_remainder(struct cel_call *call, const struct decimal *a, const struct decimal *b,
+                           struct decimal *ret)
 {
     ASSERT(b->count > 0);
     int64_t scale = a->scale > b->scale ? a->scale : b->scale;
@@ -609,7 +611,7 @@ bool decimal_remainder(struct cel_call *call, const struct decimal *a, const str
         of_quotient--;
     }
     int64_t wanted = of_quotient + b->scale > a->scale ? of_quotient + b->scale : a->scale;
-    return decimal_set_scale(call, ret, wanted, DECIMAL_DOWN, ret);
+    return cel_decimal_set_scale(call, ret, wanted, DECIMAL_DOWN, ret);
 }
 
 // Newton's method on integers, from above.
@@ -638,7 +640,7 @@ static bool sqrt_limbs(struct cel_call *call, struct limbs a, struct limbs *ret,
     return true;
 }
 
-bool decimal_sqrt(struct cel_call *call, const struct decimal *a, struct decimal *ret)
+bool cel_decimal_sqrt(struct cel_call *call, const struct decimal *a, struct decimal *ret)
 {
     ASSERT(!a->is_negative);
     int64_t preferred = a->scale / 2;
@@ -646,7 +648,7 @@ bool decimal_sqrt(struct cel_call *call, const struct decimal *a, struct decimal
         return finish(false, (struct limbs){NULL, 0}, preferred, ret);
     }
     // Zeros until the root has two digits more than are kept, and the scale is even.
-    int64_t more = 2 * (DECIMAL_DIVISION_DIGITS + 2) - decimal_digits(a);
+    int64_t more = 2 * (DECIMAL_DIVISION_DIGITS + 2) - cel_decimal_digits(a);
     more = more < 0 ? 0 : more;
     more += (a->scale + more) % 2 != 0;
     struct limbs square;
@@ -666,9 +668,9 @@ static void print_zeros(struct cel_text *out, int64_t count)
     }
 }
 
-void decimal_print(const struct decimal *d, struct cel_text *out)
+void cel_decimal_print(const struct decimal *d, struct cel_text *out)
 {
-    int64_t digits = decimal_digits(d);
+    int64_t digits = cel_decimal_digits(d);
     int64_t whole = digits - d->scale; // before the point
     cel_text_append(out, d->is_negative ? STR("-") : STR(""));
     if (whole <= 0) {

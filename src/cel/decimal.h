@@ -29,28 +29,28 @@ enum decimal_rounding {
 
 // All but the first two return false if the run is over (call->is_over), the number is too large, or the text
 // is none.
-int decimal_compare(const struct decimal *a, const struct decimal *b);
-uint32_t decimal_digits(const struct decimal *d); // of zero 1
-bool decimal_parse(struct cel_call *call, struct str text, struct decimal *ret);
-bool decimal_from_u64(struct cel_call *call, bool is_negative, uint64_t value, struct decimal *ret);
+int cel_decimal_compare(const struct decimal *a, const struct decimal *b);
+uint32_t cel_decimal_digits(const struct decimal *d); // of zero 1
+bool cel_decimal_parse(struct cel_call *call, struct str text, struct decimal *ret);
+bool cel_decimal_from_u64(struct cel_call *call, bool is_negative, uint64_t value, struct decimal *ret);
 // decimal_from_double takes the shortest text that means the number, as Double.toString writes it.
-bool decimal_from_double(struct cel_call *call, double value, struct decimal *ret);
+bool cel_decimal_from_double(struct cel_call *call, double value, struct decimal *ret);
 // decimal_from_bytes reads a two's complement, the most significant byte first; none is zero.
-bool decimal_from_bytes(struct cel_call *call, struct bytes bytes, int64_t scale, struct decimal *ret);
-bool decimal_add(struct cel_call *call, const struct decimal *a, const struct decimal *b,
-                 struct decimal *ret);
-bool decimal_multiply(struct cel_call *call, const struct decimal *a, const struct decimal *b,
-                      struct decimal *ret);
+bool cel_decimal_from_bytes(struct cel_call *call, struct bytes bytes, int64_t scale, struct decimal *ret);
+bool cel_decimal_add(struct cel_call *call, const struct decimal *a, const struct decimal *b,
+                     struct decimal *ret);
+bool cel_decimal_multiply(struct cel_call *call, const struct decimal *a, const struct decimal *b,
+                          struct decimal *ret);
 // decimal_divide rounds to DECIMAL_DIVISION_DIGITS, half up; an exact quotient has the scale a.scale -
 // b.scale, or as much more as it needs. The divisor is not zero.
-bool decimal_divide(struct cel_call *call, const struct decimal *a, const struct decimal *b,
-                    struct decimal *ret);
+bool cel_decimal_divide(struct cel_call *call, const struct decimal *a, const struct decimal *b,
+                        struct decimal *ret);
 // decimal_remainder has the sign of a.
-bool decimal_remainder(struct cel_call *call, const struct decimal *a, const struct decimal *b,
-                       struct decimal *ret);
-bool decimal_sqrt(struct cel_call *call, const struct decimal *a, struct decimal *ret);
-bool decimal_set_scale(struct cel_call *call, const struct decimal *a, int64_t scale,
-                       enum decimal_rounding rounding, struct decimal *ret);
-void decimal_print(const struct decimal *d, struct cel_text *out); // without an exponent
+bool cel_decimal_remainder(struct cel_call *call, const struct decimal *a, const struct decimal *b,
+                           struct decimal *ret);
+bool cel_decimal_sqrt(struct cel_call *call, const struct decimal *a, struct decimal *ret);
+bool cel_decimal_set_scale(struct cel_call *call, const struct decimal *a, int64_t scale,
+                           enum decimal_rounding rounding, struct decimal *ret);
+void cel_decimal_print(const struct decimal *d, struct cel_text *out); // without an exponent
 
 #endif

@@ -14,14 +14,14 @@ struct decimal_object {
     struct decimal decimal;
 };
 
-static const struct decimal *decimal_in(const struct cel_object *object)
+static const struct decimal *cel_decimal_in(const struct cel_object *object)
 {
     return &((const struct decimal_object *)(const void *)object)->decimal;
 }
 
-static const struct decimal *decimal_of(struct cel_value value)
+static const struct decimal *cel_decimal_of(struct cel_value value)
 {
-    return decimal_in(cel_object_of(value));
+    return cel_decimal_in(cel_object_of(value));
 }
 
 // ---- as a value
@@ -30,18 +30,18 @@ static struct cel_value equal_decimal(struct cel_call *call, const struct cel_ob
                                       const struct cel_object *b)
 {
     (void)call;
-    return cel_bool(decimal_compare(decimal_in(a), decimal_in(b)) == 0); // 2.0 is 2.00
+    return cel_bool(cel_decimal_compare(cel_decimal_in(a), cel_decimal_in(b)) == 0); // 2.0 is 2.00
 }
 
 static bool compare_decimal(const struct cel_object *a, const struct cel_object *b, int *ret)
 {
-    *ret = decimal_compare(decimal_in(a), decimal_in(b));
+    *ret = cel_decimal_compare(cel_decimal_in(a), cel_decimal_in(b));
     return true;
 }
 
 static bool is_zero_decimal(const struct cel_object *object)
 {
-    return decimal_in(object)->count == 0;
+    return cel_decimal_in(object)->count == 0;
 }
 
 static void print_decimal(const struct cel_object *object, struct buf *out)
@@ -50,7 +50,7 @@ static void print_decimal(const struct cel_object *object, struct buf *out)
     arena_init(&arena, 2 * (DECIMAL_DIGITS_MAX + DECIMAL_SCALE_MAX));
     struct cel_call call = {.arena = &arena, .steps = UINT64_MAX};
     struct cel_text text = {.call = &call};
-    decimal_print(decimal_in(object), &text);
+    cel_decimal_print(cel_decimal_in(object), &text);
     buf_append_str(out, STR("decimal(\""));
     buf_append(out, text.ptr, text.len);
     buf_append_str(out, STR("\")"));
@@ -96,7 +96,7 @@ static struct cel_value of_message(struct cel_call *call, struct cel_value messa
     if (value.kind != CEL_BYTES || scale.kind != CEL_INT) {
         return cel_fail_static("this confluent.type.Decimal has no value or no scale");
     }
-    return result(call, decimal_from_bytes(call, cel_bytes_of(value), scale.i, &decimal), &decimal);
+    return result(call, cel_decimal_from_bytes(call, cel_bytes_of(value), scale.i, &decimal), &decimal);
 }
 
 static struct cel_value make(struct cel_call *call, const struct cel_value *args)
@@ -106,14 +106,14 @@ static struct cel_value make(struct cel_call *call, const struct cel_value *args
     switch ((enum cel_kind)value.kind) {
     case CEL_INT:
         return result(call,
-                      decimal_from_u64(call, value.i < 0, value.i < 0 ? 0 - value.u : value.u, &decimal),
+                      cel_decimal_from_u64(call, value.i < 0, value.i < 0 ? 0 - value.u : value.u, &decimal),
                       &decimal);
     case CEL_UINT:
-        return result(call, decimal_from_u64(call, false, value.u, &decimal), &decimal);
+        return result(call, cel_decimal_from_u64(call, false, value.u, &decimal), &decimal);
     case CEL_DOUBLE:
-        return result(call, decimal_from_double(call, value.d, &decimal), &decimal);
+        return result(call, cel_decimal_from_double(call, value.d, &decimal), &decimal);
     case CEL_STRING:
-        return result(call, decimal_parse(call, cel_str(value), &decimal), &decimal);
+        return result(call, cel_decimal_parse(call, cel_str(value), &decimal), &decimal);
     case CEL_MESSAGE:
         return of_message(call, value);
     case CEL_OPAQUE:
@@ -132,16 +132,16 @@ static struct cel_value make(struct cel_call *call, const struct cel_value *args
 static struct cel_value make_of_bytes(struct cel_call *call, const struct cel_value *args)
 {
     struct decimal decimal;
-    return result(call, decimal_from_bytes(call, cel_bytes_of(args[0]), args[1].i, &decimal), &decimal);
+    return result(call, cel_decimal_from_bytes(call, cel_bytes_of(args[0]), args[1].i, &decimal), &decimal);
 }
 
 // ---- comparison
 
-#define COMPARISON(name, operator)                                                                           \
+#define COMPARISON(name, is)                                                                                 \
     static struct cel_value name(struct cel_call *call, const struct cel_value *args)                        \
     {                                                                                                        \
         (void)call;                                                                                          \
-        return cel_bool(decimal_compare(decimal_of(args[0]), decimal_of(args[1])) operator0);                \
+        return cel_bool(cel_decimal_compare(cel_decimal_of(args[0]), cel_decimal_of(args[1])) is 0);         \
     }
 COMPARISON(equal, ==)
 COMPARISON(less, <)
@@ -152,13 +152,13 @@ COMPARISON(greater_equal, >=)
 static struct cel_value greatest(struct cel_call *call, const struct cel_value *args)
 {
     (void)call;
-    return decimal_compare(decimal_of(args[0]), decimal_of(args[1])) >= 0 ? args[0] : args[1];
+    return cel_decimal_compare(cel_decimal_of(args[0]), cel_decimal_of(args[1])) >= 0 ? args[0] : args[1];
 }
 
 static struct cel_value least(struct cel_call *call, const struct cel_value *args)
 {
     (void)call;
-    return decimal_compare(decimal_of(args[0]), decimal_of(args[1])) <= 0 ? args[0] : args[1];
+    return cel_decimal_compare(cel_decimal_of(args[0]), cel_decimal_of(args[1])) <= 0 ? args[0] : args[1];
 }
 
 // ---- arithmetic
@@ -166,7 +166,7 @@ static struct cel_value least(struct cel_call *call, const struct cel_value *arg
 static struct cel_value add(struct cel_call *call, const struct cel_value *args)
 {
     struct decimal sum;
-    return result(call, decimal_add(call, decimal_of(args[0]), decimal_of(args[1]), &sum), &sum);
+    return result(call, cel_decimal_add(call, cel_decimal_of(args[0]), cel_decimal_of(args[1]), &sum), &sum);
 }
 
 static struct decimal negated(const struct decimal *d)
@@ -178,53 +178,57 @@ static struct decimal negated(const struct decimal *d)
 
 static struct cel_value subtract(struct cel_call *call, const struct cel_value *args)
 {
-    struct decimal other = negated(decimal_of(args[1]));
+    struct decimal other = negated(cel_decimal_of(args[1]));
     struct decimal difference;
-    return result(call, decimal_add(call, decimal_of(args[0]), &other, &difference), &difference);
+    return result(call, cel_decimal_add(call, cel_decimal_of(args[0]), &other, &difference), &difference);
 }
 
 static struct cel_value multiply(struct cel_call *call, const struct cel_value *args)
 {
     struct decimal product;
-    return result(call, decimal_multiply(call, decimal_of(args[0]), decimal_of(args[1]), &product), &product);
+    return result(call,
+                  cel_decimal_multiply(call, cel_decimal_of(args[0]), cel_decimal_of(args[1]), &product),
+                  &product);
 }
 
 static struct cel_value divide(struct cel_call *call, const struct cel_value *args)
 {
     struct decimal quotient;
-    if (decimal_of(args[1])->count == 0) {
+    if (cel_decimal_of(args[1])->count == 0) {
         return cel_fail_static("decimals.div: division by zero");
     }
-    return result(call, decimal_divide(call, decimal_of(args[0]), decimal_of(args[1]), &quotient), &quotient);
+    return result(call, cel_decimal_divide(call, cel_decimal_of(args[0]), cel_decimal_of(args[1]), &quotient),
+                  &quotient);
 }
 
 static struct cel_value modulo(struct cel_call *call, const struct cel_value *args)
 {
     struct decimal rest;
-    if (decimal_of(args[1])->count == 0) {
+    if (cel_decimal_of(args[1])->count == 0) {
         return cel_fail_static("decimals.mod: division by zero");
     }
-    return result(call, decimal_remainder(call, decimal_of(args[0]), decimal_of(args[1]), &rest), &rest);
+    return result(call, cel_decimal_remainder(call, cel_decimal_of(args[0]), cel_decimal_of(args[1]), &rest),
+                  &rest);
 }
 
 static struct cel_value square_root(struct cel_call *call, const struct cel_value *args)
 {
     struct decimal root;
-    if (decimal_of(args[0])->is_negative) {
+    if (cel_decimal_of(args[0])->is_negative) {
         return cel_fail_static("decimals.sqrt: square root of negative number");
     }
-    return result(call, decimal_sqrt(call, decimal_of(args[0]), &root), &root);
+    return result(call, cel_decimal_sqrt(call, cel_decimal_of(args[0]), &root), &root);
 }
 
 static struct cel_value negate(struct cel_call *call, const struct cel_value *args)
 {
-    struct decimal negative = negated(decimal_of(args[0]));
+    struct decimal negative = negated(cel_decimal_of(args[0]));
     return result(call, true, &negative);
 }
 
 static struct cel_value absolute(struct cel_call *call, const struct cel_value *args)
 {
-    struct decimal positive = *decimal_of(args[0]);
+    struct decimal positive = *cel_decimal_of(args[0]);
     positive.is_negative = false;
     return result(call, true, &positive);
 }
@@ -232,7 +236,7 @@ static struct cel_value absolute(struct cel_call *call, const struct cel_value *
 static struct cel_value sign(struct cel_call *call, const struct cel_value *args)
 {
     (void)call;
-    const struct decimal *d = decimal_of(args[0]);
+    const struct decimal *d = cel_decimal_of(args[0]);
     return cel_int(d->is_negative ? -1 : d->count > 0);
 }
 
@@ -242,7 +246,8 @@ static struct cel_value to_scale(struct cel_call *call, const struct cel_value *
                                  enum decimal_rounding rounding)
 {
     struct decimal rounded;
-    return result(call, decimal_set_scale(call, decimal_of(args[0]), scale, rounding, &rounded), &rounded);
+    return result(call, cel_decimal_set_scale(call, cel_decimal_of(args[0]), scale, rounding, &rounded),
+                  &rounded);
 }
 
 static struct cel_value round_half_up(struct cel_call *call, const struct cel_value *args)
@@ -254,7 +259,7 @@ static struct cel_value round_half_up(struct cel_call *call, const struct cel_va
 static struct cel_value truncate(struct cel_call *call, const struct cel_value *args)
 {
     int64_t scale = call->count == 2 ? args[1].i : 0;
-    return scale >= decimal_of(args[0])->scale ? args[0] : to_scale(call, args, scale, DECIMAL_DOWN);
+    return scale >= cel_decimal_of(args[0])->scale ? args[0] : to_scale(call, args, scale, DECIMAL_DOWN);
 }
 
 static struct cel_value floor_of(struct cel_call *call, const struct cel_value *args)
@@ -272,17 +277,17 @@ static struct cel_value ceiling_of(struct cel_call *call, const struct cel_value
 static struct cel_value to_string(struct cel_call *call, const struct cel_value *args)
 {
     struct cel_text out = {.call = call};
-    decimal_print(decimal_of(args[0]), &out);
+    cel_decimal_print(cel_decimal_of(args[0]), &out);
     return cel_text_done(&out);
 }
 
 static struct cel_value to_double(struct cel_call *call, const struct cel_value *args)
 {
-    struct decimal whole = *decimal_of(args[0]);
+    struct decimal whole = *cel_decimal_of(args[0]);
     struct cel_text out = {.call = call};
     whole.scale = 0;
-    decimal_print(&whole, &out);
-    cel_text_printf(&out, "e%d", -decimal_of(args[0])->scale);
+    cel_decimal_print(&whole, &out);
+    cel_text_printf(&out, "e%d", -cel_decimal_of(args[0])->scale);
     cel_text_char(&out, '\0');
     return call->is_over ? cel_over(call) : cel_double(strtod(out.ptr, NULL));
 }

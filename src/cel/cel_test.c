@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: Apache-2.0
+// cel_test.c - the language by expressions and what they are.
+#include "cel/cel_private.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+enum { ARENA_BYTES = 16 << 20, TEXT_BYTES = 4096 };
+
+struct row {
+    const char *text;
+    const char
+        *want; // as cel_value_print has it, "error: ...", or "1:5: ..." of an expression that is refused
+};
+
+static const struct cel_variable variables[] = {
+    {.name = {"x", 1}, .of = CEL_OF_DYN},
+    {.name = {"name", 4}, .of = CEL_OF_KIND, .kind = CEL_STRING},
+    {.name = {"a.b", 3}, .of = CEL_OF_KIND, .kind = CEL_INT},
+    {.name = {"tags", 4}, .of = CEL_OF_TYPE, .type = "[s"},
+};
+
+// What the expression is, in `ret`.
+static void evaluate(const struct cel_source *source, uint64_t steps, char ret[TEXT_BYTES])
+{
+    static const struct cel_value tags[] = {{.kind = CEL_STRING, .len = 3, .ptr = "PII"},
+                                            {.kind = CEL_STRING, .len = 3, .ptr = "PCI"}};
+    struct cel_program *program = NULL;
+    struct cel_fault fault;
+    if (cel_compile(source, &program, &fault) != ERR_OK) {
+        snprintf(ret, TEXT_BYTES, "%u:%u: %s", fault.line, fault.column, fault.text);
+        return;
+    }
+    const struct cel_value values[] = {cel_int(5), cel_string(STR("J\xc3\xbcrgen")), cel_int(7),
+                                       cel_list(tags, 2)};
+    struct arena arena;
+    arena_init(&arena, ARENA_BYTES);
+    struct cel_run run = {.variables = values, .arena = &arena, .steps = steps};
+    struct cel_value value;
+    struct error e;
+    enum err err = cel_eval(program, &run, &value, &e);
+    if (err == ERR_OK) {
+        struct buf out;
+        buf_init(&out, TEXT_BYTES);
+        cel_value_print(value, &out);
+        snprintf(ret, TEXT_BYTES, STR_FMT, STR_ARG(buf_str(&out)));
+        buf_fini(&out);
+    } else {
+        snprintf(ret, TEXT_BYTES, "%s: %s", err == ERR_NO_MEMORY ? "over" : "error", e.text);
+    }
+    arena_fini(&arena);
+    cel_program_unref(program);
+}
+
+static struct cel_source source_of(struct str text)
+{
+    return (struct cel_source){.text = text,
+                               .variables = variables,
+                               .variable_count = sizeof variables / sizeof variables[0],
+                               .has_unsigned = true};
+}
+
+static void check_rows(const struct row *rows, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        char got[TEXT_BYTES];
+        struct cel_source source = source_of(str_from_c(rows[i].text));
+        evaluate(&source, CEL_STEPS_DEFAULT, got);
+        if (strcmp(got, rows[i].want) != 0) {
+            fail_msg("%s\n  is   %s\n  want %s", rows[i].text, got, rows[i].want);
+        }
+    }
+}
+#define CHECK(rows) check_rows(rows, sizeof(rows) / sizeof((rows)[0]))
+
+static void test_operators(void **state)
+{
+    (void)state;
+    static const struct row rows[] = {
+        {"1 + 2 * 3 - 4 / 2 % 2", "7"},
+        {"-(-7) == 7", "true"},
+        {"7 / -2", "-3"},
+        {"7 % -2", "1"},
+        {"2u * 3u", "6u"},
+        {"1.5 + 2.0", "3.5"},
+        {"1.0 / 0.0 > 1e308", "true"},
+        {"'a' + \"b\" + r'\\n'", "\"ab\\\\n\""},
+        {"b'a' + b'\\xff'", "b\"a\\xff\""},
+        {"[1] + [2, 3]", "[1, 2, 3]"},
+        {"9223372036854775807 + 1", "error: integer overflow"},
+        {"-9223372036854775808 - 1", "error: integer overflow"},
+        {"-(-9223372036854775808)", "error: integer overflow"},
+        {"-9223372036854775808 / -1", "error: integer overflow"},
+        {"-9223372036854775808 % -1", "error: integer overflow"},
+        {"0u - 1u", "error: integer overflow"},
+        {"18446744073709551615u * 2u", "error: integer overflow"},
+        {"1 / 0", "error: division by zero"},
+        {"1 % 0", "error: modulus by zero"},
+        {"1 == 1u && 1u == 1.0 && 1 < 1.5 && 2u > 1", "true"},
+        {"9007199254740993 > 9007199254740992.0", "true"},
+        {"dyn(1) == dyn('1')", "false"},
+        {"double('NaN') == double('NaN') || double('NaN') < 1.0 || 1.0 <= double('NaN')", "false"},
+        {"'abc' < 'abd' && b'a' < b'b' && false < true", "true"},
+        {"[1, 2.0, 3u] == [1u, 2, 3.0] && {'a': dyn(1)} == {'a': 1u}", "true"},
+        {"2 in [1, 2] && 'a' in {'a': 1} && !('b' in {'a': 1})", "true"},
+        {"x > 4 ? 'big' : 'small'", "\"big\""},
+        {"true || 1 / 0 == 1", "true"},
+        {"1 / 0 == 1 || true", "true"},
+        {"1 / 0 == 1 && false", "false"},
+        {"1 / 0 == 1 && true", "error: division by zero"},
+        {"false || false || 1 / 0 == 1", "error: division by zero"},
+        {"(1 / 0 == 1) ? 1 : 2", "error: division by zero"},
+        {"a.b + 1", "8"},
+        {"name.size()", "6"},
+        {"'\\u00fc\\U0001F600\\x41\\101'", "\"\xc3\xbc\xf0\x9f\x98\x80"
+                                           "AA\""},
+        {"'''a\nb''' == 'a\\nb' // and a comment", "true"},
+    };
+    CHECK(rows);
+}
+
+static void test_containers(void **state)
+{
+    (void)state;
+    static const struct row rows[] = {
+        {"[1, 2, 3][1] + {'a': {'b': 5}}.a.b", "7"},
+        {"[1][1]", "error: index out of bounds"},
+        {"[1][-1]", "error: index out of bounds"},
+        {"{'a': 1}.b", "error: no such key: b"},
+        {"{'a': 1}['b']", "error: no such key"},
+        {"{1: 'a', 2u: 'b', true: 'c'}[2]", "\"b\""},
+        {"{1: 'a', 1u: 'b'}", "error: a key stands twice in a map"},
+        {"{1.5: 'a'}", "error: a key of type double"},
+        {"has({'a': 1}.a) && !has({'a': 1}.b)", "true"},
+        {"size([1, 2]) + size({'a': 1}) + size('abc') + size(b'abcd')", "10"},
+        {"[?optional.of(1), ?optional.none(), 2]", "[1, 2]"},
+        {"{?'a': optional.none(), 'b': 1}", "{\"b\": 1}"},
+        {"{'a': 1}.?a.orValue(0) + {'a': 1}[?'b'].orValue(5) + [1][?7].orValue(9)", "15"},
+        {"{'a': {'b': 2}}.?a.b.hasValue() && !{'a': dyn(1)}.?c.d.hasValue()", "true"},
+        {"optional.of(4).optMap(v, v * 2).value()", "8"},
+        {"optional.none().optMap(v, v * 2).hasValue()", "false"},
+        {"optional.of(4).optFlatMap(v, optional.none()).hasValue()", "false"},
+    };
+    CHECK(rows);
+}
+
+static void test_macros(void **state)
+{
+    (void)state;
+    static const struct row rows[] = {
+        {"[1, 2, 3].all(i, i > 0) && ![1, 2].all(i, i > 1) && [].all(i, false)", "true"},
+        {"[1, 2, 3].exists(i, i == 2) && ![].exists(i, true)", "true"},
+        {"[1, 2, 2].exists_one(i, i == 1) && ![1, 2, 2].exists_one(i, i == 2)", "true"},
+        {"[1, 2, 3].filter(i, i % 2 == 1)", "[1, 3]"},
+        {"[1, 2, 3].map(i, i * i)", "[1, 4, 9]"},
+        {"[1, 2, 3].map(i, i > 1, string(i))", "[\"2\", \"3\"]"},
+        {"{'a': 1, 'b': 2}.map(k, k)", "[\"a\", \"b\"]"},
+        {"{'a': 1, 'b': 2}.filter(k, k != 'a')", "[\"b\"]"},
+        {"[0, 2].exists(i, 4 / i == 2)", "true"},
+        {"[0, 1].all(i, 4 / i == 2)", "false"},
+        {"[0].exists(i, 4 / i == 2)", "error: division by zero"},
+        {"[0, 1].filter(i, 4 / i == 4)", "error: division by zero"},
+        {"[[1, 2], [3]].map(l, l.map(i, i + size(l)))", "[[3, 4], [4]]"},
+        {"[1, 2].map(i, [3, 4].filter(j, j > i + 2))", "[[4], []]"},
+        {"cel.bind(t, 2 + 3, [1, 2].map(i, cel.bind(u, i * t, u + t)))", "[10, 15]"},
+        {"[5, 6].all(i, v, v == i + 5) && {'a': 1}.exists(k, v, k == 'a' && v == 1)", "true"},
+        {"[5, 6].existsOne(i, v, i == 1 && v == 6)", "true"},
+        {"[5, 6].transformList(i, v, i * v)", "[0, 6]"},
+        {"{'a': 1, 'b': 2}.transformMap(k, v, v > 1, v * 10)", "{\"b\": 20}"},
+        {"{'a': 1, 'b': 2}.transformMapEntry(k, v, {v: k})", "{1: \"a\", 2: \"b\"}"},
+        {"[1, 1].transformMapEntry(i, v, {v: i})", "error: a key stands twice in a map"},
+        {"tags.exists(t, t == 'PII') && tags.all(x, x.startsWith('P'))", "true"},
+    };
+    CHECK(rows);
+}
+
+static void test_faults(void **state)
+{
+    (void)state;
+    static const struct row rows[] = {
+        {"", "1:1: the expression ends where an expression is expected"},
+        {"1 +", "1:4: the expression ends where an expression is expected"},
+        {"1 +\n  foo", "2:3: there is no variable \"foo\" here"},
+        {"'\xc3\xbc\xc3\xbc' + 1", "1:6: no matching overload for '_+_' applied to '(string, int)'"},
+        {"name > 5", "1:6: no matching overload for '_>_' applied to '(string, int)'"},
+        {"name == 5", "1:6: no matching overload for '_==_' applied to '(string, int)'"},
+        {"name.foo", "1:6: a value of type string has no fields"},
+        {"name.sise()", "1:6: there is no function \"sise\""},
+        {"size(1)", "1:1: no matching overload for 'size' applied to '(int)'"},
+        {"1 && true", "1:1: a term of && is of type int, not bool"},
+        {"[1, 2", "1:6: the expression ends where ']' is expected"},
+        {"has(name)", "1:5: has() wants a field: has(a.b)"},
+        {"[1].all(1, true)", "1:9: all() wants a simple name here"},
+        {"'abc", "1:1: the string does not end"},
+        {"'\\q'", "1:1: an escape sequence that means nothing"},
+        {"9223372036854775808", "1:1: the number is too large"},
+        {"name.matches('a(')", "1:14: a ( without its ) (character 2 of the regular expression)"},
+        {"for", "1:1: \"for\" is a reserved word"},
+        {"1 2", "1:3: an operator or the end is expected here"},
+        {"a = b", "1:3: a character that has no meaning here"},
+        {"Foo{a: 1}", "1:1: there is no message type \"Foo\""},
+        {"true ? 1 : 'a'", "1:6: one branch is of type int, the other of type string"},
+    };
+    CHECK(rows);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_operators),
+        cmocka_unit_test(test_containers),
+        cmocka_unit_test(test_macros),
+        cmocka_unit_test(test_faults),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

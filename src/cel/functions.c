@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+// functions.c - the list of libraries, and look-up by name.
+#include "cel/compile_private.h"
+#include "cel/library.h"
+#include "cel/standard_private.h"
+#include "cel/time_private.h"
+
+const struct cel_library *const cel_libraries[] = {
+    &cel_operator_library, &cel_text_library,     &cel_convert_library,  &cel_time_library,
+    &cel_strings_library,  &cel_math_library,     &cel_encoders_library, &cel_sets_library,
+    &cel_optional_library, &cel_validate_library, &cel_decimal_library,  &cel_timestamp_library,
+};
+const size_t cel_library_count = sizeof cel_libraries / sizeof cel_libraries[0];
+
+// The library with a number; the source's own is the last.
+static const struct cel_library *library_at(const struct cel_source *source, size_t index)
+{
+    if (index < cel_library_count) {
+        return cel_libraries[index];
+    }
+    return index == cel_library_count ? source->library : NULL;
+}
+
+const struct cel_function *functions_find(const struct cel_source *source, struct str name, bool is_member,
+                                          uint32_t *cursor)
+{
+    uint32_t at = 0;
+    for (size_t l = 0; l <= cel_library_count; l++) {
+        const struct cel_library *library = library_at(source, l);
+        size_t count = library == NULL ? 0 : library->function_count;
+        for (size_t i = 0; i < count; i++, at++) {
+            const struct cel_function *f = &library->functions[i];
+            if (at >= *cursor && f->is_member == is_member && str_equal(name, str_from_c(f->name))) {
+                *cursor = at + 1;
+                return f;
+            }
+        }
+    }
+    return NULL;
+}
+
+const struct cel_constant *functions_constant(const struct cel_source *source, struct str name)
+{
+    for (size_t l = 0; l <= cel_library_count; l++) {
+        const struct cel_library *library = library_at(source, l);
+        size_t count = library == NULL ? 0 : library->constant_count;
+        for (size_t i = 0; i < count; i++) {
+            if (str_equal(name, str_from_c(library->constants[i].name))) {
+                return &library->constants[i];
+            }
+        }
+    }
+    return NULL;
+}
