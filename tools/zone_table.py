@@ -38,7 +38,8 @@ def parse_rule(text):
     """POSIX TZ: (standard offset, summer offset, (month, week, weekday, seconds) of the beginning, and of the end)."""
     name = r'(?:<[^>]+>|[A-Za-z]+)'
     number = r'[+-]?\d+(?::\d+)*'
-    match = re.fullmatch(rf'{name}({number})(?:{name}({number})?,M([\d.]+)(?:/({number}))?,M([\d.]+)(?:/({number}))?)?', text)
+    date = rf',M([\d.]+)(?:/({number}))?'
+    match = re.fullmatch(rf'{name}({number})(?:{name}({number})?{date}{date})?', text)
     standard = -parse_offset(match[1])
     if match[3] is None:
         return standard, standard, (0, 0, 0, 0), (0, 0, 0, 0)
