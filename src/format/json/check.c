@@ -461,37 +461,56 @@ bool eval_quietly(struct run *r, const struct jnode *node, struct span start, st
 
 // ---- the face
 
-enum err jschema_check(const struct program *base, struct bytes payload, struct view *views,
-                       struct program_fault *ret)
+void run_init(struct run *r, struct bytes payload, struct program_fault *fault)
 {
-    const struct jprogram *program = (const struct jprogram *)base;
-    struct run r __attribute__((uninitialized)); // what is read of `path` is what path_count says
-    r.fault = ret;
-    r.has_fault = r.is_quiet = r.is_explaining = r.is_malformed = r.is_given_up = false;
-    r.depth = r.path_count = 0;
-    r.steps = 0;
-    r.steps_max = STEPS_MIN + (uint64_t)payload.len * STEPS_PER_BYTE;
-    r.regex_budget = REGEX_BUDGET;
-    r.memo = NULL;
-    buf_init(&r.key, payload.len + 1);
-    buf_init(&r.text, payload.len + 1);
-    json_scan_init(&r.scan, (struct str){(const char *)payload.ptr, payload.len});
-    r.scan.depth_max = PAYLOAD_DEPTH_MAX;
+    r->fault = fault;
+    r->has_fault = r->is_quiet = r->is_explaining = r->is_malformed = r->is_given_up = false;
+    r->depth = r->path_count = 0;
+    r->steps = 0;
+    r->steps_max = STEPS_MIN + (uint64_t)payload.len * STEPS_PER_BYTE;
+    r->regex_budget = REGEX_BUDGET;
+    r->memo = NULL;
+    buf_init(&r->key, payload.len + 1);
+    buf_init(&r->text, payload.len + 1);
+    json_scan_init(&r->scan, (struct str){(const char *)payload.ptr, payload.len});
+    r->scan.depth_max = PAYLOAD_DEPTH_MAX;
+}
+
+void run_fini(struct run *r)
+{
+    buf_fini(&r->key);
+    buf_fini(&r->text);
+    mem_free(r->memo);
+}
+
+enum err jschema_judge(const struct jprogram *program, struct bytes payload, struct program_fault *ret)
+{
+    struct run r __attribute__((uninitialized));
+    run_init(&r, payload, ret);
     bool holds = eval(&r, program->root, json_scan_next(&r.scan), NULL) && !r.is_malformed;
     if (holds && json_scan_next(&r.scan) != JSON_TOKEN_END) {
         holds = run_malformed(&r);
     }
     enum err err = holds ? ERR_OK : ERR_INVALID_RECORD;
-    if (holds && views != NULL) {
-        jschema_fill_slots(base, payload, views);
-    }
     if (r.is_given_up && !r.is_malformed) {
         r.is_quiet = r.has_fault = false;
         run_fault(&r, r.scan.token_pos, "given up: judging this payload takes too long");
         err = ERR_NO_MEMORY;
     }
-    buf_fini(&r.key);
-    buf_fini(&r.text);
-    mem_free(r.memo);
+    run_fini(&r);
+    return err;
+}
+
+enum err jschema_check(const struct program *base, struct bytes payload, struct view *views,
+                       struct program_fault *ret)
+{
+    const struct jprogram *program = (const struct jprogram *)base;
+    if (fast_judge(program, payload, views) == FAST_YES) {
+        return ERR_OK;
+    }
+    enum err err = jschema_judge(program, payload, ret);
+    if (err == ERR_OK && views != NULL) {
+        jschema_fill_slots(base, payload, views);
+    }
     return err;
 }

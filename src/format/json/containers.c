@@ -74,53 +74,6 @@ bool eval_array(struct run *r, const struct array_check *check, struct span star
 
 // ---- objects
 
-static inline bool name_equal(struct str a, struct str b)
-{
-    if (a.len != b.len) {
-        return false;
-    }
-    if (a.len >= 8 && a.len <= 16) {
-        uint64_t x[2];
-        uint64_t y[2];
-        memcpy(&x[0], a.ptr, 8);
-        memcpy(&y[0], b.ptr, 8);
-        memcpy(&x[1], a.ptr + a.len - 8, 8);
-        memcpy(&y[1], b.ptr + b.len - 8, 8);
-        return ((x[0] ^ y[0]) | (x[1] ^ y[1])) == 0;
-    }
-    if (a.len >= 4 && a.len < 8) {
-        uint32_t x[2];
-        uint32_t y[2];
-        memcpy(&x[0], a.ptr, 4);
-        memcpy(&y[0], b.ptr, 4);
-        memcpy(&x[1], a.ptr + a.len - 4, 4);
-        memcpy(&y[1], b.ptr + b.len - 4, 4);
-        return ((x[0] ^ y[0]) | (x[1] ^ y[1])) == 0;
-    }
-    return a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0;
-}
-
-// property_find gives a known name's index + 1; 0 for others. `hint` is where it would be if members come in
-// the order of the schema.
-static inline uint32_t property_find(const struct object_check *check, struct str name, uint32_t hint)
-{
-    if (hint < check->property_count) {
-        if (name_equal(check->properties[hint].name, name)) {
-            return hint + 1;
-        }
-    }
-    uint64_t slot = property_hash(name.ptr, name.len);
-    for (;; slot++) {
-        uint32_t at = check->slots[slot & (check->slot_count - 1)];
-        if (at == 0) {
-            return 0;
-        }
-        if (name_equal(check->properties[at - 1].name, name)) {
-            return at;
-        }
-    }
-}
-
 static bool __attribute__((noinline, cold))
 fault_missing(struct run *r, const struct object_check *check, const uint64_t *seen, const uint64_t *needed,
               size_t pos, const char *keyword)
@@ -133,15 +86,6 @@ fault_missing(struct run *r, const struct object_check *check, const uint64_t *s
         }
     }
     return true;
-}
-
-static inline bool all_seen(const struct object_check *check, const uint64_t *seen, const uint64_t *needed)
-{
-    uint64_t missing = 0;
-    for (uint32_t i = 0; i < check->words; i++) {
-        missing |= needed[i] & ~seen[i];
-    }
-    return missing == 0;
 }
 
 static bool eval_dependents(struct run *r, const struct object_check *check, struct span start,
