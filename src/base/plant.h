@@ -74,6 +74,7 @@
     X(PLANT_REPLACE_ORDER, "a compaction swaps its last group first, and its first ones with the next time") \
     X(PLANT_STALE_VERDICT, "append batches that were judged by what no longer governs their topic")          \
     X(PLANT_LETTER_OF_DUPLICATE, "append the dead letters of a batch once more with its duplicate")          \
+    X(PLANT_LETTER_ALONE, "append dead letters whatever became of their batch")                              \
     X(PLANT_FORGET_TXN_BEGIN, "a snapshot forgets where open transactions began")
 
 enum plant {

@@ -92,6 +92,7 @@ enum err broker_open(struct env *env, struct engine *engine, const struct broker
     b->env = env;
     b->engine = engine;
     b->options = *options;
+    b->policy = options->policy == NULL ? (struct broker_policy){0} : *options->policy;
     b->tracer = options->tracer;
     b->metrics = options->metrics;
     b->pool = options->pool;
@@ -328,6 +329,7 @@ struct broker_port *broker_port_create(struct broker *b, struct loop *loop)
     port->broker = b;
     port->loop = loop;
     port->extents = mem_array(FETCH_EXTENTS_MAX, sizeof *port->extents);
+    judge_port_init(port);
     mutex_lock(&b->lock);
     ASSERT(b->port_count < BROKER_PORTS_MAX);
     b->ports[b->port_count++] = port;
@@ -350,6 +352,7 @@ void broker_port_destroy(struct broker_port *take_port)
     }
     mutex_unlock(&b->lock);
     codec_context_fini(&take_port->codec);
+    judge_port_fini(take_port);
     mem_free(take_port->extents);
     mem_free(take_port);
 }

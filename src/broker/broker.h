@@ -8,6 +8,7 @@
 #ifndef BROKER_BROKER_H
 #define BROKER_BROKER_H
 
+#include "broker/policy.h"
 #include "codec/codec.h"
 #include "core/core.h"
 #include "engine/engine.h"
@@ -19,7 +20,6 @@
 #include "runtime/pool.h"
 
 struct broker;
-struct broker_policy;
 struct broker_port;
 
 struct broker_options {
@@ -90,6 +90,8 @@ struct submission { // private to broker/
     struct change_op *change;
     struct produce_op *produce;
     struct group_submission *group;
+    uint32_t follower_count; // the next so many in the queue depend on this one: they share its bundle
+    uint32_t depends_on;     // of a follower, in its bundle; 0 = none
     uint32_t payload_position;
     uint32_t slot; // of the partition, of records
     bool is_control;
@@ -108,19 +110,36 @@ struct produce_part { // one batch for one partition
     int64_t base_offset; // -1 on error
     int64_t log_append_time_ms;
     int64_t log_start_offset;
-    char text[ERROR_TEXT_SIZE];     // "" or the reason
-    struct bad_record *bad_records; // in the op's arena
+    char text[ERROR_TEXT_SIZE];            // "" or the reason
+    struct policy_bad_record *bad_records; // in the op's arena
     int32_t bad_record_count;
     // private
     struct item item;
     struct outcome outcome;
     struct submission submission;
-    struct chunk *own_chunk; // of a batch that was compressed again
+    struct batch_header header; // as it came, once it was checked
+    struct bytes stored;        // what is appended
+    struct chunk *own_chunk;    // holds it, if it is not what came
+    struct governed *governed;  // while its topic is governed
+    uint64_t fingerprint;       // of what its verdict rests on; 0 = the topic is not governed
+    uint8_t stage;
+    bool is_checked;
+    bool is_ready; // judged, and its item made
+    bool is_known; // not judged: an earlier copy was appended, or its producer is fenced
 };
+// The batches of one connection are judged and ordered as they came.
+struct produce_lane {
+    struct list ops; // private
+};
+void produce_lane_init(struct produce_lane *lane);
+
 struct produce_op {
     // in
     struct broker_port *port;
-    struct arena *arena; // lives until done
+    struct arena *arena;       // lives until done
+    struct produce_lane *lane; // outlives it; NULL: nothing comes before
+    struct str client_id;      // for policies; NULL ptr = unknown
+    struct str principal;
     struct produce_part *parts;
     uint32_t part_count;
     bool is_zstd_allowed;
@@ -129,12 +148,25 @@ struct produce_op {
     bool is_keeper;       // of a topic that is kept (broker_keep_topic)
     bool adds_to_txn;     // Produce v12+: a partition joins its batch's transaction (KIP-890)
     void (*done)(struct produce_op *op); // on the port's loop
+    // out
+    uint64_t letter_bytes; // of dead letters that were appended
     // private
     struct task task;
     uint32_t pending;
+    struct broker *broker;
+    struct produce_topic *topics;
+    struct list in_lane;
+    struct list in_ready; // of the port
+    uint32_t at;          // the part that is worked on
+    uint32_t governed_count;
+    uint8_t state;
+    uint8_t tries;
+    bool is_resolved;
 };
 // broker_produce checks, judges and appends each part on its own; done when every part has its outcome and
-// the appended ones are durable as their topic asks.
+// the appended ones are durable as their topic asks. A part that the topic's contract refuses, or sets aside
+// in part, is told so only of the contract that holds where the batch has its place in the order
+// (broker/policy.h).
 void broker_produce(struct broker *b, struct produce_op *op);
 
 // ---- fetch
@@ -312,6 +344,10 @@ enum err broker_plan_topic(struct broker *b, const struct topic_spec *spec, stru
                            struct item *ret_item, struct error *e);
 enum err broker_plan_topic_delete(struct broker *b, struct str name, struct uuid id, struct item *ret_item,
                                   struct error *e);
+// broker_plan_letters plans the topic for dead letters that a planned TOPIC_CREATE or CONFIG_SET names and
+// that is not there: to be submitted before it, with it. It has as many partitions.
+enum err broker_plan_letters(struct broker *b, const struct item *item, struct arena *arena,
+                             struct item *ret_create, bool *ret_is_needed, struct error *e);
 enum err broker_plan_partitions(struct broker *b, struct str name, int32_t count, struct item *ret_item,
                                 struct error *e);
 

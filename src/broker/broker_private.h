@@ -16,6 +16,8 @@ enum {
     TAIL_ENTRIES_MAX = 1 << 16,         // batches in the tail cache
     REFUSED_MAX = 1024,                 // remembered refusals of idempotent producers
     DAMAGED_MAX = 1024,                 // remembered rotten places
+    RECORDS_KEEP_BYTES = 4 << 20,       // a port's room for decompressed records, between batches
+    LANE_COMPARES_MAX = 4096,           // parts looked at before an op rather waits for those before it
     FETCH_EXTENTS_MAX = 1024,           // extents of one partition in one response
     BEHIND_DELAY_NS = 50 * 1000 * 1000, // produce waits this long per bundle while the keeper is behind
 };
@@ -75,6 +77,38 @@ struct broker_port {
     bool is_kick_deferred;
     struct task *completed_first; // under the lock; posted after it
     struct task *completed_last;
+    struct list ready; // struct produce_op.in_ready: more is to be judged
+    struct task turn;  // takes them up, a slice in each round of the loop
+    bool is_turn_posted;
+    int64_t slice_round_ns; // the round whose slice ends at slice_until_ns
+    int64_t slice_until_ns;
+    struct buf records; // decompressed, of the part that is being opened
+};
+
+// What one part needs to know of its topic, copied out of the lock.
+struct produce_topic {
+    struct topic_settings settings;
+    uint32_t slot; // TRAFFIC_NO_SLOT: no such partition
+    uint64_t config_revision;
+    struct str name;    // of a governed topic, in the arena
+    struct str letters; // likewise; NULL ptr = it has no topic for dead letters
+};
+
+// A part whose topic is governed, from its check to its outcome.
+struct letter_part {
+    struct item item;
+    struct outcome outcome;
+    struct submission submission;
+};
+struct governed {
+    struct policy_case c;
+    struct produce_op *op;
+    struct chunk *records; // where they had to be decompressed
+    struct letter_part *letters;
+    struct item_target *targets; // of the letters
+    uint32_t letter_count;       // that were made, of c.letter_count
+    bool is_opened;              // judge was called: settle is due
+    bool is_judged;
 };
 
 struct waiters {
@@ -107,8 +141,9 @@ struct broker {
     struct keeper *keeper;
     struct fetch_sessions *sessions;
     struct throttles *throttles;
-    uint64_t quota_serial; // atomic: the core's, for those without the lock
-    bool has_quotas;       // atomic
+    struct broker_policy policy; // judge is NULL without one
+    uint64_t quota_serial;       // atomic: the core's, for those without the lock
+    bool has_quotas;             // atomic
     struct broker_options options;
     int32_t node_id;
     char cluster_id[UUID_TEXT_SIZE];
@@ -183,6 +218,28 @@ void journal_start(struct broker *b);
 void journal_stop(struct broker *b);
 void journal_fini(struct broker *b);
 
+// ---- produce.c
+// produce_work goes on with an op whose turn it is.
+void produce_work(struct produce_op *op);
+
+// ---- judge.c: parts of governed topics, on the loop of their port, without the lock
+// governed_open prepares a checked part; its records lie in the batch, or decompressed in port->records.
+// False: the part has its outcome.
+bool governed_open(struct produce_op *op, struct produce_part *part, const struct produce_topic *topic,
+                   struct bytes records);
+// governed_judge takes the next step; MORE and WAIT have the op's produce_work called again.
+enum policy_step governed_judge(struct produce_op *op, struct produce_part *part);
+// governed_settle ends the case, if there is one, and gives back what it holds.
+void governed_settle(struct produce_op *op, struct produce_part *part, enum policy_end end);
+// governed_place finds the partitions of the dead letters and completes their items and the part's; without
+// them the part is refused. The lock is held.
+void governed_place(struct broker *b, struct produce_part *part);
+uint64_t governed_fingerprint(const struct item_data *data);
+// judge_later has produce_work called in a later slice.
+void judge_later(struct produce_op *op);
+void judge_port_init(struct broker_port *port);
+void judge_port_fini(struct broker_port *port);
+
 // ---- tail.c (the lock is held)
 void tail_init(struct tail *t, size_t limit);
 void tail_fini(struct tail *t);
@@ -243,6 +300,12 @@ void exposition_groups(struct broker *b, struct buf *out);
 // ---- plan.c
 // kept_check refuses to change a topic that is kept; the lock is held.
 enum err kept_check(const struct broker *b, const struct topic *topic, struct error *e);
+
+// ---- plan_letters.c
+// plan_binding says whether these configs may be those of the topic: what takes its dead letters, and, if it
+// is governed, what the policy says.
+enum err plan_binding(struct broker *b, struct str name, const struct item_config *configs, uint32_t count,
+                      struct error *e);
 
 // ---- plan_configs.c
 // plan_configs_is_noop: the planned set equals the stored one.

@@ -181,6 +181,59 @@ static void seal_reserve(struct seal *seal, uint32_t count)
     seal->cap = cap;
 }
 
+// queue_pop takes the head of the queue.
+static struct submission *queue_pop(struct broker *b)
+{
+    struct submission *s = b->queue_first;
+    b->queue_first = s->next;
+    if (b->queue_first == NULL) {
+        b->queue_last = NULL;
+    }
+    b->queue_bytes -= s->payload.len;
+    b->queue_count--;
+    return s;
+}
+
+// group_size: payload and metadata of the head of the queue and of what depends on it.
+static size_t group_size(const struct submission *s)
+{
+    size_t size = 0;
+    for (uint32_t left = s->follower_count + 1; left > 0; left--, s = s->next) {
+        size += s->payload.len + item_encoded_max(s->item);
+    }
+    return size;
+}
+
+// seal_drop answers a batch that comes too early, and what depends on it.
+static void seal_drop(struct broker *b)
+{
+    for (uint32_t left = b->queue_first->follower_count + 1; left > 0; left--) {
+        struct submission *s = queue_pop(b);
+        // Retriable, as the refusal it follows from: with other brokers around, this one may only lag.
+        *s->outcome = (struct outcome){.err = ERR_STORAGE, .base_offset = -1};
+        tail_discard(&b->tail, s->chunk);
+        submission_finish(b, s);
+    }
+}
+
+// seal_add moves the head of the queue into the seal, with what depends on it.
+static void seal_add(struct broker *b, struct seal *seal)
+{
+    uint32_t named = plant_is(PLANT_LETTER_ALONE) ? 0 : seal->count + 1;
+    uint32_t group = b->queue_first->follower_count + 1;
+    seal_reserve(seal, seal->count + group);
+    for (uint32_t i = 0; i < group; i++) {
+        struct submission *s = queue_pop(b);
+        s->depends_on = i == 0 ? 0 : named;
+        seal->subs[seal->count++] = s;
+        seal->payload_size += s->payload.len;
+        seal->needs_sync = seal->needs_sync || s->needs_sync;
+        if (s->payload.len > 0) {
+            seal->sorted[seal->sorted_count++] = s;
+        }
+    }
+}
+
 // seal_take moves the head of the queue into the seal: one kind (traffic or control), up to a bundle's size.
 static void seal_take(struct broker *b, struct seal *seal)
 {
@@ -190,34 +243,20 @@ static void seal_take(struct broker *b, struct seal *seal)
     size_t size = 0; // of payload and metadata
     seal->is_control = b->queue_first->is_control;
     seal->needs_sync = false;
-    while (b->queue_first != NULL && seal->count < BUNDLE_ITEMS_MAX) {
+    while (b->queue_first != NULL) {
         struct submission *s = b->queue_first;
-        size_t more = s->payload.len + item_encoded_max(s->item);
-        bool is_over = seal->count > 0 && size + more > b->bundle_bytes_max;
+        size_t more = group_size(s);
+        bool is_over = seal->count > 0 && (size + more > b->bundle_bytes_max ||
+                                           seal->count + s->follower_count >= BUNDLE_ITEMS_MAX);
         if (is_over || s->is_control != seal->is_control) {
             break;
         }
-        b->queue_first = s->next;
-        b->queue_bytes -= s->payload.len;
-        b->queue_count--;
         if (s->item->kind == ITEM_DATA && overtakes(b, &s->item->data)) {
-            // Retriable, as the refusal it follows from: with other brokers around, this one may only lag.
-            *s->outcome = (struct outcome){.err = ERR_STORAGE, .base_offset = -1};
-            tail_discard(&b->tail, s->chunk);
-            submission_finish(b, s);
+            seal_drop(b);
             continue;
         }
-        seal_reserve(seal, seal->count + 1);
-        seal->subs[seal->count++] = s;
-        seal->payload_size += s->payload.len;
         size += more;
-        seal->needs_sync = seal->needs_sync || s->needs_sync;
-        if (s->item->kind == ITEM_DATA) {
-            seal->sorted[seal->sorted_count++] = s;
-        }
-    }
-    if (b->queue_first == NULL) {
-        b->queue_last = NULL;
+        seal_add(b, seal);
     }
 }
 
@@ -267,6 +306,7 @@ static void seal_build(struct seal *seal)
         struct item item = *seal->subs[i]->item;
         if (item.kind == ITEM_DATA) {
             item.data.payload_position = seal->subs[i]->payload_position;
+            item.depends_on = seal->subs[i]->depends_on;
         }
         item_encode(&item, &seal->meta);
     }
@@ -320,10 +360,12 @@ static enum err apply(struct broker *b, const struct ordered *o, struct seal *se
     if (seal != NULL) {
         for (uint32_t i = 0; i < seal->count; i++) {
             *seal->subs[i]->outcome = outcomes[i];
+            if (seal->subs[i]->item->kind == ITEM_DATA) {
+                traffic_outcome(b, seal->subs[i]);
+            }
         }
         for (uint32_t i = 0; i < seal->sorted_count; i++) {
             struct submission *s = seal->sorted[i];
-            traffic_outcome(b, s);
             if (s->outcome->err == ERR_OK && !s->outcome->is_duplicate) {
                 // Nobody else has seen these bytes: the base offset and the epoch may be written in place.
                 batch_patch((uint8_t *)s->payload.ptr, s->outcome->base_offset, s->outcome->leader_epoch);
@@ -402,7 +444,7 @@ enum err journal_deliver(struct broker *b, const struct ordered *o, struct error
 static void seal_fail(struct broker *b, struct seal *seal, enum err err)
 {
     for (uint32_t i = 0; i < seal->count; i++) {
-        if (seal->subs[i]->item->kind == ITEM_DATA) {
+        if (seal->subs[i]->item->kind == ITEM_DATA && seal->subs[i]->depends_on == 0) {
             refused_remember(b, &seal->subs[i]->item->data);
         }
         *seal->subs[i]->outcome = (struct outcome){.err = err, .base_offset = -1, .log_start_offset = -1};

@@ -173,7 +173,10 @@ enum err broker_plan_topic(struct broker *b, const struct topic_spec *spec, stru
     create->name = arena_str(arena, spec->name);
     create->partition_count = count;
     err = copy_configs(spec, arena, create, e);
-    return err == ERR_OK ? governance_check(spec->name, create->configs, create->config_count, e) : err;
+    if (err == ERR_OK) {
+        err = governance_check(spec->name, create->configs, create->config_count, e);
+    }
+    return err == ERR_OK ? plan_binding(b, create->name, create->configs, create->config_count, e) : err;
 }
 
 // ---- a topic that is kept
@@ -214,6 +217,13 @@ enum err broker_plan_topic_delete(struct broker *b, struct str name, struct uuid
     struct topic *topic = uuid_is_zero(id) ? core_topic_find(b->core, name) : core_topic_find_id(b->core, id);
     struct uuid found = topic == NULL ? (struct uuid){{0}} : topic_id(topic);
     enum err err = kept_check(b, topic, e);
+    const struct topic *naming = topic == NULL ? NULL : core_topic_naming(b->core, topic_name(topic));
+    if (err == ERR_OK && naming != NULL) {
+        err = FAIL(e, ERR_POLICY_VIOLATION,
+                   "Topic '" STR_FMT "' takes the dead letters of topic '" STR_FMT
+                   "': delete that one first, or let its records be rejected.",
+                   STR_ARG(topic_name(topic)), STR_ARG(topic_name(naming)));
+    }
     mutex_unlock(&b->lock);
     if (topic == NULL) {
         return uuid_is_zero(id)

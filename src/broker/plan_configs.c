@@ -185,7 +185,11 @@ enum err broker_plan_configs(struct broker *b, struct str topic_name_, const str
     qsort(plan.configs, plan.count, sizeof(struct item_config), config_order);
     ret_item->config_set.configs = plan.configs;
     ret_item->config_set.config_count = plan.count;
-    return topic_name_.ptr == NULL ? ERR_OK : governance_check(topic_name_, plan.configs, plan.count, e);
+    if (topic_name_.ptr == NULL) {
+        return ERR_OK;
+    }
+    enum err err = governance_check(topic_name_, plan.configs, plan.count, e);
+    return err == ERR_OK ? plan_binding(b, topic_name_, plan.configs, plan.count, e) : err;
 }
 
 bool plan_configs_is_noop(struct broker *b, const struct item *item)

@@ -1,18 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-// produce.c - check each batch against its topic's rules, make one DATA item of it, submit. Offsets,
-// duplicates and sequences are decided when the item is applied; admission refuses only what can never become
-// true.
+// produce.c - check each batch against its topic's rules, have it judged if contracts govern the topic, make
+// one DATA item of it, submit. Offsets, duplicates, sequences and whether a verdict is current are decided
+// when the item is applied; admission refuses only what can never become true.
+//
+// States of an op: waiting (for those before it in its lane) -> active (parts are checked and judged, maybe
+// in many slices) -> submitted -> done. Where what a verdict rests on has moved, back to waiting; where an
+// earlier batch of the same partition and lane was submitted under another verdict, blocked until that one
+// has its outcome: if it is stale it must still come first.
 #include "base/assert.h"
 #include "broker/broker_private.h"
 #include "record/recompress.h"
 
 #include <stdio.h>
 
-// What one part needs to know of its topic, copied out of the lock.
-struct produce_topic {
-    struct topic_settings settings;
-    uint32_t slot; // TRAFFIC_NO_SLOT: no such partition
-};
+enum { OP_WAITING, OP_ACTIVE, OP_BLOCKED, OP_SUBMITTED };
+enum { PART_OPEN, PART_SUBMITTED, PART_SETTLED };
 
 static void part_fail(struct produce_part *part, enum err err, const char *text)
 {
@@ -28,16 +30,27 @@ static struct topic *part_topic(const struct core *core, const struct produce_pa
                                         : core_topic_find_id(core, part->topic_id);
 }
 
-static void part_resolve(struct broker *b, struct produce_part *part, bool is_keeper,
-                         struct produce_topic *ret)
+static void part_begin(struct produce_part *part)
 {
-    ret->slot = TRAFFIC_NO_SLOT;
     part->err = ERR_OK;
     part->base_offset = -1;
     part->log_append_time_ms = -1;
     part->log_start_offset = -1;
     part->text[0] = '\0';
-    struct topic *topic = part_topic(b->core, part);
+    part->bad_records = NULL;
+    part->bad_record_count = 0;
+    part->own_chunk = NULL;
+    part->governed = NULL;
+    part->stage = PART_OPEN;
+    part->is_checked = part->is_ready = part->is_known = false;
+}
+
+// part_resolve copies what is needed of the topic. The lock is held.
+static void part_resolve(struct produce_op *op, struct produce_part *part, struct produce_topic *ret)
+{
+    const struct core *core = op->broker->core;
+    ret->slot = TRAFFIC_NO_SLOT;
+    struct topic *topic = part_topic(core, part);
     if (topic == NULL) {
         part_fail(part, uuid_is_zero(part->topic_id) ? ERR_UNKNOWN_PARTITION : ERR_UNKNOWN_TOPIC_ID, "");
         return;
@@ -48,56 +61,45 @@ static void part_resolve(struct broker *b, struct produce_part *part, bool is_ke
         return;
     }
     part->topic_id = topic_id(topic);
-    if (!is_keeper && uuid_equal(part->topic_id, b->kept_topic)) {
+    if (!op->is_keeper && uuid_equal(part->topic_id, op->broker->kept_topic)) {
         part_fail(part, ERR_INVALID_TOPIC, "The broker itself writes this topic; clients can only read it.");
         return;
     }
     part->log_start_offset = partition_log_start(partition);
-    ret->settings = *topic_settings(b->core, topic);
+    ret->settings = *topic_settings(core, topic);
     ret->slot = partition_slot(partition);
+    if (topic_is_governed(topic)) {
+        char room[TOPIC_LETTERS_SIZE];
+        ret->config_revision = topic_config_revision(topic);
+        ret->name = arena_str(op->arena, topic_name(topic));
+        ret->letters = arena_str(op->arena, topic_letters(topic, room));
+        op->governed_count++;
+    }
 }
 
 static void part_keep_bad_records(struct produce_op *op, struct produce_part *part,
                                   const struct batch_facts *facts)
 {
     int32_t count = facts->bad_count < BAD_RECORDS_MAX ? facts->bad_count : BAD_RECORDS_MAX;
-    part->bad_records = count == 0 ? NULL : arena_new(op->arena, struct bad_record, (size_t)count);
+    part->bad_records = count == 0 ? NULL : arena_new(op->arena, struct policy_bad_record, (size_t)count);
     part->bad_record_count = part->bad_records == NULL ? 0 : count;
-    if (part->bad_records != NULL) {
-        memcpy(part->bad_records, facts->bad_records, (size_t)count * sizeof(struct bad_record));
+    for (int32_t i = 0; i < part->bad_record_count; i++) {
+        part->bad_records[i].index = facts->bad_records[i].index;
+        part->bad_records[i].text = arena_str(op->arena, str_from_c(facts->bad_records[i].text));
     }
 }
 
-// part_recompress stores the batch under the topic's own codec, as Kafka does where compression.type is not
-// producer.
-static enum err part_recompress(struct broker *b, struct produce_op *op, struct produce_part *part,
-                                const struct topic_settings *settings, struct error *e)
-{
-    struct buf out;
-    buf_init(&out, (size_t)settings->max_message_bytes);
-    enum err err = batch_recompress(&op->port->codec, part->batch, (enum codec)settings->compression,
-                                    settings->compression_level, &out, e);
-    struct chunk *chunk = err == ERR_OK ? chunk_get(b->pool, out.len) : NULL;
-    if (err == ERR_OK && chunk == NULL) {
-        err = FAIL(e, ERR_NO_MEMORY, "no memory to compress a batch of %zu bytes again", part->batch.len);
-    }
-    if (chunk != NULL) {
-        memcpy(chunk->ptr, out.ptr, out.len);
-        part->own_chunk = part->chunk = chunk;
-        part->batch = bytes_of(chunk->ptr, out.len);
-    }
-    buf_fini(&out);
-    return err;
-}
+// ---- checking
 
-// part_check verifies the batch, settles its timestamps, and fills the item.
-static void part_check(struct broker *b, struct produce_op *op, struct produce_part *part,
-                       const struct produce_topic *topic, int64_t now_ms)
+// part_check verifies the batch and settles its timestamps.
+static void part_check(struct produce_op *op, struct produce_part *part, const struct produce_topic *topic,
+                       struct bytes *ret_records)
 {
     const struct topic_settings *settings = &topic->settings;
+    struct broker_port *port = op->port;
     const struct batch_rules rules = {
         .batch_bytes_max = (size_t)settings->max_message_bytes,
-        .now_ms = now_ms,
+        .now_ms = clock_wall_ms(op->broker->env->clock),
         .timestamp_before_max_ms = settings->timestamp_before_max_ms,
         .timestamp_after_max_ms = settings->timestamp_after_max_ms,
         .is_log_append_time = settings->timestamp_type == TIMESTAMP_LOG_APPEND,
@@ -107,30 +109,109 @@ static void part_check(struct broker *b, struct produce_op *op, struct produce_p
     struct batch_facts facts;
     facts.bad_count = 0;
     struct error error = {0};
-    enum err err = batch_check(&op->port->codec, part->batch, &rules, &facts, &error);
-    bool is_other_codec = settings->compression >= 0 && err == ERR_OK &&
-                          (int32_t)batch_codec(&facts.header) != settings->compression;
-    if (is_other_codec) {
-        err = part_recompress(b, op, part, settings, &error);
-    }
-    if (err == ERR_OK && (int64_t)part->batch.len > settings->segment_bytes) {
-        err = FAIL(&error, ERR_BATCH_OVER_SEGMENT, "a batch of %zu bytes is over segment.bytes, %lld",
-                   part->batch.len, (long long)settings->segment_bytes);
-    }
+    enum err err = settings->is_governed ? batch_check_into(&port->codec, part->batch, &rules, &facts,
+                                                            &port->records, ret_records, &error)
+                                         : batch_check(&port->codec, part->batch, &rules, &facts, &error);
     if (err != ERR_OK) {
         part_fail(part, err, error.text);
         part_keep_bad_records(op, part, &facts);
         return;
     }
     uint8_t *bytes = (uint8_t *)part->batch.ptr;
-    int64_t max_timestamp = facts.max_timestamp;
     if (rules.is_log_append_time) {
-        max_timestamp = part->log_append_time_ms = now_ms;
-        batch_set_log_append_time(bytes, now_ms);
+        part->log_append_time_ms = rules.now_ms;
+        batch_set_log_append_time(bytes, rules.now_ms);
     } else if (facts.is_max_timestamp_wrong) {
-        batch_fix_max_timestamp(bytes, max_timestamp);
+        batch_fix_max_timestamp(bytes, facts.max_timestamp);
     }
-    const struct batch_header *header = &facts.header;
+    err = batch_header_read(part->batch, &part->header, NULL);
+    ASSERT(err == ERR_OK); // it was checked
+    part->is_checked = true;
+}
+
+// part_open gets a batch of a governed topic ready to be judged; one that was judged before is decompressed
+// anew. False: it has its outcome.
+static bool part_open(struct produce_op *op, struct produce_part *part, const struct produce_topic *topic,
+                      struct bytes records)
+{
+    struct error error = {0};
+    enum err err = ERR_OK;
+    if (records.ptr == NULL) {
+        err = batch_records(&op->port->codec, part->batch, NULL, &op->port->records, &records, &error);
+    }
+    if (err != ERR_OK) {
+        part_fail(part, err, error.text);
+        return false;
+    }
+    return governed_open(op, part, topic, records);
+}
+
+// ---- what is appended
+
+// part_recompress stores the batch under the topic's own codec, as Kafka does where compression.type is not
+// producer.
+static enum err part_recompress(struct produce_op *op, struct produce_part *part,
+                                const struct topic_settings *settings, struct error *e)
+{
+    struct buf out;
+    buf_init(&out, (size_t)settings->max_message_bytes);
+    enum err err = batch_recompress(&op->port->codec, part->stored, (enum codec)settings->compression,
+                                    settings->compression_level, &out, e);
+    struct chunk *chunk = err == ERR_OK ? chunk_get(op->broker->pool, out.len) : NULL;
+    if (err == ERR_OK && chunk == NULL) {
+        err = FAIL(e, ERR_NO_MEMORY, "no memory to compress a batch of %zu bytes again", part->stored.len);
+    }
+    if (chunk != NULL) {
+        memcpy(chunk->ptr, out.ptr, out.len);
+        chunk_unref(part->own_chunk);
+        part->own_chunk = chunk;
+        part->stored = bytes_of(chunk->ptr, out.len);
+    }
+    buf_fini(&out);
+    return err;
+}
+
+// part_store settles which bytes are appended: what came, what the policy made of it, or either under another
+// codec; and gives their header.
+static enum err part_store(struct produce_op *op, struct produce_part *part,
+                           const struct topic_settings *settings, struct batch_header *ret, struct error *e)
+{
+    part->stored = part->batch;
+    *ret = part->header;
+    struct policy_case *c = part->governed == NULL ? NULL : &part->governed->c;
+    if (c != NULL && c->is_rewritten) {
+        part->stored = c->batch;
+        part->own_chunk = c->chunk;
+        c->chunk = NULL;
+        struct batch_header h;
+        enum err err = batch_header_read(part->stored, &h, e);
+        bool is_same = err == ERR_OK && h.size == part->stored.len &&
+                       h.last_offset_delta == part->header.last_offset_delta &&
+                       h.base_sequence == part->header.base_sequence &&
+                       h.producer_id == part->header.producer_id &&
+                       h.producer_epoch == part->header.producer_epoch;
+        if (!is_same) {
+            return FAIL(e, ERR_UNKNOWN, "the policy made another batch of it");
+        }
+        *ret = h;
+        ret->max_timestamp = h.record_count == 0 ? BATCH_NO_TIMESTAMP : h.max_timestamp;
+    }
+    bool is_other_codec = settings->compression >= 0 && ret->record_count > 0 &&
+                          (int32_t)batch_codec(ret) != settings->compression;
+    enum err err = is_other_codec ? part_recompress(op, part, settings, e) : ERR_OK;
+    if (err == ERR_OK && (int64_t)part->stored.len > settings->segment_bytes) {
+        err = FAIL(e, ERR_BATCH_OVER_SEGMENT, "a batch of %zu bytes is over segment.bytes, %lld",
+                   part->stored.len, (long long)settings->segment_bytes);
+    }
+    return err;
+}
+
+// part_item makes the item; of a refusal without its bytes.
+static void part_item(struct produce_op *op, struct produce_part *part, const struct produce_topic *topic,
+                      const struct batch_header *header)
+{
+    const struct policy_case *c = part->governed == NULL ? NULL : &part->governed->c;
+    bool is_refused = c != NULL && c->is_refused;
     part->item = (struct item){
         .kind = ITEM_DATA,
         .version = 2,
@@ -140,21 +221,62 @@ static void part_check(struct broker *b, struct produce_op *op, struct produce_p
                 .partition = part->partition,
                 .producer_id = header->producer_id,
                 .producer_epoch = header->producer_epoch,
-                .attributes = (int16_t)(load_be16(bytes + 21) & BATCH_ATTRIBUTES_KNOWN),
+                .attributes = (int16_t)(header->attributes & BATCH_ATTRIBUTES_KNOWN),
                 .base_sequence = header->base_sequence,
                 .offset_span = header->last_offset_delta + 1,
                 .record_count = header->record_count,
-                .max_timestamp = max_timestamp,
-                .payload_length = (uint32_t)part->batch.len,
+                .max_timestamp = header->max_timestamp,
+                .payload_length = is_refused ? 0 : (uint32_t)part->stored.len,
             },
     };
-    if (op->adds_to_txn && (header->attributes & BATCH_ATTRIBUTE_TRANSACTIONAL) != 0) {
-        part->item.data.attributes |= DATA_ADDS;
+    struct item_data *data = &part->item.data;
+    if (op->adds_to_txn && batch_is_transactional(header)) {
+        data->attributes |= DATA_ADDS;
     }
-    if (rules.is_log_append_time) {
-        part->item.data.attributes |= BATCH_ATTRIBUTE_LOG_APPEND_TIME;
+    if (c != NULL) {
+        data->flags = DATA_JUDGED | (is_refused ? DATA_REFUSED : 0);
+        data->config_revision = topic->config_revision;
+        data->conditions = c->conditions;
+        data->condition_count = c->condition_count;
     }
+    part->fingerprint = governed_fingerprint(data);
 }
+
+// part_work checks and judges one part, or a slice of it.
+static enum policy_step part_work(struct produce_op *op, struct produce_part *part,
+                                  const struct produce_topic *topic)
+{
+    struct bytes records = {NULL, 0};
+    if (part->stage != PART_OPEN || part->err != ERR_OK || part->is_ready) {
+        return POLICY_JUDGED;
+    }
+    if (!part->is_checked) {
+        part_check(op, part, topic, &records);
+    }
+    if (part->err == ERR_OK && topic->settings.is_governed) {
+        if (part->governed == NULL && !part_open(op, part, topic, records)) {
+            return POLICY_JUDGED;
+        }
+        enum policy_step step = governed_judge(op, part);
+        if (step != POLICY_JUDGED) {
+            return step;
+        }
+    }
+    if (part->err == ERR_OK) {
+        struct error error = {0};
+        struct batch_header stored;
+        enum err err = part_store(op, part, &topic->settings, &stored, &error);
+        if (err != ERR_OK) {
+            part_fail(part, err, error.text);
+            return POLICY_JUDGED;
+        }
+        part_item(op, part, topic, &stored);
+        part->is_ready = true;
+    }
+    return POLICY_JUDGED;
+}
+
+// ---- submitting
 
 // part_check_txn: the first batch of a transaction in a partition is looked up by the transactional id that
 // the request names, as Kafka's coordinator does; a producer of another one may not begin. Later ones go
@@ -179,95 +301,217 @@ static enum err part_check_txn(const struct broker *b, const struct produce_op *
     return op->transactional_id.len == 0 ? ERR_INVALID_REQUEST : ERR_INVALID_PRODUCER_ID_MAPPING;
 }
 
-// part_submit is true if the part was queued; else its outcome is final.
-static bool part_submit(struct broker *b, struct produce_op *op, struct produce_part *part,
+static void part_push(struct broker *b, struct produce_op *op, struct produce_part *part,
+                      const struct produce_topic *topic)
+{
+    struct governed *g = part->governed;
+    struct chunk *chunk = part->own_chunk != NULL ? part->own_chunk : part->chunk;
+    bool is_refused = (part->item.data.flags & DATA_REFUSED) != 0;
+    if (!is_refused) {
+        chunk_ref(chunk);
+    }
+    part->submission = (struct submission){
+        .item = &part->item,
+        .outcome = &part->outcome,
+        .payload = is_refused ? (struct bytes){NULL, 0} : part->stored,
+        .chunk = is_refused ? NULL : chunk,
+        .produce = op,
+        .slot = topic->slot,
+        .follower_count = g == NULL ? 0 : g->letter_count,
+        .needs_sync = !topic->settings.is_durability_os,
+    };
+    journal_push(b, &part->submission);
+    for (uint32_t i = 0; g != NULL && i < g->letter_count; i++) {
+        chunk_ref(g->letters[i].submission.chunk);
+        journal_push(b, &g->letters[i].submission);
+    }
+    op->pending += 1 + part->submission.follower_count;
+}
+
+// part_submit queues the part, or gives it an outcome that is final.
+static void part_submit(struct broker *b, struct produce_op *op, struct produce_part *part,
                         const struct produce_topic *topic)
 {
     bool is_settled = false;
+    part->stage = PART_SETTLED;
     part->outcome = (struct outcome){.err = ERR_STOPPING, .base_offset = -1};
     if (b->is_stopping || b->is_read_only) {
         part->outcome.err = b->is_stopping ? ERR_STOPPING : ERR_READ_ONLY;
-        return false;
+        return;
     }
     part->outcome.err = part_check_txn(b, op, part);
     if (part->outcome.err != ERR_OK) {
-        return false;
+        return;
     }
     part->outcome.err = ERR_STOPPING;
     (void)core_admit(b->core, &part->item, &is_settled, &part->outcome);
     // A duplicate may only be answered here when its original is durable: an os-durable one is as durable as
     // asked.
     if (is_settled) {
+        return;
+    }
+    part->stage = PART_SUBMITTED;
+    part_push(b, op, part, topic);
+}
+
+// ---- lanes
+
+void produce_lane_init(struct produce_lane *lane)
+{
+    list_init(&lane->ops);
+}
+
+// is_other_verdict: an earlier op has a batch for the same partition on its way, under another verdict.
+static bool is_other_verdict(const struct produce_op *op, const struct produce_op *earlier, uint32_t *budget)
+{
+    for (uint32_t i = 0; i < op->part_count; i++) {
+        const struct produce_part *part = &op->parts[i];
+        bool is_at_place = i < earlier->part_count &&
+                           uuid_equal(earlier->parts[i].topic_id, part->topic_id) &&
+                           earlier->parts[i].partition == part->partition;
+        uint32_t from = is_at_place ? i : 0;
+        uint32_t to = is_at_place ? i + 1 : earlier->part_count;
+        for (uint32_t k = from; k < to; k++) {
+            const struct produce_part *other = &earlier->parts[k];
+            if (*budget == 0) {
+                return true; // it is not worth looking any longer
+            }
+            (*budget)--;
+            if (part->is_ready && other->stage == PART_SUBMITTED && part->partition == other->partition &&
+                uuid_equal(part->topic_id, other->topic_id) && part->fingerprint != other->fingerprint) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+// lane_must_wait: what came before is judged again, or may turn out stale where this op would not.
+static bool lane_must_wait(const struct produce_op *op)
+{
+    uint32_t budget = LANE_COMPARES_MAX;
+    if (op->lane == NULL) {
         return false;
     }
-    chunk_ref(part->chunk);
-    part->submission = (struct submission){
-        .item = &part->item,
-        .outcome = &part->outcome,
-        .payload = part->batch,
-        .chunk = part->chunk,
-        .produce = op,
-        .slot = topic->slot,
-        .needs_sync = !topic->settings.is_durability_os,
-    };
-    op->pending++;
-    journal_push(b, &part->submission);
-    return true;
+    for (struct list *node = op->lane->ops.next; node != &op->in_lane; node = node->next) {
+        const struct produce_op *earlier = LIST_ENTRY(node, struct produce_op, in_lane);
+        bool is_governed = op->governed_count > 0 || earlier->governed_count > 0;
+        bool is_open = earlier->state != OP_SUBMITTED; // it was, and is judged again
+        if (is_open || (is_governed && is_other_verdict(op, earlier, &budget))) {
+            return true;
+        }
+    }
+    return false;
 }
 
-static void produce_completed(struct task *task)
+// lane_first gives the first op that is not submitted, NULL = none.
+static struct produce_op *lane_first(struct produce_lane *lane)
 {
-    struct produce_op *op = (struct produce_op *)(void *)((char *)task - offsetof(struct produce_op, task));
+    LIST_EACH (node, &lane->ops) {
+        struct produce_op *op = LIST_ENTRY(node, struct produce_op, in_lane);
+        if (op->state != OP_SUBMITTED) {
+            return op;
+        }
+    }
+    return NULL;
+}
+
+// lane_go has it begin; once it is submitted it has the next one begin.
+static void lane_go(struct produce_lane *lane)
+{
+    struct produce_op *op = lane_first(lane);
+    if (op != NULL && op->state != OP_ACTIVE) {
+        op->state = OP_ACTIVE;
+        judge_later(op);
+    }
+}
+
+// ---- the op
+
+// op_reopen forgets the verdicts that no longer hold; false: they all do, or it was tried often enough. The
+// lock is held.
+static bool op_reopen(struct produce_op *op, bool is_asked_of_core)
+{
+    bool is_reopened = false;
+    for (uint32_t i = 0; i < op->part_count && op->tries < POLICY_TRIES; i++) {
+        struct produce_part *part = &op->parts[i];
+        bool is_stale = is_asked_of_core ? part->stage == PART_OPEN && part->is_ready && !part->is_known &&
+                                               !core_verdict_holds(op->broker->core, &part->item.data)
+                                         : part->stage == PART_SUBMITTED && part->outcome.err == ERR_STALE;
+        if (is_stale) {
+            part->stage = PART_OPEN;
+            part->is_ready = part->is_known = false;
+            is_reopened = true;
+        }
+    }
+    op->tries += is_reopened;
+    op->is_resolved = op->is_resolved && !is_reopened;
+    return is_reopened;
+}
+
+// op_forget gives back what the reopened parts were judged by.
+static void op_forget(struct produce_op *op)
+{
     for (uint32_t i = 0; i < op->part_count; i++) {
         struct produce_part *part = &op->parts[i];
-        chunk_unref(part->own_chunk);
-        part->own_chunk = NULL;
-        if (part->err != ERR_OK) {
-            continue;
-        }
-        const struct outcome *outcome = &part->outcome;
-        if (outcome->err != ERR_OK) {
-            part_fail(part, outcome->err, err_text(outcome->err));
-        } else {
-            part->base_offset = outcome->base_offset;
-            part->log_start_offset = outcome->log_start_offset;
+        if (part->stage == PART_OPEN && !part->is_ready && part->err == ERR_OK) {
+            governed_settle(op, part, POLICY_STALE);
+            chunk_unref(part->own_chunk);
+            part->own_chunk = NULL;
         }
     }
-    op->done(op);
 }
 
-void broker_produce(struct broker *b, struct produce_op *op)
+static void op_resolve(struct produce_op *op)
 {
-    op->task.run = produce_completed;
-    op->pending = 0;
-    struct produce_topic few[8];
-    struct produce_topic *topics = few;
-    if (op->part_count > 8) {
-        topics = arena_new(op->arena, struct produce_topic, op->part_count);
-    }
+    struct broker *b = op->broker;
+    op->governed_count = 0;
     mutex_lock(&b->lock);
     for (uint32_t i = 0; i < op->part_count; i++) {
-        if (topics == NULL) {
-            part_fail(&op->parts[i], ERR_NO_MEMORY, "the request is over its memory limit");
-        } else {
-            part_resolve(b, &op->parts[i], op->is_keeper, &topics[i]);
+        struct produce_part *part = &op->parts[i];
+        if (part->stage == PART_OPEN && part->err == ERR_OK) {
+            part_resolve(op, part, &op->topics[i]);
         }
     }
     mutex_unlock(&b->lock);
-
-    int64_t now_ms = clock_wall_ms(b->env->clock);
-    for (uint32_t i = 0; i < op->part_count; i++) {
-        if (op->parts[i].err == ERR_OK) {
-            part_check(b, op, &op->parts[i], &topics[i], now_ms);
+    for (uint32_t i = 0; i < op->part_count && op->arena->failed; i++) {
+        if (op->parts[i].stage == PART_OPEN) {
+            part_fail(&op->parts[i], ERR_NO_MEMORY, "the request is over its memory limit");
         }
     }
+    op->is_resolved = true;
+    op->at = 0;
+}
 
+// op_submit queues all parts at once; false: some must be judged again first.
+static bool op_submit(struct produce_op *op)
+{
+    struct broker *b = op->broker;
     mutex_lock(&b->lock);
+    if (lane_must_wait(op)) {
+        op->state = OP_BLOCKED;
+        mutex_unlock(&b->lock);
+        return true;
+    }
+    if (op_reopen(op, true)) {
+        mutex_unlock(&b->lock);
+        op_forget(op);
+        return false;
+    }
+    op->state = OP_SUBMITTED;
     for (uint32_t i = 0; i < op->part_count; i++) {
         struct produce_part *part = &op->parts[i];
-        bool is_queued = part->err == ERR_OK && part_submit(b, op, part, &topics[i]);
-        bool has_failed = part->err != ERR_OK || (!is_queued && part->outcome.err != ERR_OK);
-        traffic_produce(b, topics == NULL ? TRAFFIC_NO_SLOT : topics[i].slot, has_failed);
+        bool is_open = part->stage == PART_OPEN && part->err == ERR_OK;
+        if (is_open && part->governed != NULL) {
+            governed_place(b, part);
+        }
+        if (is_open) {
+            part_submit(b, op, part, &op->topics[i]);
+        }
+        bool has_failed = part->err != ERR_OK || (part->stage == PART_SETTLED && part->outcome.err != ERR_OK);
+        if (op->tries == 0) {
+            traffic_produce(b, op->topics[i].slot, has_failed);
+        }
     }
     if (op->pending == 0) {
         journal_complete(op->port, &op->task);
@@ -275,4 +519,128 @@ void broker_produce(struct broker *b, struct produce_op *op)
         journal_kick_later(op->port);
     }
     journal_unlock(b, op->port);
+    return true;
+}
+
+void produce_work(struct produce_op *op)
+{
+    ASSERT(op->state == OP_ACTIVE);
+    do {
+        if (!op->is_resolved) {
+            op_resolve(op);
+        }
+        while (op->at < op->part_count) {
+            enum policy_step step = part_work(op, &op->parts[op->at], &op->topics[op->at]);
+            if (step == POLICY_MORE) {
+                judge_later(op);
+            }
+            if (step != POLICY_JUDGED) {
+                return;
+            }
+            op->at++;
+        }
+    } while (!op_submit(op));
+    if (op->lane != NULL && op->state == OP_SUBMITTED) {
+        lane_go(op->lane);
+    }
+}
+
+// part_finish gives the part its final outcome.
+static void part_finish(struct produce_op *op, struct produce_part *part)
+{
+    const struct outcome *outcome = &part->outcome;
+    enum policy_end end = outcome->err == ERR_STALE ? POLICY_STALE : POLICY_LOST;
+    if (part->err == ERR_OK && (outcome->is_refused || outcome->err == ERR_OK)) {
+        end = outcome->is_duplicate ? POLICY_DUPLICATE : POLICY_FINAL;
+    }
+    if (part->err != ERR_OK) {
+        end = POLICY_LOST;
+    } else if (outcome->is_refused) {
+        const struct policy_case *c = &part->governed->c;
+        part_fail(part, c->err, "");
+        snprintf(part->text, sizeof part->text, STR_FMT, STR_ARG(c->text));
+        part->bad_records = c->bad_records;
+        part->bad_record_count = c->bad_record_count;
+    } else if (outcome->err == ERR_STALE) {
+        part_fail(part, ERR_NOT_ENOUGH_REPLICAS, "what governs the topic changed each time: try again");
+    } else if (outcome->err != ERR_OK) {
+        part_fail(part, outcome->err, err_text(outcome->err));
+    } else {
+        part->base_offset = outcome->base_offset;
+        part->log_start_offset = outcome->log_start_offset;
+    }
+    for (uint32_t i = 0; part->governed != NULL && i < part->governed->letter_count; i++) {
+        const struct letter_part *letter = &part->governed->letters[i];
+        op->letter_bytes += letter->outcome.err == ERR_OK ? letter->submission.payload.len : 0;
+    }
+    governed_settle(op, part, end);
+    chunk_unref(part->own_chunk);
+    part->own_chunk = NULL;
+}
+
+static void produce_completed(struct task *task)
+{
+    struct produce_op *op = (struct produce_op *)(void *)((char *)task - offsetof(struct produce_op, task));
+    struct produce_lane *lane = op->lane;
+    if (op_reopen(op, false)) {
+        op_forget(op);
+        for (uint32_t i = 0; i < op->part_count; i++) {
+            if (op->parts[i].stage == PART_SUBMITTED) {
+                op->parts[i].stage = PART_SETTLED;
+            }
+        }
+        op->state = OP_WAITING;
+        if (lane != NULL) {
+            lane_go(lane);
+            return;
+        }
+        op->state = OP_ACTIVE;
+        produce_work(op);
+        return;
+    }
+    for (uint32_t i = 0; i < op->part_count; i++) {
+        part_finish(op, &op->parts[i]);
+    }
+    bool has_more = false;
+    if (lane != NULL) {
+        list_remove(&op->in_lane);
+        has_more = !list_is_empty(&lane->ops);
+    }
+    op->done(op);
+    if (has_more) {
+        lane_go(lane);
+    }
+}
+
+void broker_produce(struct broker *b, struct produce_op *op)
+{
+    op->broker = b;
+    op->task.run = produce_completed;
+    op->pending = op->governed_count = op->at = 0;
+    op->letter_bytes = 0;
+    op->tries = 0;
+    op->is_resolved = false;
+    op->in_lane = op->in_ready = (struct list){0};
+    op->topics = arena_new(op->arena, struct produce_topic, op->part_count + 1);
+    for (uint32_t i = 0; i < op->part_count; i++) {
+        part_begin(&op->parts[i]);
+    }
+    if (op->topics == NULL) {
+        op->state = OP_SUBMITTED;
+        for (uint32_t i = 0; i < op->part_count; i++) {
+            part_fail(&op->parts[i], ERR_NO_MEMORY, "the request is over its memory limit");
+        }
+        op->lane = NULL;
+        mutex_lock(&b->lock);
+        journal_complete(op->port, &op->task);
+        journal_unlock(b, op->port);
+        return;
+    }
+    op->state = op->lane == NULL || lane_first(op->lane) == NULL ? OP_ACTIVE : OP_WAITING;
+    if (op->lane != NULL) {
+        list_push_back(&op->lane->ops, &op->in_lane);
+    }
+    if (op->state == OP_ACTIVE) {
+        produce_work(op);
+    }
 }

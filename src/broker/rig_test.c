@@ -87,11 +87,13 @@ void rig_start(struct rig *rig)
         .tracer = rig->tracer,
         .metrics = rig->metrics,
         .pool = rig->pool,
+        .policy = rig->policy,
     };
     check(broker_open(rig->env, rig->engine, &options, &rig->broker, &e), &e);
     check(broker_start(rig->broker, &e), &e);
     rig->loop = loop_create(rig->env);
     rig->port = broker_port_create(rig->broker, rig->loop);
+    produce_lane_init(&rig->lane);
     rig->thread = thread_start(rig->env->threads, "loop", loop_main, rig->loop);
 }
 
@@ -264,6 +266,8 @@ void produce_parts(struct rig *rig, struct produce_part *parts, uint32_t count)
                                  .arena = &rig->arena,
                                  .parts = parts,
                                  .part_count = count,
+                                 .lane = &rig->lane,
+                                 .adds_to_txn = true,
                                  .is_zstd_allowed = true,
                                  .done = on_produced}};
     rig_begin(rig, &p.call, produce_on_loop, &p);
@@ -303,6 +307,7 @@ void fetch_begin(struct rig *rig, struct fetching *f, struct fetch_part *parts, 
                                   .wait_ms_max = wait_ms,
                                   .bytes_min = bytes_min,
                                   .bytes_max = bytes_max,
+                                  .is_read_committed = rig->reads_committed,
                                   .done = on_fetched}};
     rig_begin(rig, &f->call, fetch_on_loop, f);
 }

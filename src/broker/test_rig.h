@@ -25,6 +25,7 @@ struct rig {
     struct broker *broker;
     struct loop *loop;
     struct broker_port *port;
+    struct produce_lane lane; // of all that is produced
     struct thread *thread;
     struct mutex lock;
     struct cond done;
@@ -33,6 +34,8 @@ struct rig {
     int64_t wal_file_bytes;
     int64_t disk_reserve_bytes;
     size_t tail_cache_bytes;
+    const struct broker_policy *policy;
+    bool reads_committed; // fetches do
     struct item_config configs[RIG_CONFIGS_MAX];
     uint32_t config_count;
     int damage_told; // lines about damage so far

@@ -46,7 +46,7 @@ void traffic_outcome(struct broker *b, const struct submission *s)
     bool is_appended = s->outcome->err == ERR_OK && !s->outcome->is_duplicate;
     uint64_t messages = is_appended ? (uint64_t)s->item->data.record_count : 0;
     uint64_t bytes = is_appended ? s->payload.len : 0;
-    uint64_t failed = s->outcome->err != ERR_OK;
+    uint64_t failed = s->outcome->err != ERR_OK && s->outcome->err != ERR_STALE; // that is tried again
     b->traffic.messages_in += messages;
     b->traffic.bytes_in += bytes;
     b->traffic.produces_failed += failed;

@@ -100,6 +100,8 @@ uint64_t topic_config_revision(const struct topic *topic);
 // topic that names this one so, NULL = none: while there is one, the named one cannot be deleted.
 enum { TOPIC_LETTERS_SIZE = ITEM_NAME_MAX + 8 };
 bool topic_is_governed(const struct topic *topic);
+struct str letters_topic(struct str name, const struct item_config *configs, uint32_t count,
+                         bool *ret_is_governed, char room[TOPIC_LETTERS_SIZE]); // of configs to be
 struct str topic_letters(const struct topic *topic, char room[TOPIC_LETTERS_SIZE]);
 struct topic *core_topic_naming(const struct core *core, struct str name);
 const struct topic_settings *topic_settings(const struct core *core, const struct topic *topic);

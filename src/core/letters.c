@@ -11,9 +11,8 @@ static uint64_t letters_hash(struct str name)
     return hash64(bytes_of(name.ptr, name.len), 17);
 }
 
-// letters_name names the topic that these configs put dead letters into; NULL ptr if they do not.
-static struct str letters_name(struct str name, const struct item_config *configs, uint32_t count,
-                               bool *ret_is_governed, char room[GOVERNANCE_NAME_SIZE])
+struct str letters_topic(struct str name, const struct item_config *configs, uint32_t count,
+                         bool *ret_is_governed, char room[TOPIC_LETTERS_SIZE])
 {
     struct governance governance;
     *ret_is_governed = governance_resolve(configs, count, &governance);
@@ -24,7 +23,7 @@ static struct str letters_name(struct str name, const struct item_config *config
 struct str topic_letters(const struct topic *topic, char room[TOPIC_LETTERS_SIZE])
 {
     bool is_governed;
-    return letters_name(topic_name(topic), topic->configs.configs, topic->configs.count, &is_governed, room);
+    return letters_topic(topic_name(topic), topic->configs.configs, topic->configs.count, &is_governed, room);
 }
 
 bool topic_is_governed(const struct topic *topic)
@@ -56,7 +55,7 @@ enum err governing_check(const struct core *core, struct str name, const struct 
 {
     bool is_governed;
     char room[TOPIC_LETTERS_SIZE];
-    struct str letters = letters_name(name, configs, count, &is_governed, room);
+    struct str letters = letters_topic(name, configs, count, &is_governed, room);
     if (is_governed && naming_find(core, name) != NULL) {
         return ERR_INVALID_CONFIG;
     }
@@ -82,8 +81,8 @@ void governing_refresh(struct core *core, struct topic *topic)
 {
     char room[TOPIC_LETTERS_SIZE];
     governing_leave(core, topic);
-    struct str letters = letters_name(topic_name(topic), topic->configs.configs, topic->configs.count,
-                                      &topic->is_governed, room);
+    struct str letters = letters_topic(topic_name(topic), topic->configs.configs, topic->configs.count,
+                                       &topic->is_governed, room);
     topic->has_letters = letters.ptr != NULL;
     if (topic->has_letters) {
         map_insert(&core->topics_by_letters, &topic->by_letters, letters_hash(letters));

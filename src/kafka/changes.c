@@ -4,11 +4,13 @@
 
 #include <stdlib.h>
 
+#define LETTERS UINT32_MAX // the entry of an item that the next one needs
+
 struct change_set *change_set_create(struct request *rq, uint32_t count)
 {
     struct change_set *set = request_new(rq, struct change_set, 1);
     struct change_entry *entries = request_new(rq, struct change_entry, (size_t)count + 1);
-    uint32_t *submitted = request_new(rq, uint32_t, (size_t)count + 1);
+    uint32_t *submitted = request_new(rq, uint32_t, 2 * (size_t)count + 1);
     if (set == NULL || entries == NULL || submitted == NULL) {
         request_out_of_memory(rq);
         return NULL;
@@ -77,6 +79,9 @@ static void on_changed(struct request *rq, struct request_change *change)
     struct change_set *set = change->state;
     bool may_retry = set->tries < BROKER_PLAN_TRIES;
     for (uint32_t i = 0; i < change->op.item_count; i++) {
+        if (set->submitted[i] == LETTERS) {
+            continue; // what needs it tells
+        }
         struct change_entry *entry = &set->entries[set->submitted[i]];
         entry->outcome = change->op.outcomes[i];
         entry->err = entry->outcome.err;
@@ -131,6 +136,10 @@ static void entry_plan(struct change_set *set, uint32_t index)
     struct change_entry *entry = &set->entries[index];
     struct error error = {0};
     entry->err = set->plan(set, index, &entry->item, &error);
+    if (entry->err == ERR_OK) {
+        entry->err = broker_plan_letters(set->rq->broker, &entry->item, &set->rq->arena, &entry->letters,
+                                         &entry->has_letters, &error);
+    }
     entry->is_settled = entry->err != ERR_OK || set->is_validate_only;
     if (entry->err != ERR_OK) {
         entry->text = arena_str(&set->rq->arena, str_from_c(error.text));
@@ -140,6 +149,19 @@ static void entry_plan(struct change_set *set, uint32_t index)
     }
 }
 
+// is_made_here: an entry of the same request makes the topic that another one needs for dead letters.
+static bool is_made_here(const struct change_set *set, struct str name)
+{
+    for (uint32_t i = 0; i < set->count; i++) {
+        const struct change_entry *entry = &set->entries[i];
+        if (!entry->is_settled && entry->item.kind == ITEM_TOPIC_CREATE &&
+            str_equal(entry->item.topic_create.name, name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void change_set_start(struct change_set *set)
 {
     uint32_t count = 0;
@@ -147,9 +169,16 @@ void change_set_start(struct change_set *set)
         if (!set->entries[i].is_settled) {
             entry_plan(set, i);
         }
-        if (!set->entries[i].is_settled) {
-            set->submitted[count++] = i;
+    }
+    for (uint32_t i = 0; i < set->count; i++) {
+        struct change_entry *entry = &set->entries[i];
+        if (entry->is_settled) {
+            continue;
         }
+        if (entry->has_letters && !is_made_here(set, entry->letters.topic_create.name)) {
+            set->submitted[count++] = LETTERS;
+        }
+        set->submitted[count++] = i;
     }
     if (count == 0) {
         set->done(set);
@@ -161,7 +190,9 @@ void change_set_start(struct change_set *set)
         return;
     }
     for (uint32_t i = 0; i < count; i++) {
-        items[i] = set->entries[set->submitted[i]].item;
+        bool is_letters = set->submitted[i] == LETTERS;
+        items[i] =
+            is_letters ? set->entries[set->submitted[i + 1]].letters : set->entries[set->submitted[i]].item;
     }
     set->tries++;
     (void)request_change_start(set->rq, items, count, set, on_changed);

@@ -7,11 +7,13 @@
 #include "kafka/request.h"
 
 struct change_entry {
-    enum err err;           // how it ended
-    struct str text;        // why, in words; NULL ptr = nothing to add
-    bool is_settled;        // err is final
-    bool is_counted;        // its partitions, against controller_mutation_rate
-    struct item item;       // as planned last
+    enum err err;        // how it ended
+    struct str text;     // why, in words; NULL ptr = nothing to add
+    bool is_settled;     // err is final
+    bool is_counted;     // its partitions, against controller_mutation_rate
+    struct item item;    // as planned last
+    struct item letters; // the topic for dead letters that it needs, with has_letters
+    bool has_letters;
     struct outcome outcome; // of an entry that was submitted
 };
 

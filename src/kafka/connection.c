@@ -133,6 +133,7 @@ void connection_open(struct kafka_front *front, struct sock *take_sock, struct i
     conn->unmute.fire = on_unmute;
     conn->io.ready = on_ready;
     list_init(&conn->requests);
+    produce_lane_init(&conn->lane);
     list_push_back(&front->connections, &conn->node);
     front->connection_count++;
     metric_add(front->metric_connections, 1);

@@ -63,6 +63,7 @@ struct connection {
     // requests being worked on or answered, in order
     struct list requests;
     uint32_t request_count;
+    struct produce_lane lane;
     // output
     struct out_piece *pieces; // OUT_PIECES_MAX, while there are any
     uint32_t piece_head;

@@ -20,6 +20,7 @@ static struct request *request_create(struct connection *conn, struct chunk *chu
     rq->front = conn->front;
     rq->broker = conn->front->broker;
     rq->port = conn->front->port;
+    rq->lane = &conn->lane;
     rq->options = &conn->front->options;
     rq->chunk = chunk;
     chunk_ref(chunk);

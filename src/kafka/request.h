@@ -18,6 +18,7 @@ struct request {
     struct kafka_front *front;
     struct broker *broker;
     struct broker_port *port;
+    struct produce_lane *lane; // of its connection
     const struct kafka_options *options;
     const struct wire_api *api;
     const struct api_handler *handler;

@@ -133,3 +133,12 @@ void batch_fix_max_timestamp(uint8_t *batch, int64_t ms)
     store_be64(batch + BATCH_AT_MAX_TIMESTAMP, (uint64_t)ms);
     batch_sum_again(batch);
 }
+
+void batch_set_transaction(uint8_t *batch, int64_t producer_id, int16_t producer_epoch)
+{
+    uint16_t attributes = load_be16(batch + BATCH_AT_ATTRIBUTES);
+    store_be16(batch + BATCH_AT_ATTRIBUTES, (uint16_t)(attributes | BATCH_ATTRIBUTE_TRANSACTIONAL));
+    store_be64(batch + BATCH_AT_PRODUCER_ID, (uint64_t)producer_id);
+    store_be16(batch + BATCH_AT_PRODUCER_EPOCH, (uint16_t)producer_epoch);
+    batch_sum_again(batch);
+}

@@ -90,5 +90,8 @@ void batch_set_log_append_time(uint8_t *batch, int64_t ms);
 // batch_fix_max_timestamp replaces max_timestamp in a whole, checked batch and sums it again. Produce needs
 // it where batch_check found is_max_timestamp_wrong: Kafka recomputes this field and never trusts a client's.
 void batch_fix_max_timestamp(uint8_t *batch, int64_t ms);
+// batch_set_transaction makes a whole batch without producer one of a transaction, without a sequence: a
+// dead letter of it.
+void batch_set_transaction(uint8_t *batch, int64_t producer_id, int16_t producer_epoch);
 
 #endif

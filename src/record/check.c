@@ -154,8 +154,8 @@ static enum err check_records(struct record_source *s, const struct batch_rules 
     return ERR_OK;
 }
 
-enum err batch_check(struct codec_context *ctx, struct bytes batch, const struct batch_rules *rules,
-                     struct batch_facts *ret, struct error *e)
+static enum err check_begin(struct bytes batch, const struct batch_rules *rules, struct batch_facts *ret,
+                            struct error *e)
 {
     ret->header = (struct batch_header){0};
     ret->max_timestamp = BATCH_NO_TIMESTAMP;
@@ -164,9 +164,13 @@ enum err batch_check(struct codec_context *ctx, struct bytes batch, const struct
     ret->is_max_timestamp_wrong = false;
     ret->bad_count = 0;
     enum err err = check_shape(batch, rules, &ret->header, e);
-    if (err == ERR_OK) {
-        err = check_header(&ret->header, e);
-    }
+    return err == ERR_OK ? check_header(&ret->header, e) : err;
+}
+
+enum err batch_check(struct codec_context *ctx, struct bytes batch, const struct batch_rules *rules,
+                     struct batch_facts *ret, struct error *e)
+{
+    enum err err = check_begin(batch, rules, ret, e);
     if (err != ERR_OK) {
         return err;
     }
@@ -178,4 +182,34 @@ enum err batch_check(struct codec_context *ctx, struct bytes batch, const struct
     err = check_records(&source, rules, ret, e);
     record_source_close(&source);
     return err;
+}
+
+enum err batch_records(struct codec_context *ctx, struct bytes batch, const struct codec_limits *limits,
+                       struct buf *room, struct bytes *ret_records, struct error *e)
+{
+    struct batch_header h;
+    enum err err = batch_header_read(batch, &h, e);
+    struct bytes coded = bytes_of(batch.ptr + BATCH_HEADER_SIZE, batch.len - BATCH_HEADER_SIZE);
+    *ret_records = coded;
+    if (err == ERR_OK && batch_codec(&h) != CODEC_NONE) {
+        err = codec_decompress(ctx, batch_codec(&h), coded, limits, room, e);
+        *ret_records = buf_bytes(room);
+    }
+    return err;
+}
+
+enum err batch_check_into(struct codec_context *ctx, struct bytes batch, const struct batch_rules *rules,
+                          struct batch_facts *ret, struct buf *room, struct bytes *ret_records,
+                          struct error *e)
+{
+    enum err err = check_begin(batch, rules, ret, e);
+    if (err == ERR_OK) {
+        err = batch_records(ctx, batch, rules->codec_limits, room, ret_records, e);
+    }
+    if (err != ERR_OK) {
+        return err;
+    }
+    struct record_iterator plain;
+    record_iterator_init_plain(&plain, &ret->header, *ret_records);
+    return check_records(&plain.source, rules, ret, e);
 }

@@ -49,5 +49,13 @@ struct batch_facts {
 //   ERR_UNSUPPORTED_COMPRESSION  unknown codec, or zstd not allowed
 enum err batch_check(struct codec_context *ctx, struct bytes batch, const struct batch_rules *rules,
                      struct batch_facts *ret, struct error *e);
+// batch_check_into does the same and gives the records uncompressed: in place, or appended to `room`, which
+// is empty.
+enum err batch_check_into(struct codec_context *ctx, struct bytes batch, const struct batch_rules *rules,
+                          struct batch_facts *ret, struct buf *room, struct bytes *ret_records,
+                          struct error *e);
+// batch_records gives the records of a batch that was checked before, likewise.
+enum err batch_records(struct codec_context *ctx, struct bytes batch, const struct codec_limits *limits,
+                       struct buf *room, struct bytes *ret_records, struct error *e);
 
 #endif

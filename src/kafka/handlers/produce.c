@@ -12,6 +12,7 @@ struct produce_state {
 };
 
 enum { ZSTD_VERSION_MIN = 7, ABORTABLE_VERSION_MIN = 11, ADDS_VERSION_MIN = 12 };
+enum { RECORD_ERROR_MAX = 500 }; // bytes
 
 // A batch outside of transactions, whose producer has one open here, gets INVALID_TXN_STATE in every version.
 static enum err error_of(const struct request *rq, const struct produce_part *part)
@@ -19,6 +20,12 @@ static enum err error_of(const struct request *rq, const struct produce_part *pa
     struct batch_header h;
     bool is_transactional = batch_header_read(part->batch, &h, NULL) == ERR_OK && batch_is_transactional(&h);
     return is_transactional ? txn_state_error(rq, part->err, ABORTABLE_VERSION_MIN) : part->err;
+}
+
+// text_cut bounds what one record's error takes of the answer.
+static struct str text_cut(struct str text)
+{
+    return (struct str){text.ptr, text.len < RECORD_ERROR_MAX ? text.len : RECORD_ERROR_MAX};
 }
 
 static void fill_partition(struct request *rq, const struct produce_part *part,
@@ -39,8 +46,7 @@ static void fill_partition(struct request *rq, const struct produce_part *part,
     out->record_errors_count = out->record_errors == NULL ? 0 : part->bad_record_count;
     for (int32_t i = 0; i < out->record_errors_count; i++) {
         out->record_errors[i].batch_index = part->bad_records[i].index;
-        out->record_errors[i].batch_index_error_message =
-            arena_str(&rq->arena, str_from_c(part->bad_records[i].text));
+        out->record_errors[i].batch_index_error_message = text_cut(part->bad_records[i].text);
     }
 }
 
@@ -78,6 +84,9 @@ static void on_produced(struct produce_op *op)
     struct request *rq = state->rq;
     const struct produce_request *in = rq->in;
     bool has_error = false;
+    if (op->letter_bytes > 0) {
+        request_charge(rq, THROTTLE_PRODUCE, (double)op->letter_bytes);
+    }
     for (uint32_t i = 0; i < op->part_count; i++) {
         has_error = has_error || op->parts[i].err != ERR_OK;
     }
@@ -166,6 +175,9 @@ static void produce_handle(struct request *rq)
     state->rq = rq;
     state->op = (struct produce_op){.port = rq->port,
                                     .arena = &rq->arena,
+                                    .lane = rq->lane,
+                                    .client_id = rq->header.client_id,
+                                    .principal = STR("User:ANONYMOUS"),
                                     .parts = parts,
                                     .part_count = count,
                                     .is_zstd_allowed = rq->version >= ZSTD_VERSION_MIN,

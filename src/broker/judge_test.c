@@ -1,0 +1,480 @@
+// SPDX-License-Identifier: Apache-2.0
+// Governed topics: refusals, dead letters, verdicts that go stale, and order, with a whole broker and a
+// policy whose rule is a word.
+#include "base/mem.h"
+#include "broker/test_policy.h"
+#include "broker/test_rig.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+struct suite {
+    struct rig rig;
+    struct test_policy policy;
+};
+
+static int setup(void **state)
+{
+    struct suite *suite = calloc(1, sizeof *suite);
+    rig_init(&suite->rig);
+    rig_set(&suite->rig, "log.retention.ms", "-1");
+    test_policy_init(&suite->policy);
+    suite->rig.policy = &suite->policy.face;
+    *state = suite;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct suite *suite = *state;
+    rig_fini(&suite->rig);
+    free(suite);
+    return 0;
+}
+
+static void start(struct suite *suite)
+{
+    rig_start(&suite->rig);
+    suite->policy.broker = suite->rig.broker;
+}
+
+static void make_governed(struct rig *rig, const char *name, int32_t partitions, bool has_letters)
+{
+    static const struct item_config configs[] = {{{"strom.value.validation.level", 28}, {"contract", 8}},
+                                                 {{"strom.validation.on.failure", 27}, {"dlq", 3}}};
+    struct error e = {0};
+    struct item items[2];
+    struct outcome outcomes[2];
+    bool is_needed = false;
+    const struct topic_spec spec = {.name = str_from_c(name),
+                                    .partition_count = partitions,
+                                    .replication_factor = -1,
+                                    .configs = configs,
+                                    .config_count = has_letters ? 2 : 1};
+    assert_int_equal(broker_plan_topic(rig->broker, &spec, &rig->arena, &items[1], &e), ERR_OK);
+    assert_int_equal(broker_plan_letters(rig->broker, &items[1], &rig->arena, &items[0], &is_needed, &e),
+                     ERR_OK);
+    assert_int_equal(is_needed, has_letters);
+    uint32_t count = has_letters ? 2 : 1;
+    assert_int_equal(broker_change_wait_all(rig->broker, items + 2 - count, count, outcomes, &e), ERR_OK);
+    assert_int_equal(outcomes[count - 1].err, ERR_OK);
+}
+
+// set_word changes the rule: what begins with it is bad.
+static void set_word(struct rig *rig, const char *topic, const char *word)
+{
+    char room[TOPIC_LETTERS_SIZE + 8];
+    struct item_document change = {.op = DOCUMENT_PUT,
+                                   .key = test_policy_word(str_from_c(topic), room),
+                                   .value = bytes_of((const uint8_t *)word, strlen(word))};
+    struct item item = {.kind = ITEM_DOCUMENTS, .version = 1};
+    item.documents = (struct item_documents){.documents = &change, .document_count = 1};
+    struct error e = {0};
+    struct outcome outcome;
+    assert_int_equal(broker_change_wait(rig->broker, &item, &outcome, &e), ERR_OK);
+}
+
+// batch_of makes a batch of records with these values.
+static struct bytes batch_of(struct rig *rig, const char *const *values, int32_t count, enum codec codec,
+                             int64_t producer_id, int32_t sequence)
+{
+    struct batch_options options = batch_options_default();
+    options.codec = codec;
+    options.producer_id = producer_id;
+    options.producer_epoch = producer_id < 0 ? -1 : 0;
+    options.base_sequence = producer_id < 0 ? -1 : sequence;
+    struct batch_builder builder;
+    struct buf out;
+    buf_init(&out, 64 << 20);
+    batch_builder_init(&builder, &options);
+    for (int32_t i = 0; i < count; i++) {
+        batch_builder_append(&builder, 1000 + i, bytes_of("k", 1),
+                             bytes_of((const uint8_t *)values[i], strlen(values[i])), NULL, 0);
+    }
+    assert_int_equal(batch_builder_finish(&builder, &out, NULL), ERR_OK);
+    uint8_t *copy = arena_alloc(&rig->arena, out.len);
+    memcpy(copy, out.ptr, out.len);
+    struct bytes batch = bytes_of(copy, out.len);
+    batch_builder_fini(&builder);
+    buf_fini(&out);
+    return batch;
+}
+
+static struct produce_part send(struct rig *rig, const char *topic, struct bytes batch)
+{
+    struct produce_part part = {.topic_name = str_from_c(topic), .batch = batch};
+    produce_parts(rig, &part, 1);
+    return part;
+}
+
+// values_of reads a partition to its end and joins "offset=value" by blanks; *ret_end is where it came to.
+static const char *values_of(struct rig *rig, const char *topic, int32_t partition, bool is_committed,
+                             int64_t *ret_end)
+{
+    char *text = arena_alloc(&rig->arena, 4096);
+    size_t len = 0;
+    struct codec_context codec = {0};
+    int64_t offset = 0;
+    text[0] = '\0';
+    for (int rounds = 0; rounds < 100; rounds++) {
+        struct fetch_part part = fetch_part_of(topic, partition, offset);
+        struct fetching f;
+        rig->reads_committed = is_committed;
+        fetch_begin(rig, &f, &part, 1, 0, 1, 1 << 20);
+        rig_wait(&f.call);
+        int64_t end = is_committed ? part.last_stable_offset : part.high_watermark;
+        for (uint32_t s = 0; s < part.slice_count; s++) {
+            struct buf bytes;
+            buf_init(&bytes, 64 << 20);
+            while (part.slices[s].length > 0) {
+                struct fetch_piece piece;
+                assert_int_equal(broker_slice_next(rig->broker, &part.slices[s], &piece, NULL), ERR_OK);
+                assert_null(piece.file);
+                buf_append(&bytes, piece.ptr, piece.length);
+                chunk_unref(piece.chunk);
+            }
+            for (size_t at = 0; at < bytes.len;) {
+                struct batch_header h;
+                struct bytes rest = bytes_of(bytes.ptr + at, bytes.len - at);
+                assert_int_equal(batch_header_read(rest, &h, NULL), ERR_OK);
+                assert_true(batch_crc_check(bytes_of(rest.ptr, h.size)));
+                struct record_iterator it;
+                struct record record;
+                assert_int_equal(record_iterator_init(&it, &codec, bytes_of(rest.ptr, h.size), NULL, NULL),
+                                 ERR_OK);
+                while (!batch_is_control(&h) && record_iterator_next(&it, &record)) {
+                    len += (size_t)snprintf(text + len, 4096 - len, "%lld=%.*s ", (long long)record.offset,
+                                            (int)record.value.len, (const char *)record.value.ptr);
+                }
+                record_iterator_fini(&it, NULL);
+                offset = batch_last_offset(&h) + 1;
+                at += h.size;
+            }
+            buf_fini(&bytes);
+        }
+        fetch_end(rig, &f);
+        if (offset >= end) {
+            break;
+        }
+    }
+    codec_context_fini(&codec);
+    *ret_end = offset;
+    return text;
+}
+
+static void check_values(struct rig *rig, const char *topic, const char *want, int64_t end)
+{
+    int64_t got_end;
+    const char *got = values_of(rig, topic, 0, false, &got_end);
+    assert_string_equal(got, want);
+    assert_int_equal(got_end, end);
+}
+
+static const char *const mixed[] = {"good1", "bad1", "good2", "bad2"};
+static const char *const good[] = {"good3", "good4"};
+static const char *const bad[] = {"bad3", "bad4", "bad5"};
+
+static void refuses_with_reasons(void **state)
+{
+    struct suite *suite = *state;
+    struct rig *rig = &suite->rig;
+    start(suite);
+    make_governed(rig, "orders", 1, false);
+    set_word(rig, "orders", "bad");
+    struct bytes clean = batch_of(rig, good, 2, CODEC_LZ4, -1, 0);
+    struct produce_part part = send(rig, "orders", batch_of(rig, mixed, 4, CODEC_LZ4, 7, 0));
+    assert_int_equal(part.err, ERR_INVALID_RECORD);
+    assert_string_equal(part.text, "2 of 4 records begin with the word");
+    assert_int_equal(part.bad_record_count, 2);
+    assert_int_equal(part.bad_records[1].index, 3);
+    assert_true(str_equal(part.bad_records[1].text, STR("value: begins with the word")));
+    assert_int_equal(part.base_offset, -1);
+    uint8_t *sent = mem_alloc(clean.len);
+    memcpy(sent, clean.ptr, clean.len);
+    part = send(rig, "orders", clean);
+    assert_int_equal(part.err, ERR_OK);
+    assert_int_equal(part.base_offset, 0);
+    assert_memory_equal(part.stored.ptr + BATCH_CRC_FROM, sent + BATCH_CRC_FROM, clean.len - BATCH_CRC_FROM);
+    mem_free(sent);
+    // The refused batch has used no sequence: the next one takes it.
+    part = send(rig, "orders", batch_of(rig, good, 2, CODEC_NONE, 7, 0));
+    assert_int_equal(part.base_offset, 2);
+    check_values(rig, "orders", "0=good3 1=good4 2=good3 3=good4 ", 4);
+    assert_int_equal(suite->policy.ends[POLICY_FINAL], 3);
+    rig_stop(rig);
+}
+
+static void sets_aside_what_is_bad(void **state)
+{
+    struct suite *suite = *state;
+    struct rig *rig = &suite->rig;
+    suite->policy.slice_records = 1; // every record is a step of its own
+    suite->policy.wait_one_in = 2;
+    start(suite);
+    make_governed(rig, "orders", 1, true);
+    set_word(rig, "orders", "bad");
+    enum codec codecs[] = {CODEC_NONE, CODEC_ZSTD};
+    struct bytes batches[2][2];
+    for (int i = 0; i < 2; i++) {
+        batches[i][0] = batch_of(rig, mixed, 4, codecs[i], 7, i * 7);
+        batches[i][1] = batch_of(rig, bad, 3, codecs[i], 7, i * 7 + 4);
+        assert_int_equal(send(rig, "orders", batches[i][0]).base_offset, i * 7);
+        assert_int_equal(send(rig, "orders", batches[i][1]).base_offset, i * 7 + 4);
+    }
+    check_values(rig, "orders", "0=good1 2=good2 7=good1 9=good2 ", 14); // over the trailing gap
+    check_values(rig, "orders.dlq", "0=bad1 1=bad2 2=bad3 3=bad4 4=bad5 5=bad1 6=bad2 7=bad3 8=bad4 9=bad5 ",
+                 10);
+    struct offset_query query;
+    list_offset(rig, "orders", 1003, &query); // its records with that time were set aside
+    assert_int_equal(query.offset, -1);
+    list_offset(rig, "orders", OFFSET_MAX_TIMESTAMP, &query);
+    assert_int_equal(query.offset, 2);
+
+    set_word(rig, "orders", "good"); // a retry gets what its original got, whatever the contract says now
+    struct produce_part again = send(rig, "orders", batches[1][0]);
+    assert_int_equal(again.err, ERR_OK);
+    assert_int_equal(again.base_offset, 7);
+    check_values(rig, "orders.dlq", "0=bad1 1=bad2 2=bad3 3=bad4 4=bad5 5=bad1 6=bad2 7=bad3 8=bad4 9=bad5 ",
+                 10);
+    rig_stop(rig);
+    start(suite); // and all is there after a restart
+    check_values(rig, "orders", "0=good1 2=good2 7=good1 9=good2 ", 14);
+    assert_int_equal(send(rig, "orders", batches[1][1]).base_offset, 11);
+    topic_trim(rig, "orders", 12); // into the batch without records
+    struct fetch_part part = fetch_part_of("orders", 0, 12);
+    struct fetching f;
+    fetch_begin(rig, &f, &part, 1, 0, 1, 1 << 20);
+    rig_wait(&f.call);
+    assert_int_equal(part.err, ERR_OK);
+    assert_int_equal(part.slice_count, 1);
+    assert_true(part.slices[0].is_gap);
+    fetch_end(rig, &f);
+    rig_stop(rig);
+}
+
+static void without_a_policy_nothing_enters(void **state)
+{
+    struct suite *suite = *state;
+    struct rig *rig = &suite->rig;
+    rig->policy = NULL;
+    rig_start(rig);
+    make_governed(rig, "orders", 1, false);
+    struct produce_part part = send(rig, "orders", batch_of(rig, good, 2, CODEC_NONE, -1, 0));
+    assert_int_equal(part.err, ERR_INVALID_RECORD);
+    assert_non_null(strstr(part.text, "no policy"));
+    rig_stop(rig);
+}
+
+// ---- transactions
+
+static int64_t txn_begin(struct rig *rig, struct str id)
+{
+    struct item item = {.kind = ITEM_TXN_INIT, .version = 1, .txn_init = {id, 60000, -1, -1}};
+    struct error e = {0};
+    struct outcome outcome;
+    assert_int_equal(broker_change_wait(rig->broker, &item, &outcome, &e), ERR_OK);
+    return outcome.value;
+}
+
+static void txn_end(struct rig *rig, struct str id, int64_t producer_id, bool is_commit)
+{
+    struct item item = {.kind = ITEM_TXN_END, .version = 1};
+    item.txn_end = (struct item_txn_end){.txn_id = id, .producer_id = producer_id, .is_commit = is_commit};
+    struct error e = {0};
+    struct outcome outcome;
+    assert_int_equal(broker_change_wait(rig->broker, &item, &outcome, &e), ERR_OK);
+}
+
+static struct bytes transactional(struct bytes batch)
+{
+    batch_set_transaction((uint8_t *)batch.ptr, (int64_t)load_be64(batch.ptr + 43), 0);
+    return batch;
+}
+
+static void letters_end_with_their_transaction(void **state)
+{
+    struct suite *suite = *state;
+    struct rig *rig = &suite->rig;
+    start(suite);
+    make_governed(rig, "orders", 1, true);
+    set_word(rig, "orders", "bad");
+    int64_t producer = txn_begin(rig, STR("app"));
+    struct produce_part part =
+        send(rig, "orders", transactional(batch_of(rig, mixed, 4, CODEC_NONE, producer, 0)));
+    assert_int_equal(part.err, ERR_OK);
+    int64_t end;
+    assert_string_equal(values_of(rig, "orders.dlq", 0, true, &end), "");
+    txn_end(rig, STR("app"), producer, true);
+    assert_string_equal(values_of(rig, "orders.dlq", 0, true, &end), "0=bad1 1=bad2 ");
+    assert_int_equal(end, 3);
+    part = send(rig, "orders", transactional(batch_of(rig, bad, 3, CODEC_NONE, producer, 4)));
+    assert_int_equal(part.base_offset, 5);
+    txn_end(rig, STR("app"), producer, false);
+    struct fetch_part letters = fetch_part_of("orders.dlq", 0, 3);
+    struct fetching f;
+    fetch_begin(rig, &f, &letters, 1, 0, 1, 1 << 20);
+    rig_wait(&f.call);
+    assert_int_equal(letters.aborted_count, 1); // its records are hidden
+    fetch_end(rig, &f);
+    assert_string_equal(values_of(rig, "orders", 0, true, &end), "0=good1 2=good2 ");
+    assert_int_equal(end, 9);
+    rig_stop(rig);
+}
+
+// ---- while the contract changes
+
+struct changing {
+    struct suite *suite;
+    bool must_stop; // atomic
+    int changes;
+};
+
+static void change_run(void *arg)
+{
+    struct changing *changing = arg;
+    while (!__atomic_load_n(&changing->must_stop, __ATOMIC_ACQUIRE)) {
+        struct clock *clock = changing->suite->rig.env->clock;
+        set_word(&changing->suite->rig, "orders", changing->changes++ % 2 == 0 ? "good" : "bad");
+        clock_sleep_until(clock, clock_mono_ns(clock) + 3000000); // a batch is judged a few times at most
+    }
+}
+
+struct sending {
+    struct produce_op op;
+    struct produce_part part;
+    struct chunk *chunk;
+    struct arena arena;
+    struct rig_call call;
+};
+
+static void on_sent(struct produce_op *op)
+{
+    rig_done(&((struct sending *)(void *)((char *)op - offsetof(struct sending, op)))->call);
+}
+
+static void send_on_loop(struct rig_call *call)
+{
+    struct sending *s = call->arg;
+    broker_produce(call->rig->broker, &s->op);
+}
+
+static void send_begin(struct rig *rig, struct sending *s, struct produce_lane *lane, const char *topic,
+                       struct bytes batch)
+{
+    *s = (struct sending){.part = {.topic_name = str_from_c(topic)}};
+    arena_init(&s->arena, 1 << 20);
+    s->chunk = s->part.chunk = chunk_get(rig->pool, batch.len);
+    memcpy(s->chunk->ptr, batch.ptr, batch.len);
+    s->part.batch = bytes_of(s->chunk->ptr, batch.len);
+    s->op = (struct produce_op){.port = rig->port,
+                                .arena = &s->arena,
+                                .lane = lane,
+                                .parts = &s->part,
+                                .part_count = 1,
+                                .is_zstd_allowed = true,
+                                .done = on_sent};
+    rig_begin(rig, &s->call, send_on_loop, s);
+}
+
+static void send_end(struct sending *s)
+{
+    rig_wait(&s->call);
+    chunk_unref(s->chunk);
+    arena_fini(&s->arena);
+}
+
+// Each batch is numbered. With five on their way and the contract changing under them, what is appended of
+// one connection is in the order in which it was sent, and each record is in one of the two topics.
+static void order_survives_changes(void **state)
+{
+    enum { BATCHES = 400, FLIGHT = 5 };
+    struct suite *suite = *state;
+    struct rig *rig = &suite->rig;
+    suite->policy.slice_records = 1;
+    suite->policy.wait_one_in = 5;
+    start(suite);
+    make_governed(rig, "orders", 1, true);
+    set_word(rig, "orders", "bad");
+    struct changing changing = {.suite = suite};
+    struct thread *thread = thread_start(rig->env->threads, "changes", change_run, &changing);
+    static struct sending flight[FLIGHT];
+    for (int i = 0; i < BATCHES + FLIGHT; i++) {
+        struct sending *s = &flight[i % FLIGHT];
+        if (i >= FLIGHT) {
+            send_end(s);
+            assert_int_equal(s->part.err, ERR_OK);
+            assert_int_equal(s->part.base_offset, (i - FLIGHT) * 2);
+        }
+        if (i < BATCHES) {
+            char text[2][32];
+            snprintf(text[0], sizeof text[0], "good%d", i);
+            snprintf(text[1], sizeof text[1], "bad%d", i);
+            const char *const values[] = {text[0], text[1]};
+            send_begin(rig, s, &rig->lane, "orders", batch_of(rig, values, 2, CODEC_NONE, -1, 0));
+        }
+    }
+    __atomic_store_n(&changing.must_stop, true, __ATOMIC_RELEASE);
+    thread_join(rig->env->threads, thread);
+    int64_t end;
+    struct fetch_part part = fetch_part_of("orders.dlq", 0, 0);
+    struct fetching f;
+    fetch_begin(rig, &f, &part, 1, 0, 1, 1);
+    rig_wait(&f.call);
+    assert_int_equal(part.high_watermark, BATCHES); // one of two of each batch
+    fetch_end(rig, &f);
+    (void)values_of(rig, "orders", 0, false, &end);
+    assert_int_equal(end, BATCHES * 2);
+    assert_true(suite->policy.ends[POLICY_STALE] > 0);
+    rig_stop(rig);
+}
+
+// A batch that takes long to judge does not keep others waiting.
+static void heavy_batches_yield(void **state)
+{
+    enum { RECORDS = 2000 };
+    struct suite *suite = *state;
+    struct rig *rig = &suite->rig;
+    suite->policy.busy_ns = 50000; // 100 ms for all of them
+    start(suite);
+    make_governed(rig, "orders", 1, false);
+    topic_make(rig, "plain", 1);
+    const char **values = arena_new(&rig->arena, const char *, RECORDS);
+    for (int i = 0; i < RECORDS; i++) {
+        values[i] = "x";
+    }
+    struct sending heavy;
+    send_begin(rig, &heavy, &rig->lane, "orders", batch_of(rig, values, RECORDS, CODEC_LZ4, -1, 0));
+    int others = 0;
+    int64_t longest_ns = 0;
+    struct produce_lane other_lane;
+    produce_lane_init(&other_lane);
+    while (!rig_is_done(&heavy.call)) {
+        int64_t from_ns = clock_mono_ns(rig->env->clock);
+        struct sending other;
+        struct bytes batch = batch_of(rig, good, 2, CODEC_NONE, -1, 0);
+        send_begin(rig, &other, &other_lane, "plain", batch);
+        send_end(&other);
+        int64_t took_ns = clock_mono_ns(rig->env->clock) - from_ns;
+        longest_ns = took_ns > longest_ns ? took_ns : longest_ns;
+        others++;
+    }
+    send_end(&heavy);
+    assert_int_equal(heavy.part.err, ERR_OK);
+    print_message("%d others meanwhile, the slowest took %lld us\n", others, (long long)longest_ns / 1000);
+    assert_true(others >= 10);
+    assert_true(suite->policy.steps >= 50);
+    rig_stop(rig);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(refuses_with_reasons, setup, teardown),
+        cmocka_unit_test_setup_teardown(sets_aside_what_is_bad, setup, teardown),
+        cmocka_unit_test_setup_teardown(without_a_policy_nothing_enters, setup, teardown),
+        cmocka_unit_test_setup_teardown(letters_end_with_their_transaction, setup, teardown),
+        cmocka_unit_test_setup_teardown(order_survives_changes, setup, teardown),
+        cmocka_unit_test_setup_teardown(heavy_batches_yield, setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
