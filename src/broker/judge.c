@@ -300,8 +300,11 @@ void governed_place(struct broker *b, struct produce_part *part)
         const struct policy_letter *letter = &g->c.letters[i];
         struct letter_part *made = &g->letters[i];
         struct topic *topic = core_topic_find(b->core, letter->topic);
-        if (topic == NULL || topic_is_governed(topic)) {
-            const char *why = topic == NULL ? "is not there" : "is governed by contracts itself";
+        bool is_kept = topic != NULL && uuid_equal(topic_id(topic), b->kept_topic);
+        if (topic == NULL || is_kept || topic_is_governed(topic)) {
+            const char *why = topic == NULL ? "is not there"
+                              : is_kept     ? "is the broker's own"
+                                            : "is governed by contracts itself";
             refuse(
                 g, ERR_INVALID_RECORD,
                 arena_printf(op->arena, "the dead letter topic " STR_FMT " %s", STR_ARG(letter->topic), why));
