@@ -8,7 +8,7 @@
 
 #include "base/assert.h"
 #include "base/utf8.h"
-#include "format/program.h"
+#include "format/json/json_schema.h"
 #include "json/tree.h"
 #include "regex/regex.h"
 
@@ -89,6 +89,7 @@ static void check_payload(const struct program *program, struct str payload)
     ASSERT(err == ERR_OK || err == ERR_INVALID_RECORD || err == ERR_NO_MEMORY);
     ASSERT(err == ERR_OK || fault.text[0] != 0);
     ASSERT(program_check(program, bytes_of(payload.ptr, payload.len), NULL) == err);
+    ASSERT(jschema_judges_alike(program, bytes_of(payload.ptr, payload.len), NULL));
     if (err != ERR_OK) {
         return;
     }

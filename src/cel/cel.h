@@ -81,8 +81,11 @@ struct cel_variable {
     struct str name;
     enum cel_of of;
     enum cel_kind kind;            // of CEL_OF_KIND
-    const struct program *program; // of CEL_OF_SCHEMA: the root of its payloads
-    const char *type;              // of CEL_OF_TYPE
+    const struct program *program; // of CEL_OF_SCHEMA: of its payloads
+    // Of CEL_OF_SCHEMA: a place of the program that the variable's view is of, borrowed for the call; NULL:
+    // the root.
+    const struct value_type *place;
+    const char *type; // of CEL_OF_TYPE
 };
 
 struct cel_library;

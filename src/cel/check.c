@@ -76,7 +76,7 @@ static const struct type *variable_type(struct compile *c, const struct cel_vari
         [CEL_DURATION] = &type_duration,
     };
     if (variable->of == CEL_OF_SCHEMA) {
-        return schema_root_type(c, variable->program);
+        return schema_root_type(c, variable);
     }
     if (variable->of == CEL_OF_TYPE) {
         return signature_parse(c, arena_printf(&c->arena, ":%s", variable->type).ptr).result;
@@ -215,8 +215,8 @@ static struct str dotted(struct compile *c, const struct node *node, const struc
 
 static const struct type *optional_inside(const struct type *type)
 {
-    type = type_resolve(type);
-    return type->kind == TYPE_OPTIONAL ? type_resolve(type->first) : type;
+    type = type_plain(type);
+    return type->kind == TYPE_OPTIONAL ? type_plain(type->first) : type;
 }
 
 static const struct type *no_field(struct compile *c, const struct node *node, struct str of, struct str hint)
@@ -316,7 +316,7 @@ static bool check_has(struct compile *c, struct node *node, const struct scope *
 
 static bool is_number(const struct type *type)
 {
-    type = type_resolve(type);
+    type = type_plain(type);
     return type->kind == TYPE_INT || type->kind == TYPE_UINT || type->kind == TYPE_DOUBLE;
 }
 
@@ -419,12 +419,8 @@ static bool match_overloads(struct compile *c, struct node *call, struct str nam
             type_undo(c, trail);
             continue;
         }
-        const struct type *result = type_settle(c, s.result);
-        if (type_resolve(s.result)->kind == TYPE_PARAMETER) {
-            result = s.result;
-        }
         call->functions[call->function_count++] = function;
-        call->type = call->type == NULL || type_equal(call->type, result) ? result : &type_dyn;
+        call->type = call->type == NULL || type_equal(call->type, s.result) ? s.result : &type_dyn;
     }
     return call->function_count > 0;
 }
@@ -630,7 +626,7 @@ static bool check_message(struct compile *c, struct node *node, const struct sco
 static bool range_types(struct compile *c, const struct node *range, const struct type **ret_key,
                         const struct type **ret_value)
 {
-    const struct type *type = type_resolve(range->type);
+    const struct type *type = type_plain(range->type);
     *ret_key = &type_dyn;
     *ret_value = &type_dyn;
     switch (type->kind) {
@@ -697,9 +693,9 @@ static bool check_loop(struct compile *c, struct node *node, const struct scope 
     if (!check_node(c, range, scope) || !range_types(c, range, &key, &value)) {
         return false;
     }
-    bool is_list = type_resolve(range->type)->kind == TYPE_LIST;
-    bool is_known = is_list || type_resolve(range->type)->kind == TYPE_MAP ||
-                    type_resolve(range->type)->kind == TYPE_RECORD;
+    enum type_kind kind = type_plain(range->type)->kind;
+    bool is_list = kind == TYPE_LIST;
+    bool is_known = is_list || kind == TYPE_MAP || kind == TYPE_RECORD;
     const struct type *one = !is_known ? &type_dyn : is_list ? value : key;
     struct scope first = {scope, node->names[0], node->is_two ? key : one, 0};
     struct scope second = {&first, node->names[1], value, 0};

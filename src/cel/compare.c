@@ -15,38 +15,23 @@ static bool compare_doubles(double a, double b, int *ret)
     return a == b || *ret != 0;
 }
 
+// As the language's definition has it the whole number is made a double, once the double is in its range.
 static bool compare_int_double(int64_t a, double b, int *ret)
 {
-    if (b != b) {
-        return false;
-    }
-    if (b >= two_63 || b < -two_63) {
+    if (b > two_63 || b < -two_63) {
         *ret = b > 0 ? -1 : 1;
         return true;
     }
-    int64_t whole = (int64_t)b;
-    if (a != whole) {
-        *ret = a < whole ? -1 : 1;
-        return true;
-    }
-    return compare_doubles((double)whole, b, ret);
+    return compare_doubles((double)a, b, ret);
 }
 
 static bool compare_uint_double(uint64_t a, double b, int *ret)
 {
-    if (b != b) {
-        return false;
-    }
-    if (b >= two_64 || b < 0) {
+    if (b > two_64 || b < 0) {
         *ret = b > 0 ? -1 : 1;
         return true;
     }
-    uint64_t whole = (uint64_t)b;
-    if (a != whole) {
-        *ret = a < whole ? -1 : 1;
-        return true;
-    }
-    return compare_doubles((double)whole, b, ret);
+    return compare_doubles((double)a, b, ret);
 }
 
 static bool compare_int_uint(int64_t a, uint64_t b, int *ret)

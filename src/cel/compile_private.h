@@ -176,11 +176,11 @@ extern const struct type type_dyn, type_null, type_bool, type_int, type_uint, ty
 const struct type *type_new(struct compile *c, enum type_kind kind, const struct type *first,
                             const struct type *second);
 const struct type *type_named(struct compile *c, enum type_kind kind, struct str name);
-// type_parse reads one type of a signature and moves *at behind it.
-const struct type *type_parse(struct compile *c, const char **at, struct type parameters[3]);
 struct signature signature_parse(struct compile *c, const char *text);
 const struct type *type_fresh(struct compile *c); // a free parameter
 const struct type *type_resolve(const struct type *type);
+// type_plain resolves, and takes off the wrapper of what may be null.
+const struct type *type_plain(const struct type *type);
 // type_accepts tells whether what is `from` may stand where `to` is wanted, and binds parameters.
 bool type_accepts(struct compile *c, const struct type *to, const struct type *from);
 void type_undo(struct compile *c, uint32_t trail_count);
@@ -199,7 +199,7 @@ uint32_t type_kinds(const struct type *type, const char **ret_opaque);
 
 // ---- types of schemas
 
-const struct type *schema_root_type(struct compile *c, const struct program *program);
+const struct type *schema_root_type(struct compile *c, const struct cel_variable *variable);
 // schema_field_type: NULL: the schema knows no such field; *ret_hint is one that it may have meant, or has a
 // NULL ptr.
 const struct type *schema_field_type(struct compile *c, const struct type *record, struct str name,

@@ -599,7 +599,6 @@ static void *table_take(struct emitter *e, const struct table *t, size_t size)
     return items;
 }
 
-// A path that reads nothing in Protobuf is the zero of its field.
 static bool take_tables(struct emitter *e)
 {
     struct cel_program *p = e->c->program;

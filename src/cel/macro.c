@@ -123,6 +123,60 @@ static struct node *expand_extension(struct compile *c, const struct node *call,
     return c->err == ERR_OK ? select : NULL;
 }
 
+static struct node *name_node(struct compile *c, const struct node *call, struct str name)
+{
+    struct node *node = node_new(c, NODE_NAME, call->position, 0);
+    if (node == NULL || name.ptr == NULL) {
+        return NULL;
+    }
+    node->name = name;
+    node->depth = 1;
+    return node;
+}
+
+// cel.index(1), cel.iterVar(0, 1), cel.accuVar(0, 1): names that no source can write.
+static struct node *expand_number(struct compile *c, const struct node *call, const struct macro *macro)
+{
+    int64_t numbers[2] = {0, 0};
+    for (uint32_t i = 1; i < call->count; i++) {
+        const struct node *number = call->children[i];
+        if (number->kind != NODE_LITERAL || number->value.kind != CEL_INT || number->value.i < 0) {
+            return compile_fail(c, ERR_INVALID_REQUEST, number->position, "%s() wants a number here",
+                                macro->name);
+        }
+        numbers[i - 1] = number->value.i;
+    }
+    return name_node(
+        c, call,
+        arena_printf(&c->arena, "@%s:%lld:%lld", macro->name, (long long)numbers[0], (long long)numbers[1]));
+}
+
+// cel.block([a, b], body): a is cel.index(0) in b and body, b is cel.index(1) in body.
+static struct node *expand_block(struct compile *c, const struct node *call, const struct macro *macro)
+{
+    const struct node *list = call->children[1];
+    struct node *body = call->children[2];
+    if (list->kind != NODE_LIST || list->optionals != NULL) {
+        return compile_fail(c, ERR_INVALID_REQUEST, list->position, "%s() wants a list here", macro->name);
+    }
+    for (uint32_t i = list->count; i-- > 0;) {
+        struct node *bind = node_new(c, NODE_BIND, call->position, 2);
+        struct str *names = compile_new(c, struct str, 1);
+        if (bind == NULL || names == NULL) {
+            return NULL;
+        }
+        names[0] = arena_printf(&c->arena, "@index:%u:0", i);
+        bind->names = names;
+        bind->children[0] = list->children[i];
+        bind->children[1] = body;
+        if (!node_measure(c, bind)) {
+            return NULL;
+        }
+        body = bind;
+    }
+    return body;
+}
+
 static const struct macro macros[] = {
     {"all", NULL, 2, expand_loop, CEL_LOOP_ALL, false, false},
     {"all", NULL, 3, expand_loop, CEL_LOOP_ALL, true, false},
@@ -144,6 +198,10 @@ static const struct macro macros[] = {
     {"optMap", NULL, 2, expand_bind, CEL_LOOP_ALL, false, false},
     {"optFlatMap", NULL, 2, expand_bind, CEL_LOOP_ALL, false, false},
     {"bind", "cel", 3, expand_bind, CEL_LOOP_ALL, false, false},
+    {"block", "cel", 2, expand_block, CEL_LOOP_ALL, false, false},
+    {"index", "cel", 1, expand_number, CEL_LOOP_ALL, false, false},
+    {"iterVar", "cel", 2, expand_number, CEL_LOOP_ALL, false, false},
+    {"accuVar", "cel", 2, expand_number, CEL_LOOP_ALL, false, false},
     {"getExt", "proto", 2, expand_extension, CEL_LOOP_ALL, false, false},
     {"hasExt", "proto", 2, expand_extension, CEL_LOOP_ALL, false, true},
 };

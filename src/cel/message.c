@@ -189,7 +189,14 @@ static struct cel_value default_value(struct cel_call *call, const struct messag
 
 static struct cel_value of_field_view(struct cel_call *call, const struct view *view)
 {
-    return view->kind == VIEW_ENUM ? cel_int(view->number) : cel_from_view(call, view);
+    switch (view->kind) {
+    case VIEW_LIST:
+        return borrow_view(call, CEL_LIST, view);
+    case VIEW_MAP:
+        return borrow_view(call, CEL_MAP, view);
+    default:
+        return cel_from_view(call, view);
+    }
 }
 
 static struct cel_value no_such_field(void)
@@ -330,6 +337,18 @@ bool cel_message_is_zero(struct cel_value message)
 
 // ---- equality: field by field, as Protobuf has it, but NaN differs from itself as everywhere in CEL
 
+static bool is_equal_field(struct cel_call *call, struct cel_value a, struct cel_value b, struct str name)
+{
+    struct cel_value x = cel_message_field(call, a, name);
+    struct cel_value y = cel_message_field(call, b, name);
+    if (x.kind == CEL_ERROR && y.kind == CEL_ERROR && a.form == CEL_FORM_VIEW && b.form == CEL_FORM_VIEW) {
+        struct view raw_x = view_field(a.ptr, name); // an Any that nobody can read: its bytes
+        struct view raw_y = view_field(b.ptr, name);
+        return bytes_equal(raw_x.raw, raw_y.raw);
+    }
+    return cel_is_equal(call, x, y);
+}
+
 struct cel_value cel_message_equal(struct cel_call *call, struct cel_value a, struct cel_value b)
 {
     const struct message_type *type = type_of(a);
@@ -347,8 +366,7 @@ struct cel_value cel_message_equal(struct cel_call *call, struct cel_value a, st
         if (has != has_field(call, b, &field)) {
             return cel_bool(false);
         }
-        if (has && !cel_is_equal(call, cel_message_field(call, a, field.name),
-                                 cel_message_field(call, b, field.name))) {
+        if (has && !is_equal_field(call, a, b, field.name)) {
             return call->is_over ? cel_over(call) : cel_bool(false);
         }
     }

@@ -126,8 +126,6 @@ struct cel_program {
     struct cel_prepared *prepared;
     const struct cel_names *messages;
     const struct cel_path *paths;
-    // Of a path that ends in a Protobuf field that is not there.
-    const struct cel_value *path_defaults;
     uint32_t path_count;
     struct program **schemas; // held
     uint32_t schema_count;

@@ -194,10 +194,14 @@ static struct cel_value path_value(struct machine *m, uint32_t index)
     if (view->kind != VIEW_NONE) {
         return cel_from_view(&m->call, view);
     }
-    if (m->program->path_defaults != NULL && m->program->path_defaults[index].kind != CEL_ERROR) {
-        return m->program->path_defaults[index];
-    }
     const struct cel_path *path = &m->program->paths[index];
+    struct cel_value at = m->run->variables[path->variable];
+    if (at.kind == CEL_MESSAGE) { // a field that is not there has its default
+        for (size_t i = 0; i < path->name_count; i++) {
+            at = cel_field(&m->call, at, path->names[i]);
+        }
+        return at;
+    }
     return cel_fail(&m->call, "no such key: " STR_FMT, STR_ARG(path->names[path->name_count - 1]));
 }
 

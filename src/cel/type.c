@@ -67,15 +67,47 @@ static const struct type *simple_type(char letter)
     }
 }
 
-const struct type *type_parse(struct compile *c, const char **at, struct type parameters[3])
+const struct type *type_fresh(struct compile *c)
+{
+    struct type *type = compile_new(c, struct type, 1);
+    struct parameter *parameter = compile_new(c, struct parameter, 1);
+    if (type == NULL || parameter == NULL) {
+        return &type_dyn;
+    }
+    *type = (struct type){.kind = TYPE_PARAMETER, .parameter = parameter};
+    return type;
+}
+
+// The parameters of one signature, by their letters.
+enum { PARAMETERS_MAX = 6 };
+struct parameters {
+    char letters[PARAMETERS_MAX];
+    const struct type *types[PARAMETERS_MAX];
+    uint32_t count;
+};
+
+static const struct type *find_parameter(struct compile *c, struct parameters *parameters, char letter)
+{
+    for (uint32_t i = 0; i < parameters->count; i++) {
+        if (parameters->letters[i] == letter) {
+            return parameters->types[i];
+        }
+    }
+    ASSERT(parameters->count < PARAMETERS_MAX);
+    parameters->letters[parameters->count] = letter;
+    parameters->types[parameters->count] = type_fresh(c);
+    return parameters->types[parameters->count++];
+}
+
+static const struct type *type_parse(struct compile *c, const char **at, struct parameters *parameters)
 {
     char letter = *(*at)++;
     const struct type *simple = simple_type(letter);
     if (simple != NULL) {
         return simple;
     }
-    if (letter >= 'A' && letter <= 'C') {
-        return &parameters[letter - 'A'];
+    if (letter >= 'A' && letter <= 'Z') {
+        return find_parameter(c, parameters, letter);
     }
     if (letter == '#' || letter == '@') {
         const char *end = strchr(*at, ';');
@@ -102,40 +134,17 @@ const struct type *type_parse(struct compile *c, const char **at, struct type pa
     }
 }
 
-static void parameters_init(struct compile *c, struct type parameters[3])
-{
-    struct parameter *fresh = compile_new(c, struct parameter, 3);
-    for (int i = 0; i < 3; i++) {
-        parameters[i] =
-            fresh == NULL ? type_dyn : (struct type){.kind = TYPE_PARAMETER, .parameter = &fresh[i]};
-    }
-}
-
-const struct type *type_fresh(struct compile *c)
-{
-    struct type *parameters = compile_new(c, struct type, 3);
-    if (parameters == NULL) {
-        return &type_dyn;
-    }
-    parameters_init(c, parameters);
-    return &parameters[0];
-}
-
 struct signature signature_parse(struct compile *c, const char *text)
 {
     struct signature s = {.result = &type_dyn};
-    struct type *parameters = compile_new(c, struct type, 3);
-    if (parameters == NULL) {
-        return s;
-    }
-    parameters_init(c, parameters);
+    struct parameters parameters = {.count = 0};
     while (*text != ':' && *text != '+') {
         ASSERT(s.count < SIGNATURE_ARGUMENTS_MAX);
-        s.arguments[s.count++] = type_parse(c, &text, parameters);
+        s.arguments[s.count++] = type_parse(c, &text, &parameters);
     }
     s.is_repeated = *text == '+';
     text += s.is_repeated ? 2 : 1;
-    s.result = type_parse(c, &text, parameters);
+    s.result = type_parse(c, &text, &parameters);
     return s;
 }
 
@@ -233,6 +242,12 @@ const struct type *type_resolve(const struct type *type)
         type = type->parameter->bound;
     }
     return type;
+}
+
+const struct type *type_plain(const struct type *type)
+{
+    type = type_resolve(type);
+    return type->kind == TYPE_WRAPPER ? type_resolve(type->first) : type;
 }
 
 static bool occurs(const struct parameter *parameter, const struct type *in)
@@ -375,6 +390,24 @@ bool type_equal(const struct type *a, const struct type *b)
            (a->second == NULL || type_equal(a->second, b->second));
 }
 
+// Whether all that b may be, a may be.
+static bool is_general(const struct type *a, const struct type *b)
+{
+    a = type_resolve(a);
+    b = type_resolve(b);
+    if (a->kind == TYPE_DYN || a->kind == TYPE_PARAMETER) {
+        return true;
+    }
+    if (b->kind == TYPE_DYN || b->kind == TYPE_PARAMETER) {
+        return false;
+    }
+    if (a->kind != b->kind || a->first == NULL || b->first == NULL) {
+        return true;
+    }
+    return is_general(a->first, b->first) &&
+           (a->second == NULL || b->second == NULL || is_general(a->second, b->second));
+}
+
 const struct type *type_join(struct compile *c, const struct type *a, const struct type *b)
 {
     a = type_resolve(a);
@@ -393,7 +426,7 @@ const struct type *type_join(struct compile *c, const struct type *a, const stru
     }
     uint32_t trail = c->trail_count;
     if (type_accepts(c, a, b)) {
-        return a->kind == TYPE_NULL ? b : a;
+        return a->kind == TYPE_NULL || !is_general(a, b) ? b : a;
     }
     type_undo(c, trail);
     return &type_dyn;

@@ -35,9 +35,7 @@ static void print_path(const struct run *r, char ret[FAULT_PATH_SIZE])
             is_plain = c > ' ' && c != '.' && c != '[' && c != ']' && c != '\\' && c != '\'';
         }
         size_t shown = step->key.len > FAULT_PATH_SIZE ? FAULT_PATH_SIZE : step->key.len;
-        if (step->is_data && r->fault->hides_values) {
-            buf_append_str(&b, STR("[*]"));
-        } else if (step->key.ptr == NULL) {
+        if (step->key.ptr == NULL) {
             buf_printf(&b, "[%u]", step->index);
         } else {
             buf_printf(&b, is_plain ? ".%.*s" : "[\"%.*s\"]", (int)shown, step->key.ptr);
@@ -207,12 +205,6 @@ static size_t shown(struct str text)
     }
     return len;
 }
-// of_payload is what may be told of a value.
-static struct str of_payload(const struct run *r, struct str text)
-{
-    return r->fault != NULL && r->fault->hides_values ? STR("...") : text;
-}
-
 #define SHOWN(text) (int)shown(text), (text).ptr
 
 static bool eval_string(struct run *r, const struct string_check *check)
@@ -237,13 +229,11 @@ static bool eval_string(struct run *r, const struct string_check *check)
             return false;
         }
         if (result == REGEX_NO) {
-            return run_fault(r, pos, "\"%.*s\"; pattern: %.*s", SHOWN(of_payload(r, text)),
-                             SHOWN(check->pattern_text));
+            return run_fault(r, pos, "\"%.*s\"; pattern: %.*s", SHOWN(text), SHOWN(check->pattern_text));
         }
     }
     if (check->format != FORMAT_NONE && !json_format_holds(check->format, text)) {
-        return run_fault(r, pos, "\"%.*s\"; format: %.*s", SHOWN(of_payload(r, text)),
-                         SHOWN(check->format_name));
+        return run_fault(r, pos, "\"%.*s\"; format: %.*s", SHOWN(text), SHOWN(check->format_name));
     }
     return true;
 }
@@ -298,12 +288,12 @@ static bool eval_number(struct run *r, const struct jnode *node)
     }
     int order = check->min.is_set ? bound_order(&check->min, &n, raw) : 1;
     if (order < 0 || (order == 0 && check->min.is_exclusive)) {
-        return run_fault(r, r->scan.token_pos, "%.*s; %s: %.*s", SHOWN(of_payload(r, raw)),
+        return run_fault(r, r->scan.token_pos, "%.*s; %s: %.*s", SHOWN(raw),
                          check->min.is_exclusive ? "exclusiveMinimum" : "minimum", SHOWN(check->min.text));
     }
     order = check->max.is_set ? bound_order(&check->max, &n, raw) : -1;
     if (order > 0 || (order == 0 && check->max.is_exclusive)) {
-        return run_fault(r, r->scan.token_pos, "%.*s; %s: %.*s", SHOWN(of_payload(r, raw)),
+        return run_fault(r, r->scan.token_pos, "%.*s; %s: %.*s", SHOWN(raw),
                          check->max.is_exclusive ? "exclusiveMaximum" : "maximum", SHOWN(check->max.text));
     }
     const struct number_bound *multiple = &check->multiple;
@@ -313,8 +303,7 @@ static bool eval_number(struct run *r, const struct jnode *node)
     struct decimal value = decimal_parse(raw);
     bool is_whole = n.is_small && n.scale == 0 && multiple->is_small && multiple->small > 0;
     return (is_whole ? n.digits % multiple->small == 0 : decimal_is_multiple(&value, &multiple->value)) ||
-           run_fault(r, r->scan.token_pos, "%.*s; multipleOf: %.*s", SHOWN(of_payload(r, raw)),
-                     SHOWN(multiple->text));
+           run_fault(r, r->scan.token_pos, "%.*s; multipleOf: %.*s", SHOWN(raw), SHOWN(multiple->text));
 }
 
 // ---- nodes
@@ -332,10 +321,10 @@ eval_values(struct run *r, const struct jnode *node, enum json_token t, struct s
             r->scan.depth = start.depth;
             bool is_one = set->string_count == 1 && set->other_count == 0 && set->number_count == 0;
             struct str raw = t == JSON_TOKEN_STRING || t == JSON_TOKEN_NUMBER ? r->scan.raw : STR("");
-            return is_one ? run_fault(r, start.pos, "%s %.*s; allowed: \"%.*s\"", type_text(t),
-                                      SHOWN(of_payload(r, raw)), SHOWN(set->strings[0]))
+            return is_one ? run_fault(r, start.pos, "%s %.*s; allowed: \"%.*s\"", type_text(t), SHOWN(raw),
+                                      SHOWN(set->strings[0]))
                           : run_fault(r, start.pos, "%s %.*s; not one of the values allowed", type_text(t),
-                                      SHOWN(of_payload(r, raw)));
+                                      SHOWN(raw));
         }
     }
     if (t == JSON_TOKEN_OBJECT_BEGIN || t == JSON_TOKEN_ARRAY_BEGIN) {
@@ -472,37 +461,56 @@ bool eval_quietly(struct run *r, const struct jnode *node, struct span start, st
 
 // ---- the face
 
-enum err jschema_check(const struct program *base, struct bytes payload, struct view *views,
-                       struct program_fault *ret)
+void run_init(struct run *r, struct bytes payload, struct program_fault *fault)
 {
-    const struct jprogram *program = (const struct jprogram *)base;
-    struct run r __attribute__((uninitialized)); // what is read of `path` is what path_count says
-    r.fault = ret;
-    r.has_fault = r.is_quiet = r.is_explaining = r.is_malformed = r.is_given_up = false;
-    r.depth = r.path_count = 0;
-    r.steps = 0;
-    r.steps_max = STEPS_MIN + (uint64_t)payload.len * STEPS_PER_BYTE;
-    r.regex_budget = REGEX_BUDGET;
-    r.memo = NULL;
-    buf_init(&r.key, payload.len + 1);
-    buf_init(&r.text, payload.len + 1);
-    json_scan_init(&r.scan, (struct str){(const char *)payload.ptr, payload.len});
-    r.scan.depth_max = PAYLOAD_DEPTH_MAX;
+    r->fault = fault;
+    r->has_fault = r->is_quiet = r->is_explaining = r->is_malformed = r->is_given_up = false;
+    r->depth = r->path_count = 0;
+    r->steps = 0;
+    r->steps_max = STEPS_MIN + (uint64_t)payload.len * STEPS_PER_BYTE;
+    r->regex_budget = REGEX_BUDGET;
+    r->memo = NULL;
+    buf_init(&r->key, payload.len + 1);
+    buf_init(&r->text, payload.len + 1);
+    json_scan_init(&r->scan, (struct str){(const char *)payload.ptr, payload.len});
+    r->scan.depth_max = PAYLOAD_DEPTH_MAX;
+}
+
+void run_fini(struct run *r)
+{
+    buf_fini(&r->key);
+    buf_fini(&r->text);
+    mem_free(r->memo);
+}
+
+enum err jschema_judge(const struct jprogram *program, struct bytes payload, struct program_fault *ret)
+{
+    struct run r __attribute__((uninitialized));
+    run_init(&r, payload, ret);
     bool holds = eval(&r, program->root, json_scan_next(&r.scan), NULL) && !r.is_malformed;
     if (holds && json_scan_next(&r.scan) != JSON_TOKEN_END) {
         holds = run_malformed(&r);
     }
     enum err err = holds ? ERR_OK : ERR_INVALID_RECORD;
-    if (holds && views != NULL) {
-        jschema_fill_slots(base, payload, views);
-    }
     if (r.is_given_up && !r.is_malformed) {
         r.is_quiet = r.has_fault = false;
         run_fault(&r, r.scan.token_pos, "given up: judging this payload takes too long");
         err = ERR_NO_MEMORY;
     }
-    buf_fini(&r.key);
-    buf_fini(&r.text);
-    mem_free(r.memo);
+    run_fini(&r);
+    return err;
+}
+
+enum err jschema_check(const struct program *base, struct bytes payload, struct view *views,
+                       struct program_fault *ret)
+{
+    const struct jprogram *program = (const struct jprogram *)base;
+    if (fast_judge(program, payload, views) == FAST_YES) {
+        return ERR_OK;
+    }
+    enum err err = jschema_judge(program, payload, ret);
+    if (err == ERR_OK && views != NULL) {
+        jschema_fill_slots(base, payload, views);
+    }
     return err;
 }

@@ -342,9 +342,10 @@ static enum err compile_node(struct compiler *c, struct node_entry *entry, struc
     node->unevaluated_items = compile_sub(c, entry, k.of[KEYWORD_UNEVALUATED_ITEMS]);
     node->has_unevaluated = node->unevaluated_properties != NULL || node->unevaluated_items != NULL;
     node->has_in_place = node->has_unevaluated || node->in_place_count > 0;
-    node->is_any = node->types == TYPES_ALL && !node->has_in_place && node->string == NULL &&
-                   node->number == NULL && node->array == NULL && node->object == NULL &&
-                   node->values[0] == NULL && node->values[1] == NULL;
+    bool asks_nothing = node->string == NULL && node->number == NULL && node->array == NULL &&
+                        node->object == NULL && node->values[0] == NULL;
+    node->is_bare = asks_nothing && node->in_place_count > 0 && (node->types & TYPES_NUMBERS) != TYPE_INTEGER;
+    node->is_any = node->types == TYPES_ALL && !node->has_in_place && asks_nothing;
     return ERR_OK;
 }
 
@@ -426,7 +427,7 @@ static enum err compile_all(struct compiler *c, struct jschema_place root, struc
     c->scopes[0] = (struct scope){arena_new(&c->scratch, const struct jschema_anchor *, 1), 0};
     c->scope_count = 1;
     c->any = arena_new(&c->program->arena, struct jnode, 1);
-    *c->any = (struct jnode){.types = TYPES_ALL, .is_any = true};
+    *c->any = (struct jnode){.types = TYPES_ALL, .is_any = true, .fast = FAST_ANY};
     c->program->root = compile_place(c, root, 0);
     enum err err = ERR_OK;
     for (struct node_entry *entry = c->first; entry != NULL && err == ERR_OK; entry = entry->next) {
@@ -436,6 +437,13 @@ static enum err compile_all(struct compiler *c, struct jschema_place root, struc
                               c->program->arena.total + c->program->regex_bytes > PROGRAM_BYTES_MAX)) {
             err = FAIL(e, ERR_NO_MEMORY, "the schema's program needs more than %d bytes", PROGRAM_BYTES_MAX);
         }
+    }
+    for (struct node_entry *entry = c->first; entry != NULL && err == ERR_OK && !c->is_full;
+         entry = entry->next) {
+        compile_fast(c, entry->made);
+    }
+    if (err == ERR_OK && c->is_full) {
+        err = FAIL(e, ERR_NO_MEMORY, "the schema's program needs more than %d bytes", PROGRAM_BYTES_MAX);
     }
     return err == ERR_OK ? check_endless(c, e) : err;
 }

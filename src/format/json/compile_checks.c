@@ -200,6 +200,7 @@ static uint32_t property_index(struct compiler *c, struct object_check *check, s
         uint32_t *at = &check->slots[slot & (check->slot_count - 1)];
         if (*at == 0) {
             check->properties[check->property_count].name = text_of(c, name);
+            compile_key(&check->properties[check->property_count].key, name);
             *at = ++check->property_count;
             return check->property_count - 1;
         }
@@ -336,8 +337,8 @@ static void index_strings(struct compiler *c, struct value_set *set)
     }
 }
 
-static void add_value(struct compiler *c, struct value_set *set, struct str *strings, struct decimal *numbers,
-                      const struct json_value *v)
+static void add_value(struct compiler *c, struct value_set *set, struct str *strings, struct key *keys,
+                      struct decimal *numbers, const struct json_value *v)
 {
     switch (v->type) {
     case JSON_NULL:
@@ -357,6 +358,7 @@ static void add_value(struct compiler *c, struct value_set *set, struct str *str
         break;
     case JSON_STRING:
         set->types |= TYPE_STRING;
+        compile_key(&keys[set->string_count], v->text);
         strings[set->string_count++] = text_of(c, v->text);
         break;
     case JSON_ARRAY:
@@ -372,16 +374,18 @@ static const struct value_set *set_make(struct compiler *c, const struct json_va
 {
     struct value_set *set = TAKE(c, struct value_set, 1);
     struct str *strings = TAKE(c, struct str, count);
+    struct key *keys = TAKE(c, struct key, count);
     struct decimal *numbers = TAKE(c, struct decimal, count);
     const struct json_value **others = TAKE(c, const struct json_value *, count);
-    if (set == NULL || strings == NULL || numbers == NULL || others == NULL) {
+    if (set == NULL || strings == NULL || keys == NULL || numbers == NULL || others == NULL) {
         return NULL;
     }
     set->strings = strings;
+    set->keys = keys;
     set->numbers = numbers;
     set->others = others;
     for (const struct json_value *v = first; count > 0 && !c->is_full; v = v->next, count--) {
-        add_value(c, set, strings, numbers, v);
+        add_value(c, set, strings, keys, numbers, v);
     }
     index_strings(c, set);
     return set;

@@ -47,6 +47,10 @@ struct jnode *compile_place(struct compiler *c, struct jschema_place place, uint
 struct jnode *compile_sub(struct compiler *c, const struct node_entry *outer, const struct json_value *value);
 struct node_entry *compile_entry_of(struct compiler *c, const struct jnode *node);
 
+// compile_fast says how fast.c judges by a node, once all nodes are made.
+void compile_fast(struct compiler *c, struct jnode *node);
+void compile_key(struct key *key, struct str text);
+
 enum err compile_checks(struct compiler *c, struct node_entry *entry, const struct keywords *k,
                         struct error *e);
 

@@ -74,53 +74,6 @@ bool eval_array(struct run *r, const struct array_check *check, struct span star
 
 // ---- objects
 
-static inline bool name_equal(struct str a, struct str b)
-{
-    if (a.len != b.len) {
-        return false;
-    }
-    if (a.len >= 8 && a.len <= 16) {
-        uint64_t x[2];
-        uint64_t y[2];
-        memcpy(&x[0], a.ptr, 8);
-        memcpy(&y[0], b.ptr, 8);
-        memcpy(&x[1], a.ptr + a.len - 8, 8);
-        memcpy(&y[1], b.ptr + b.len - 8, 8);
-        return ((x[0] ^ y[0]) | (x[1] ^ y[1])) == 0;
-    }
-    if (a.len >= 4 && a.len < 8) {
-        uint32_t x[2];
-        uint32_t y[2];
-        memcpy(&x[0], a.ptr, 4);
-        memcpy(&y[0], b.ptr, 4);
-        memcpy(&x[1], a.ptr + a.len - 4, 4);
-        memcpy(&y[1], b.ptr + b.len - 4, 4);
-        return ((x[0] ^ y[0]) | (x[1] ^ y[1])) == 0;
-    }
-    return a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0;
-}
-
-// property_find gives a known name's index + 1; 0 for others. `hint` is where it would be if members come in
-// the order of the schema.
-static inline uint32_t property_find(const struct object_check *check, struct str name, uint32_t hint)
-{
-    if (hint < check->property_count) {
-        if (name_equal(check->properties[hint].name, name)) {
-            return hint + 1;
-        }
-    }
-    uint64_t slot = property_hash(name.ptr, name.len);
-    for (;; slot++) {
-        uint32_t at = check->slots[slot & (check->slot_count - 1)];
-        if (at == 0) {
-            return 0;
-        }
-        if (name_equal(check->properties[at - 1].name, name)) {
-            return at;
-        }
-    }
-}
-
 static bool __attribute__((noinline, cold))
 fault_missing(struct run *r, const struct object_check *check, const uint64_t *seen, const uint64_t *needed,
               size_t pos, const char *keyword)
@@ -133,15 +86,6 @@ fault_missing(struct run *r, const struct object_check *check, const uint64_t *s
         }
     }
     return true;
-}
-
-static inline bool all_seen(const struct object_check *check, const uint64_t *seen, const uint64_t *needed)
-{
-    uint64_t missing = 0;
-    for (uint32_t i = 0; i < check->words; i++) {
-        missing |= needed[i] & ~seen[i];
-    }
-    return missing == 0;
 }
 
 static bool eval_dependents(struct run *r, const struct object_check *check, struct span start,
@@ -213,7 +157,6 @@ static bool eval_member(struct run *r, const struct object_check *check, struct 
         node = check->properties[found - 1].node;
         is_matched = node != NULL;
         *hint = found;
-        r->path[key.depth - 1].is_data = false;
     }
     if (check->names != NULL) {
         if (!eval_name(r, check->names, key)) {
@@ -258,8 +201,6 @@ static bool eval_member(struct run *r, const struct object_check *check, struct 
         *ret_is_evaluated = true;
         if (check->additional->types == 0) {
             r->scan.depth = value.depth;
-            bool is_hidden = r->fault != NULL && r->fault->hides_values;
-            name = is_hidden ? STR("...") : name;
             return run_fault(r, key.pos, "\"%.*s\" is not a known property (additionalProperties)",
                              (int)(name.len > 100 ? 100 : name.len), name.ptr);
         }
@@ -288,7 +229,6 @@ static bool eval_members(struct run *r, const struct object_check *check, struct
         }
         struct span key = {r->scan.token_pos, r->scan.depth};
         step->key = r->scan.raw;
-        step->is_data = true;
         r->path_count = start.depth + 1;
         bool is_evaluated = false;
         if (!eval_member(r, check, key, seen, &hint, &is_evaluated)) {
@@ -350,7 +290,7 @@ bool eval_unevaluated(struct run *r, const struct jnode *node, struct span start
         if (t == JSON_TOKEN_OBJECT_END || t == JSON_TOKEN_ARRAY_END) {
             return true;
         }
-        *step = (struct path_step){is_object ? r->scan.raw : (struct str){0}, i, is_object};
+        *step = (struct path_step){is_object ? r->scan.raw : (struct str){0}, i};
         r->path_count = start.depth + 1;
         size_t pos = r->scan.token_pos;
         t = is_object ? json_scan_next(&r->scan) : t;

@@ -78,10 +78,20 @@ struct array_check {
     int64_t contains_max;
 };
 
-// A name that the schema knows: of properties, or only required or looked for.
+// Up to KEY_BYTES of a text and of the quote behind it, as they stand in a payload.
+enum { KEY_BYTES = 16 };
+struct key {
+    uint8_t bytes[KEY_BYTES];
+    uint32_t mask; // which of them count. Those of a key that is too long, or is written with escapes, match
+                   // nothing
+};
+
+// A name that the schema knows: of properties, or only required or looked for. Behind the last one there is
+// one that matches nothing.
 struct property {
     struct str name;
     const struct jnode *node; // NULL: not of `properties`
+    struct key key;
 };
 struct pattern_property {
     const struct regex *regex;
@@ -115,6 +125,7 @@ struct value_set {
     uint8_t types; // of its members
     bool has_true, has_false;
     const struct str *strings;
+    const struct key *keys; // of strings
     uint32_t string_count;
     uint32_t *slots; // by hash: index + 1; NULL if they are few
     uint32_t slot_count;
@@ -135,6 +146,24 @@ struct in_place {
     enum in_place_kind kind;
     uint32_t count;
     const struct jnode **nodes;
+    // A member whose text tells branches apart, if there is one: a branch whose set (NULL: any) lacks it
+    // fails.
+    struct str discriminator;
+    const struct value_set **sets;
+};
+
+// How fast.c judges by a node.
+enum fast_kind {
+    FAST_SLOW, // not at all: check.c does
+    FAST_ANY,
+    FAST_TEXT,   // a string
+    FAST_STRING, // and more is asked of it
+    FAST_SYMBOL, // one of values[0]
+    FAST_NUMBER,
+    FAST_OBJECT,
+    FAST_ARRAY,
+    FAST_PLAIN, // several types
+    FAST_IN_PLACE,
 };
 
 struct jnode {
@@ -153,6 +182,10 @@ struct jnode {
     const struct value_set *values[2];
     const struct jnode *unevaluated_properties;
     const struct jnode *unevaluated_items;
+    // For fast.c. Where nothing applies in place, what is not evaluated is what is additional.
+    enum fast_kind fast;
+    const struct object_check *fast_object; // NULL: anything
+    const struct array_check *fast_array;
 };
 
 struct regex_link {
@@ -192,6 +225,62 @@ static inline uint64_t property_hash(const char *p, size_t len)
     return hash ^ hash >> 32;
 }
 
+static inline bool name_equal(struct str a, struct str b)
+{
+    if (a.len != b.len) {
+        return false;
+    }
+    if (a.len >= 8 && a.len <= 16) {
+        uint64_t x[2];
+        uint64_t y[2];
+        memcpy(&x[0], a.ptr, 8);
+        memcpy(&y[0], b.ptr, 8);
+        memcpy(&x[1], a.ptr + a.len - 8, 8);
+        memcpy(&y[1], b.ptr + b.len - 8, 8);
+        return ((x[0] ^ y[0]) | (x[1] ^ y[1])) == 0;
+    }
+    if (a.len >= 4 && a.len < 8) {
+        uint32_t x[2];
+        uint32_t y[2];
+        memcpy(&x[0], a.ptr, 4);
+        memcpy(&y[0], b.ptr, 4);
+        memcpy(&x[1], a.ptr + a.len - 4, 4);
+        memcpy(&y[1], b.ptr + b.len - 4, 4);
+        return ((x[0] ^ y[0]) | (x[1] ^ y[1])) == 0;
+    }
+    return a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0;
+}
+
+// property_find gives a known name's index + 1; 0 for others. `hint` is where it would be if members come in
+// the order of the schema.
+static inline uint32_t property_find(const struct object_check *check, struct str name, uint32_t hint)
+{
+    if (hint < check->property_count) {
+        if (name_equal(check->properties[hint].name, name)) {
+            return hint + 1;
+        }
+    }
+    uint64_t slot = property_hash(name.ptr, name.len);
+    for (;; slot++) {
+        uint32_t at = check->slots[slot & (check->slot_count - 1)];
+        if (at == 0) {
+            return 0;
+        }
+        if (name_equal(check->properties[at - 1].name, name)) {
+            return at;
+        }
+    }
+}
+
+static inline bool all_seen(const struct object_check *check, const uint64_t *seen, const uint64_t *needed)
+{
+    uint64_t missing = 0;
+    for (uint32_t i = 0; i < check->words; i++) {
+        missing |= needed[i] & ~seen[i];
+    }
+    return missing == 0;
+}
+
 enum err jschema_compile(const struct schema *schema, const int32_t *root, size_t root_count,
                          const struct slots *slots, struct program **ret, struct error *e);
 // jschema_compile_at compiles a part of a schema.
@@ -200,12 +289,18 @@ void jschema_program_destroy(struct program *program);
 size_t jschema_program_memory(const struct program *program);
 enum err jschema_check(const struct program *program, struct bytes payload, struct view *views,
                        struct program_fault *ret);
+enum fast_verdict { FAST_NO, FAST_YES, FAST_UNKNOWN };
+enum fast_verdict fast_judge(const struct jprogram *program, struct bytes payload, struct view *views);
+// jschema_judge judges by check.c alone.
+enum err jschema_judge(const struct jprogram *program, struct bytes payload, struct program_fault *ret);
 struct view jschema_view_root(const struct program *program, struct bytes payload);
 struct view jschema_view_field(const struct view *record, struct str name);
 bool jschema_view_next(struct view_items *items, struct str *ret_key, struct view *ret);
 // jschema_view_of makes the view of the value whose first token was read; the scanner ends behind it. `of`
 // gives program and payload.
 struct view jschema_view_of(const struct view *of, struct json_scan *s, enum json_token t);
+// jschema_view_at makes the view of a value that is known to be good.
+struct view jschema_view_at(const struct program *program, struct bytes payload, size_t begin, size_t end);
 bool jschema_key_equal(const struct json_scan *s, struct str name);
 // jschema_fill_slots reads a payload that has been accepted once more, for the views of the program's paths.
 void jschema_fill_slots(const struct program *program, struct bytes payload, struct view *views);

@@ -18,7 +18,6 @@ enum {
 struct path_step {
     struct str key; // NULL ptr: an item
     uint32_t index;
-    bool is_data; // a key that is none of the schema's names
 };
 
 // Which members or items of a value some keyword has evaluated (unevaluated*). A zeroed one is empty.
@@ -59,6 +58,11 @@ struct run {
     struct memo_slot *memo;
     struct path_step path[PAYLOAD_DEPTH_MAX + 1];
 };
+
+// run_init: nothing has been read yet. `r` need not be cleared: what is read of `path` is what path_count
+// says.
+void run_init(struct run *r, struct bytes payload, struct program_fault *fault);
+void run_fini(struct run *r);
 
 extern const uint8_t token_types[]; // TYPE_ bits by enum json_token
 
@@ -103,6 +107,8 @@ void marks_fini(struct marks *m);
 // value_equal compares the value whose first token was read with a tree; the scanner is behind it only if it
 // is equal.
 bool value_equal(struct run *r, struct json_scan *s, enum json_token t, const struct json_value *value);
+bool value_set_has_string(const struct value_set *set, struct str text);
+bool value_set_has_number(const struct value_set *set, struct str raw);
 bool value_in_set(struct run *r, const struct value_set *set, enum json_token t);
 // items_unique judges the array that begins at `start`; the scanner ends behind it.
 bool items_unique(struct run *r, struct span start);

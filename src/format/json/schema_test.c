@@ -217,7 +217,7 @@ static void test_faults(void **state)
          "false}",
          "[1,2]", 3, "$[1]", "no schema knows this item (unevaluatedItems)"},
         {"{}", "{\"a\":1,}", 7, "$", "no JSON: not a member's name"},
-        {"{\"not\":{\"required\":[\"a\"]}}", "{\"b\":01}", 5, "$", "no JSON: a number with a leading zero"},
+        {"{\"not\":{\"required\":[\"a\"]}}", "{\"b\":01}", 5, "$.b", "no JSON: a number with a leading zero"},
         {"true", "1 2", 2, "$", "no JSON: something behind the document's end"},
         {"{\"type\":\"string\"}", "", 0, "$", "no JSON: the document ends too early"},
     };

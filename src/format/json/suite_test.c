@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 #include "base/mem.h"
-#include "format/program.h"
+#include "format/json/json_schema.h"
 #include "json/tree.h"
 
 enum { REMOTES_MAX = 200, TEXT_MAX = 1 << 20 };
@@ -218,6 +218,7 @@ static void run_group(const struct json_value *group, const char *file, const ch
         } else {
             struct program_fault fault = {0};
             enum err err = program_check(program, buf_bytes(&data), &fault);
+            assert_true(jschema_judges_alike(program, buf_bytes(&data), NULL));
             bool holds = err == (is_valid ? ERR_OK : ERR_INVALID_RECORD) && (is_valid || fault.text[0] != 0);
             char why[600];
             snprintf(why, sizeof why, "%s %s: %s", err == ERR_OK ? "accepted" : "refused", fault.path,

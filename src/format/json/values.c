@@ -10,7 +10,7 @@
 
 enum { ITEMS_FEW = 32 };
 
-static bool set_has_string(const struct value_set *set, struct str text)
+bool value_set_has_string(const struct value_set *set, struct str text)
 {
     if (set->slots == NULL) {
         for (uint32_t i = 0; i < set->string_count; i++) {
@@ -29,7 +29,7 @@ static bool set_has_string(const struct value_set *set, struct str text)
     }
 }
 
-static bool set_has_number(const struct value_set *set, struct str raw)
+bool value_set_has_number(const struct value_set *set, struct str raw)
 {
     struct decimal value = decimal_parse(raw);
     for (uint32_t i = 0; i < set->number_count; i++) {
@@ -106,9 +106,9 @@ bool value_in_set(struct run *r, const struct value_set *set, enum json_token t)
     case JSON_TOKEN_FALSE:
         return set->has_false;
     case JSON_TOKEN_STRING:
-        return set->string_count > 0 && set_has_string(set, string_of(&r->scan, &r->text));
+        return set->string_count > 0 && value_set_has_string(set, string_of(&r->scan, &r->text));
     case JSON_TOKEN_NUMBER:
-        return set->number_count > 0 && set_has_number(set, r->scan.raw);
+        return set->number_count > 0 && value_set_has_number(set, r->scan.raw);
     default: {
         struct span start = run_span(r, t);
         for (uint32_t i = 0; i < set->other_count; i++) {

@@ -48,6 +48,37 @@ struct view jschema_view_of(const struct view *of, struct json_scan *s, enum jso
     return v;
 }
 
+struct view jschema_view_at(const struct program *program, struct bytes payload, size_t begin, size_t end)
+{
+    struct view v = {.program = program, .payload = payload};
+    struct str raw = {(const char *)payload.ptr + begin, end - begin};
+    switch (*raw.ptr) {
+    case 'n':
+        v.kind = VIEW_NULL;
+        return v;
+    case 't':
+    case 'f':
+        v.kind = VIEW_BOOL;
+        v.number = *raw.ptr == 't';
+        return v;
+    case '{':
+    case '[':
+        v.kind = *raw.ptr == '[' ? VIEW_LIST : VIEW_RECORD;
+        break;
+    case '"':
+        v.kind = VIEW_STRING;
+        raw = (struct str){raw.ptr + 1, raw.len - 2};
+        v.has_escape = memchr(raw.ptr, '\\', raw.len) != NULL;
+        break;
+    default:
+        v.kind = str_parse_i64(raw, &v.number) ? VIEW_INT : VIEW_DOUBLE;
+        v.real = v.kind == VIEW_DOUBLE ? real_of(raw) : 0;
+        break;
+    }
+    v.raw = bytes_of(raw.ptr, raw.len);
+    return v;
+}
+
 struct view jschema_view_root(const struct program *program, struct bytes payload)
 {
     struct view whole = {.program = program, .payload = payload};
