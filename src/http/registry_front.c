@@ -52,6 +52,7 @@ struct call {
     int64_t began_ns;
     struct arena arena;
     struct registry_call registry;
+    struct task turn;
     struct change_op op;
     struct submission submission;
     struct outcome outcome;
@@ -179,12 +180,19 @@ static void call_end(struct call *call)
 }
 
 static void on_ordered(struct change_op *op);
+static void on_turn(struct task *task);
 
 static void call_run(struct call *call, const struct outcome *outcome)
 {
     struct registry_front *front = call->front;
-    if (registry_call_step(front->registry, &call->registry, outcome) == REGISTRY_ANSWERED) {
+    enum registry_step step = registry_call_step(front->registry, &call->registry, outcome);
+    if (step == REGISTRY_ANSWERED) {
         call_end(call);
+        return;
+    }
+    if (step == REGISTRY_MORE) {
+        call->turn.run = on_turn;
+        loop_post(broker_port_loop(front->port), &call->turn);
         return;
     }
     call->waiting_bytes = call->arena.total;
@@ -198,6 +206,12 @@ static void call_run(struct call *call, const struct outcome *outcome)
                                   .outcomes = &call->outcome,
                                   .submissions = &call->submission};
     broker_change(front->broker, &call->op);
+}
+
+// on_turn: others have had theirs.
+static void on_turn(struct task *task)
+{
+    call_run((struct call *)(void *)((char *)task - offsetof(struct call, turn)), NULL);
 }
 
 static void on_ordered(struct change_op *op)

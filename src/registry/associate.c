@@ -25,6 +25,7 @@ struct wish {
     struct str type;
     const struct json_value *lifecycle; // NULL = as it is; WEAK for a new one
     const struct json_value *frozen;    // NULL = as it is; false for a new one
+    const struct json_value *normalize; // the schema; NULL = as the subject's config says
     const struct json_value *schema;    // to be registered first; NULL = none
     bool is_registered;
 };
@@ -127,6 +128,7 @@ static bool wish_read(struct registry_call *call, const struct json_value *value
     }
     ret->lifecycle = member(value, "lifecycle");
     ret->frozen = member(value, "frozen");
+    ret->normalize = member(value, "normalize");
     ret->schema = member(value, "schema");
     if (ret->schema != NULL && ret->schema->type != JSON_OBJECT) {
         return refuse(call, "schema", "must be an object as for the registration of a schema");
@@ -139,6 +141,9 @@ static bool wish_read(struct registry_call *call, const struct json_value *value
     }
     if (ret->frozen != NULL && !json_is_bool(ret->frozen)) {
         return refuse(call, "frozen", "must be true or false");
+    }
+    if (ret->normalize != NULL && !json_is_bool(ret->normalize)) {
+        return refuse(call, "normalize", "must be true or false");
     }
     if (is_weak && ret->frozen != NULL && ret->frozen->type == JSON_TRUE) {
         return refuse(call, "frozen", "association with lifecycle of WEAK cannot be frozen");
@@ -435,6 +440,7 @@ static bool schema_register(struct registry *r, struct registry_call *call, stru
     if (!contract_from(call, wish->schema, &contract)) {
         return false;
     }
+    contract.is_normalized = wish->normalize != NULL && wish->normalize->type == JSON_TRUE;
     call->status = 0;
     register_contract(r, call, wish->subject, &contract);
     if (call->has_item && there != NULL && request->is_create) {

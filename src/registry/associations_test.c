@@ -92,7 +92,7 @@ static void associations_change_within_bounds(void **state)
     struct desk d;
     start(&d);
     expect_code(&d, "PUT", "/associations", VALUE(""), 0);
-    expect_code(&d, "POST", "/associations", VALUE(",\"lifecycle\":\"STRONG\""), 40902);
+    expect_code(&d, "POST", "/associations", VALUE(",\"lifecycle\":\"STRONG\""), 40903);
     expect_code(&d, "PUT", "/associations", VALUE(",\"lifecycle\":\"STRONG\""), 0);
     assert_int_equal(listed(&d, "/associations/subjects/s?lifecycle=STRONG"), 1);
     expect_code(&d, "PUT", "/associations", VALUE(",\"frozen\":true"), 42212);
@@ -272,9 +272,38 @@ static void schemas_come_along(void **state)
     expect_code(&d, "POST", "/associations", BRING("", "\\\"string\\\""), 409);
     expect_code(&d, "PUT", "/associations", BRING("", "nonsense"), 42201);
     expect_code(&d, "PUT", "/config/:.lkc:t-value", "{\"compatibility\":\"NONE\"}", 0);
-    expect_code(&d, "POST", "/associations", BRING("", "\\\"string\\\""), 40902);
+    expect_code(&d, "POST", "/associations", BRING("", "\\\"string\\\""), 40903);
     expect_code(&d, "PUT", "/associations", BRING("", "\\\"string\\\""), 0);
     expect(&d, "GET", "/subjects/:.lkc:t-value/versions", NULL, "[1,2]");
+    desk_fini(&d);
+}
+
+static void schemas_are_normalized_if_asked(void **state)
+{
+    (void)state;
+#define ODD "{\\\"type\\\":\\\"fixed\\\",\\\"name\\\":\\\"F\\\",\\\"size\\\":2,\\\"zz\\\":1,\\\"aa\\\":2}"
+    struct desk d;
+    start(&d);
+    expect_code(&d, "POST", "/associations", BRING(",\"normalize\":1", ODD), 42212);
+    expect_code(&d, "POST", "/associations", BRING(",\"normalize\":true", ODD), 0);
+    expect_code(&d, "GET", "/subjects/:.lkc:t-value/versions/1", NULL, 0);
+    assert_non_null(strstr(d.text, "\\\"aa\\\":2,\\\"zz\\\":1"));
+    expect_code(&d, "PUT", "/associations", BRING(",\"normalize\":false", ODD), 0);
+    expect_code(&d, "GET", "/subjects/:.lkc:t-value/versions/2", NULL, 0);
+    assert_non_null(strstr(d.text, "\\\"zz\\\":1,\\\"aa\\\":2"));
+    desk_fini(&d);
+}
+
+static void the_last_version_stays_with_its_association(void **state)
+{
+    (void)state;
+    struct desk d;
+    start(&d);
+    expect_code(&d, "POST", "/associations", BRING("", "\\\"long\\\""), 0);
+    expect_code(&d, "DELETE", "/subjects/:.lkc:t-value/versions/1", NULL, 0);
+    expect_code(&d, "DELETE", "/subjects/:.lkc:t-value/versions/1?permanent=true", NULL, 40904);
+    assert_int_equal(ask(&d, "DELETE", "/associations/resources/id1", NULL), 204);
+    expect_code(&d, "DELETE", "/subjects/:.lkc:t-value/versions/1?permanent=true", NULL, 0);
     desk_fini(&d);
 }
 
@@ -296,7 +325,7 @@ static void what_is_frozen_brings_its_schema(void **state)
     expect_code(&d, "POST", "/subjects/:.lkc:t-key/versions", "{\"schema\":\"\\\"long\\\"\"}", 0);
     assert_int_equal(ask(&d, "DELETE", "/associations/resources/id1?cascadeLifecycle=true", NULL), 204);
     d.overtake = associate_t_first;
-    expect_code(&d, "POST", "/associations", BRING(",\"frozen\":true", "\\\"string\\\""), 40902);
+    expect_code(&d, "POST", "/associations", BRING(",\"frozen\":true", "\\\"string\\\""), 40903);
     assert_int_equal(ask(&d, "DELETE", "/associations/resources/id1", NULL), 204);
     expect_code(&d, "POST", "/associations", BRING(",\"frozen\":true", "\\\"string\\\""), 409);
     expect_code(&d, "PUT", "/config/:.lkc:t-value", "{\"compatibility\":\"NONE\"}", 0);
@@ -396,6 +425,8 @@ int main(void)
         cmocka_unit_test(what_comes_first_is_seen),
         cmocka_unit_test(what_is_strong_is_not_referred_to),
         cmocka_unit_test(schemas_come_along),
+        cmocka_unit_test(schemas_are_normalized_if_asked),
+        cmocka_unit_test(the_last_version_stays_with_its_association),
         cmocka_unit_test(what_is_frozen_brings_its_schema),
         cmocka_unit_test(batches_bring_schemas),
         cmocka_unit_test(what_goes_along_lets_go_of_others),

@@ -295,6 +295,12 @@ static enum registry_step settle(struct registry_call *call)
     if (call->arena->failed) {
         call_fail(call, 413, "The request needs more than %d bytes of memory.", REGISTRY_CALL_BYTES_MAX);
     }
+    if (call->has_more && !call->arena->failed) {
+        buf_fini(&call->answer);
+        call->answer = (struct buf){0};
+        call->status = 0;
+        return REGISTRY_MORE;
+    }
     if (call->has_item) {
         return REGISTRY_SUBMIT;
     }
@@ -309,7 +315,9 @@ static enum registry_step settle(struct registry_call *call)
 enum registry_step registry_call_step(struct registry *registry, struct registry_call *call,
                                       const struct outcome *outcome)
 {
-    call->has_item = false;
+    bool is_continued = call->has_more;
+    call->has_item = call->has_more = false;
+    call->work = 0;
     if (outcome != NULL && outcome->err != ERR_STALE) {
         registry_sync(registry);
         if (outcome->err == ERR_OK) {
@@ -319,7 +327,7 @@ enum registry_step registry_call_step(struct registry *registry, struct registry
         }
         return settle(call);
     }
-    if (call->tries++ == REGISTRY_TRIES) {
+    if (!is_continued && call->tries++ == REGISTRY_TRIES) {
         call_fail(call, CODE_TIMEOUT, "Other changes came first each time: try again.");
         return settle(call);
     }

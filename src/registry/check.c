@@ -2,7 +2,11 @@
 // check.c - compatibility of a contract with a subject's versions, as the subject's level asks.
 #include "registry/registry_private.h"
 
-enum { MESSAGES_PER_VERSION = COMPAT_DIFFERENCES_MAX + 4, MESSAGE_BYTES_MAX = 4 << 20 };
+enum {
+    MESSAGES_PER_VERSION = COMPAT_DIFFERENCES_MAX + 4,
+    MESSAGE_BYTES_MAX = 4 << 20,
+    COMPARED_STEP_BYTES = 512 * 1024, // of texts compared before others have their turn
+};
 
 struct checking {
     struct registry *r;
@@ -121,11 +125,41 @@ static bool is_compared(const struct checking *c, const struct version_entry *ve
     return (a.ptr == NULL) == (b.ptr == NULL) && str_equal(a, b);
 }
 
-enum err check_compatible(struct registry *r, struct subject_entry *subject, const struct version_entry *only,
-                          const struct contract *contract, const struct schema *parsed,
-                          const struct subject_config *config, struct arena *arena, bool *ret_is_compatible,
-                          struct str **ret_messages, size_t *ret_count, struct error *e)
+static bool is_compared_already(const struct registry_call *call, struct uuid guid)
 {
+    for (uint32_t i = 0; i < call->compared_count; i++) {
+        if (uuid_equal(call->compared[i], guid)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// compared_keep remembers a version that is compatible: the plan may be made again.
+static void compared_keep(struct registry_call *call, struct uuid guid)
+{
+    if (call->compared_count == call->compared_cap) {
+        uint32_t cap = call->compared_cap == 0 ? 16 : 2 * call->compared_cap;
+        struct uuid *wider = arena_new(call->arena, struct uuid, cap);
+        if (wider == NULL) {
+            return;
+        }
+        if (call->compared_count > 0) {
+            memcpy(wider, call->compared, call->compared_count * sizeof *wider);
+        }
+        call->compared = wider;
+        call->compared_cap = cap;
+    }
+    call->compared[call->compared_count++] = guid;
+}
+
+enum err check_compatible(struct registry *r, struct registry_call *call, struct subject_entry *subject,
+                          const struct version_entry *only, const struct contract *contract,
+                          const struct schema *parsed, const struct subject_config *config,
+                          bool *ret_is_compatible, struct str **ret_messages, size_t *ret_count,
+                          struct error *e)
+{
+    struct arena *arena = call->arena;
     struct checking c = {.r = r, .contract = contract, .parsed = parsed, .config = config, .arena = arena};
     bool is_transitive = config->compatibility.len > 11; // ..._TRANSITIVE
     enum err err = ERR_OK;
@@ -137,11 +171,19 @@ enum err check_compatible(struct registry *r, struct subject_entry *subject, con
         const struct version_entry *version = &subject->versions[i - 1];
         struct contract old;
         if ((only != NULL && version != only) || !contract_of_document(version->schema, arena, &old) ||
-            !is_compared(&c, version, &old)) {
+            !is_compared(&c, version, &old) || is_compared_already(call, version->schema->guid)) {
             continue;
         }
+        if (call->work > COMPARED_STEP_BYTES) {
+            call->has_more = true;
+            return FAIL(e, ERR_STALE, "there is more to compare");
+        }
         err = version_check(&c, version, &old, e);
+        call->work += old.text.len + contract->text.len;
         *ret_is_compatible = c.count == 0;
+        if (is_transitive && err == ERR_OK && *ret_is_compatible) {
+            compared_keep(call, version->schema->guid);
+        }
         if (!is_transitive) {
             break;
         }
@@ -149,6 +191,15 @@ enum err check_compatible(struct registry *r, struct subject_entry *subject, con
     *ret_messages = c.messages;
     *ret_count = c.count;
     return err;
+}
+
+void check_fail(struct registry_call *call, enum err err, const struct error *e)
+{
+    // The schemas are sound, but too large or too tangled for each other: that is the client's to mend.
+    bool is_too_complex = err == ERR_NO_MEMORY;
+    call_fail(call, is_too_complex ? CODE_INVALID_SCHEMA : CODE_STORE,
+              "The schema could not be compared: %s%s", e->text,
+              is_too_complex ? "; with compatibility NONE it is not" : "");
 }
 
 // ---- the operations
@@ -200,11 +251,11 @@ static void check_with(struct registry *r, struct registry_call *call, struct st
         return;
     }
     if (subject != NULL) {
-        err = check_compatible(r, subject, only, contract, parsed, &config, call->arena, &is_compatible,
-                               &messages, &count, &e);
+        err = check_compatible(r, call, subject, only, contract, parsed, &config, &is_compatible, &messages,
+                               &count, &e);
     }
     if (err != ERR_OK) {
-        call_fail(call, CODE_STORE, "The schema could not be compared: %s", e.text);
+        check_fail(call, err, &e);
     } else {
         answer_compatible(call, is_compatible, messages, count);
     }

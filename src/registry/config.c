@@ -62,7 +62,7 @@ bool scope_read(struct registry_call *call, struct str subject, struct str *ret)
     struct str example =
         is_context ? arena_printf(call->arena, STR_FMT "x", STR_ARG(subject.ptr == NULL ? STR("") : subject))
                    : subject;
-    if (!name_qualify(call, example, &name)) {
+    if (is_context ? !name_qualify_scope(call, example, &name) : !name_qualify(call, example, &name)) {
         return false;
     }
     *ret = is_context ? scope_of_context(name_context(name), call->arena) : name;

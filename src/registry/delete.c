@@ -3,17 +3,22 @@
 #include "base/assert.h"
 #include "registry/registry_private.h"
 
+enum { PIECE_CHANGES = ITEM_DOCUMENTS_MAX / 2 }; // of one item, before the last version's
+
+// A subject of many versions goes in several items, the lowest versions first: one that is interrupted goes
+// on when it is asked for again.
 struct deletion {
-    int32_t *versions; // that went
+    int32_t *versions; // that went, and behind them those of the plan
+    size_t done;
     size_t count;
-    bool is_list; // answered as a list
+    size_t cap;
+    bool is_list;  // answered as a list
+    bool has_more; // than the plan takes
 };
 
-static void delete_finish(struct registry *r, struct registry_call *call, const struct outcome *outcome)
+static void delete_answer(struct registry_call *call)
 {
-    const struct deletion *deletion = call->state;
-    (void)r;
-    (void)outcome;
+    const struct deletion *deletion = call->kept;
     struct json j = call_answer(call);
     if (!deletion->is_list) {
         json_i64(&j, deletion->versions[0]);
@@ -24,6 +29,19 @@ static void delete_finish(struct registry *r, struct registry_call *call, const 
         json_i64(&j, deletion->versions[i]);
     }
     json_array_end(&j);
+}
+
+static void delete_finish(struct registry *r, struct registry_call *call, const struct outcome *outcome)
+{
+    struct deletion *deletion = call->kept;
+    (void)outcome;
+    deletion->done = deletion->count;
+    if (deletion->has_more) {
+        r->plan_number++;
+        op_subject_delete(r, call);
+    } else {
+        delete_answer(call);
+    }
 }
 
 static bool mode_permits(struct registry *r, struct registry_call *call, struct str subject)
@@ -52,16 +70,21 @@ static bool is_referenced(struct registry *r, const struct subject_entry *subjec
     return false;
 }
 
+static bool reference_fail(struct registry_call *call, const struct subject_entry *subject, int32_t version)
+{
+    call_fail(call, CODE_REFERENCE_EXISTS,
+              "One or more references exist to the schema {magic=1,keytype=SCHEMA,subject=" STR_FMT
+              ",version=%d}.",
+              STR_ARG(subject->name), version);
+    return false;
+}
+
 // version_guard refuses what is referred to, and makes the plan fail if that changes.
 static bool version_guard(struct registry *r, struct registry_call *call, const struct subject_entry *subject,
                           const struct version_entry *version, bool is_whole)
 {
     if (is_referenced(r, subject, version->version, is_whole)) {
-        call_fail(call, CODE_REFERENCE_EXISTS,
-                  "One or more references exist to the schema {magic=1,keytype=SCHEMA,subject=" STR_FMT
-                  ",version=%d}.",
-                  STR_ARG(subject->name), version->version);
-        return false;
+        return reference_fail(call, subject, version->version);
     }
     struct str key = key_version(call, "refs", subject->name, version->version);
     plan_expect(call, key, index_counter(r, key));
@@ -134,6 +157,30 @@ void plan_hard(struct registry *r, struct registry_call *call, const struct subj
 
 // ---- a subject
 
+static bool piece_is_full(const struct registry_call *call, struct deletion *deletion)
+{
+    deletion->has_more = call->item.documents.document_count >= PIECE_CHANGES ||
+                         call->item.documents.condition_count >= PIECE_CHANGES;
+    return deletion->has_more;
+}
+
+static void subject_touch(struct registry_call *call, const struct subject_entry *subject)
+{
+    plan_put(call, key_subject(call, subject->name), bytes_of("", 0), document_number(subject->document));
+}
+
+// subject_is_free: nothing of it is referred to by others, so that it does not go by half.
+static bool subject_is_free(struct registry *r, struct registry_call *call,
+                            const struct subject_entry *subject)
+{
+    for (uint32_t i = 0; i < subject->version_count; i++) {
+        if (is_referenced(r, subject, subject->versions[i].version, true)) {
+            return reference_fail(call, subject, subject->versions[i].version);
+        }
+    }
+    return true;
+}
+
 static bool subject_plan_hard(struct registry *r, struct registry_call *call, struct subject_entry *subject,
                               struct deletion *deletion)
 {
@@ -145,6 +192,10 @@ static bool subject_plan_hard(struct registry *r, struct registry_call *call, st
     }
     for (uint32_t i = 0; i < subject->version_count; i++) {
         struct version_entry *version = &subject->versions[i];
+        if (piece_is_full(call, deletion)) {
+            subject_touch(call, subject);
+            return true;
+        }
         if (!version_guard(r, call, subject, version, true)) {
             return false;
         }
@@ -171,13 +222,16 @@ static bool subject_plan_soft(struct registry *r, struct registry_call *call, st
         if (version->is_deleted) {
             continue;
         }
+        if (piece_is_full(call, deletion)) {
+            break;
+        }
         if (!version_guard(r, call, subject, version, true)) {
             return false;
         }
         plan_soft(call, subject, version);
         deletion->versions[deletion->count++] = version->version;
     }
-    plan_put(call, key_subject(call, subject->name), bytes_of("", 0), document_number(subject->document));
+    subject_touch(call, subject);
     return true;
 }
 
@@ -202,14 +256,53 @@ bool plan_subject_gone(struct registry *r, struct registry_call *call, const str
     return true;
 }
 
-static struct deletion *deletion_new(struct registry_call *call, uint32_t count, bool is_list)
+// deletion_have gives the call's, with room for so many versions more than are gone; NULL: no memory.
+static struct deletion *deletion_have(struct registry_call *call, uint32_t count, bool is_list)
 {
-    struct deletion *deletion = arena_new(call->arena, struct deletion, 1);
-    int32_t *versions = arena_new(call->arena, int32_t, (size_t)count + 1);
-    if (deletion != NULL) {
-        *deletion = (struct deletion){.versions = versions, .is_list = is_list};
+    struct deletion *deletion = call->kept;
+    if (deletion == NULL) {
+        deletion = call->kept = arena_new(call->arena, struct deletion, 1);
+        if (deletion == NULL) {
+            return NULL;
+        }
+        *deletion = (struct deletion){.is_list = is_list};
     }
-    return versions == NULL ? NULL : deletion;
+    if (deletion->done + count > deletion->cap || deletion->versions == NULL) {
+        size_t cap = deletion->done + count + 1;
+        int32_t *wider = arena_new(call->arena, int32_t, cap);
+        if (wider == NULL) {
+            return NULL;
+        }
+        if (deletion->done > 0) {
+            memcpy(wider, deletion->versions, deletion->done * sizeof *wider);
+        }
+        deletion->versions = wider;
+        deletion->cap = cap;
+    }
+    deletion->count = deletion->done;
+    deletion->has_more = false;
+    return deletion;
+}
+
+// delete_has_ended: somebody else did the rest of what goes in pieces.
+static bool delete_has_ended(const struct registry_call *call, const struct subject_entry *subject,
+                             bool is_permanent)
+{
+    const struct deletion *deletion = call->kept;
+    bool has_begun = deletion != NULL && deletion->done > 0;
+    return has_begun && (subject == NULL || (!is_permanent && !subject_is_live(subject)));
+}
+
+// association_permits: a subject that a topic is associated with does not go.
+static bool association_permits(struct registry *r, struct registry_call *call,
+                                const struct subject_entry *subject)
+{
+    if (subject_is_associated(r, subject->name, false)) {
+        call_fail(call, CODE_ASSOCIATION_FOR_SUBJECT,
+                  "An association already exists for subject '" STR_FMT "'", STR_ARG(subject->name));
+        return false;
+    }
+    return true;
 }
 
 void op_subject_delete(struct registry *r, struct registry_call *call)
@@ -218,27 +311,29 @@ void op_subject_delete(struct registry *r, struct registry_call *call)
     if (!name_qualify(call, call->params[0], &name)) {
         return;
     }
+    bool is_permanent = call_query_bool(call, "permanent");
     struct subject_entry *subject = index_subject(r, alias_resolve(r, name, call->arena));
+    if (delete_has_ended(call, subject, is_permanent)) {
+        delete_answer(call);
+        return;
+    }
     if (subject == NULL) {
         call_fail(call, CODE_SUBJECT_NOT_FOUND, "Subject '" STR_FMT "' not found.", STR_ARG(name));
         return;
     }
-    if (subject_is_associated(r, subject->name, false)) {
-        call_fail(call, CODE_ASSOCIATION_FOR_SUBJECT,
-                  "An association already exists for subject '" STR_FMT "'", STR_ARG(subject->name));
+    if (!association_permits(r, call, subject)) {
         return;
     }
-    struct deletion *deletion = deletion_new(call, subject->version_count, true);
-    if (deletion == NULL || !mode_permits(r, call, subject->name)) {
+    struct deletion *deletion = deletion_have(call, subject->version_count, true);
+    if (deletion == NULL || !mode_permits(r, call, subject->name) || !subject_is_free(r, call, subject)) {
         return;
     }
     plan_begin(call);
     plan_expect(call, key_subject(call, subject->name), subject->document);
     plan_expect_policy(r, call, subject->name);
-    bool is_planned = call_query_bool(call, "permanent") ? subject_plan_hard(r, call, subject, deletion)
-                                                         : subject_plan_soft(r, call, subject, deletion);
+    bool is_planned = is_permanent ? subject_plan_hard(r, call, subject, deletion)
+                                   : subject_plan_soft(r, call, subject, deletion);
     if (is_planned) {
-        call->state = deletion;
         plan_submit(call, delete_finish);
     }
 }
@@ -297,8 +392,11 @@ void op_version_delete(struct registry *r, struct registry_call *call)
                   STR_ARG(subject->name), version->version);
         return;
     }
-    struct deletion *deletion = deletion_new(call, 1, false);
-    if (deletion == NULL || !mode_permits(r, call, subject->name)) {
+    // With its last version the subject goes.
+    bool is_last = is_permanent && subject->version_count == 1;
+    struct deletion *deletion = deletion_have(call, 1, false);
+    if (deletion == NULL || !mode_permits(r, call, subject->name) ||
+        (is_last && !association_permits(r, call, subject))) {
         return;
     }
     deletion->versions[deletion->count++] = version->version;
@@ -306,7 +404,6 @@ void op_version_delete(struct registry *r, struct registry_call *call)
     plan_expect(call, key_subject(call, subject->name), subject->document);
     plan_expect_policy(r, call, subject->name);
     if (version_plan(r, call, subject, version, is_permanent)) {
-        call->state = deletion;
         plan_submit(call, delete_finish);
     }
 }

@@ -124,6 +124,11 @@ static uint64_t guid_hash(struct uuid guid)
     return hash64(bytes_of(guid.b, sizeof guid.b), 2);
 }
 
+static uint64_t content_hash(struct str context, struct uuid guid)
+{
+    return index_text_hash(context, guid_hash(guid));
+}
+
 struct schema_entry *index_guid_next(const struct registry *r, struct uuid guid,
                                      const struct schema_entry *after)
 {
@@ -141,10 +146,11 @@ struct schema_entry *index_guid_next(const struct registry *r, struct uuid guid,
 struct schema_entry *index_schema_guid(const struct registry *r, struct str context, struct uuid guid)
 {
     struct schema_entry *found = NULL;
-    for (struct schema_entry *s = index_guid_next(r, guid, NULL); s != NULL;
-         s = index_guid_next(r, guid, s)) {
-        bool is_better = str_equal(s->context, context) && (found == NULL || s->id < found->id);
-        found = is_better ? s : found;
+    struct map_node *node = map_first(&r->schemas_by_content, content_hash(context, guid));
+    for (; node != NULL; node = map_next(node)) {
+        struct schema_entry *s = MAP_ENTRY(node, struct schema_entry, by_content);
+        bool is_it = uuid_equal(s->guid, guid) && str_equal(s->context, context);
+        found = is_it && (found == NULL || s->id < found->id) ? s : found;
     }
     return found;
 }
@@ -518,6 +524,7 @@ void index_schema_put(struct registry *r, struct str rest, struct document *docu
     schema->guid = guid;
     map_insert(&r->schemas_by_id, &schema->by_id, id_hash(context, schema->id));
     map_insert(&r->schemas_by_guid, &schema->by_guid, guid_hash(guid));
+    map_insert(&r->schemas_by_content, &schema->by_content, content_hash(schema->context, guid));
     r->schema_count++;
     references_index(r, schema);
 }
@@ -529,13 +536,16 @@ void index_schema_remove(struct registry *r, struct str key, struct str rest)
     if (!schema_key_read(rest, &context, &guid)) {
         return;
     }
-    struct schema_entry *schema = index_guid_next(r, guid, NULL);
-    while (schema != NULL && !str_equal(document_key(schema->document), key)) {
-        schema = index_guid_next(r, guid, schema);
+    struct map_node *node = map_first(&r->schemas_by_content, content_hash(context, guid));
+    while (node != NULL &&
+           !str_equal(document_key(MAP_ENTRY(node, struct schema_entry, by_content)->document), key)) {
+        node = map_next(node);
     }
-    if (schema == NULL) {
+    if (node == NULL) {
         return;
     }
+    struct schema_entry *schema = MAP_ENTRY(node, struct schema_entry, by_content);
+    map_remove(&r->schemas_by_content, node);
     map_remove(&r->schemas_by_id, &schema->by_id);
     map_remove(&r->schemas_by_guid, &schema->by_guid);
     r->schema_count--;
@@ -556,6 +566,8 @@ void index_entries_clear(struct registry *r)
     map_init(&r->subjects_by_name);
     map_fini(&r->schemas_by_guid);
     map_init(&r->schemas_by_guid);
+    map_fini(&r->schemas_by_content);
+    map_init(&r->schemas_by_content);
     while ((node = map_pop(&r->schemas_by_id)) != NULL) {
         schema_free(r, MAP_ENTRY(node, struct schema_entry, by_id));
     }

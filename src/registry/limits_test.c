@@ -191,6 +191,183 @@ static void chains_end(void **state)
     desk_fini(&d);
 }
 
+enum { PIECES = 3, VERSIONS = 6000, LONG_VERSIONS = 12, LONG_BYTES = 120000, CONTEXTS = 200 };
+
+static void version_put(struct desk *d, int number)
+{
+    char body[128];
+    snprintf(body, sizeof body,
+             "{\"schema\":\"{\\\"type\\\":\\\"fixed\\\",\\\"name\\\":\\\"F\\\",\\\"size\\\":%d}\"}", number);
+    expect_code(d, "POST", "/subjects/s/versions", body, 0);
+}
+
+// More versions than one item takes.
+static void many_versions_go_in_pieces(void **state)
+{
+    (void)state;
+    struct desk d;
+    desk_init(&d);
+    expect_code(&d, "PUT", "/config", "{\"compatibility\":\"NONE\"}", 0);
+    uint32_t before = core_document_count(d.rig.core);
+    for (int i = 1; i <= VERSIONS; i++) {
+        version_put(&d, i);
+    }
+    uint64_t items = d.items;
+    expect_code(&d, "DELETE", "/subjects/s", NULL, 0);
+    assert_int_equal(d.json->count, VERSIONS);
+    assert_true(d.items - items > 1);
+    expect_code(&d, "DELETE", "/subjects/s", NULL, 40404);
+    items = d.items;
+    expect_code(&d, "DELETE", "/subjects/s?permanent=true", NULL, 0);
+    assert_int_equal(d.json->count, VERSIONS);
+    int64_t last = 0;
+    assert_true(json_value_i64(d.json->last, &last) && last == VERSIONS);
+    assert_true(d.items - items > PIECES);
+    expect_code(&d, "GET", "/subjects/s/versions?deleted=true", NULL, 40401);
+    assert_int_equal(core_document_count(d.rig.core), before + 1); // the counter of ids
+    desk_fini(&d);
+}
+
+static void refer_first(struct desk *d)
+{
+    assert_int_equal(
+        desk_ask_first(d, "POST", "/subjects/other/versions",
+                       "{\"schema\":\"\\\"F\\\"\",\"references\":[{\"name\":\"F\",\"subject\":\"s\","
+                       "\"version\":5900}]}"),
+        0);
+}
+
+// What others refer to keeps the whole subject, not only what comes behind it.
+static void what_is_referred_to_does_not_go_by_half(void **state)
+{
+    (void)state;
+    struct desk d;
+    desk_init(&d);
+    expect_code(&d, "PUT", "/config", "{\"compatibility\":\"NONE\"}", 0);
+    for (int i = 1; i <= VERSIONS; i++) {
+        version_put(&d, i);
+    }
+    refer_first(&d);
+    expect_code(&d, "DELETE", "/subjects/s", NULL, 42206);
+    expect_code(&d, "GET", "/subjects/s/versions/1", NULL, 0);
+    expect_code(&d, "DELETE", "/subjects/other", NULL, 0);
+    expect_code(&d, "DELETE", "/subjects/s", NULL, 0);
+    assert_int_equal(d.json->count, VERSIONS);
+    desk_fini(&d);
+}
+
+static const char *long_body(struct buf *out, int number, const char *type)
+{
+    out->len = 0;
+    buf_printf(out, "{\"schema\":\"{\\\"type\\\":\\\"record\\\",\\\"name\\\":\\\"R\\\",\\\"doc\\\":\\\"");
+    for (int i = 0; i < LONG_BYTES; i++) {
+        buf_u8(out, 'x');
+    }
+    buf_printf(out, "%d\\\",\\\"fields\\\":[{\\\"name\\\":\\\"f\\\",\\\"type\\\":\\\"%s\\\"}]}\"}", number,
+               type);
+    buf_u8(out, 0);
+    return (const char *)out->ptr;
+}
+
+// A comparison with many large versions lets others have their turn, and comes to the same verdict.
+static void comparing_takes_turns(void **state)
+{
+    (void)state;
+    struct desk d;
+    struct buf body;
+    desk_init(&d);
+    buf_init(&body, 1 << 20);
+    expect_code(&d, "PUT", "/config", "{\"compatibility\":\"BACKWARD_TRANSITIVE\"}", 0);
+    expect_code(&d, "POST", "/subjects/s/versions?force=true", long_body(&body, 0, "string"), 0);
+    for (int i = 1; i < LONG_VERSIONS; i++) {
+        expect_code(&d, "POST", "/subjects/s/versions?force=true", long_body(&body, i, "long"), 0);
+    }
+    uint32_t turns = d.turns;
+    expect_code(&d, "POST", "/subjects/s/versions", long_body(&body, 99, "long"), 409);
+    assert_non_null(strstr(d.text, "{oldSchemaVersion: 1}"));
+    assert_true(d.turns - turns >= 3);
+    assert_int_equal(d.tries, 1);
+    turns = d.turns;
+    expect_code(&d, "POST", "/compatibility/subjects/s/versions", long_body(&body, 99, "long"), 0);
+    assert_string_equal(d.text, "{\"is_compatible\":false}");
+    assert_true(d.turns > turns);
+    expect_code(&d, "DELETE", "/subjects/s/versions/1", NULL, 0);
+    expect_code(&d, "POST", "/subjects/s/versions", long_body(&body, 99, "long"), 0);
+    buf_fini(&body);
+    desk_fini(&d);
+}
+
+static const char *one_of(struct buf *out, int from)
+{
+    out->len = 0;
+    buf_printf(out, "{\"schemaType\":\"JSON\",\"schema\":\"{\\\"oneOf\\\":[");
+    for (int i = 0; i < 5000; i++) {
+        buf_printf(out, "%s{\\\"const\\\":%d}", i == 0 ? "" : ",", i + from);
+    }
+    buf_printf(out, "]}\"}");
+    buf_u8(out, 0);
+    return (const char *)out->ptr;
+}
+
+static void what_is_too_tangled_is_said(void **state)
+{
+    (void)state;
+    struct desk d;
+    struct buf body;
+    desk_init(&d);
+    buf_init(&body, 1 << 20);
+    expect_code(&d, "POST", "/subjects/s/versions", one_of(&body, 0), 0);
+    expect_code(&d, "POST", "/subjects/s/versions", one_of(&body, 1), 42201);
+    assert_non_null(strstr(d.text, "could not be compared"));
+    expect_code(&d, "POST", "/compatibility/subjects/s/versions/latest", one_of(&body, 1), 42201);
+    expect_code(&d, "PUT", "/config/s", "{\"compatibility\":\"NONE\"}", 0);
+    expect_code(&d, "POST", "/subjects/s/versions", one_of(&body, 1), 0);
+    buf_fini(&body);
+    desk_fini(&d);
+}
+
+static void the_global_context_has_no_subjects(void **state)
+{
+    (void)state;
+    struct desk d;
+    desk_init(&d);
+    expect_code(&d, "POST", "/subjects/:.__GLOBAL:s/versions", BODY(""), 42208);
+    expect_code(&d, "POST", "/contexts/.__GLOBAL/subjects/s/versions", BODY(""), 42208);
+    expect_code(&d, "PUT", "/config/:.__GLOBAL:s", "{\"compatibility\":\"NONE\"}", 42208);
+    expect_code(&d, "PUT", "/mode/:.__GLOBAL:s", "{\"mode\":\"READONLY\"}", 42208);
+    expect_code(&d, "PUT", "/config/:.__GLOBAL:", "{\"compatibility\":\"NONE\"}", 0);
+    expect_code(&d, "PUT", "/mode/:.__GLOBAL:", "{\"mode\":\"READWRITE\"}", 0);
+    expect(&d, "GET", "/contexts", NULL, "[\".\"]");
+    desk_fini(&d);
+}
+
+// One content in many contexts: an id in each, found by its context.
+static void contents_are_found_by_context(void **state)
+{
+    (void)state;
+    struct desk d;
+    char target[64];
+    desk_init(&d);
+    for (int i = 0; i < CONTEXTS; i++) {
+        snprintf(target, sizeof target, "/subjects/:.c%d:s/versions", i);
+        expect_code(&d, "POST", target, BODY(""), 0);
+        expect_code(&d, "POST", target, BODY(""), 0);
+        assert_non_null(strstr(d.text, "\"id\":1,\"version\":1,"));
+    }
+    char guid[128];
+    const char *at = strstr(d.text, "\"guid\":\"");
+    snprintf(guid, sizeof guid, "/schemas/guids/%.36s/ids", at + 8);
+    expect_code(&d, "GET", guid, NULL, 0);
+    assert_int_equal(d.json->count, CONTEXTS);
+    expect_code(&d, "DELETE", "/subjects/:.c7:s", NULL, 0);
+    expect_code(&d, "DELETE", "/subjects/:.c7:s?permanent=true", NULL, 0);
+    expect_code(&d, "GET", guid, NULL, 0);
+    assert_int_equal(d.json->count, CONTEXTS - 1);
+    expect_code(&d, "GET", "/schemas/ids/1?subject=:.c8:", NULL, 0);
+    expect_code(&d, "GET", "/schemas/ids/1?subject=:.c7:", NULL, 40403);
+    desk_fini(&d);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -202,6 +379,12 @@ int main(void)
         cmocka_unit_test(names_stay_in_order),
         cmocka_unit_test(cycles_leave_nothing),
         cmocka_unit_test(chains_end),
+        cmocka_unit_test(many_versions_go_in_pieces),
+        cmocka_unit_test(what_is_referred_to_does_not_go_by_half),
+        cmocka_unit_test(comparing_takes_turns),
+        cmocka_unit_test(what_is_too_tangled_is_said),
+        cmocka_unit_test(the_global_context_has_no_subjects),
+        cmocka_unit_test(contents_are_found_by_context),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

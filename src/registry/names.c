@@ -48,7 +48,21 @@ bool name_is_clean(struct str text)
     return true;
 }
 
+static bool name_refuse(struct registry_call *call, struct str subject)
+{
+    call_fail(call, CODE_INVALID_SUBJECT, "The specified subject '" STR_FMT "' is not a valid.",
+              STR_ARG(subject));
+    return false;
+}
+
 bool name_qualify(struct registry_call *call, struct str subject, struct str *ret)
+{
+    // The global context has a config and a mode, and no subjects.
+    return name_qualify_scope(call, subject, ret) &&
+           (!str_equal(name_context(*ret), STR(".__GLOBAL")) || name_refuse(call, subject));
+}
+
+bool name_qualify_scope(struct registry_call *call, struct str subject, struct str *ret)
 {
     struct str name = subject;
     bool has_colon = call->context.ptr != NULL && memchr(call->context.ptr, ':', call->context.len) != NULL;
@@ -64,9 +78,7 @@ bool name_qualify(struct registry_call *call, struct str subject, struct str *re
     bool is_reserved = str_equal(bare, STR("__GLOBAL")) || str_equal(bare, STR("__EMPTY"));
     if (bare.len == 0 || name.len > REGISTRY_SUBJECT_BYTES_MAX || is_reserved || has_colon ||
         !name_is_clean(subject) || !name_is_clean(call->context)) {
-        call_fail(call, CODE_INVALID_SUBJECT, "The specified subject '" STR_FMT "' is not a valid.",
-                  STR_ARG(subject));
-        return false;
+        return name_refuse(call, subject);
     }
     *ret = name;
     return true;

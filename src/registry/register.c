@@ -104,10 +104,10 @@ static struct str form_print(struct registry_call *call, const struct contract *
     return kept;
 }
 
-static bool is_normalized(struct registry_call *call, const struct subject_config *config)
+static bool is_normalized(struct registry_call *call, const struct contract *contract,
+                          const struct subject_config *config)
 {
-    struct str asked = call_query(call, "normalize");
-    return asked.ptr == NULL ? config->normalize : call_query_bool(call, "normalize") || config->normalize;
+    return contract->is_normalized || config->normalize || call_query_bool(call, "normalize");
 }
 
 // ---- what is there already
@@ -353,10 +353,10 @@ static bool compatibility_holds(struct registry *r, struct registry_call *call, 
     if (reg->is_import || reg->entry == NULL || call_query_bool(call, "force")) {
         return true;
     }
-    enum err err = check_compatible(r, reg->entry, NULL, &reg->contract, parsed, &reg->config, call->arena,
+    enum err err = check_compatible(r, call, reg->entry, NULL, &reg->contract, parsed, &reg->config,
                                     &is_compatible, &messages, &count, &e);
     if (err != ERR_OK) {
-        call_fail(call, CODE_STORE, "The schema could not be compared: %s", e.text);
+        check_fail(call, err, &e);
         return false;
     }
     if (is_compatible) {
@@ -388,7 +388,8 @@ static bool registration_fill(struct registry *r, struct registry_call *call, st
         schema_refuse(call, &reg->contract, err, &e);
         return false;
     }
-    enum schema_form form = is_normalized(call, &reg->config) ? SCHEMA_NORMAL : SCHEMA_CANONICAL;
+    enum schema_form form =
+        is_normalized(call, &reg->contract, &reg->config) ? SCHEMA_NORMAL : SCHEMA_CANONICAL;
     reg->contract.text = form_print(call, &reg->contract, *ret_parsed, form);
     if (reg->contract.text.ptr == NULL) {
         return false;

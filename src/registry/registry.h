@@ -71,14 +71,24 @@ struct registry_call {
     // private
     uint32_t tries;
     bool has_item;
+    bool has_more;
+    size_t work;           // of this step
+    struct uuid *compared; // GUIDs of earlier versions that are compatible, in the arena
+    uint32_t compared_count;
+    uint32_t compared_cap;
     void (*finish)(struct registry *registry, struct registry_call *call, const struct outcome *outcome);
-    void *state; // of the operation, in the arena
+    void *state; // of the plan, in the arena
+    void *kept;  // of the operation, through all of its plans
 };
 
-enum registry_step { REGISTRY_ANSWERED, REGISTRY_SUBMIT };
+enum registry_step {
+    REGISTRY_ANSWERED,
+    REGISTRY_SUBMIT,
+    REGISTRY_MORE, // it has worked for long: let others have their turn, then step again with outcome NULL
+};
 // registry_call_step plans the call, or with the outcome of the item that it asked for goes on: answers, or
-// plans again what was overtaken (ERR_STALE). outcome NULL = the first time. An outcome's other errors become
-// 500s.
+// plans again what was overtaken (ERR_STALE). outcome NULL = the first time, or after REGISTRY_MORE. An
+// outcome's other errors become 500s.
 enum registry_step registry_call_step(struct registry *registry, struct registry_call *call,
                                       const struct outcome *outcome);
 

@@ -37,8 +37,8 @@ enum registry_code {
     CODE_CONFIG_NOT_FOUND = 40408,
     CODE_MODE_NOT_FOUND = 40409,
     CODE_ASSOCIATION_NOT_FOUND = 40410,
-    CODE_INCOMPATIBLE = 409, // the REST API's error_code of 40901's status
-    CODE_ASSOCIATION_FOR_RESOURCE = 40902,
+    CODE_INCOMPATIBLE = 409,               // the REST API's error_code of 40901's status
+    CODE_ASSOCIATION_FOR_RESOURCE = 40903, // 40902 would be too many, 40906 nobody gives
     CODE_ASSOCIATION_FOR_SUBJECT = 40904,
     CODE_STRONG_ASSOCIATION = 40905,
     CODE_NO_ACTIVE_VERSION = 40907,
@@ -93,10 +93,11 @@ struct contract_reference {
 };
 
 struct schema_entry {
-    struct map_node by_id;     // (context, id)
-    struct map_node by_guid;   // guid alone: all contexts
-    struct document *document; // held
-    struct str context;        // in the document's key
+    struct map_node by_id;      // (context, id)
+    struct map_node by_guid;    // guid alone: all contexts
+    struct map_node by_content; // (context, guid)
+    struct document *document;  // held
+    struct str context;         // in the document's key
     int32_t id;
     struct uuid guid;
     bool is_leaving; // its document was removed, and it is found by its users only
@@ -153,6 +154,7 @@ struct registry {
     size_t subject_cap;
     struct map schemas_by_id;
     struct map schemas_by_guid;
+    struct map schemas_by_content;
     size_t schema_count;
     size_t version_count;
     struct map referrers;
@@ -247,6 +249,8 @@ void feed_fini(struct registry *r);
 // name_qualify gives the qualified subject of a path segment under a call's context; false and answered 42208
 // if it is no valid subject.
 bool name_qualify(struct registry_call *call, struct str subject, struct str *ret);
+// name_qualify_scope is name_qualify that takes the global context, too.
+bool name_qualify_scope(struct registry_call *call, struct str subject, struct str *ret);
 bool name_is_clean(struct str text);           // no control characters
 struct str name_context(struct str qualified); // "." or ".ctx"
 struct str name_bare(struct str qualified);    // without its context
@@ -263,6 +267,7 @@ struct contract {
     size_t reference_count;
     const struct json_value *metadata; // NULL = none
     const struct json_value *rule_set; // NULL = none
+    bool is_normalized;                // asked for beside the query
     int32_t id;                        // asked for; 0 = none
     int32_t version;                   // likewise
 };
@@ -332,10 +337,15 @@ struct str alias_resolve(struct registry *r, struct str subject, struct arena *a
 
 // check_compatible compares with versions of the subject as its level asks; `only` not NULL: with this one
 // alone. *ret_messages: an array of strings as the REST API shows them. ERR_OK also if it is not compatible.
-enum err check_compatible(struct registry *r, struct subject_entry *subject, const struct version_entry *only,
-                          const struct contract *contract, const struct schema *parsed,
-                          const struct subject_config *config, struct arena *arena, bool *ret_is_compatible,
-                          struct str **ret_messages, size_t *ret_count, struct error *e);
+// ERR_NO_MEMORY: the two are too much for each other. After much work it stops with call->has_more; the plan
+// is made again then, and goes on behind what was compatible.
+enum err check_compatible(struct registry *r, struct registry_call *call, struct subject_entry *subject,
+                          const struct version_entry *only, const struct contract *contract,
+                          const struct schema *parsed, const struct subject_config *config,
+                          bool *ret_is_compatible, struct str **ret_messages, size_t *ret_count,
+                          struct error *e);
+// check_fail answers what check_compatible failed with.
+void check_fail(struct registry_call *call, enum err err, const struct error *e);
 
 // ---- call.c: answering, planning
 

@@ -17,6 +17,8 @@ struct desk {
     char *text;              // with a NUL behind it
     struct json_value *json; // NULL: it is none
     uint32_t tries;
+    uint64_t items; // that were ordered, of all calls
+    uint32_t turns; // in which others might have come, of all calls
     // Called once, between the plan and the item's turn: a change that comes first. Then forgotten.
     void (*overtake)(struct desk *desk);
 };
@@ -139,13 +141,19 @@ static inline int ask(struct desk *desk, const char *method, const char *target,
         fail_msg("no route for %s %s", method, target);
     }
     enum registry_step step = registry_call_step(desk->registry, &call, NULL);
-    while (step == REGISTRY_SUBMIT) {
+    while (step != REGISTRY_ANSWERED) {
+        if (step == REGISTRY_MORE) {
+            desk->turns++;
+            step = registry_call_step(desk->registry, &call, NULL);
+            continue;
+        }
         void (*overtake)(struct desk *) = desk->overtake;
         desk->overtake = NULL;
         if (overtake != NULL) {
             overtake(desk);
         }
         struct outcome outcome = rig_one(&desk->rig, &call.item);
+        desk->items++;
         step = registry_call_step(desk->registry, &call, &outcome);
     }
     mem_free(desk->text);

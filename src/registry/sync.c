@@ -266,6 +266,7 @@ struct registry *registry_create(const struct registry_host *host)
     map_init(&r->subjects_by_name);
     map_init(&r->schemas_by_id);
     map_init(&r->schemas_by_guid);
+    map_init(&r->schemas_by_content);
     map_init(&r->referrers);
     map_init(&r->scopes_by_name);
     map_init(&r->associations);
@@ -289,6 +290,7 @@ void registry_destroy(struct registry *take_registry)
     map_fini(&r->subjects_by_name);
     map_fini(&r->schemas_by_id);
     map_fini(&r->schemas_by_guid);
+    map_fini(&r->schemas_by_content);
     map_fini(&r->referrers);
     map_fini(&r->scopes_by_name);
     map_fini(&r->associations);

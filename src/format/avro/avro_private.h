@@ -14,7 +14,7 @@ enum {
     // Of types that refer to each other by name, each new to the path: recursion over the graph ends here.
     AVRO_GRAPH_DEPTH_MAX = 1024,
     AVRO_DEFAULT_STEPS_MAX = 1 << 20, // judging all defaults of a schema
-    AVRO_COMPARE_STEPS_MAX = 1 << 23,
+    AVRO_COMPARE_STEPS_MAX = 1 << 21, // a fraction of a second
     AVRO_COMPARE_PAIRS_MAX = 1 << 19,
     // Items that take no bytes (nulls, empty records) in one payload: no count may be a loop for nothing.
     AVRO_EMPTY_ITEMS_MAX = 1 << 20,

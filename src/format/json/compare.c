@@ -9,7 +9,7 @@
 
 enum {
     PAIRS_MAX = 1 << 18,
-    STEPS_MAX = 1 << 25,
+    STEPS_MAX = 1 << 24, // a fraction of a second
     COMPARE_MEMORY_MAX = 256 << 20,
     REPORT_DEPTH_MAX = 200,
     NO_PARTNER = INT32_MAX,

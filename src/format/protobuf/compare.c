@@ -14,8 +14,8 @@
 #include "base/map.h"
 
 enum {
-    COMPARE_DEPTH_MAX = 400,      // messages that refer to each other across files
-    COMPARE_STEPS_MAX = 20000000, // fields, messages and names looked at
+    COMPARE_DEPTH_MAX = 400,     // messages that refer to each other across files
+    COMPARE_STEPS_MAX = 5000000, // fields, messages and names looked at: a fraction of a second
 };
 
 struct pair {
