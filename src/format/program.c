@@ -175,15 +175,10 @@ size_t program_path_count(const struct program *program)
     return program->slots == NULL ? 0 : program->slots->path_count;
 }
 
-enum err program_check(const struct program *program, struct bytes payload, struct program_fault *ret)
+static enum err check(const struct program *program, struct bytes payload, struct view *views,
+                      struct program_fault *ret)
 {
-    return program->ops->check(program, payload, NULL, ret);
-}
-
-enum err program_check_slots(const struct program *program, struct bytes payload, struct view *views,
-                             struct program_fault *ret)
-{
-    const struct slots *slots = program->slots;
+    const struct slots *slots = views == NULL ? NULL : program->slots;
     enum err err = program->ops->check(program, payload, slots == NULL ? NULL : views, ret);
     for (uint32_t i = 0; err == ERR_OK && slots != NULL && i < slots->path_count; i++) {
         uint32_t first = slots->slots[slots->paths[i]].view;
@@ -192,6 +187,27 @@ enum err program_check_slots(const struct program *program, struct bytes payload
         }
     }
     return err;
+}
+
+enum err program_check(const struct program *program, struct bytes payload, struct program_fault *ret)
+{
+    return program_check_slots(program, payload, NULL, ret);
+}
+
+enum err program_check_slots(const struct program *program, struct bytes payload, struct view *views,
+                             struct program_fault *ret)
+{
+    if (ret != NULL) {
+        ret->hides_values = false;
+    }
+    return check(program, payload, views, ret);
+}
+
+enum err program_check_hiding(const struct program *program, struct bytes payload, struct view *views,
+                              struct program_fault *ret)
+{
+    ret->hides_values = true;
+    return check(program, payload, views, ret);
 }
 
 // ---- views

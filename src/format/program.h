@@ -45,7 +45,8 @@ size_t program_memory(const struct program *program);
 // Why a payload is refused. path: "$.items[2].price" in every format; text: what is there and what the schema
 // asks.
 struct program_fault {
-    size_t position; // byte in the payload
+    bool hides_values; // as asked for
+    size_t position;   // byte in the payload
     char path[FAULT_PATH_SIZE];
     char text[FAULT_TEXT_SIZE];
 };
@@ -61,6 +62,11 @@ enum err program_check(const struct program *program, struct bytes payload, stru
 struct view;
 enum err program_check_slots(const struct program *program, struct bytes payload, struct view *views,
                              struct program_fault *ret);
+
+// program_check_hiding judges as both do (`views` as program_check_slots, or NULL), and no part of the
+// payload shows in the fault: values are "...", and keys that the schema does not know are [*].
+enum err program_check_hiding(const struct program *program, struct bytes payload, struct view *views,
+                              struct program_fault *ret);
 
 // ---- views: a checked payload by field, without decoding the rest
 

@@ -309,7 +309,7 @@ enum err avro_check(const struct program *program, struct bytes payload, struct 
         }
         return ERR_OK;
     }
-    struct program_fault fault;
+    struct program_fault fault = {.hides_values = false};
     bool is_good = avro_explain(avro, payload, ret != NULL ? ret : &fault);
     ASSERT(!is_good);
     return ERR_INVALID_RECORD;

@@ -49,6 +49,10 @@ static void path_cut(struct explain *x, size_t length)
 // Keys come from the payload: what is printed of them is text.
 static void path_key(struct explain *x, struct str key)
 {
+    if (x->fault->hides_values) {
+        path_append(x, "[*]");
+        return;
+    }
     bool is_word = key.len > 0 && key.len <= 64;
     for (size_t i = 0; i < key.len && is_word; i++) {
         char c = key.ptr[i];
@@ -338,7 +342,7 @@ static bool explain_node(struct explain *x, uint32_t id)
 bool avro_explain(const struct avro_program *program, struct bytes payload, struct program_fault *ret)
 {
     static const uint8_t nothing[1];
-    *ret = (struct program_fault){0};
+    *ret = (struct program_fault){.hides_values = ret->hides_values};
     struct explain x = {.program = program, .fault = ret, .begin = payload.len == 0 ? nothing : payload.ptr};
     x.p = x.begin;
     x.end = x.begin + payload.len;
@@ -352,7 +356,7 @@ bool avro_explain(const struct avro_program *program, struct bytes payload, stru
 bool avro_judges_alike(const struct program *program, struct bytes payload)
 {
     const struct avro_program *avro = avro_program_of(program);
-    struct program_fault fault;
+    struct program_fault fault = {.hides_values = false};
     struct avro_mark marks[SLOTS_MAX];
     return avro_accepts(avro, payload, marks) == avro_explain(avro, payload, &fault);
 }

@@ -35,7 +35,9 @@ static void print_path(const struct run *r, char ret[FAULT_PATH_SIZE])
             is_plain = c > ' ' && c != '.' && c != '[' && c != ']' && c != '\\' && c != '\'';
         }
         size_t shown = step->key.len > FAULT_PATH_SIZE ? FAULT_PATH_SIZE : step->key.len;
-        if (step->key.ptr == NULL) {
+        if (step->is_data && r->fault->hides_values) {
+            buf_append_str(&b, STR("[*]"));
+        } else if (step->key.ptr == NULL) {
             buf_printf(&b, "[%u]", step->index);
         } else {
             buf_printf(&b, is_plain ? ".%.*s" : "[\"%.*s\"]", (int)shown, step->key.ptr);
@@ -205,6 +207,12 @@ static size_t shown(struct str text)
     }
     return len;
 }
+// of_payload is what may be told of a value.
+static struct str of_payload(const struct run *r, struct str text)
+{
+    return r->fault != NULL && r->fault->hides_values ? STR("...") : text;
+}
+
 #define SHOWN(text) (int)shown(text), (text).ptr
 
 static bool eval_string(struct run *r, const struct string_check *check)
@@ -229,11 +237,13 @@ static bool eval_string(struct run *r, const struct string_check *check)
             return false;
         }
         if (result == REGEX_NO) {
-            return run_fault(r, pos, "\"%.*s\"; pattern: %.*s", SHOWN(text), SHOWN(check->pattern_text));
+            return run_fault(r, pos, "\"%.*s\"; pattern: %.*s", SHOWN(of_payload(r, text)),
+                             SHOWN(check->pattern_text));
         }
     }
     if (check->format != FORMAT_NONE && !json_format_holds(check->format, text)) {
-        return run_fault(r, pos, "\"%.*s\"; format: %.*s", SHOWN(text), SHOWN(check->format_name));
+        return run_fault(r, pos, "\"%.*s\"; format: %.*s", SHOWN(of_payload(r, text)),
+                         SHOWN(check->format_name));
     }
     return true;
 }
@@ -288,12 +298,12 @@ static bool eval_number(struct run *r, const struct jnode *node)
     }
     int order = check->min.is_set ? bound_order(&check->min, &n, raw) : 1;
     if (order < 0 || (order == 0 && check->min.is_exclusive)) {
-        return run_fault(r, r->scan.token_pos, "%.*s; %s: %.*s", SHOWN(raw),
+        return run_fault(r, r->scan.token_pos, "%.*s; %s: %.*s", SHOWN(of_payload(r, raw)),
                          check->min.is_exclusive ? "exclusiveMinimum" : "minimum", SHOWN(check->min.text));
     }
     order = check->max.is_set ? bound_order(&check->max, &n, raw) : -1;
     if (order > 0 || (order == 0 && check->max.is_exclusive)) {
-        return run_fault(r, r->scan.token_pos, "%.*s; %s: %.*s", SHOWN(raw),
+        return run_fault(r, r->scan.token_pos, "%.*s; %s: %.*s", SHOWN(of_payload(r, raw)),
                          check->max.is_exclusive ? "exclusiveMaximum" : "maximum", SHOWN(check->max.text));
     }
     const struct number_bound *multiple = &check->multiple;
@@ -303,7 +313,8 @@ static bool eval_number(struct run *r, const struct jnode *node)
     struct decimal value = decimal_parse(raw);
     bool is_whole = n.is_small && n.scale == 0 && multiple->is_small && multiple->small > 0;
     return (is_whole ? n.digits % multiple->small == 0 : decimal_is_multiple(&value, &multiple->value)) ||
-           run_fault(r, r->scan.token_pos, "%.*s; multipleOf: %.*s", SHOWN(raw), SHOWN(multiple->text));
+           run_fault(r, r->scan.token_pos, "%.*s; multipleOf: %.*s", SHOWN(of_payload(r, raw)),
+                     SHOWN(multiple->text));
 }
 
 // ---- nodes
@@ -321,10 +332,10 @@ eval_values(struct run *r, const struct jnode *node, enum json_token t, struct s
             r->scan.depth = start.depth;
             bool is_one = set->string_count == 1 && set->other_count == 0 && set->number_count == 0;
             struct str raw = t == JSON_TOKEN_STRING || t == JSON_TOKEN_NUMBER ? r->scan.raw : STR("");
-            return is_one ? run_fault(r, start.pos, "%s %.*s; allowed: \"%.*s\"", type_text(t), SHOWN(raw),
-                                      SHOWN(set->strings[0]))
+            return is_one ? run_fault(r, start.pos, "%s %.*s; allowed: \"%.*s\"", type_text(t),
+                                      SHOWN(of_payload(r, raw)), SHOWN(set->strings[0]))
                           : run_fault(r, start.pos, "%s %.*s; not one of the values allowed", type_text(t),
-                                      SHOWN(raw));
+                                      SHOWN(of_payload(r, raw)));
         }
     }
     if (t == JSON_TOKEN_OBJECT_BEGIN || t == JSON_TOKEN_ARRAY_BEGIN) {

@@ -157,6 +157,7 @@ static bool eval_member(struct run *r, const struct object_check *check, struct 
         node = check->properties[found - 1].node;
         is_matched = node != NULL;
         *hint = found;
+        r->path[key.depth - 1].is_data = false;
     }
     if (check->names != NULL) {
         if (!eval_name(r, check->names, key)) {
@@ -201,6 +202,8 @@ static bool eval_member(struct run *r, const struct object_check *check, struct 
         *ret_is_evaluated = true;
         if (check->additional->types == 0) {
             r->scan.depth = value.depth;
+            bool is_hidden = r->fault != NULL && r->fault->hides_values;
+            name = is_hidden ? STR("...") : name;
             return run_fault(r, key.pos, "\"%.*s\" is not a known property (additionalProperties)",
                              (int)(name.len > 100 ? 100 : name.len), name.ptr);
         }
@@ -229,6 +232,7 @@ static bool eval_members(struct run *r, const struct object_check *check, struct
         }
         struct span key = {r->scan.token_pos, r->scan.depth};
         step->key = r->scan.raw;
+        step->is_data = true;
         r->path_count = start.depth + 1;
         bool is_evaluated = false;
         if (!eval_member(r, check, key, seen, &hint, &is_evaluated)) {
@@ -290,7 +294,7 @@ bool eval_unevaluated(struct run *r, const struct jnode *node, struct span start
         if (t == JSON_TOKEN_OBJECT_END || t == JSON_TOKEN_ARRAY_END) {
             return true;
         }
-        *step = (struct path_step){is_object ? r->scan.raw : (struct str){0}, i};
+        *step = (struct path_step){is_object ? r->scan.raw : (struct str){0}, i, is_object};
         r->path_count = start.depth + 1;
         size_t pos = r->scan.token_pos;
         t = is_object ? json_scan_next(&r->scan) : t;

@@ -17,6 +17,7 @@ nearest_fault(struct run *r, const struct in_place *op, struct span start, const
     }
     struct program_fault trial;
     struct program_fault best = {.position = 0};
+    trial.hides_values = ret->hides_values;
     bool has_best = false;
     r->is_explaining = true;
     r->fault = &trial;

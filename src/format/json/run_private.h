@@ -18,6 +18,7 @@ enum {
 struct path_step {
     struct str key; // NULL ptr: an item
     uint32_t index;
+    bool is_data; // a key that is none of the schema's names
 };
 
 // Which members or items of a value some keyword has evaluated (unevaluated*). A zeroed one is empty.

@@ -213,7 +213,7 @@ static bool branch(const struct site *combined, uint32_t index, struct site *ret
     }
     *ret = *combined;
     ret->part |= PART_PLAIN;
-    return index == 0;
+    return index == 0 && kind(ret) != SITE_NULL; // it says nothing itself
 }
 
 static bool fits(const struct site *site, const struct view *view)

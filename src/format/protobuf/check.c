@@ -240,6 +240,10 @@ static bool is_printable(struct str text)
 // The key of the entry at `at`, as text for a path.
 static void put_key(struct checker *c, const struct pb_node_field *f, const uint8_t *at, const uint8_t *end)
 {
+    if (c->fault->hides_values) {
+        put_path(c, STR("[*]"));
+        return;
+    }
     const struct pb_node_message *entry = &c->program->messages[f->target];
     uint64_t size = 0;
     uint64_t tag = 0;
