@@ -97,6 +97,7 @@ struct contract_finding {
 
 // One verdict after another. A zeroed struct with what is marked `in` set is ready.
 struct contract_run {
+    struct arena *scratch;           // in: of one verdict, and reset by it; with a limit of its own
     struct arena *arena;             // in: reset by the owner between records or batches
     int64_t now_ms;                  // in: since 1970; one value for a whole batch
     enum contract_action on_failure; // in: the topic's setting; OBSERVE there beats what any rule says

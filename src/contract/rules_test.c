@@ -1,0 +1,329 @@
+// SPDX-License-Identifier: Apache-2.0
+// rules_test.c - what a rule set means for a broker: which rules run, what they do about a record, and what
+// is refused when it is bound.
+#include "contract/rig_test.h"
+
+#define PERSON                                                                                               \
+    "{\"type\":\"object\",\"properties\":{\"age\":{\"type\":\"integer\"},\"name\":{\"type\":\"string\"}}}"
+#define RULES(list) "{\"domainRules\":[" list "]}"
+#define AGE(more)                                                                                            \
+    "{\"name\":\"age\",\"kind\":\"CONDITION\",\"type\":\"CEL\",\"mode\":\"WRITE\",\"expr\":\"message.age "   \
+    ">= 0\"" more "}"
+
+static const struct rig_source person = {.format = FORMAT_JSON, .schema = PERSON, .level = CONTRACT_RULES};
+
+static void expect_on(const char *rules, const char *payload, enum contract_action topic, const char *want)
+{
+    struct rig rig;
+    struct rig_source source = person;
+    source.rules = rules;
+    rig_init(&rig, &source);
+    rig.run.on_failure = topic;
+    assert_text(rig_judge_text(&rig, payload), want);
+    rig_fini(&rig);
+}
+
+static void expect(const char *rules, const char *payload, const char *want)
+{
+    expect_on(rules, payload, CONTRACT_REJECT, want);
+}
+
+#define FAILS "reject: age $ Expr failed: 'message.age >= 0'"
+#define BAD   "{\"age\":-1}"
+
+static void conditions(void **state)
+{
+    (void)state;
+    expect(RULES(AGE("")), "{\"age\":1}", "pass");
+    expect(RULES(AGE("")), BAD, FAILS);
+    expect(RULES(AGE(",\"doc\":\"no negative age\"")), BAD, "reject: age $ no negative age");
+    expect(RULES(AGE(",\"disabled\":true")), BAD, "pass");
+    expect(NULL, BAD, "pass");
+    expect("{}", BAD, "pass");
+    expect(RULES("{\"name\":\"x\",\"kind\":\"CONDITION\",\"type\":\"CEL\",\"expr\":\"message.age > 0\"}"),
+           BAD,
+           "reject: x $ Expr failed: 'message.age > 0'"); // WRITEREAD
+    expect(RULES("{\"name\":\"x\",\"kind\":\"CONDITION\",\"type\":\"CEL\",\"mode\":\"READ\",\"expr\":"
+                 "\"message.age > "
+                 "0\"}"),
+           BAD, "pass");
+    expect(RULES("{\"name\":\"x\",\"kind\":\"CONDITION\",\"type\":\"CEL\",\"expr\":\"message.age\"}"), BAD,
+           "pass");
+}
+
+static void level_structure_runs_no_rule(void **state)
+{
+    (void)state;
+    struct rig rig;
+    struct rig_source source = person;
+    source.rules = RULES(AGE(",\"onFailure\":\"LAUNCH\""));
+    source.level = CONTRACT_STRUCTURE;
+    rig_init(&rig, &source);
+    assert_text(rig_judge_text(&rig, BAD), "pass");
+    assert_begins(rig_judge_text(&rig, "{\"age\":\"x\"}"),
+                  "reject: strom:structure $.age a string; type: integer");
+    assert_begins(rig_judge_text(&rig, "{\"age\":1} {}"), "reject: strom:structure $");
+    rig_fini(&rig);
+}
+
+static void enable_at(void **state)
+{
+    (void)state;
+    static const char *const places[] = {"ALL", "SERVER", "CLIENT", "GATEWAY", "NONE"};
+    for (size_t i = 0; i < 5; i++) {
+        char rules[512];
+        snprintf(rules, sizeof rules, "{\"enableAt\":\"%s\",\"domainRules\":[%s]}", places[i], AGE(""));
+        expect(rules, BAD, i < 2 ? FAILS : "pass");
+    }
+}
+
+// The rule's own action beats the topic's; observe on the topic beats all.
+static void actions(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *own;
+        enum contract_action topic;
+        const char *want;
+    } rows[] = {
+        {"", CONTRACT_REJECT, "reject"},
+        {"", CONTRACT_DEAD_LETTER, "dlq"},
+        {"", CONTRACT_MARK, "mark"},
+        {"", CONTRACT_OBSERVE, "observe"},
+        {"", CONTRACT_PASS, "reject"}, // not said: the strictest
+        {",\"onFailure\":\"ERROR\"", CONTRACT_DEAD_LETTER, "reject"},
+        {",\"onFailure\":\"DLQ\"", CONTRACT_REJECT, "dlq"},
+        {",\"onFailure\":\"NONE\"", CONTRACT_REJECT, "observe"},
+        {",\"onFailure\":\"DLQ\"", CONTRACT_OBSERVE, "observe"},
+        {",\"onFailure\":\"ERROR\"", CONTRACT_OBSERVE, "observe"},
+        {",\"onFailure\":\"\"", CONTRACT_MARK, "mark"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char rules[512];
+        char want[128];
+        snprintf(rules, sizeof rules, RULES("%s%s}"),
+                 "{\"name\":\"age\",\"kind\":\"CONDITION\",\"type\":\"CEL\",\"expr\":\"message.age >= 0\"",
+                 rows[i].own);
+        snprintf(want, sizeof want, "%s: age $ Expr failed: 'message.age >= 0'", rows[i].want);
+        expect_on(rules, BAD, rows[i].topic, want);
+    }
+    // Of two actions the first is for writing.
+    expect(
+        RULES(
+            "{\"name\":\"age\",\"kind\":\"CONDITION\",\"type\":\"CEL\",\"onFailure\":\"DLQ,ERROR\",\"expr\":"
+            "\"message.age >= 0\"}"),
+        BAD, "dlq: age $ Expr failed: 'message.age >= 0'");
+    expect(RULES(AGE(",\"onSuccess\":\"ERROR\"")), "{\"age\":1}",
+           "reject: age $ the rule holds, and its onSuccess asks for this");
+    expect(RULES(AGE(",\"onSuccess\":\"NONE\"")), "{\"age\":1}", "pass");
+    expect(RULES(AGE(",\"onFailure\":\"LAUNCH\"")), BAD,
+           "rule 'age': onFailure is 'LAUNCH'; a broker knows ERROR, DLQ and NONE");
+}
+
+static void strongest_action_decides(void **state)
+{
+    (void)state;
+    struct rig rig;
+    struct rig_source source = person;
+    source.rules =
+        RULES(AGE(",\"onFailure\":\"NONE\"") ",{\"name\":\"b\",\"kind\":\"CONDITION\",\"type\":\"CEL\","
+                                             "\"onFailure\":\"DLQ\",\"expr\":\"message.age > 1\"}");
+    rig_init(&rig, &source);
+    rig_judge_text(&rig, BAD);
+    assert_int_equal(rig.verdict.total, 2);
+    assert_int_equal(rig.verdict.action, CONTRACT_DEAD_LETTER);
+    assert_true(str_equal(rig.verdict.findings[0].subject, STR("s-value")));
+    rig_fini(&rig);
+}
+
+static void dead_letter_topics(void **state)
+{
+    (void)state;
+    struct rig rig;
+    struct rig_source source = person;
+    source.metadata = "{\"properties\":{\"dlq.topic\":\"letters\"}}";
+    source.rules =
+        RULES(AGE(",\"onFailure\":\"DLQ\"") ",{\"name\":\"b\",\"kind\":\"CONDITION\",\"type\":\"CEL\","
+                                            "\"onFailure\":\"DLQ\",\"params\":{\"dlq.topic\":\"own\"},"
+                                            "\"expr\":\"message.age > 1\"},"
+                                            "{\"name\":\"c\",\"kind\":\"CONDITION\",\"type\":\"CEL\","
+                                            "\"expr\":\"message.age > 2\"}");
+    rig_init(&rig, &source);
+    rig.run.on_failure = CONTRACT_DEAD_LETTER;
+    rig_judge_text(&rig, BAD);
+    assert_int_equal(rig.verdict.count, 3);
+    assert_true(str_equal(rig.verdict.findings[0].dead_letter_topic, STR("letters")));
+    assert_true(str_equal(rig.verdict.findings[1].dead_letter_topic, STR("own")));
+    assert_null(rig.verdict.findings[2].dead_letter_topic.ptr); // the topic's own
+    assert_true(str_equal(contract_dead_letter_topic(rig.contract, 0), STR("letters")));
+    assert_true(str_equal(contract_dead_letter_topic(rig.contract, 1), STR("own")));
+    assert_null(contract_dead_letter_topic(rig.contract, 2).ptr);
+    rig_fini(&rig);
+}
+
+#define CEL(name, expr)                                                                                      \
+    "{\"name\":\"" name "\",\"kind\":\"CONDITION\",\"type\":\"CEL\",\"expr\":\"" expr "\"}"
+
+static void guards(void **state)
+{
+    (void)state;
+    expect(RULES(CEL("g", "message.name == 'x' ; message.age > 0")), "{\"name\":\"y\",\"age\":-1}", "pass");
+    expect(RULES(CEL("g", "message.name == 'x' ; message.age > 0")), "{\"name\":\"x\",\"age\":-1}",
+           "reject: g $ Expr failed: 'message.name == 'x' ; message.age > 0'");
+    expect(RULES(CEL("g", " ; message.age > 0")), BAD, "reject: g $ Expr failed: ' ; message.age > 0'");
+    // A guard that cannot be evaluated lets pass: there is no name.
+    expect(RULES(CEL("g", "message.name == 'x' ; message.age > 0")), BAD, "pass");
+    expect(RULES("{\"name\":\"g\",\"kind\":\"CONDITION\",\"type\":\"CEL\",\"params\":{\"cel.ignore.guard."
+                 "separator\":"
+                 "\"true\"},\"expr\":\"message.name != ';'\"}"),
+           "{\"name\":\";\"}", "reject: g $ Expr failed: 'message.name != ';''");
+}
+
+// Places in the text are those of the whole expression, guard and all.
+static void places_of_mistakes(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *rules;
+        const char *want;
+    } rows[] = {
+        {RULES(CEL("g", "message.agee > 0")),
+         "rule 'g', line 1, column 8: no field 'agee' in com.acme.Person (did you mean 'age'?)"},
+        {RULES(CEL("g", "true ;\\n  message.agee > 0")),
+         "rule 'g', line 2, column 10: no field 'agee' in com.acme.Person (did you mean 'age'?)"},
+        {RULES(CEL("g", "message.agee > 0; true")),
+         "rule 'g', line 1, column 8: no field 'agee' in com.acme.Person (did you mean 'age'?)"},
+        {RULES(CEL("g", "message.age >")), "rule 'g', line 1, column 14: "},
+        {RULES(CEL("g", "true ;\\n  1 + 'x' == ''")), "rule 'g', line 2, column 5: "},
+        {RULES(CEL("g", "1 + 'x' == ''; true")), "rule 'g', line 1, column 3: "},
+        {RULES(CEL("g", "nobody > 0")), "rule 'g', line 1, column 1: "},
+        {"{\"domainRules\":7", "the rule set of s-value is no JSON: "},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct rig rig;
+        struct rig_source source = {
+            .format = FORMAT_AVRO,
+            .schema =
+                "{\"type\":\"record\",\"name\":\"Person\",\"namespace\":\"com.acme\",\"fields\":[{\"name\":"
+                "\"age\",\"type\":\"int\"}]}",
+            .rules = rows[i].rules,
+            .level = CONTRACT_RULES};
+        rig_init(&rig, &source);
+        assert_null(rig.contract);
+        assert_int_equal(rig.error.code, ERR_INVALID_REQUEST);
+        assert_begins(rig.error.text, rows[i].want);
+        rig_fini(&rig);
+    }
+}
+
+static void errors_in_a_rule_fail_it(void **state)
+{
+    (void)state;
+    expect(RULES(AGE("")), "{}", "reject: age $ the expression cannot be evaluated: no such key: age");
+    expect(RULES(CEL("d", "1 / message.age > 0")), "{\"age\":0}",
+           "reject: d $ the expression cannot be evaluated: division by zero");
+}
+
+static void what_cannot_run_is_refused(void **state)
+{
+    (void)state;
+    expect(RULES("{\"name\":\"t\",\"kind\":\"TRANSFORM\",\"type\":\"CEL\",\"expr\":\"message\"}"), BAD,
+           "pass");
+    expect("{\"enableAt\":\"SERVER\",\"domainRules\":[{\"name\":\"t\",\"kind\":\"TRANSFORM\",\"type\":"
+           "\"CEL\",\"expr\":"
+           "\"message\"}]}",
+           BAD,
+           "rule 't' (CEL, TRANSFORM) is to run at SERVER; a broker runs conditions of the types CEL and "
+           "CEL_FIELD and "
+           "changes no payload");
+    expect(RULES("{\"name\":\"j\",\"kind\":\"CONDITION\",\"type\":\"JSONATA\",\"expr\":\"age > 0\"}"), BAD,
+           "pass");
+}
+
+static void remarks(void **state)
+{
+    (void)state;
+    struct rig rig;
+    struct rig_source source = person;
+    source.rules = RULES("{\"name\":\"t\",\"type\":\"CEL\",\"expr\":\"message\"}," CEL(
+        "n", "size(message.name)") ",{\"name\":"
+                                   "\"f\",\"kind\":\"CONDITION\",\"type\":\"CEL_FIELD\",\"tags\":[\"PII\"],"
+                                   "\"expr\":\"true\"}");
+    rig_init(&rig, &source);
+    assert_non_null(rig.contract);
+    assert_string_equal(contract_remark(rig.contract, 0), "rule 't' (CEL, TRANSFORM) is left to the clients");
+    assert_string_equal(contract_remark(rig.contract, 1), "rule 'n' never fails: it gives no bool");
+    assert_string_equal(contract_remark(rig.contract, 2), "rule 'f' applies to no field");
+    assert_null(contract_remark(rig.contract, 3));
+    assert_true(contract_memory(rig.contract) > 0);
+    rig_fini(&rig);
+}
+
+// Whatever a producer sends beside the payload, and however often it was refused: there is no way round.
+static void budgets(void **state)
+{
+    (void)state;
+    struct rig rig;
+    struct rig_source source = {
+        .format = FORMAT_JSON,
+        .schema = "{\"type\":\"object\",\"properties\":{\"l\":{\"type\":\"array\",\"items\":"
+                  "{\"type\":\"integer\"}}}}",
+        .rules = RULES(CEL("slow", "message.l.all(a, message.l.all(b, message.l.all(c, a + b "
+                                   "+ c >= 0)))")),
+        .level = CONTRACT_RULES};
+    rig_init(&rig, &source);
+    struct buf payload;
+    buf_init(&payload, 1 << 20);
+    buf_printf(&payload, "{\"l\":[0");
+    for (int i = 0; i < 1000; i++) {
+        buf_printf(&payload, ",%d", i % 10);
+    }
+    buf_printf(&payload, "]}");
+    assert_text(rig_judge_text(&rig, "{\"l\":[1,2]}"), "pass");
+    uint64_t before = rig.run.steps;
+    assert_begins(rig_judge(&rig, buf_bytes(&payload)), "reject: slow $ the expression cannot be evaluated");
+    assert_true(before - rig.run.steps >= CONTRACT_STEPS_RECORD_MAX - 100);
+    rig.run.steps = 1000; // left of the batch
+    rig.run.on_failure = CONTRACT_DEAD_LETTER;
+    assert_begins(rig_judge(&rig, buf_bytes(&payload)), "dlq: slow");
+    assert_int_equal(rig.run.steps, 0);
+    assert_text(rig_judge_text(&rig, "{\"l\":[1,2]}"),
+                "reject: strom:budget $ the rules used up the steps that a batch may take");
+    buf_fini(&payload);
+    rig_fini(&rig);
+}
+
+static void findings_of_the_caller(void **state)
+{
+    (void)state;
+    struct rig rig;
+    rig_init(&rig, &person);
+    struct contract_verdict verdict = {0};
+    rig.run.on_failure = CONTRACT_DEAD_LETTER;
+    contract_verdict_add(&rig.run, &verdict, CONTRACT_RULE_FRAMING, STR("s"), "no schema id");
+    contract_verdict_add(&rig.run, &verdict, CONTRACT_RULE_FRAMING, STR("s"), "no schema id");
+    assert_int_equal(verdict.action, CONTRACT_DEAD_LETTER);
+    assert_int_equal(verdict.count, 1);
+    assert_true(str_equal(verdict.findings[0].rule, STR("strom:framing")));
+    rig_fini(&rig);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(conditions),
+        cmocka_unit_test(level_structure_runs_no_rule),
+        cmocka_unit_test(enable_at),
+        cmocka_unit_test(actions),
+        cmocka_unit_test(strongest_action_decides),
+        cmocka_unit_test(dead_letter_topics),
+        cmocka_unit_test(guards),
+        cmocka_unit_test(places_of_mistakes),
+        cmocka_unit_test(errors_in_a_rule_fail_it),
+        cmocka_unit_test(what_cannot_run_is_refused),
+        cmocka_unit_test(remarks),
+        cmocka_unit_test(budgets),
+        cmocka_unit_test(findings_of_the_caller),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
