@@ -188,11 +188,11 @@ static void places_of_mistakes(void **state)
         const char *want;
     } rows[] = {
         {RULES(CEL("g", "message.agee > 0")),
-         "rule 'g', line 1, column 8: no field 'agee' in com.acme.Person (did you mean 'age'?)"},
+         "rule 'g', line 1, column 9: com.acme.Person has no field \"agee\"; did you mean \"age\"?"},
         {RULES(CEL("g", "true ;\\n  message.agee > 0")),
-         "rule 'g', line 2, column 10: no field 'agee' in com.acme.Person (did you mean 'age'?)"},
+         "rule 'g', line 2, column 11: com.acme.Person has no field \"agee\"; did you mean \"age\"?"},
         {RULES(CEL("g", "message.agee > 0; true")),
-         "rule 'g', line 1, column 8: no field 'agee' in com.acme.Person (did you mean 'age'?)"},
+         "rule 'g', line 1, column 9: com.acme.Person has no field \"agee\"; did you mean \"age\"?"},
         {RULES(CEL("g", "message.age >")), "rule 'g', line 1, column 14: "},
         {RULES(CEL("g", "true ;\\n  1 + 'x' == ''")), "rule 'g', line 2, column 5: "},
         {RULES(CEL("g", "1 + 'x' == ''; true")), "rule 'g', line 1, column 3: "},
