@@ -37,7 +37,7 @@ bool glob_create(struct str pattern, struct arena *arena, struct glob *ret);
 void glob_start(const struct glob *glob, uint64_t *state);
 void glob_step(const struct glob *glob, uint64_t *state, struct str text);
 bool glob_accepts(const struct glob *glob, const uint64_t *state);
-bool glob_match(const struct glob *glob, struct str text);
+bool tag_glob_match(const struct glob *glob, struct str text);
 
 // ---- rules (rules.c)
 

@@ -94,7 +94,7 @@ bool glob_accepts(const struct glob *glob, const uint64_t *state)
     return is_at(state, glob->token_count);
 }
 
-bool glob_match(const struct glob *glob, struct str text)
+bool tag_glob_match(const struct glob *glob, struct str text)
 {
     uint64_t state[GLOB_TOKENS_MAX / 64 + 1];
     glob_start(glob, state);

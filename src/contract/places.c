@@ -114,7 +114,7 @@ struct field_work {
 
 static bool glob_is_met(const struct field_work *w, const struct glob *glob)
 {
-    return w->field->full_name.ptr != NULL ? glob_match(glob, w->field->full_name)
+    return w->field->full_name.ptr != NULL ? tag_glob_match(glob, w->field->full_name)
                                            : glob_accepts(glob, w->states + glob->first_word);
 }
 

@@ -27,7 +27,7 @@ struct route_entry {
 struct registry_front {
     struct broker *broker;
     struct broker_port *port;
-    struct registry *registry;
+    struct govern *govern; // has the registry
     const struct registry_route *table;
     size_t table_count;
     struct http_route *routes;
@@ -185,7 +185,9 @@ static void on_turn(struct task *task);
 static void call_run(struct call *call, const struct outcome *outcome)
 {
     struct registry_front *front = call->front;
-    enum registry_step step = registry_call_step(front->registry, &call->registry, outcome);
+    struct registry *registry = govern_registry_begin(front->govern);
+    enum registry_step step = registry_call_step(registry, &call->registry, outcome);
+    govern_registry_end(front->govern);
     if (step == REGISTRY_ANSWERED) {
         call_end(call);
         return;
@@ -274,35 +276,33 @@ static void on_request(struct http_request *rq)
 
 // ---- metrics
 
-static int64_t read_subjects(void *arg)
+static struct registry_counts counts_of(const struct registry_front *front)
 {
     struct registry_counts counts;
-    registry_counts(((struct registry_front *)arg)->registry, &counts);
-    return (int64_t)counts.subjects;
+    registry_counts(govern_registry_begin(front->govern), &counts);
+    govern_registry_end(front->govern);
+    return counts;
+}
+
+static int64_t read_subjects(void *arg)
+{
+    return (int64_t)counts_of(arg).subjects;
 }
 static int64_t read_versions(void *arg)
 {
-    struct registry_counts counts;
-    registry_counts(((struct registry_front *)arg)->registry, &counts);
-    return (int64_t)counts.versions;
+    return (int64_t)counts_of(arg).versions;
 }
 static int64_t read_schemas(void *arg)
 {
-    struct registry_counts counts;
-    registry_counts(((struct registry_front *)arg)->registry, &counts);
-    return (int64_t)counts.schemas;
+    return (int64_t)counts_of(arg).schemas;
 }
 static int64_t read_contexts(void *arg)
 {
-    struct registry_counts counts;
-    registry_counts(((struct registry_front *)arg)->registry, &counts);
-    return (int64_t)counts.contexts;
+    return (int64_t)counts_of(arg).contexts;
 }
 static int64_t read_parsed_bytes(void *arg)
 {
-    struct registry_counts counts;
-    registry_counts(((struct registry_front *)arg)->registry, &counts);
-    return (int64_t)counts.parsed_bytes;
+    return (int64_t)counts_of(arg).parsed_bytes;
 }
 
 static void collect(void *arg, struct buf *out)
@@ -338,16 +338,6 @@ static void metrics_add(struct registry_front *f, struct metrics *m)
 
 // ---- the table of routes
 
-static const struct core *view_begin(void *arg)
-{
-    return broker_view_begin(arg);
-}
-
-static void view_end(void *arg)
-{
-    broker_view_end(arg);
-}
-
 static bool is_of_a_context(struct str pattern)
 {
     static const char *const roots[] = {"/schemas", "/subjects", "/config", "/mode", "/compatibility"};
@@ -373,17 +363,12 @@ static void route_add(struct registry_front *front, size_t index, bool has_conte
 }
 
 struct registry_front *registry_front_create(struct broker *broker, struct broker_port *port,
-                                             struct str version)
+                                             struct govern *govern)
 {
     struct registry_front *front = mem_zalloc(sizeof *front);
-    const struct registry_host host = {.arg = broker,
-                                       .view_begin = view_begin,
-                                       .view_end = view_end,
-                                       .cluster_id = broker_cluster_id(broker),
-                                       .version = version};
     front->broker = broker;
     front->port = port;
-    front->registry = registry_create(&host);
+    front->govern = govern;
     front->table = registry_routes(&front->table_count);
     front->routes = mem_array(2 * front->table_count, sizeof *front->routes);
     front->entries = mem_array(2 * front->table_count, sizeof *front->entries);
@@ -411,7 +396,6 @@ void registry_front_destroy(struct registry_front *take_front)
         arena_fini(&front->spare->arena);
         mem_free(front->spare);
     }
-    registry_destroy(front->registry);
     arena_fini(&front->texts);
     mem_free(front->status_counts);
     mem_free(front->entries);
@@ -423,11 +407,6 @@ void registry_front_watch(struct registry_front *front, void (*changed)(void *ar
 {
     front->changed = changed;
     front->changed_arg = arg;
-}
-
-struct registry *registry_front_registry(const struct registry_front *front)
-{
-    return front->registry;
 }
 
 struct http_routes registry_front_routes(const struct registry_front *front)

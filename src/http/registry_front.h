@@ -7,8 +7,8 @@
 #define HTTP_REGISTRY_FRONT_H
 
 #include "broker/broker.h"
+#include "govern/govern.h"
 #include "http/http.h"
-#include "registry/registry.h"
 
 // Of Confluent's three media types the first one answers whoever does not choose.
 #define REGISTRY_MEDIA_TYPE "application/vnd.schemaregistry.v1+json"
@@ -17,14 +17,14 @@ enum { REGISTRY_WAITING_BYTES_MAX = 256 << 20 }; // memory of calls that wait fo
 
 struct registry_front;
 
-// registry_front_create makes a registry over the broker, which has started. port: of the server's loop.
+// registry_front_create: the registry is that of `govern`, which is attached to the broker. port: of the
+// server's loop.
 struct registry_front *registry_front_create(struct broker *broker, struct broker_port *port,
-                                             struct str version);
+                                             struct govern *govern);
 void registry_front_destroy(
     struct registry_front *take_front); // when its server has stopped; NULL is a no-op
 // registry_front_watch: changed is called after each change that this front had ordered, before its answer.
 void registry_front_watch(struct registry_front *front, void (*changed)(void *arg), void *arg);
-struct registry *registry_front_registry(const struct registry_front *front);
 struct http_routes registry_front_routes(const struct registry_front *front);
 
 #endif

@@ -127,15 +127,14 @@ static struct str json_text(const struct json_value *value, struct arena *arena)
     return kept;
 }
 
+// part_fill: all but version, id and guid.
 static void part_fill(struct registry_part *ret, const struct contract *contract, struct str subject,
-                      int32_t version, int32_t id, struct schema *schema, struct arena *arena)
+                      struct schema *schema, struct arena *arena)
 {
     *ret = (struct registry_part){.schema = schema_ref(schema),
                                   .metadata = json_text(contract->metadata, arena),
                                   .rule_set = json_text(contract->rule_set, arena),
-                                  .subject = arena_str(arena, subject),
-                                  .version = version,
-                                  .id = id};
+                                  .subject = arena_str(arena, subject)};
 }
 
 // What is being gathered: every schema that is referred to, once, breadth first.
@@ -184,8 +183,11 @@ static enum err reference_take(struct gathering *g, struct str context,
         return FAIL(g->e, ERR_CORRUPT, "the stored schema %d does not read", version->schema->id);
     }
     g->entries[to->reference_count] = version->schema;
-    part_fill(&to->references[to->reference_count++], &contract, name, version->version, version->schema->id,
-              parsed, g->arena);
+    struct registry_part *part = &to->references[to->reference_count++];
+    part_fill(part, &contract, name, parsed, g->arena);
+    part->version = version->version;
+    part->id = version->schema->id;
+    part->guid = version->schema->guid;
     return ERR_OK;
 }
 
@@ -215,12 +217,12 @@ static enum err references_gather(struct registry *r, struct str context, const 
     return err;
 }
 
-enum err contract_gather(struct registry *r, struct str subject, int32_t version, int32_t id,
-                         const struct contract *contract, struct schema *parsed, struct arena *arena,
-                         struct registry_contract *ret, struct error *e)
+enum err contract_gather(struct registry *r, struct str subject, const struct contract *contract,
+                         struct schema *parsed, struct arena *arena, struct registry_contract *ret,
+                         struct error *e)
 {
     *ret = (struct registry_contract){0};
-    part_fill(&ret->part, contract, subject, version, id, parsed, arena);
+    part_fill(&ret->part, contract, subject, parsed, arena);
     enum err err = references_gather(r, name_context(subject), contract, arena, ret, e);
     if (err == ERR_OK && arena->failed) {
         err = FAIL(e, ERR_NO_MEMORY, "the contract needs too much memory");
@@ -251,7 +253,10 @@ enum err registry_contract_find(struct registry *r, struct str subject, int32_t 
         return err;
     }
     parsed = schema_ref(parsed); // it is borrowed until others are parsed
-    err = contract_gather(r, entry->name, version, found->schema->id, &contract, parsed, arena, ret, e);
+    err = contract_gather(r, entry->name, &contract, parsed, arena, ret, e);
+    ret->part.version = version;
+    ret->part.id = found->schema->id;
+    ret->part.guid = found->schema->guid;
     schema_unref(parsed);
     return err;
 }

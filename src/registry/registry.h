@@ -147,11 +147,14 @@ struct registry_part {
     struct str subject;
     int32_t version;
     int32_t id; // 0: not given yet
+    struct uuid guid;
 };
 struct registry_contract {
     struct registry_part part;
     struct registry_part *references; // all that it refers to, over whatever way, once each
     size_t reference_count;
+    const struct str *topics; // that its subject is associated with
+    size_t topic_count;
 };
 // registry_contract_find. subject: qualified, its alias followed. The result never changes while the
 // subject's document stays; registry_contract_release gives its schemas back. ERR_NOT_FOUND, ERR_CORRUPT,

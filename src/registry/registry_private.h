@@ -425,10 +425,11 @@ struct subject_entry *subject_anywhere(struct registry *r, struct registry_call 
 
 // ---- governing.c
 
-// contract_gather puts a contract and all it refers to together; registry_contract_release gives it back.
-enum err contract_gather(struct registry *r, struct str subject, int32_t version, int32_t id,
-                         const struct contract *contract, struct schema *parsed, struct arena *arena,
-                         struct registry_contract *ret, struct error *e);
+// contract_gather puts a contract and all it refers to together, but for the version, id and GUID of itself;
+// registry_contract_release gives it back.
+enum err contract_gather(struct registry *r, struct str subject, const struct contract *contract,
+                         struct schema *parsed, struct arena *arena, struct registry_contract *ret,
+                         struct error *e);
 
 // ---- register.c
 

@@ -28,10 +28,10 @@ enum phase {
 struct schemas_topic {
     struct broker *broker;
     struct broker_port *port;
-    struct registry *registry;
-    struct str name;  // owned
-    struct str owner; // the document's key; owned
-    struct uuid id;   // zero: there is no topic yet
+    struct govern *govern; // has the registry
+    struct str name;       // owned
+    struct str owner;      // the document's key; owned
+    struct uuid id;        // zero: there is no topic yet
     enum phase phase;
     bool is_posted;
     bool is_busy;               // something of the broker is waited for
@@ -173,6 +173,12 @@ static void create(struct schemas_topic *t)
 
 // ---- what it says already
 
+static void feed_begin(struct schemas_topic *t)
+{
+    registry_feed_begin(govern_registry_begin(t->govern));
+    govern_registry_end(t->govern);
+}
+
 static void on_read(struct topic_content *content)
 {
     struct schemas_topic *t =
@@ -183,7 +189,7 @@ static void on_read(struct topic_content *content)
               STR_ARG(t->name), content->text);
     }
     t->phase = PHASE_WRITE;
-    registry_feed_begin(t->registry);
+    feed_begin(t);
     post(t);
 }
 
@@ -200,7 +206,7 @@ static void read_begin(struct schemas_topic *t)
     t->is_draining = false;
     if (uuid_is_zero(t->id)) {
         t->phase = PHASE_WRITE;
-        registry_feed_begin(t->registry);
+        feed_begin(t);
         post(t);
         return;
     }
@@ -261,7 +267,8 @@ static bool gather(struct schemas_topic *t)
                                           .bytes_max = BATCH_BYTES_MAX};
     batch_builder_reset(&t->batch, &options);
     for (int i = 0; i < STEP_RECORDS && t->batch.records.len < STEP_BYTES; i++) {
-        enum registry_feed feed = registry_feed_next(t->registry, &t->key, &t->value);
+        enum registry_feed feed = registry_feed_next(govern_registry_begin(t->govern), &t->key, &t->value);
+        govern_registry_end(t->govern);
         if (feed == REGISTRY_FEED_LOST) {
             t->phase = PHASE_READ;
             return true;
@@ -387,13 +394,13 @@ static struct str text_own(const char *prefix, struct str text)
 }
 
 struct schemas_topic *schemas_topic_create(struct broker *broker, struct broker_port *port,
-                                           struct registry *registry)
+                                           struct govern *govern)
 {
     struct schemas_topic *t = mem_zalloc(sizeof *t);
     struct batch_options options = batch_options_default();
     t->broker = broker;
     t->port = port;
-    t->registry = registry;
+    t->govern = govern;
     t->task.run = step;
     t->retry.fire = on_retry;
     arena_init(&t->arena, ARENA_BYTES_MAX);

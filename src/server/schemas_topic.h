@@ -10,15 +10,14 @@
 #ifndef SERVER_SCHEMAS_TOPIC_H
 #define SERVER_SCHEMAS_TOPIC_H
 
-#include "broker/broker.h"
-#include "registry/registry.h"
+#include "govern/govern.h"
 
 struct schemas_topic;
 
 // schemas_topic_create finds the topic and keeps it from others: before clients connect. The name is the
 // setting strom.registry.topic; with an empty one there is no topic.
 struct schemas_topic *schemas_topic_create(struct broker *broker, struct broker_port *port,
-                                           struct registry *registry);
+                                           struct govern *govern);
 // schemas_topic_destroy: after schemas_topic_stop has called back, or when the loop never ran. NULL is a
 // no-op.
 void schemas_topic_destroy(struct schemas_topic *take_topic);

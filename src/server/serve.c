@@ -33,6 +33,7 @@ struct server {
     struct engine *engine;
     struct broker *broker;
     struct kafka_stats *stats;
+    struct govern *govern;
     struct site *site;
     struct server_loop loops[LOOPS_MAX];
     uint32_t loop_count;
@@ -88,6 +89,7 @@ static enum err open_engine(struct server *s, struct uuid *ret_cluster_id, struc
 
 static enum err open_broker(struct server *s, struct uuid cluster_id, struct error *e)
 {
+    const struct broker_policy policy = govern_policy(s->govern);
     const struct broker_options options = {
         .static_configs = s->config->entries,
         .static_config_count = s->config->count,
@@ -98,6 +100,7 @@ static enum err open_broker(struct server *s, struct uuid cluster_id, struct err
         .tracer = s->tracer,
         .metrics = s->metrics,
         .pool = s->pool,
+        .policy = &policy,
     };
     return broker_open(s->env, s->engine, &options, &s->broker, e);
 }
@@ -252,7 +255,7 @@ static enum err open_all(struct server *s, struct error *e)
     if (err != ERR_OK) {
         return err;
     }
-    s->site = site_create(s->broker, s->metrics);
+    s->site = site_create(s->broker, s->metrics, s->govern);
     err = listen_kafka(s, e);
     return err == ERR_OK ? listen_http(s, e) : err;
 }
@@ -272,6 +275,7 @@ enum err server_start(struct env *env, const struct config *config, const struct
     s->stats = kafka_stats_create(env, s->metrics);
     s->pool = pool_create(env, size_of(config, STR("strom.memory.max.bytes")),
                           size_of(config, STR("strom.tail.cache.bytes")));
+    s->govern = govern_create(env, s->metrics);
     enum err err = open_all(s, e);
     // Also after a failure: the fronts stop by way of their loops.
     for (uint32_t i = 0; i < s->loop_count; i++) {
@@ -341,6 +345,7 @@ void server_stop(struct server *take_server)
         broker_port_destroy(s->loops[i].port);
         loop_destroy(s->loops[i].loop);
     }
+    govern_destroy(s->govern);
     broker_destroy(s->broker);
     if (s->engine != NULL) {
         engine_stop(s->engine);

@@ -3,6 +3,7 @@
 #include "server/site.h"
 
 #include "base/mem.h"
+#include "http/contracts_front.h"
 #include "http/http.h"
 #include "http/registry_front.h"
 #include "server/admin.h"
@@ -16,6 +17,8 @@ struct site {
     struct admin *admin;
     struct registry_front *registry;
     struct schemas_topic *schemas;
+    struct contracts_front *contracts;
+    struct govern *govern;
     struct http_route *routes;
     struct http_server *http;
     struct task stop;
@@ -23,24 +26,35 @@ struct site {
 
 static struct http_routes routes_join(struct site *site)
 {
-    struct http_routes admin = admin_routes(site->admin);
-    struct http_routes registry = registry_front_routes(site->registry);
-    site->routes = mem_array(admin.count + registry.count, sizeof *site->routes);
-    memcpy(site->routes, registry.routes, registry.count * sizeof *site->routes);
-    memcpy(site->routes + registry.count, admin.routes, admin.count * sizeof *site->routes);
-    return (struct http_routes){site->routes, admin.count + registry.count, registry.error_type};
+    const struct http_routes parts[] = {registry_front_routes(site->registry), admin_routes(site->admin),
+                                        contracts_front_routes(site->contracts)};
+    enum { PARTS = sizeof parts / sizeof *parts };
+    size_t count = 0;
+    for (size_t i = 0; i < PARTS; i++) {
+        count += parts[i].count;
+    }
+    site->routes = mem_array(count, sizeof *site->routes);
+    count = 0;
+    for (size_t i = 0; i < PARTS; i++) {
+        memcpy(site->routes + count, parts[i].routes, parts[i].count * sizeof *site->routes);
+        count += parts[i].count;
+    }
+    return (struct http_routes){site->routes, count, parts[0].error_type};
 }
 
-struct site *site_create(struct broker *broker, struct metrics *metrics)
+struct site *site_create(struct broker *broker, struct metrics *metrics, struct govern *govern)
 {
     struct site *site = mem_zalloc(sizeof *site);
     site->env = broker_env(broker);
     site->loop = loop_create(site->env);
     site->port = broker_port_create(broker, site->loop);
     site->admin = admin_create(broker, metrics);
-    site->registry = registry_front_create(broker, site->port, STR(STROM_VERSION));
-    site->schemas = schemas_topic_create(broker, site->port, registry_front_registry(site->registry));
+    site->govern = govern;
+    govern_attach(govern, broker, site->loop, STR(STROM_VERSION));
+    site->registry = registry_front_create(broker, site->port, govern);
+    site->schemas = schemas_topic_create(broker, site->port, govern);
     registry_front_watch(site->registry, schemas_topic_kick, site->schemas);
+    site->contracts = contracts_front_create(govern);
     site->http = http_server_create(site->loop, metrics, routes_join(site));
     return site;
 }
@@ -64,6 +78,7 @@ void site_start(struct site *site)
 static void on_stopped(void *arg)
 {
     struct site *site = arg;
+    govern_stop(site->govern);
     loop_stop(site->loop);
 }
 
@@ -107,6 +122,7 @@ void site_destroy(struct site *take_web)
     http_server_destroy(site->http);
     schemas_topic_destroy(site->schemas);
     registry_front_destroy(site->registry);
+    contracts_front_destroy(site->contracts);
     admin_destroy(site->admin);
     broker_port_destroy(site->port);
     loop_destroy(site->loop);

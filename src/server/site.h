@@ -4,11 +4,12 @@
 #ifndef SERVER_SITE_H
 #define SERVER_SITE_H
 
-#include "broker/broker.h"
+#include "govern/govern.h"
 
 struct site;
-struct site *site_create(struct broker *broker, struct metrics *metrics); // the broker has started
-void site_listen(struct site *site, struct sock *take_listener);          // before site_start
+// site_create attaches `govern` to the broker, which has started: contracts are loaded on the site's loop.
+struct site *site_create(struct broker *broker, struct metrics *metrics, struct govern *govern);
+void site_listen(struct site *site, struct sock *take_listener); // before site_start
 void site_start(struct site *site);
 // site_stop_begin stops serving, from any thread; site_stop_end returns when all are answered and the thread
 // is gone. Both take NULL.

@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: Apache-2.0
+// bind.c - whether what is to govern a topic can: asked when settings switch it on, and when a version is
+// registered under a subject that does. What does not compile is refused with its position, before a record
+// meets it.
+#include "base/mem.h"
+#include "govern/govern_private.h"
+
+enum {
+    BINDINGS_BYTES_MAX = 256 << 20,
+    BINDINGS_SLICE = 1000,  // topics looked at under one lock
+    BIND_VERSIONS_MAX = 20, // the newest of a subject that are compiled when it is bound
+    BIND_BYTES_MAX = 256 << 20,
+};
+
+static enum contract_level level_of(enum governance_level level)
+{
+    return level == LEVEL_CONTRACT ? CONTRACT_RULES : CONTRACT_STRUCTURE;
+}
+
+// ---- the topics that are governed
+
+static struct str kept(struct bindings *b, struct str text)
+{
+    return arena_str(&b->arena, text);
+}
+
+static void binding_add(struct bindings *b, const struct topic *topic, const struct governance *g)
+{
+    if (b->count == b->cap) {
+        b->cap = b->cap == 0 ? 64 : 2 * b->cap;
+        b->list = mem_realloc(b->list, b->cap * sizeof *b->list);
+    }
+    struct binding *to = &b->list[b->count++];
+    *to = (struct binding){.name = kept(b, topic_name(topic)), .settings = *g};
+    to->settings.dlq_topic = kept(b, g->dlq_topic);
+    for (int i = 0; i < SIDE_COUNT; i++) {
+        to->settings.sides[i].subject = kept(b, g->sides[i].subject);
+    }
+}
+
+// slice_take looks at some topics from `index` on; false: there are no more.
+static bool slice_take(struct govern *g, uint32_t *index)
+{
+    const struct core *core = broker_view_begin(g->broker);
+    uint32_t end = core_topic_count(core);
+    uint32_t until = *index + BINDINGS_SLICE < end ? *index + BINDINGS_SLICE : end;
+    for (; *index < until; (*index)++) {
+        const struct topic *topic = core_topic_at(core, *index);
+        struct governance settings;
+        uint32_t count;
+        const struct item_config *configs = topic_configs(topic, &count);
+        if (count > 0 && governance_resolve(configs, count, &settings)) {
+            binding_add(&g->bindings, topic, &settings);
+        }
+    }
+    broker_view_end(g->broker);
+    return *index < end;
+}
+
+static uint64_t catalogue_serial(struct govern *g)
+{
+    const struct core *core = broker_view_begin(g->broker);
+    uint64_t serial = core_catalogue_serial(core);
+    broker_view_end(g->broker);
+    return serial;
+}
+
+const struct bindings *bindings_get(struct govern *g)
+{
+    struct bindings *b = &g->bindings;
+    uint64_t serial = catalogue_serial(g);
+    uint32_t index = 0;
+    if (b->is_known && b->serial == serial) {
+        return b;
+    }
+    arena_fini(&b->arena);
+    arena_init(&b->arena, BINDINGS_BYTES_MAX);
+    b->count = 0;
+    b->serial = serial; // what changes from here on makes it be read anew
+    b->is_known = true;
+    while (slice_take(g, &index)) {
+    }
+    b->is_known = !b->arena.failed;
+    return b;
+}
+
+void bindings_fini(struct bindings *b)
+{
+    arena_fini(&b->arena);
+    mem_free(b->list);
+}
+
+// ---- a version is registered
+
+static bool is_associated(const struct registry_contract *contract, struct str topic)
+{
+    for (size_t i = 0; i < contract->topic_count; i++) {
+        if (str_equal(contract->topics[i], topic)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool side_uses(const struct binding *b, int side, const struct registry_contract *contract)
+{
+    const struct side_settings *settings = &b->settings.sides[side];
+    struct str subject = contract->part.subject;
+    char room[GOVERNANCE_SUBJECT_SIZE];
+    if (settings->level < LEVEL_STRUCTURE) {
+        return false;
+    }
+    if (settings->subject.len > 0) {
+        return str_equal(settings->subject, subject);
+    }
+    struct str record = settings->strategy == SUBJECT_TOPIC ? STR("") : schema_name(contract->part.schema);
+    struct str name = governance_subject(settings, (enum governance_side)side, b->name, record, room);
+    return str_equal(name, subject) || is_associated(contract, b->name);
+}
+
+enum err govern_check_registration(void *arg, const struct registry_contract *contract, struct error *e)
+{
+    struct govern *g = arg;
+    const struct bindings *b = bindings_get(g);
+    const struct binding *governed = NULL;
+    struct want want = {.kind = SNAPSHOT_CONTRACT, .level = CONTRACT_STRUCTURE};
+    struct contract *compiled = NULL;
+    for (size_t i = 0; i < b->count; i++) {
+        for (int side = 0; side < SIDE_COUNT; side++) {
+            if (side_uses(&b->list[i], side, contract)) {
+                governed = governed == NULL ? &b->list[i] : governed;
+                enum contract_level level = level_of(b->list[i].settings.sides[side].level);
+                want.level = level > want.level ? level : want.level;
+            }
+        }
+    }
+    if (governed == NULL && b->is_known) {
+        return ERR_OK;
+    }
+    enum err err = contract_compile(contract, &want, &compiled, e);
+    contract_unref(compiled);
+    if (err != ERR_OK && governed != NULL) {
+        error_wrap(e, "it would govern topic " STR_FMT, STR_ARG(governed->name));
+    }
+    return err;
+}
+
+// ---- a topic is bound
+
+// version_bind compiles one version; the registry is this thread's.
+static enum err version_bind(struct registry *r, const struct registry_subject *subject,
+                             const struct registry_member *member, enum governance_level level,
+                             struct arena *arena, struct error *e)
+{
+    struct registry_contract found;
+    struct contract *compiled = NULL;
+    const struct want want = {.kind = SNAPSHOT_CONTRACT, .level = level_of(level)};
+    enum err err = registry_contract_find(r, subject->name, member->version, arena, &found, e);
+    if (err == ERR_OK) {
+        err = contract_compile(&found, &want, &compiled, e);
+        contract_unref(compiled);
+        registry_contract_release(&found);
+    }
+    if (err != ERR_OK) {
+        error_wrap(e, STR_FMT " version %d", STR_ARG(subject->name), member->version);
+    }
+    return err;
+}
+
+static enum err subject_bind(struct registry *r, struct str name, const struct side_settings *settings,
+                             struct arena *arena, struct error *e)
+{
+    struct registry_subject subject;
+    enum err err = registry_subject_find(r, name, arena, &subject, e);
+    int compiled = 0;
+    for (size_t i = err == ERR_OK ? subject.member_count : 0; i > 0 && err == ERR_OK; i--) {
+        const struct registry_member *member = &subject.members[i - 1];
+        bool is_newest_only = settings->version_min == VERSION_LATEST && compiled == 1;
+        if (compiled == BIND_VERSIONS_MAX || is_newest_only || member->version < settings->version_min) {
+            break;
+        }
+        if (!member->is_deleted) {
+            compiled++;
+            err = version_bind(r, &subject, member, settings->level, arena, e);
+        }
+    }
+    return err;
+}
+
+static enum err side_bind(struct registry *r, struct str topic, int side,
+                          const struct side_settings *settings, struct arena *arena, struct error *e)
+{
+    struct registry_ground ground;
+    char room[GOVERNANCE_SUBJECT_SIZE];
+    struct str subject = settings->subject;
+    enum err err = ERR_OK;
+    if (subject.len == 0) {
+        err = registry_topic_subject(r, topic, side == SIDE_KEY, arena, &subject, &ground, e);
+    }
+    if (err == ERR_OK && subject.len == 0 && settings->strategy == SUBJECT_TOPIC) {
+        subject = governance_subject(settings, (enum governance_side)side, topic, (struct str){"", 0}, room);
+    }
+    if (err != ERR_OK || subject.len == 0 || settings->level < LEVEL_STRUCTURE) {
+        return err; // which subjects there will be is not known yet; a subject without versions may get some
+    }
+    return subject_bind(r, subject, settings, arena, e);
+}
+
+enum err govern_bind(void *arg, struct str topic, const struct item_config *configs, uint32_t count,
+                     struct error *e)
+{
+    struct govern *g = arg;
+    struct governance settings;
+    struct arena arena;
+    enum err err = ERR_OK;
+    if (!governance_resolve(configs, count, &settings)) {
+        return ERR_OK;
+    }
+    arena_init(&arena, BIND_BYTES_MAX);
+    struct registry *r = govern_registry_begin(g);
+    for (int side = 0; side < SIDE_COUNT && err == ERR_OK; side++) {
+        if (settings.sides[side].level != LEVEL_NONE) {
+            err = side_bind(r, topic, side, &settings.sides[side], &arena, e);
+        }
+    }
+    govern_registry_end(g);
+    arena_fini(&arena);
+    if (err != ERR_OK && e != NULL) {
+        e->code = ERR_INVALID_CONFIG;
+    }
+    return err == ERR_OK ? ERR_OK : ERR_INVALID_CONFIG;
+}

@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: Apache-2.0
+// govern_private.h - snapshots of what is bound, the cache of them, and the counters.
+#ifndef GOVERN_GOVERN_PRIVATE_H
+#define GOVERN_GOVERN_PRIVATE_H
+
+#include "base/list.h"
+#include "base/map.h"
+#include "contract/contract.h"
+#include "contract/frame.h"
+#include "core/governance.h"
+#include "govern/govern.h"
+
+// ---- snapshots
+
+enum snapshot_kind {
+    SNAPSHOT_TOPIC,    // a topic's settings, and the names of its subjects
+    SNAPSHOT_SUBJECT,  // the versions of a subject
+    SNAPSHOT_SCHEMA,   // what an id means, where the subject follows from the schema
+    SNAPSHOT_CONTRACT, // a contract, compiled
+};
+
+// What a snapshot is asked for by.
+struct want {
+    enum snapshot_kind kind;
+    struct uuid topic_id;               // TOPIC
+    struct str subject;                 // SUBJECT: as it is named; CONTRACT: qualified, its alias followed
+    struct registry_schema_name name;   // SCHEMA, of the default context
+    int32_t version;                    // CONTRACT
+    struct uuid guid;                   // CONTRACT: what that version has been
+    enum contract_level level;          // CONTRACT
+    int32_t indexes[FRAME_INDEXES_MAX]; // CONTRACT, SCHEMA: of the Protobuf message
+    size_t index_count;
+};
+enum { WANT_KEY_SIZE = 64 + REGISTRY_SUBJECT_BYTES_MAX + 4 * FRAME_INDEXES_MAX };
+// want_key writes what tells wants apart; its length. A subject's name is at most REGISTRY_SUBJECT_BYTES_MAX
+// bytes.
+size_t want_key(const struct want *want, uint8_t room[WANT_KEY_SIZE]);
+
+struct topic_rules {
+    struct uuid id;
+    struct str name;
+    uint64_t config_revision;
+    struct governance settings;
+    struct str subjects[SIDE_COUNT]; // NULL ptr: each record's schema names it
+};
+
+struct subject_rules {
+    struct registry_subject subject;
+    const struct registry_member *latest; // that is not deleted; NULL = none
+};
+
+struct schema_rules {
+    bool is_known;
+    enum format format;
+    struct str record; // its name; empty: it has none
+    struct uuid guid;
+};
+
+// Immutable once it is published. Owner: whoever holds a reference.
+struct snapshot {
+    enum snapshot_kind kind;
+    uint32_t refs; // atomic
+    uint64_t hash; // of its key
+    size_t bytes;
+    struct arena arena; // of all texts
+    struct str key;
+    const struct registry_ground *grounds; // what it rests on
+    size_t ground_count;
+    struct str failure; // why nothing can be judged by it; empty = it can
+    union {
+        struct topic_rules topic;
+        struct subject_rules subject;
+        struct schema_rules schema;
+        struct contract *contract;
+    };
+};
+void snapshot_unref(struct snapshot *take_snapshot); // NULL is a no-op
+
+// load.c: snapshot_load reads the core and the registry. Always gives one, of a failure if need be.
+struct snapshot *snapshot_load(struct govern *g, const struct want *want);
+// contract_compile compiles what the registry gave.
+enum err contract_compile(const struct registry_contract *from, const struct want *want,
+                          struct contract **ret, struct error *e);
+
+// ---- cache.c
+
+struct waiter {
+    struct list node;
+    struct policy_case *c;
+};
+enum cache_answer { CACHE_FOUND, CACHE_WAIT, CACHE_STOPPING };
+
+struct cache {
+    struct mutex lock;  // guards what follows. Taken alone: nothing of broker or registry is called under it
+    struct map slots;   // by key
+    struct list used;   // slots with a snapshot, least used first
+    struct list wanted; // slots to be loaded
+    size_t bytes;
+    size_t count;
+    uint64_t suspicion; // rises when a verdict was stale: what was looked at before is compared with the core
+                        // again
+    bool is_stopping;
+    bool is_posted;
+};
+void cache_init(struct cache *cache, struct env *env);
+void cache_fini(struct cache *cache);
+// cache_get gives a reference, or lets the waiter's case be woken once there is one.
+enum cache_answer cache_get(struct govern *g, const struct want *want, struct waiter *waiter,
+                            struct snapshot **ret);
+// cache_is_current compares what a snapshot rests on with the core.
+bool cache_is_current(struct govern *g, const struct snapshot *snapshot);
+// cache_drop forgets the snapshot: who asks next has it loaded.
+void cache_drop(struct govern *g, const struct snapshot *snapshot);
+void cache_suspect(struct govern *g);
+// cache_load_next loads one that is wanted and wakes who waits for it; false: none is.
+bool cache_load_next(struct govern *g);
+void cache_stop(struct cache *cache); // wakes all who wait
+
+// ---- counts.c
+
+enum {
+    OUTCOME_COUNT = CONTRACT_REJECT + 1
+}; // enum contract_action: PASS, OBSERVE, MARK, DEAD_LETTER, REJECT
+
+// Whose records, and by which rule. A NULL rule: the records themselves.
+struct series_name {
+    struct str topic;
+    struct str subject;
+    int32_t version; // 0: unknown
+    int32_t side;    // of a rule, likewise the path, in which every index is [*]
+    struct str rule;
+    struct str path;
+    struct str client_id;
+    struct str principal;
+};
+struct series;
+struct sample { // of a violation; texts never hold a value of the payload
+    int64_t time_ms;
+    struct str topic;
+    int32_t partition;
+    int32_t index; // within its batch
+    struct str client_id;
+    struct str principal;
+    struct str subject;
+    int32_t version;
+    int32_t side;
+    struct str rule;
+    struct str path;
+    struct str reason;
+    enum contract_action action;
+};
+struct counts {
+    struct mutex lock; // guards what follows; taken alone
+    struct map by_name;
+    struct series **series; // in the order in which they came
+    size_t series_count;
+    struct series *overflow;     // what found no room
+    struct kept_sample *samples; // a ring
+    uint64_t sample_count;
+};
+void counts_init(struct counts *counts, struct env *env, struct metrics *metrics);
+void counts_fini(struct counts *counts);
+void counts_add(struct counts *counts, const struct series_name *name, enum contract_action outcome,
+                uint64_t n, int64_t now_ms);
+void counts_sample(struct counts *counts, const struct sample *sample);
+// counts_print writes members of an object about a topic: sums, "rules":[...], "producers":[...].
+struct json;
+void counts_print(struct counts *counts, struct str topic, struct json *j);
+// counts_topics lists the topics that have counts, in order.
+size_t counts_topics(struct counts *counts, struct arena *arena, struct str **ret);
+void counts_print_samples(struct counts *counts, struct str topic, int64_t after, size_t limit,
+                          struct buf *out);
+
+// ---- bind.c: the topics that are governed. The registry's lock guards them.
+
+struct binding {
+    struct str name;
+    struct governance settings;
+};
+struct bindings {
+    struct binding *list; // in the order of names
+    size_t count;
+    size_t cap;
+    struct arena arena;
+    uint64_t serial; // of the catalogue that they were read from
+    bool is_known;   // false: there was too much of it
+};
+const struct bindings *bindings_get(struct govern *g);
+void bindings_fini(struct bindings *b);
+
+// ---- judge.c, outcome.c, bind.c: the policy
+
+enum policy_step govern_judge(void *arg, struct policy_case *c);
+void govern_settle(void *arg, struct policy_case *c, enum policy_end end);
+enum err govern_bind(void *arg, struct str topic, const struct item_config *configs, uint32_t count,
+                     struct error *e);
+enum err govern_check_registration(void *arg, const struct registry_contract *contract, struct error *e);
+
+struct govern {
+    struct env *env;
+    struct broker *broker; // NULL until it is attached
+    struct loop *loop;
+    struct task load; // on the loop
+    struct mutex registry_lock;
+    struct registry *registry;
+    struct bindings bindings;
+    struct cache cache;
+    struct counts counts;
+    struct metric *loads;
+    struct metric *load_failures;
+};
+
+#endif

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+// judge_private.h - one batch while it is judged: judge.c walks its records, outcome.c keeps what comes of
+// them.
+#ifndef GOVERN_JUDGE_PRIVATE_H
+#define GOVERN_JUDGE_PRIVATE_H
+
+#include "contract/dead_letter.h"
+#include "govern/govern_private.h"
+
+enum {
+    JUDGING_KEPT_BYTES_MAX = 8 << 20, // texts that outlive their record
+    JUDGING_TALLIES_MAX = 64, // distinct rules, subjects and outcomes of one batch; more are counted as one
+    JUDGING_LETTERS_MAX = POLICY_LETTERS_MAX,
+};
+
+// What a record says that it was written with, and what that means here.
+struct source {
+    struct frame_name name;
+    const struct snapshot *subject;       // NULL: none could be found
+    const struct registry_member *member; // of it; NULL: it does not have that schema
+};
+struct written { // the last record's, kept for the next one
+    struct source source;
+    const struct snapshot *contract;    // NULL while it is not needed
+    int32_t indexes[FRAME_INDEXES_MAX]; // Protobuf's
+    size_t index_count;
+};
+
+struct tally {
+    struct str subject;
+    int32_t version;
+    int32_t side;
+    struct str rule; // NULL ptr: records
+    struct str path;
+    enum contract_action action;
+    uint64_t count;
+};
+
+struct letters { // the dead letters for one topic
+    struct str topic;
+    struct batch_builder builder;
+};
+
+struct judging {
+    struct govern *g;
+    struct policy_case *c;
+    struct waiter waiter;
+    struct arena working; // of the contract, while it judges
+    struct arena scratch; // of one record's findings
+    struct arena kept;    // of the case
+    struct snapshot *held[GOVERN_CASE_SNAPSHOTS_MAX];
+    size_t held_count;
+    bool is_checked; // what is held was compared with the core after something had failed
+    const struct snapshot *topic;
+    const struct snapshot *subjects[SIDE_COUNT]; // of sides that have one for all records
+    struct written last[SIDE_COUNT];
+    struct contract_run run;
+    struct record_iterator records;
+    struct record record; // the one being judged
+    int32_t index;        // of it
+    bool has_record;
+    struct contract_verdict verdicts[SIDE_COUNT]; // on it
+    size_t slice_bytes;                           // taken on since the clock was looked at
+    uint64_t slice_steps;                         // left then
+    // what came of it so far
+    struct tally tallies[JUDGING_TALLIES_MAX];
+    size_t tally_count;
+    struct tally *last_pass;
+    struct contract_finding *last_mark;
+    struct sample samples[GOVERN_CASE_SAMPLES_MAX];
+    size_t sample_count;
+    bool is_refused;
+    int32_t refused_count; // records found that are to be refused
+    struct policy_bad_record bad[POLICY_BAD_RECORDS_MAX];
+    struct batch_verdict *actions; // by index; NULL while no record is taken out or marked
+    bool is_rewritten;
+    struct letters letters[JUDGING_LETTERS_MAX];
+    size_t letter_count;
+    size_t letter_bytes;
+};
+
+// outcome_record takes what was found about the record.
+void outcome_record(struct judging *j);
+// outcome_refuse refuses the batch as a whole.
+void outcome_refuse(struct judging *j, enum err err, struct str text);
+// outcome_finish fills the case's out fields.
+void outcome_finish(struct judging *j);
+// outcome_count adds to the counters what the case came to.
+void outcome_count(struct judging *j);
+void outcome_reset(struct judging *j);
+
+#endif

@@ -1,0 +1,664 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which schema a record was written with, whether it belongs to the topic, and what becomes of the batch.
+// What the contract itself says is tested in src/contract/.
+#include "govern/rig_test.h"
+
+#define JSON_INT                                                                                             \
+    "{\"schemaType\":\"JSON\",\"schema\":\"{\\\"title\\\":\\\"Reading\\\",\\\"type\\\":\\\"object\\\","      \
+    "\\\"required\\\":[\\\"n\\\"],\\\"properties\\\":{\\\"n\\\":{\\\"type\\\":\\\"integer\\\"}}}\"}"
+#define JSON_INT_2                                                                                           \
+    "{\"schemaType\":\"JSON\",\"schema\":\"{\\\"title\\\":\\\"Reading\\\",\\\"type\\\":\\\"object\\\","      \
+    "\\\"description\\\":\\\"again\\\",\\\"required\\\":[\\\"n\\\"],\\\"properties\\\":{\\\"n\\\":{"         \
+    "\\\"type\\\":\\\"integer\\\"}}}\"}"
+#define JSON_OTHER                                                                                           \
+    "{\"schemaType\":\"JSON\",\"schema\":\"{\\\"title\\\":\\\"Other\\\",\\\"type\\\":\\\"string\\\"}\"}"
+#define AVRO_STRING "{\"schema\":\"\\\"string\\\"\"}"
+
+static struct world world;
+static struct trial trial;
+static const char *const structure[] = {"strom.value.validation.level", "structure", NULL};
+
+static int setup(void **state)
+{
+    (void)state;
+    world_init(&world);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    world_fini(&world);
+    return 0;
+}
+
+// ---- what most tests say
+
+static void judge(const struct line *lines, int32_t count)
+{
+    trial_judge(&world, &trial, "t", lines, count);
+}
+
+static void expect_stored(const struct line *lines, int32_t count)
+{
+    judge(lines, count);
+    if (trial.c.is_refused) {
+        fail_msg(STR_FMT, STR_ARG(trial.c.text));
+    }
+    assert_false(trial.c.is_rewritten);
+    trial_end(&trial, POLICY_FINAL);
+}
+
+static void expect_refused(const struct line *lines, int32_t count, const char *why)
+{
+    judge(lines, count);
+    assert_true(trial.c.is_refused);
+    assert_int_equal(trial.c.err, ERR_INVALID_RECORD);
+    assert_true(trial.c.bad_record_count > 0);
+    char *told = (char *)arena_str(&world.arena, trial.c.bad_records[0].text).ptr;
+    if (strstr(told, why) == NULL) {
+        fail_msg("%s\nand not: %s", told, why);
+    }
+    trial_end(&trial, POLICY_FINAL);
+}
+
+static struct line value(struct bytes bytes)
+{
+    return (struct line){.value = bytes};
+}
+
+static struct line good(int32_t id)
+{
+    return value(framed(&world, id, "{\"n\":1}"));
+}
+
+static struct line bad(int32_t id)
+{
+    return value(framed(&world, id, "{\"n\":\"one\"}"));
+}
+
+// ---- framing and membership
+
+static void good_records_pass_with_their_conditions(void **state)
+{
+    (void)state;
+    int32_t id = world_register(&world, "t-value", JSON_INT);
+    world_topic(&world, "t", structure);
+    struct line lines[] = {good(id), good(id), good(id)};
+    judge(lines, 3);
+    assert_false(trial.c.is_refused);
+    assert_true(trial.waits > 0);
+    static const char *const keys[] = {"topic/t/value", "subject/t-value", "config/t-value"};
+    assert_int_equal(trial.c.condition_count, 3);
+    const struct core *core = broker_view_begin(world.rig.broker);
+    for (size_t i = 0; i < 3; i++) {
+        struct item_condition *condition = &trial.c.conditions[i];
+        const struct document *document = core_document_find(core, condition->key);
+        assert_true(str_equal(condition->key, str_from_c(keys[i])));
+        assert_true(condition->revision == (document == NULL ? 0 : document_revision(document)));
+    }
+    broker_view_end(world.rig.broker);
+    trial_end(&trial, POLICY_FINAL);
+    judge(lines, 3); // all is there now
+    assert_int_equal(trial.waits, 0);
+    trial_end(&trial, POLICY_FINAL);
+}
+
+static void bad_payload_is_refused_with_path_and_rule(void **state)
+{
+    (void)state;
+    int32_t id = world_register(&world, "t-value", JSON_INT);
+    world_topic(&world, "t", structure);
+    struct line lines[] = {good(id), bad(id), good(id), bad(id)};
+    judge(lines, 4);
+    assert_true(trial.c.is_refused);
+    assert_int_equal(trial.c.bad_record_count, 2);
+    assert_int_equal(trial.c.bad_records[0].index, 1);
+    assert_int_equal(trial.c.bad_records[1].index, 3);
+    assert_true(str_has_prefix(trial.c.bad_records[0].text,
+                               STR("$.n: rule 'strom:structure' of t-value, version 1: ")));
+    assert_true(
+        str_has_prefix(trial.c.text, STR("2 of 4 records break the contract of topic t; record 1: $.n")));
+    trial_end(&trial, POLICY_FINAL);
+}
+
+static void many_bad_records_are_capped(void **state)
+{
+    (void)state;
+    int32_t id = world_register(&world, "t-value", JSON_INT);
+    world_topic(&world, "t", structure);
+    struct line *lines = arena_new(&world.arena, struct line, 1000);
+    for (int i = 0; i < 1000; i++) {
+        lines[i] = bad(id);
+    }
+    judge(lines, 1000);
+    assert_int_equal(trial.c.bad_record_count, POLICY_BAD_RECORDS_MAX);
+    assert_true(str_has_prefix(trial.c.text, STR("at least 16 of 1000 records")));
+    trial_end(&trial, POLICY_FINAL);
+}
+
+static void ids_must_belong_to_the_subject(void **state)
+{
+    (void)state;
+    int32_t id = world_register(&world, "t-value", JSON_INT);
+    int32_t other = world_register(&world, "u-value", JSON_OTHER);
+    world_topic(&world, "t", structure);
+    struct line unknown = good(77);
+    struct line foreign = value(framed(&world, other, "\"x\""));
+    struct line raw = value(bytes_of("\x05hello", 6));
+    struct line cut = value(bytes_of("\0\0\0", 3));
+    struct line fine = good(id);
+    expect_refused(&unknown, 1, "schema id 77 is not registered under subject \"t-value\"");
+    expect_refused(&foreign, 1, "is not registered under subject \"t-value\"");
+    expect_stored(&fine, 1);
+    expect_refused(&raw, 1, ""); // JSON was expected
+    expect_refused(&cut, 1, "");
+}
+
+static void level_id_looks_at_ids_only(void **state)
+{
+    (void)state;
+    static const char *const configs[] = {"confluent.value.schema.validation", "true", NULL};
+    int32_t id = world_register(&world, "t-value", JSON_INT);
+    world_topic(&world, "t", configs);
+    struct line broken = bad(id);
+    struct line raw = value(bytes_of("{\"n\":1}", 7));
+    struct line null = {.key = "k"};
+    expect_stored(&broken, 1);
+    expect_stored(&null, 1);
+    expect_refused(&raw, 1, "rule 'strom:framing'");
+}
+
+static void raw_json_is_judged_by_the_newest_version(void **state)
+{
+    (void)state;
+    world_register(&world, "t-value", JSON_INT);
+    world_topic(&world, "t", structure);
+    struct line fine = value(bytes_of("{\"n\":1}", 7));
+    struct line wrong = value(bytes_of("{\"n\":\"\"}", 8));
+    expect_stored(&fine, 1);
+    expect_refused(&wrong, 1, "$.n: rule 'strom:structure'");
+}
+
+static void raw_bytes_under_avro_are_refused(void **state)
+{
+    (void)state;
+    int32_t id = world_register(&world, "t-value", AVRO_STRING);
+    world_topic(&world, "t", structure);
+    struct line raw = value(bytes_of("{\"n\":1}", 7));
+    struct line fine = value(framed(&world, id, "\4ab"));
+    expect_refused(&raw, 1, "there is no schema id");
+    expect_stored(&fine, 1);
+}
+
+static void old_and_deleted_versions_are_refused(void **state)
+{
+    (void)state;
+    int32_t first = world_register(&world, "t-value", JSON_INT);
+    int32_t second = world_register(&world, "t-value", JSON_INT_2);
+    static const char *const newest[] = {"strom.value.validation.level", "structure",
+                                         "strom.value.schema.version.min", "-1", NULL};
+    static const char *const two[] = {"strom.value.validation.level", "structure",
+                                      "strom.value.schema.version.min", "2", NULL};
+    struct line old = good(first);
+    struct line new = good(second);
+    world_topic(&world, "t", two);
+    expect_refused(&old, 1, "version 1 of subject \"t-value\" is too old here, where 2 is the least");
+    expect_stored(&new, 1);
+    world_configure(&world, "t", newest);
+    expect_refused(&old, 1, "is not its newest one, 2");
+    world_configure(&world, "t", structure);
+    expect_stored(&old, 1);
+    world_ask(&world, "DELETE /subjects/{subject}/versions/{version}", "t-value\n1", NULL);
+    judge(&old, 1); // by what was known, which apply will refuse
+    assert_false(trial.c.is_refused);
+    trial_end(&trial, POLICY_STALE);
+    expect_refused(&old, 1, "version 1 of subject \"t-value\" is deleted");
+}
+
+static void null_is_refused_where_asked(void **state)
+{
+    (void)state;
+    static const char *const configs[] = {"strom.value.validation.level", "structure", "strom.value.null",
+                                          "reject", NULL};
+    world_topic(&world, "t", configs);
+    struct line null = {.key = "k"};
+    expect_refused(&null, 1, "rule 'strom:null'");
+}
+
+// ---- headers
+
+static void guid_of(struct world *w, const char *subject, uint8_t ret[17])
+{
+    struct registry_subject found;
+    struct registry *r = govern_registry_begin(w->govern);
+    assert_int_equal(registry_subject_find(r, str_from_c(subject), &w->arena, &found, NULL), ERR_OK);
+    govern_registry_end(w->govern);
+    ret[0] = 1;
+    memcpy(ret + 1, found.members[found.member_count - 1].guid.b, 16);
+}
+
+static void header_names_the_schema_of_a_bare_payload(void **state)
+{
+    (void)state;
+    static uint8_t guid[17];
+    static uint8_t prefixed[64];
+    int32_t id = world_register(&world, "t-value", JSON_INT);
+    world_topic(&world, "t", structure);
+    guid_of(&world, "t-value", guid);
+    struct record_header header = {STR(FRAME_HEADER_VALUE), bytes_of(guid, sizeof guid)};
+    struct line bare = {.value = bytes_of("{\"n\":1}", 7), .header = header};
+    struct line wrong = {.value = bytes_of("{\"n\":[]}", 8), .header = header};
+    struct line both = {.value = framed(&world, id, "{\"n\":1}"), .header = header};
+    memcpy(prefixed, guid, sizeof guid);
+    memcpy(prefixed + sizeof guid, "{\"n\":1}", 7);
+    struct line by_guid = value(bytes_of(prefixed, sizeof guid + 7));
+    expect_stored(&bare, 1);
+    expect_stored(&both, 1);
+    expect_stored(&by_guid, 1);
+    expect_refused(&wrong, 1, "$.n: rule 'strom:structure'");
+    guid[3] ^= 1;
+    expect_refused(&bare, 1, "is not registered under subject");
+}
+
+static void header_and_prefix_must_agree(void **state)
+{
+    (void)state;
+    static uint8_t guid[17];
+    int32_t first = world_register(&world, "t-value", JSON_INT);
+    world_register(&world, "t-value", JSON_INT_2);
+    world_topic(&world, "t", structure);
+    guid_of(&world, "t-value", guid); // of the second
+    struct line line = good(first);
+    line.header = (struct record_header){STR(FRAME_HEADER_VALUE), bytes_of(guid, sizeof guid)};
+    expect_refused(&line, 1, "name different schemas");
+}
+
+// ---- which subject
+
+static void subject_may_be_set_or_associated(void **state)
+{
+    (void)state;
+    static const char *const set[] = {"strom.value.validation.level", "structure", "strom.value.subject", "s",
+                                      NULL};
+    int32_t s = world_register(&world, "s", JSON_INT);
+    int32_t a = world_register(&world, "a", JSON_INT_2);
+    struct line of_s = good(s);
+    struct line of_a = good(a);
+    world_topic(&world, "t", set);
+    expect_stored(&of_s, 1);
+    expect_refused(&of_a, 1, "under subject \"s\"");
+    world_configure(&world, "t", structure);
+    expect_refused(&of_s, 1, "under subject \"t-value\"");
+    world_ask(&world, "POST /associations", "",
+              "{\"resourceName\":\"t\",\"resourceNamespace\":\"any\",\"resourceId\":\"1\",\"resourceType\":"
+              "\"topic\",\"associations\":[{\"subject\":\"a\",\"associationType\":\"value\"}]}");
+    assert_int_equal(world.status, 200);
+    expect_stored(&of_a, 1); // it failed by what was known, so that what is known was looked at again
+    expect_refused(&of_s, 1, "under subject \"a\"");
+}
+
+static void record_names_the_subject(void **state)
+{
+    (void)state;
+    static const char *const by_record[] = {"strom.value.validation.level", "structure",
+                                            "confluent.value.subject.name.strategy", SUBJECT_STRATEGY_RECORD,
+                                            NULL};
+    static const char *const by_both[] = {"strom.value.validation.level", "structure",
+                                          "confluent.value.subject.name.strategy",
+                                          SUBJECT_STRATEGY_TOPIC_RECORD, NULL};
+    int32_t reading = world_register(&world, "Reading", JSON_INT);
+    int32_t stray = world_register(&world, "stray", JSON_OTHER);
+    struct line fine = good(reading);
+    struct line wrong = value(framed(&world, stray, "\"x\""));
+    struct line unknown = good(99);
+    world_topic(&world, "t", by_record);
+    expect_stored(&fine, 1);
+    expect_refused(&wrong, 1, "is not registered under subject \"Other\"");
+    judge(&unknown, 1);
+    assert_true(trial.c.is_refused);
+    assert_true(str_equal(trial.c.conditions[trial.c.condition_count - 1].key, STR("ids/.")));
+    trial_end(&trial, POLICY_FINAL);
+    world_configure(&world, "t", by_both);
+    expect_refused(&fine, 1, "is not registered under subject \"t-Reading\"");
+    world_register(&world, "t-Reading", JSON_INT);
+    expect_stored(&fine, 1);
+}
+
+static void protobuf_message_is_named_by_its_indexes(void **state)
+{
+    (void)state;
+    static const char *const by_record[] = {"strom.value.validation.level", "structure",
+                                            "confluent.value.subject.name.strategy", SUBJECT_STRATEGY_RECORD,
+                                            NULL};
+    const char *body =
+        "{\"schemaType\":\"PROTOBUF\",\"schema\":\"syntax = \\\"proto3\\\"; package p; message A "
+        "{ int32 n = 1; } message B { string s = 1; }\"}";
+    int32_t id = world_register(&world, "p.A", body);
+    world_topic(&world, "t", by_record);
+    uint8_t first[] = {0, 0, 0, 0, (uint8_t)id, 0, 0x08, 0x01};
+    uint8_t second[] = {0, 0, 0, 0, (uint8_t)id, 2, 2, 0x0a, 0x01, 'x'};
+    uint8_t wrong[] = {0, 0, 0, 0, (uint8_t)id, 0, 0x0a, 0x01, 'x'};
+    struct line lines[] = {value(bytes_of(first, sizeof first)), value(bytes_of(second, sizeof second)),
+                           value(bytes_of(wrong, sizeof wrong))};
+    expect_stored(&lines[0], 1);
+    expect_refused(&lines[1], 1, "is not registered under subject \"p.B\"");
+    expect_refused(&lines[2], 1, "rule 'strom:structure'");
+    world_register(&world, "p.B", body);
+    expect_stored(lines, 2);
+}
+
+// ---- changes
+
+static void a_new_version_is_found_when_its_id_comes(void **state)
+{
+    (void)state;
+    int32_t first = world_register(&world, "t-value", JSON_INT);
+    world_topic(&world, "t", structure);
+    struct line line = good(first);
+    expect_stored(&line, 1);
+    int32_t second = world_register(&world, "t-value", JSON_INT_2);
+    line = good(second);
+    expect_stored(&line, 1);
+}
+
+static void a_subject_that_comes_later_is_found(void **state)
+{
+    (void)state;
+    world_topic(&world, "t", structure);
+    struct line line = good(1);
+    expect_refused(&line, 1, "is not registered under subject \"t-value\"");
+    assert_int_equal(world_register(&world, "t-value", JSON_INT), 1);
+    expect_stored(&line, 1);
+}
+
+static void newer_settings_are_seen_at_once(void **state)
+{
+    (void)state;
+    static const char *const observe[] = {"strom.value.validation.level", "structure",
+                                          "strom.validation.on.failure", "observe", NULL};
+    int32_t id = world_register(&world, "t-value", JSON_INT);
+    world_topic(&world, "t", structure);
+    struct line line = bad(id);
+    expect_refused(&line, 1, "$.n");
+    world_configure(&world, "t", observe);
+    expect_stored(&line, 1);
+}
+
+// ---- what becomes of the batch
+
+static int32_t records_in(struct bytes batch, struct record *last)
+{
+    struct codec_context ctx = {0};
+    struct record_iterator it;
+    int32_t count = 0;
+    assert_true(batch_crc_check(batch));
+    assert_int_equal(record_iterator_init(&it, &ctx, batch, NULL, NULL), ERR_OK);
+    while (record_iterator_next(&it, last)) {
+        count++;
+    }
+    assert_int_equal(record_iterator_fini(&it, NULL), ERR_OK);
+    return count;
+}
+
+static struct str header_of(const struct record *record, const char *name)
+{
+    struct record_headers headers = record_headers_init(record);
+    struct record_header header;
+    while (record_headers_next(&headers, &header)) {
+        if (str_equal(header.key, str_from_c(name))) {
+            return (struct str){(const char *)header.value.ptr, header.value.len};
+        }
+    }
+    return (struct str){NULL, 0};
+}
+
+static const char *const dlq[] = {"strom.validation.on.failure", "dlq", "strom.value.validation.level",
+                                  "structure", NULL};
+
+static void bad_records_are_set_aside(void **state)
+{
+    (void)state;
+    struct record record;
+    int32_t id = world_register(&world, "t-value", JSON_INT);
+    world_topic(&world, "t.dlq", NULL);
+    world_topic(&world, "t", dlq);
+    struct line lines[] = {good(id), bad(id), good(id)};
+    lines[1].key = "k1";
+    judge(lines, 3);
+    assert_false(trial.c.is_refused);
+    assert_true(trial.c.is_rewritten);
+    assert_int_equal(records_in(trial.c.batch, &record), 2);
+    assert_int_equal(record.offset, 2);
+    assert_int_equal(trial.c.letter_count, 1);
+    assert_true(str_equal(trial.c.letters[0].topic, STR("t.dlq")));
+    assert_int_equal(records_in(trial.c.letters[0].batch, &record), 1);
+    assert_true(bytes_equal(record.key, bytes_of("k1", 2)));
+    assert_true(bytes_equal(record.value, lines[1].value));
+    assert_int_equal(record.timestamp, 1700000000001);
+    assert_true(str_equal(header_of(&record, DEAD_LETTER_RULE_NAME), STR("strom:structure")));
+    assert_true(str_equal(header_of(&record, DEAD_LETTER_ORIGIN_TOPIC), STR("t")));
+    assert_true(str_equal(header_of(&record, DEAD_LETTER_ORIGIN_CLIENT_ID), STR("tester")));
+    trial_end(&trial, POLICY_FINAL);
+}
+
+static void a_batch_of_bad_records_leaves_its_offsets(void **state)
+{
+    (void)state;
+    struct record record;
+    struct batch_header header;
+    int32_t id = world_register(&world, "t-value", JSON_INT);
+    world_topic(&world, "t.dlq", NULL);
+    world_topic(&world, "t", dlq);
+    struct line lines[] = {bad(id), bad(id)};
+    judge(lines, 2);
+    assert_true(trial.c.is_rewritten);
+    assert_int_equal(trial.c.batch.len, BATCH_HEADER_SIZE);
+    assert_int_equal(batch_header_read(trial.c.batch, &header, NULL), ERR_OK);
+    assert_int_equal(header.last_offset_delta, 1);
+    assert_int_equal(records_in(trial.c.letters[0].batch, &record), 2);
+    trial_end(&trial, POLICY_FINAL);
+}
+
+static void dead_letters_need_a_place(void **state)
+{
+    (void)state;
+    int32_t id = world_register(&world, "t-value", JSON_INT);
+    world_topic(&world, "t.dlq", NULL);
+    world_topic(&world, "t", dlq);
+    struct line line = bad(id);
+    world.dlq_topic = STR("nowhere");
+    judge(&line, 1);
+    assert_true(trial.c.is_refused);
+    assert_true(
+        str_equal(trial.c.text, STR("its dead letters cannot go to \"nowhere\": there is no such topic")));
+    trial_end(&trial, POLICY_FINAL);
+    world.dlq_topic = STR("t");
+    judge(&line, 1);
+    assert_true(
+        str_equal(trial.c.text, STR("its dead letters cannot go to \"t\": that topic is governed itself")));
+    trial_end(&trial, POLICY_FINAL);
+    world.dlq_topic = (struct str){0};
+    world.letter_bytes_max = 20;
+    judge(&line, 1);
+    assert_true(
+        str_equal(trial.c.text, STR("its dead letters take more than 20 bytes: send smaller batches")));
+    trial_end(&trial, POLICY_FINAL);
+}
+
+static void marks_are_headers(void **state)
+{
+    (void)state;
+    static const char *const mark[] = {"strom.validation.on.failure", "mark", "strom.value.validation.level",
+                                       "structure", NULL};
+    struct record record;
+    int32_t id = world_register(&world, "t-value", JSON_INT);
+    world_topic(&world, "t", mark);
+    struct line lines[] = {good(id), bad(id)};
+    judge(lines, 2);
+    assert_true(trial.c.is_rewritten);
+    assert_int_equal(trial.c.letter_count, 0);
+    assert_int_equal(records_in(trial.c.batch, &record), 2);
+    assert_true(str_has_prefix(header_of(&record, MARK_HEADER), STR("strom:structure")));
+    assert_true(bytes_equal(record.value, lines[1].value));
+    trial_end(&trial, POLICY_FINAL);
+}
+
+static void long_batches_are_judged_in_slices(void **state)
+{
+    (void)state;
+    enum { COUNT = 4000 };
+    struct record record;
+    int32_t id = world_register(&world, "t-value", JSON_INT);
+    world_topic(&world, "t.dlq", NULL);
+    world_topic(&world, "t", dlq);
+    char *text = arena_new(&world.arena, char, 300);
+    snprintf(text, 300, "{\"n\":1,\"pad\":\"%0240d\"}", 1);
+    struct line *lines = arena_new(&world.arena, struct line, COUNT);
+    for (int i = 0; i < COUNT; i++) {
+        lines[i] = i % 1000 == 999 ? bad(id) : value(framed(&world, id, text));
+    }
+    judge(lines, COUNT);
+    assert_true(trial.mores >= 3);
+    assert_int_equal(records_in(trial.c.batch, &record), COUNT - 4);
+    assert_int_equal(records_in(trial.c.letters[0].batch, &record), 4);
+    trial_end(&trial, POLICY_FINAL);
+}
+
+static void keys_are_judged_too(void **state)
+{
+    (void)state;
+    static const char *const both[] = {"strom.key.validation.level", "structure", NULL};
+    int32_t id = world_register(&world, "t-key", JSON_INT);
+    world_topic(&world, "t", both);
+    struct line line = {.key = "{\"n\":1}", .value = bytes_of("whatever", 8)};
+    expect_stored(&line, 1);
+    line.key = "{\"n\":[]}";
+    expect_refused(&line, 1, "key $.n: rule 'strom:structure' of t-key, version 1");
+    (void)id;
+}
+
+static void nothing_is_loaded_once_the_server_stops(void **state)
+{
+    (void)state;
+    int32_t id = world_register(&world, "t-value", JSON_INT);
+    world_topic(&world, "t", structure);
+    world_stop(&world);
+    struct line line = good(id);
+    judge(&line, 1);
+    assert_true(trial.c.is_refused);
+    assert_int_equal(trial.c.err, ERR_STOPPING);
+    trial_end(&trial, POLICY_LOST);
+}
+
+// ---- what is counted
+
+static const char *report(void)
+{
+    struct buf out;
+    buf_init(&out, 1 << 20);
+    assert_true(govern_topic_print(world.govern, STR("t"), &out));
+    const char *text = arena_str(&world.arena, buf_str(&out)).ptr;
+    buf_fini(&out);
+    return text;
+}
+
+static void expect_in(const char *text, const char *part)
+{
+    if (strstr(text, part) == NULL) {
+        fail_msg("%s\nlacks: %s", text, part);
+    }
+}
+
+static void counts_are_of_final_verdicts(void **state)
+{
+    (void)state;
+    struct buf out;
+    int32_t id = world_register(&world, "t-value", JSON_INT);
+    world_topic(&world, "t", structure);
+    struct line lines[] = {good(id), bad(id), good(id)};
+    judge(lines, 3);
+    trial_end(&trial, POLICY_DUPLICATE);
+    judge(lines, 3);
+    trial_end(&trial, POLICY_FINAL);
+    judge(lines, 1);
+    trial_end(&trial, POLICY_FINAL);
+    const char *text = report();
+    expect_in(text, "\"governed\":true,\"on_failure\":\"reject\"");
+    expect_in(text,
+              "\"checked\":4,\"passed\":1,\"observed\":0,\"marked\":0,\"dead_lettered\":0,\"refused\":3");
+    expect_in(text, "\"rules\":[{\"side\":\"value\",\"subject\":\"t-value\",\"version\":1,\"rule\":"
+                    "\"strom:structure\",\"path\":\"$.n\",\"action\":\"reject\",\"count\":1,");
+    expect_in(text, "\"producers\":[{\"client\":\"tester\",\"principal\":\"User:ANONYMOUS\",\"checked\":4,");
+    buf_init(&out, 1 << 20);
+    govern_violations_print(world.govern, STR("t"), -1, 10, &out);
+    buf_u8(&out, '\0');
+    expect_in((const char *)out.ptr, "{\"violations\":[{\"number\":1,");
+    expect_in((const char *)out.ptr, "\"index\":1,\"client\":\"tester\"");
+    expect_in((const char *)out.ptr, "\"last\":1}");
+    buf_reset(&out);
+    govern_violations_print(world.govern, STR("t"), 1, 10, &out);
+    assert_true(str_equal(buf_str(&out), STR("{\"violations\":[],\"last\":1}")));
+    buf_fini(&out);
+}
+
+// ---- binding
+
+static void what_governs_is_compiled_when_bound(void **state)
+{
+    (void)state;
+    struct error e = {0};
+    const struct item_config configs[] = {{STR("strom.value.validation.level"), STR("contract")}};
+    const char *broken = "{\"schemaType\":\"JSON\",\"schema\":\"{\\\"type\\\":\\\"object\\\"}\",\"ruleSet\":{"
+                         "\"domainRules\":[{\"name\":\"r\",\"kind\":\"CONDITION\",\"type\":\"CEL\",\"mode\":"
+                         "\"WRITE\",\"expr\":\"uncompilable(\"}]}}";
+    struct broker_policy policy = govern_policy(world.govern);
+    assert_int_equal(policy.bind(policy.arg, STR("t"), configs, 1, &e), ERR_OK); // no subject yet
+    world_register(&world, "t-value", broken);                                   // governs nothing yet
+    assert_int_equal(policy.bind(policy.arg, STR("t"), configs, 1, &e), ERR_INVALID_CONFIG);
+    expect_in(e.text, "t-value version 1: rule 'r', line 1, column ");
+    assert_int_equal(policy.bind(policy.arg, STR("u"), configs, 1, &e), ERR_OK);
+    const char *const governed[] = {"strom.value.validation.level", "contract", NULL};
+    world_topic(&world, "u", governed);
+    assert_int_equal(world_ask(&world, "POST /subjects/{subject}/versions", "u-value", broken), 422);
+    expect_in(world.text, "\"error_code\":42210");
+    expect_in(world.text, "it would govern topic u");
+    expect_in(world.text, "rule 'r', line 1, column ");
+    // Where it slipped in nevertheless, records are refused with the reason.
+    world_topic(&world, "t", governed);
+    struct line line = value(framed(&world, 1, "{}"));
+    expect_refused(&line, 1, "rule 'r', line 1, column ");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(good_records_pass_with_their_conditions, setup, teardown),
+        cmocka_unit_test_setup_teardown(bad_payload_is_refused_with_path_and_rule, setup, teardown),
+        cmocka_unit_test_setup_teardown(many_bad_records_are_capped, setup, teardown),
+        cmocka_unit_test_setup_teardown(ids_must_belong_to_the_subject, setup, teardown),
+        cmocka_unit_test_setup_teardown(level_id_looks_at_ids_only, setup, teardown),
+        cmocka_unit_test_setup_teardown(raw_json_is_judged_by_the_newest_version, setup, teardown),
+        cmocka_unit_test_setup_teardown(raw_bytes_under_avro_are_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(old_and_deleted_versions_are_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(null_is_refused_where_asked, setup, teardown),
+        cmocka_unit_test_setup_teardown(header_names_the_schema_of_a_bare_payload, setup, teardown),
+        cmocka_unit_test_setup_teardown(header_and_prefix_must_agree, setup, teardown),
+        cmocka_unit_test_setup_teardown(subject_may_be_set_or_associated, setup, teardown),
+        cmocka_unit_test_setup_teardown(record_names_the_subject, setup, teardown),
+        cmocka_unit_test_setup_teardown(protobuf_message_is_named_by_its_indexes, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_new_version_is_found_when_its_id_comes, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_subject_that_comes_later_is_found, setup, teardown),
+        cmocka_unit_test_setup_teardown(newer_settings_are_seen_at_once, setup, teardown),
+        cmocka_unit_test_setup_teardown(bad_records_are_set_aside, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_batch_of_bad_records_leaves_its_offsets, setup, teardown),
+        cmocka_unit_test_setup_teardown(dead_letters_need_a_place, setup, teardown),
+        cmocka_unit_test_setup_teardown(marks_are_headers, setup, teardown),
+        cmocka_unit_test_setup_teardown(long_batches_are_judged_in_slices, setup, teardown),
+        cmocka_unit_test_setup_teardown(keys_are_judged_too, setup, teardown),
+        cmocka_unit_test_setup_teardown(nothing_is_loaded_once_the_server_stops, setup, teardown),
+        cmocka_unit_test_setup_teardown(counts_are_of_final_verdicts, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_governs_is_compiled_when_bound, setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,530 @@
+// SPDX-License-Identifier: Apache-2.0
+// outcome.c - from verdicts on records to what becomes of their batch: refused, with what its producer is
+// told; or written again without its dead letters and with its marks; or as it came. The strongest verdict
+// decides, of a record and of a batch.
+#include "base/assert.h"
+#include "base/mem.h"
+#include "govern/judge_private.h"
+
+enum { TOLD_TEXT_SIZE = 512 }; // bytes about one record that its producer is told
+
+// ---- telling
+
+static int clipped(struct str text, int max)
+{
+    return text.len > (size_t)max ? max : (int)text.len;
+}
+
+// told_text: "$.age: rule 'adult' of orders-value, version 2: ..."; a key's path begins with "key ".
+static struct str told_text(struct judging *j, int side, const struct contract_finding *finding)
+{
+    char text[TOLD_TEXT_SIZE];
+    struct str path = finding->path.len == 0 ? STR("$") : finding->path;
+    const struct source *source = &j->last[side].source;
+    int len =
+        snprintf(text, sizeof text, "%s%.*s: rule '%.*s'", side == SIDE_KEY ? "key " : "",
+                 clipped(path, CONTRACT_PATH_SIZE), path.ptr, clipped(finding->rule, 100), finding->rule.ptr);
+    if (finding->subject.len > 0 && len < (int)sizeof text) {
+        len += snprintf(text + len, sizeof text - (size_t)len, " of %.*s", clipped(finding->subject, 100),
+                        finding->subject.ptr);
+    }
+    if (source->member != NULL && len < (int)sizeof text) {
+        len += snprintf(text + len, sizeof text - (size_t)len, ", version %d", source->member->version);
+    }
+    if (len < (int)sizeof text) {
+        len += snprintf(text + len, sizeof text - (size_t)len, ": %.*s",
+                        clipped(finding->reason, CONTRACT_REASON_SIZE), finding->reason.ptr);
+    }
+    len = len < (int)sizeof text ? len : (int)sizeof text - 1;
+    struct str kept = arena_str(j->c->arena, (struct str){text, (size_t)len});
+    return kept.ptr == NULL ? STR("it breaks the contract") : kept;
+}
+
+void outcome_refuse(struct judging *j, enum err err, struct str text)
+{
+    struct str kept = arena_str(j->c->arena, text);
+    j->is_refused = true;
+    j->c->err = err;
+    j->c->text = kept.ptr == NULL ? STR("it cannot be judged") : kept;
+}
+
+// ---- counting, within the case
+
+static struct str kept_text(struct judging *j, struct str text)
+{
+    struct str kept = arena_str(&j->kept, text);
+    return kept.ptr == NULL ? (struct str){"", 0} : kept;
+}
+
+static bool is_tally(const struct tally *t, const struct tally *like)
+{
+    return t->action == like->action && t->version == like->version && t->side == like->side &&
+           (t->rule.ptr == NULL) == (like->rule.ptr == NULL) && str_equal(t->rule, like->rule) &&
+           str_equal(t->path, like->path) && str_equal(t->subject, like->subject);
+}
+
+static struct tally *tally_find(struct judging *j, const struct tally *like)
+{
+    for (size_t i = 0; i < j->tally_count; i++) {
+        if (is_tally(&j->tallies[i], like)) {
+            return &j->tallies[i];
+        }
+    }
+    bool is_record = like->rule.ptr == NULL;
+    if (j->tally_count + 2 * OUTCOME_COUNT < JUDGING_TALLIES_MAX) {
+        struct tally *t = &j->tallies[j->tally_count++];
+        *t = *like;
+        t->subject = kept_text(j, like->subject);
+        t->path = kept_text(j, like->path);
+        t->rule = is_record ? like->rule : kept_text(j, like->rule);
+        return t;
+    }
+    // The last places are for what finds no other: two for each action, whatever the subject and rule.
+    size_t from_end = is_record ? OUTCOME_COUNT : 2 * OUTCOME_COUNT;
+    struct tally *t = &j->tallies[JUDGING_TALLIES_MAX - from_end + like->action];
+    t->action = like->action;
+    t->rule = is_record ? like->rule : STR("(others)");
+    return t;
+}
+
+// path_general writes a path with [*] for every index, so that one place has one name.
+static struct str path_general(struct str path, char room[CONTRACT_PATH_SIZE])
+{
+    size_t len = 0;
+    for (size_t i = 0; i < path.len && len + 2 < CONTRACT_PATH_SIZE; i++) {
+        room[len++] = path.ptr[i];
+        if (path.ptr[i] != '[') {
+            continue;
+        }
+        size_t end = i + 1;
+        while (end < path.len && path.ptr[end] >= '0' && path.ptr[end] <= '9') {
+            end++;
+        }
+        if (end > i + 1 && end < path.len && path.ptr[end] == ']') {
+            room[len++] = '*';
+            i = end - 1;
+        }
+    }
+    return (struct str){room, len};
+}
+
+static void tally_finding(struct judging *j, int side, const struct contract_finding *finding)
+{
+    char room[CONTRACT_PATH_SIZE];
+    const struct registry_member *member = j->last[side].source.member;
+    const struct tally like = {
+        .subject = finding->subject,
+        .version = member == NULL ? 0 : member->version,
+        .side = side,
+        .rule = finding->rule.ptr == NULL ? STR("") : finding->rule,
+        .path = path_general(finding->path, room),
+        .action = finding->action,
+    };
+    tally_find(j, &like)->count++;
+}
+
+static void tally_record(struct judging *j, enum contract_action action)
+{
+    int side = j->topic->topic.settings.sides[SIDE_VALUE].level != LEVEL_NONE ? SIDE_VALUE : SIDE_KEY;
+    const struct source *source = &j->last[side].source;
+    struct str subject =
+        source->subject == NULL ? (struct str){"", 0} : source->subject->subject.subject.name;
+    int32_t version = source->member == NULL ? 0 : source->member->version;
+    struct tally *t = j->last_pass;
+    if (action != CONTRACT_PASS || t == NULL || t->version != version || !str_equal(t->subject, subject)) {
+        const struct tally like = {.subject = subject, .version = version, .side = side, .action = action};
+        t = tally_find(j, &like);
+        j->last_pass = action == CONTRACT_PASS ? t : j->last_pass;
+    }
+    t->count++;
+}
+
+static void sample_keep(struct judging *j, int side, const struct contract_finding *finding)
+{
+    const struct source *source = &j->last[side].source;
+    if (j->sample_count == GOVERN_CASE_SAMPLES_MAX) {
+        return;
+    }
+    j->samples[j->sample_count++] = (struct sample){
+        .time_ms = j->run.now_ms,
+        .index = j->index,
+        .subject = kept_text(j, finding->subject),
+        .version = source->member == NULL ? 0 : source->member->version,
+        .side = side,
+        .rule = kept_text(j, finding->rule),
+        .path = finding->path.len == 0 ? STR("$") : kept_text(j, finding->path),
+        .reason = kept_text(j, finding->reason),
+        .action = finding->action,
+    };
+}
+
+// ---- what becomes of a record
+
+static void take_refused(struct judging *j, int side, const struct contract_finding *finding)
+{
+    if (j->refused_count < POLICY_BAD_RECORDS_MAX) {
+        j->bad[j->refused_count] = (struct policy_bad_record){j->index, told_text(j, side, finding)};
+    }
+    j->refused_count++;
+    if (!j->is_refused) {
+        j->is_refused = true;
+        j->c->err = ERR_INVALID_RECORD;
+    }
+}
+
+// action_note: from the first one on that is taken out or marked each record's action is noted.
+static void action_note(struct judging *j, enum contract_action action, const struct contract_finding *mark)
+{
+    if (j->actions == NULL) {
+        j->actions = mem_array((size_t)j->c->header.record_count, sizeof *j->actions);
+    }
+    j->is_rewritten = true;
+    ASSERT(j->index < j->c->header.record_count); // the iterator gives no more
+    j->actions[j->index] = (struct batch_verdict){(uint8_t)action, mark};
+}
+
+static void take_marked(struct judging *j, const struct contract_finding *finding)
+{
+    // Most marks of a batch say the same: the last one is used again.
+    const struct contract_finding *before = j->last_mark;
+    bool is_same = before != NULL && str_equal(before->rule, finding->rule) &&
+                   str_equal(before->path, finding->path) && str_equal(before->reason, finding->reason);
+    struct contract_finding *kept = is_same ? j->last_mark : arena_new(&j->kept, struct contract_finding, 1);
+    if (kept != NULL && !is_same) {
+        *kept = *finding;
+        kept->rule = arena_str(&j->kept, finding->rule);
+        kept->path = arena_str(&j->kept, finding->path);
+        kept->reason = arena_str(&j->kept, finding->reason);
+    }
+    if (kept == NULL || j->kept.failed) {
+        outcome_refuse(j, ERR_INVALID_RECORD,
+                       STR("the marks of its records take too much memory: send smaller batches"));
+        return;
+    }
+    j->last_mark = kept;
+    action_note(j, CONTRACT_MARK, kept);
+}
+
+// letter_topic: the topic's settings say where its dead letters go, else the rule, else it is the topic's
+// name with .dlq.
+static struct str letter_topic(struct judging *j, const struct contract_finding *finding)
+{
+    const struct topic_rules *topic = &j->topic->topic;
+    char room[GOVERNANCE_NAME_SIZE];
+    if (j->c->dlq_topic.ptr != NULL) {
+        return j->c->dlq_topic;
+    }
+    if (topic->settings.dlq_topic.len > 0 || finding->dead_letter_topic.len == 0) {
+        return kept_text(j, governance_dlq_topic(&topic->settings, topic->name, room));
+    }
+    return kept_text(j, finding->dead_letter_topic);
+}
+
+// letter_topic_check: false and refused if the topic cannot take dead letters.
+static bool letter_topic_check(struct judging *j, struct str name)
+{
+    const struct core *core = broker_view_begin(j->g->broker);
+    const struct topic *topic = core_topic_find(core, name);
+    bool is_governed = topic != NULL && topic_settings(core, topic)->is_governed;
+    broker_view_end(j->g->broker);
+    if (topic == NULL || is_governed) {
+        outcome_refuse(
+            j, ERR_INVALID_RECORD,
+            arena_printf(&j->kept, "its dead letters cannot go to \"" STR_FMT "\": %s", STR_ARG(name),
+                         topic == NULL ? "there is no such topic" : "that topic is governed itself"));
+    }
+    return topic != NULL && !is_governed;
+}
+
+static struct letters *letters_for(struct judging *j, struct str topic)
+{
+    for (size_t i = 0; i < j->letter_count; i++) {
+        if (str_equal(j->letters[i].topic, topic)) {
+            return &j->letters[i];
+        }
+    }
+    if (!letter_topic_check(j, topic)) {
+        return NULL;
+    }
+    if (j->letter_count == JUDGING_LETTERS_MAX) {
+        outcome_refuse(j, ERR_INVALID_RECORD, STR("its rules name too many dead letter topics"));
+        return NULL;
+    }
+    struct batch_options options = batch_options_default();
+    options.codec = batch_codec(&j->c->header);
+    options.bytes_max = j->c->letter_bytes_max;
+    struct letters *letters = &j->letters[j->letter_count++];
+    letters->topic = topic;
+    batch_builder_init(&letters->builder, &options);
+    return letters;
+}
+
+static void take_aside(struct judging *j, int side, const struct contract_finding *finding)
+{
+    const struct source *source = &j->last[side].source;
+    const struct dead_letter_origin origin = {
+        .topic = j->topic->topic.name,
+        .partition = j->c->partition,
+        .client_id = j->c->client_id,
+        .principal = j->c->principal,
+        .schema_version = source->member == NULL ? 0 : source->member->version,
+    };
+    struct record record = j->record;
+    record.timestamp = j->c->log_append_time_ms >= 0 ? j->c->log_append_time_ms : record.timestamp;
+    j->letter_bytes += dead_letter_size(&record, finding, &origin);
+    if (j->letter_bytes > j->c->letter_bytes_max) {
+        outcome_refuse(j, ERR_INVALID_RECORD,
+                       arena_printf(&j->kept,
+                                    "its dead letters take more than %zu bytes: send smaller batches",
+                                    j->c->letter_bytes_max));
+        return;
+    }
+    struct letters *letters = letters_for(j, letter_topic(j, finding));
+    if (letters != NULL) {
+        dead_letter_append(&letters->builder, &record, finding, &origin);
+        action_note(j, CONTRACT_DEAD_LETTER, NULL);
+    }
+}
+
+void outcome_record(struct judging *j)
+{
+    const struct contract_finding *decides = NULL;
+    int decides_side = 0;
+    enum contract_action action = CONTRACT_PASS;
+    for (int side = 0; side < SIDE_COUNT; side++) {
+        const struct contract_verdict *verdict = &j->verdicts[side];
+        for (size_t i = 0; i < verdict->count; i++) {
+            const struct contract_finding *finding = &verdict->findings[i];
+            tally_finding(j, side, finding);
+            if (finding->action > action) {
+                action = finding->action;
+                decides = finding;
+                decides_side = side;
+            }
+        }
+    }
+    tally_record(j, action);
+    if (decides == NULL) {
+        return;
+    }
+    sample_keep(j, decides_side, decides);
+    if (action == CONTRACT_REJECT) {
+        take_refused(j, decides_side, decides);
+    } else if (action == CONTRACT_DEAD_LETTER && !j->is_refused) {
+        take_aside(j, decides_side, decides);
+    } else if (action == CONTRACT_MARK && !j->is_refused) {
+        take_marked(j, decides);
+    }
+}
+
+// ---- what becomes of the batch
+
+static bool has_condition(const struct policy_case *c, struct str key)
+{
+    for (uint32_t i = 0; i < c->condition_count; i++) {
+        if (str_equal(c->conditions[i].key, key)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// conditions_fill names all that the verdict rests on. false: that is too much.
+static bool conditions_fill(struct judging *j)
+{
+    struct policy_case *c = j->c;
+    c->condition_count = 0;
+    c->conditions = arena_new(c->arena, struct item_condition, POLICY_CONDITIONS_MAX);
+    for (size_t i = 0; i < j->held_count; i++) {
+        const struct snapshot *s = j->held[i];
+        for (size_t k = 0; k < s->ground_count; k++) {
+            if (c->conditions == NULL) {
+                return false;
+            }
+            if (has_condition(c, s->grounds[k].key)) {
+                continue;
+            }
+            if (c->condition_count == POLICY_CONDITIONS_MAX) {
+                return false;
+            }
+            struct item_condition *condition = &c->conditions[c->condition_count++];
+            condition->key = arena_str(c->arena, s->grounds[k].key);
+            condition->revision = s->grounds[k].revision;
+        }
+    }
+    return !c->arena->failed;
+}
+
+static struct chunk *chunk_of(struct judging *j, const struct buf *bytes)
+{
+    struct chunk *chunk = chunk_get(broker_pool(j->g->broker), bytes->len);
+    if (chunk != NULL) {
+        memcpy(chunk->ptr, bytes->ptr, bytes->len);
+    }
+    return chunk;
+}
+
+static enum err letters_fill(struct judging *j, struct buf *out, struct error *e)
+{
+    struct policy_case *c = j->c;
+    c->letters = arena_new(c->arena, struct policy_letter, j->letter_count + 1);
+    if (c->letters == NULL) {
+        return FAIL(e, ERR_NO_MEMORY, "the request is over its memory limit");
+    }
+    for (size_t i = 0; i < j->letter_count; i++) {
+        buf_reset(out);
+        enum err err = batch_builder_finish(&j->letters[i].builder, out, e);
+        struct chunk *chunk = err == ERR_OK ? chunk_of(j, out) : NULL;
+        if (chunk == NULL) {
+            return err != ERR_OK ? err : FAIL(e, ERR_NO_MEMORY, "no memory for dead letters");
+        }
+        c->letters[c->letter_count++] = (struct policy_letter){
+            .topic = arena_str(c->arena, j->letters[i].topic),
+            .batch = bytes_of(chunk->ptr, out->len),
+            .chunk = chunk,
+        };
+    }
+    return ERR_OK;
+}
+
+// settle_fill writes the batch again; what fails refuses it.
+static enum err settle_fill(struct judging *j, struct error *e)
+{
+    struct policy_case *c = j->c;
+    struct buf out;
+    int32_t left = 0;
+    buf_init(&out, c->bytes_max > c->letter_bytes_max ? c->bytes_max : c->letter_bytes_max);
+    enum err err = batch_settle(broker_port_codec(c->port), c->original, j->actions,
+                                (size_t)c->header.record_count, &out, &left, e);
+    if (err == ERR_OK && out.len > c->bytes_max) {
+        err = FAIL(e, ERR_BATCH_TOO_LARGE, "with its marks the batch is larger than %zu bytes", c->bytes_max);
+    }
+    c->chunk = err == ERR_OK ? chunk_of(j, &out) : NULL;
+    if (err == ERR_OK && c->chunk == NULL) {
+        err = FAIL(e, ERR_NO_MEMORY, "no memory to write a batch of %zu bytes again", out.len);
+    }
+    if (err == ERR_OK) {
+        c->batch = bytes_of(c->chunk->ptr, out.len);
+        c->is_rewritten = true;
+        err = letters_fill(j, &out, e);
+    }
+    buf_fini(&out);
+    return err;
+}
+
+static void rewritten_drop(struct policy_case *c)
+{
+    for (uint32_t i = 0; i < c->letter_count; i++) {
+        chunk_unref(c->letters[i].chunk);
+    }
+    chunk_unref(c->chunk);
+    c->letter_count = 0;
+    c->letters = NULL;
+    c->chunk = NULL;
+    c->batch = (struct bytes){0};
+    c->is_rewritten = false;
+}
+
+// refused_fill tells which records, unless the batch was refused as a whole.
+static void refused_fill(struct judging *j)
+{
+    struct policy_case *c = j->c;
+    int32_t count = j->refused_count < POLICY_BAD_RECORDS_MAX ? j->refused_count : POLICY_BAD_RECORDS_MAX;
+    c->is_refused = true;
+    if (c->text.len == 0) {
+        const char *more = j->refused_count >= POLICY_BAD_RECORDS_MAX ? "at least " : "";
+        c->text = arena_printf(
+            c->arena, "%s%d of %d records break the contract of topic " STR_FMT "; record %d: " STR_FMT, more,
+            j->refused_count, c->header.record_count, STR_ARG(j->topic->topic.name), j->bad[0].index,
+            STR_ARG(j->bad[0].text));
+    }
+    c->bad_records = count == 0 ? NULL : arena_new(c->arena, struct policy_bad_record, (size_t)count);
+    c->bad_record_count = c->bad_records == NULL ? 0 : count;
+    for (int32_t i = 0; i < c->bad_record_count; i++) {
+        c->bad_records[i] = j->bad[i];
+    }
+}
+
+void outcome_finish(struct judging *j)
+{
+    struct error e = {0};
+    if (!conditions_fill(j) && !j->is_refused) {
+        outcome_refuse(
+            j, ERR_INVALID_RECORD,
+            arena_printf(&j->kept,
+                         "its records are of more subjects than one verdict may rest on (%d conditions): "
+                         "send smaller batches",
+                         POLICY_CONDITIONS_MAX));
+    }
+    if (!j->is_refused && j->is_rewritten) {
+        enum err err = settle_fill(j, &e);
+        if (err != ERR_OK) {
+            rewritten_drop(j->c);
+            outcome_refuse(j, err, str_from_c(e.text));
+        }
+    }
+    if (j->is_refused) {
+        refused_fill(j);
+    }
+}
+
+void outcome_reset(struct judging *j)
+{
+    for (size_t i = 0; i < j->letter_count; i++) {
+        batch_builder_fini(&j->letters[i].builder);
+    }
+    mem_free(j->actions);
+    memset(j->tallies, 0, sizeof j->tallies);
+    j->actions = NULL;
+    j->letter_count = 0;
+    j->letter_bytes = 0;
+    j->tally_count = 0;
+    j->last_pass = NULL;
+    j->last_mark = NULL;
+    j->sample_count = 0;
+    j->is_refused = false;
+    j->is_rewritten = false;
+    j->refused_count = 0;
+}
+
+// ---- counting, once it is true
+
+// outcome_count: of a refused batch every record is refused, whatever was found about it.
+void outcome_count(struct judging *j)
+{
+    struct policy_case *c = j->c;
+    struct series_name name = {
+        .topic = c->topic_name,
+        .client_id = c->client_id,
+        .principal = c->principal,
+    };
+    uint64_t left = (uint64_t)c->header.record_count;
+    for (size_t i = 0; i < JUDGING_TALLIES_MAX; i++) {
+        const struct tally *t = &j->tallies[i];
+        if (t->count == 0) {
+            continue;
+        }
+        name.subject = t->subject;
+        name.version = t->version;
+        name.rule = t->rule;
+        name.path = t->path;
+        bool is_record = t->rule.ptr == NULL;
+        name.side = is_record ? 0 : t->side;
+        counts_add(&j->g->counts, &name, is_record && j->is_refused ? CONTRACT_REJECT : t->action, t->count,
+                   j->run.now_ms);
+        left -= is_record ? t->count : 0;
+    }
+    if (left > 0) { // judging had stopped
+        name.subject = name.rule = name.path = (struct str){NULL, 0};
+        name.version = name.side = 0;
+        counts_add(&j->g->counts, &name, CONTRACT_REJECT, left, j->run.now_ms);
+    }
+    for (size_t i = 0; i < j->sample_count; i++) {
+        struct sample *sample = &j->samples[i];
+        sample->topic = c->topic_name;
+        sample->partition = c->partition;
+        sample->client_id = c->client_id;
+        sample->principal = c->principal;
+        counts_sample(&j->g->counts, sample);
+    }
+}

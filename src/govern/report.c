@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+// report.c - what is asked for over HTTP: topics that are governed, what was counted, the newest violations.
+#include "base/mem.h"
+#include "govern/govern_private.h"
+#include "json/write.h"
+
+static const char *const level_names[] = {"none", "id", "structure", "contract"};
+static const char *const action_names[] = {"reject", "dlq", "mark", "observe"};
+
+void govern_violations_print(struct govern *g, struct str topic, int64_t after, size_t limit, struct buf *out)
+{
+    counts_print_samples(&g->counts, topic, after, limit, out);
+}
+
+static void side_print(const struct binding *b, int side, struct json *j)
+{
+    const struct side_settings *settings = &b->settings.sides[side];
+    char room[GOVERNANCE_SUBJECT_SIZE];
+    struct str subject =
+        settings->strategy == SUBJECT_TOPIC || settings->subject.len > 0
+            ? governance_subject(settings, (enum governance_side)side, b->name, (struct str){"", 0}, room)
+            : (struct str){NULL, 0};
+    json_key(j, side == SIDE_KEY ? "key" : "value");
+    json_object_begin(j);
+    json_pair_str(j, "level", str_from_c(level_names[settings->level]));
+    json_pair_str(j, "subject", subject);
+    json_pair_i64(j, "version_min", settings->version_min);
+    json_object_end(j);
+}
+
+// topic_print: b NULL for a topic that is not governed, or not any more.
+static void topic_print(struct govern *g, struct str name, const struct binding *b, struct buf *out)
+{
+    struct json j = {.out = out};
+    char room[GOVERNANCE_NAME_SIZE];
+    json_object_begin(&j);
+    json_pair_str(&j, "topic", name);
+    json_pair_bool(&j, "governed", b != NULL);
+    if (b != NULL) {
+        json_pair_str(&j, "on_failure", str_from_c(action_names[b->settings.action]));
+        json_pair_str(&j, "dlq_topic", governance_dlq_topic(&b->settings, b->name, room));
+        json_pair_bool(&j, "null_refused", b->settings.is_null_refused);
+        side_print(b, SIDE_KEY, &j);
+        side_print(b, SIDE_VALUE, &j);
+    }
+    counts_print(&g->counts, name, &j);
+    json_object_end(&j);
+}
+
+static const struct binding *binding_find(const struct bindings *b, struct str topic)
+{
+    for (size_t i = 0; i < b->count; i++) {
+        if (str_equal(b->list[i].name, topic)) {
+            return &b->list[i];
+        }
+    }
+    return NULL;
+}
+
+bool govern_topic_print(struct govern *g, struct str topic, struct buf *out)
+{
+    const struct core *core = broker_view_begin(g->broker);
+    bool is_known = core_topic_find(core, topic) != NULL;
+    broker_view_end(g->broker);
+    if (is_known) {
+        (void)govern_registry_begin(g); // which guards the bindings
+        topic_print(g, topic, binding_find(bindings_get(g), topic), out);
+        govern_registry_end(g);
+    }
+    return is_known;
+}
+
+void govern_topics_print(struct govern *g, struct buf *out)
+{
+    struct arena arena;
+    struct str *counted;
+    arena_init(&arena, GOVERN_SERIES_MAX * 1024);
+    size_t count = counts_topics(&g->counts, &arena, &counted);
+    (void)govern_registry_begin(g);
+    const struct bindings *b = bindings_get(g);
+    bool is_first = true;
+    buf_append_str(out, STR("{\"topics\":["));
+    for (size_t i = 0; i < b->count; i++) {
+        buf_append_str(out, is_first ? STR("") : STR(","));
+        topic_print(g, b->list[i].name, &b->list[i], out);
+        is_first = false;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (binding_find(b, counted[i]) == NULL) {
+            buf_append_str(out, is_first ? STR("") : STR(","));
+            topic_print(g, counted[i], NULL, out);
+            is_first = false;
+        }
+    }
+    buf_append_str(out, STR("]}"));
+    govern_registry_end(g);
+    arena_fini(&arena);
+}

@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "govern/rig_test.h"
+
+#include <stdio.h>
+
+#include "base/mem.h"
+
+enum { ASK_TRIES = 20 };
+
+void world_init(struct world *w)
+{
+    *w = (struct world){0};
+    rig_init(&w->rig);
+    rig_start(&w->rig);
+    arena_init(&w->arena, 512 << 20);
+    w->govern = govern_create(w->rig.env, w->rig.metrics);
+    govern_attach(w->govern, w->rig.broker, w->rig.loop, STR("1.2.3"));
+}
+
+static void on_stop(struct rig_call *call)
+{
+    govern_stop(call->arg);
+    rig_done(call);
+}
+
+void world_stop(struct world *w)
+{
+    struct rig_call call;
+    for (int i = 0; i < 2; i++) { // what had been posted before the first one is through with the second
+        rig_begin(&w->rig, &call, on_stop, w->govern);
+        rig_wait(&call);
+    }
+}
+
+void world_fini(struct world *w)
+{
+    world_stop(w);
+    govern_destroy(w->govern);
+    rig_stop(&w->rig);
+    rig_fini(&w->rig);
+    arena_fini(&w->arena);
+    mem_free(w->text);
+}
+
+static const struct registry_route *route_find(const char *route)
+{
+    size_t count;
+    const struct registry_route *routes = registry_routes(&count);
+    for (size_t i = 0; i < count; i++) {
+        size_t len = strlen(routes[i].method);
+        if (strncmp(routes[i].method, route, len) == 0 && strcmp(routes[i].pattern, route + len + 1) == 0) {
+            return &routes[i];
+        }
+    }
+    fail_msg("no route %s", route);
+    return NULL;
+}
+
+int world_ask(struct world *w, const char *route, const char *params, const char *body)
+{
+    struct registry_call call = {.arena = &w->arena, .route = route_find(route)};
+    struct str rest = str_from_c(params);
+    struct outcome outcome;
+    struct json_value *json = NULL;
+    int64_t id = 0;
+    call.body = bytes_of(body, body == NULL ? 0 : strlen(body));
+    for (int i = 0; rest.len > 0; i++) {
+        call.params[i] = str_cut(rest, '\n', &rest);
+    }
+    enum registry_step step = registry_call_step(govern_registry_begin(w->govern), &call, NULL);
+    govern_registry_end(w->govern);
+    for (int i = 0; step == REGISTRY_SUBMIT && i < ASK_TRIES; i++) {
+        (void)!broker_change_wait(w->rig.broker, &call.item, &outcome, NULL);
+        step = registry_call_step(govern_registry_begin(w->govern), &call, &outcome);
+        govern_registry_end(w->govern);
+    }
+    mem_free(w->text);
+    w->text = mem_zalloc(call.answer.len + 1);
+    if (call.answer.len > 0) {
+        memcpy(w->text, call.answer.ptr, call.answer.len);
+    }
+    buf_fini(&call.answer);
+    if (json_parse(str_from_c(w->text), &w->arena, &json, NULL) == ERR_OK) {
+        (void)json_value_i64(json_get(json, STR("id")), &id);
+    }
+    w->id = (int32_t)id;
+    return w->status = call.status;
+}
+
+int32_t world_register(struct world *w, const char *subject, const char *body)
+{
+    if (world_ask(w, "POST /subjects/{subject}/versions", subject, body) != 200) {
+        fail_msg("%s", w->text);
+    }
+    return w->id;
+}
+
+static uint32_t configs_of(const char *const *pairs, struct item_config *ret, uint32_t max)
+{
+    uint32_t count = 0;
+    for (; count < max && pairs != NULL && pairs[2 * count] != NULL; count++) {
+        ret[count] = (struct item_config){str_from_c(pairs[2 * count]), str_from_c(pairs[2 * count + 1])};
+    }
+    return count;
+}
+
+static void change(struct world *w, const struct item *item)
+{
+    struct outcome outcome;
+    struct error e = {0};
+    if (broker_change_wait(w->rig.broker, item, &outcome, &e) != ERR_OK || outcome.err != ERR_OK) {
+        fail_msg("%s %s", e.text, err_name(outcome.err));
+    }
+}
+
+void world_topic(struct world *w, const char *name, const char *const *configs)
+{
+    struct item_config list[RIG_CONFIGS_MAX];
+    struct topic_spec spec = {.name = str_from_c(name), .partition_count = 1, .replication_factor = -1};
+    struct item item;
+    struct error e = {0};
+    spec.configs = list;
+    spec.config_count = configs_of(configs, list, RIG_CONFIGS_MAX);
+    if (broker_plan_topic(w->rig.broker, &spec, &w->arena, &item, &e) != ERR_OK) {
+        fail_msg("%s", e.text);
+    }
+    change(w, &item);
+}
+
+void world_configure(struct world *w, const char *name, const char *const *configs)
+{
+    struct item_config list[RIG_CONFIGS_MAX];
+    struct config_change changes[RIG_CONFIGS_MAX];
+    struct item item;
+    struct error e = {0};
+    uint32_t count = configs_of(configs, list, RIG_CONFIGS_MAX);
+    for (uint32_t i = 0; i < count; i++) {
+        changes[i] = (struct config_change){list[i].key, list[i].value, CONFIG_SET};
+    }
+    if (broker_plan_configs(w->rig.broker, str_from_c(name), changes, count, true, &w->arena, &item, &e) !=
+        ERR_OK) {
+        fail_msg("%s", e.text);
+    }
+    change(w, &item);
+}
+
+struct bytes framed(struct world *w, int32_t id, const char *text)
+{
+    uint8_t *bytes = arena_new(&w->arena, uint8_t, strlen(text) + 5);
+    store_be32(bytes + 1, (uint32_t)id);
+    memcpy(bytes + 5, text, strlen(text));
+    return bytes_of(bytes, strlen(text) + 5);
+}
+
+// ---- trials
+
+static void on_woken(struct task *task)
+{
+    struct policy_case *c = (struct policy_case *)(void *)((char *)task - offsetof(struct policy_case, wake));
+    struct trial *t = (struct trial *)(void *)((char *)c - offsetof(struct trial, c));
+    struct rig *rig = &t->world->rig; // whose lock outlives the trial
+    mutex_lock(&rig->lock);
+    t->is_woken = true;
+    cond_broadcast(&rig->done);
+    mutex_unlock(&rig->lock);
+}
+
+static void trial_wait(struct trial *t)
+{
+    struct rig *rig = &t->world->rig;
+    mutex_lock(&rig->lock);
+    while (!t->is_woken) {
+        cond_wait(&rig->done, &rig->lock, CLOCK_NEVER);
+    }
+    t->is_woken = false;
+    mutex_unlock(&rig->lock);
+}
+
+static void batch_fill(struct trial *t, const struct line *lines, int32_t count)
+{
+    struct batch_options options = batch_options_default();
+    struct batch_builder builder;
+    options.base_timestamp = 1700000000000;
+    batch_builder_init(&builder, &options);
+    for (int32_t i = 0; i < count; i++) {
+        const struct line *line = &lines[i];
+        batch_builder_append(&builder, options.base_timestamp + i,
+                             bytes_of(line->key, line->key == NULL ? 0 : strlen(line->key)), line->value,
+                             &line->header, line->header.key.ptr == NULL ? 0 : 1);
+    }
+    buf_init(&t->batch, 64 << 20);
+    assert_int_equal(batch_builder_finish(&builder, &t->batch, NULL), ERR_OK);
+    batch_builder_fini(&builder);
+}
+
+static void topic_look(struct trial *t, const char *name)
+{
+    const struct core *core = broker_view_begin(t->world->rig.broker);
+    const struct topic *topic = core_topic_find(core, str_from_c(name));
+    struct governance g;
+    uint32_t count;
+    char room[GOVERNANCE_NAME_SIZE];
+    assert_non_null(topic);
+    t->c.topic_id = topic_id(topic);
+    t->c.topic_name = arena_str(&t->world->arena, topic_name(topic));
+    t->c.config_revision = topic_config_revision(topic);
+    const struct item_config *configs = topic_configs(topic, &count);
+    (void)governance_resolve(configs, count, &g);
+    if (g.action == ACTION_DLQ || g.dlq_topic.len > 0) {
+        t->c.dlq_topic = arena_str(&t->world->arena, governance_dlq_topic(&g, t->c.topic_name, room));
+    }
+    broker_view_end(t->world->rig.broker);
+}
+
+void trial_judge(struct world *w, struct trial *t, const char *topic, const struct line *lines, int32_t count)
+{
+    *t = (struct trial){.world = w};
+    batch_fill(t, lines, count);
+    topic_look(t, topic);
+    struct policy_case *c = &t->c;
+    c->port = w->rig.port;
+    c->arena = &w->arena;
+    c->original = buf_bytes(&t->batch);
+    c->records = bytes_slice(c->original, BATCH_HEADER_SIZE, t->batch.len - BATCH_HEADER_SIZE);
+    c->log_append_time_ms = -1;
+    c->client_id = STR("tester");
+    c->principal = STR("User:ANONYMOUS");
+    c->bytes_max = 8 << 20;
+    c->letter_bytes_max = w->letter_bytes_max != 0 ? w->letter_bytes_max : 8 << 20;
+    c->dlq_topic = w->dlq_topic.ptr != NULL ? w->dlq_topic : c->dlq_topic;
+    c->wake.run = on_woken;
+    assert_int_equal(batch_header_read(c->original, &c->header, NULL), ERR_OK);
+    for (;;) {
+        c->slice_until_ns = clock_mono_ns(w->rig.env->clock) + POLICY_SLICE_NS;
+        enum policy_step step = govern_judge(w->govern, c);
+        if (step == POLICY_JUDGED) {
+            return;
+        }
+        t->mores += step == POLICY_MORE;
+        if (step == POLICY_WAIT) {
+            t->waits++;
+            trial_wait(t);
+        }
+    }
+}
+
+void trial_end(struct trial *t, enum policy_end end)
+{
+    govern_settle(t->world->govern, &t->c, end);
+    chunk_unref(t->c.chunk);
+    for (uint32_t i = 0; i < t->c.letter_count; i++) {
+        chunk_unref(t->c.letters[i].chunk);
+    }
+    buf_fini(&t->batch);
+}

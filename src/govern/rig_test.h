@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+// rig_test.h - what the tests of govern/ share: a whole broker with a governed topic, its registry asked by
+// hand, and cases of the policy that the test makes itself.
+#ifndef GOVERN_RIG_TEST_H
+#define GOVERN_RIG_TEST_H
+
+#include "broker/test_rig.h"
+#include "govern/judge_private.h"
+#include "json/tree.h"
+
+enum { CASE_RECORDS_MAX = 20000 };
+
+struct world {
+    struct rig rig;
+    struct govern *govern;
+    struct arena arena; // of answers and cases
+    // The last answer of the registry.
+    int status;
+    char *text;
+    int32_t id;
+    // What cases say instead of what holds, if set.
+    struct str dlq_topic;
+    size_t letter_bytes_max;
+};
+
+void world_init(struct world *w);
+void world_stop(struct world *w); // no more is loaded
+void world_fini(struct world *w);
+// world_ask makes a request of the registry: "POST /subjects/{subject}/versions", its params separated by
+// '\n'.
+int world_ask(struct world *w, const char *route, const char *params, const char *body);
+// world_register gives the schema's id. schema: JSON text of the body.
+int32_t world_register(struct world *w, const char *subject, const char *body);
+void world_topic(struct world *w, const char *name, const char *const *configs); // key, value, ... NULL
+void world_configure(struct world *w, const char *name, const char *const *configs);
+
+// One record to be judged. What is left out is null.
+struct line {
+    const char *key;
+    struct bytes value;
+    struct record_header header; // key.ptr NULL: none
+};
+struct trial {
+    struct policy_case c;
+    struct world *world;
+    struct buf batch;
+    bool is_woken; // guarded by the rig's lock
+    uint32_t waits;
+    uint32_t mores;
+};
+// trial_judge judges a batch of the records for partition 0; waits for what is loaded.
+void trial_judge(struct world *w, struct trial *t, const char *topic, const struct line *lines,
+                 int32_t count);
+void trial_end(struct trial *t, enum policy_end end);
+// framed gives 00 | id | text.
+struct bytes framed(struct world *w, int32_t id, const char *text);
+
+#endif
