@@ -648,7 +648,7 @@ bool cel_decimal_sqrt(struct cel_call *call, const struct decimal *a, struct dec
         return finish(false, (struct limbs){NULL, 0}, preferred, ret);
     }
     // Zeros until the root has two digits more than are kept, and the scale is even.
-    int64_t more = 2 * (DECIMAL_DIVISION_DIGITS + 2) - cel_decimal_digits(a);
+    int64_t more = 2 * (DECIMAL_DIVISION_DIGITS + 2) - (int64_t)cel_decimal_digits(a);
     more = more < 0 ? 0 : more;
     more += (a->scale + more) % 2 != 0;
     struct limbs square;

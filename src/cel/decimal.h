@@ -33,24 +33,27 @@ int cel_decimal_compare(const struct decimal *a, const struct decimal *b);
 uint32_t cel_decimal_digits(const struct decimal *d); // of zero 1
 bool cel_decimal_parse(struct cel_call *call, struct str text, struct decimal *ret);
 bool cel_decimal_from_u64(struct cel_call *call, bool is_negative, uint64_t value, struct decimal *ret);
-// decimal_from_double takes the shortest text that means the number, as Double.toString writes it.
+// cel_decimal_from_double takes the shortest text that means the number, as Double.toString writes it.
 bool cel_decimal_from_double(struct cel_call *call, double value, struct decimal *ret);
-// decimal_from_bytes reads a two's complement, the most significant byte first; none is zero.
+// cel_decimal_from_bytes reads a two's complement, the most significant byte first; none is zero.
 bool cel_decimal_from_bytes(struct cel_call *call, struct bytes bytes, int64_t scale, struct decimal *ret);
 bool cel_decimal_add(struct cel_call *call, const struct decimal *a, const struct decimal *b,
                      struct decimal *ret);
 bool cel_decimal_multiply(struct cel_call *call, const struct decimal *a, const struct decimal *b,
                           struct decimal *ret);
-// decimal_divide rounds to DECIMAL_DIVISION_DIGITS, half up; an exact quotient has the scale a.scale -
+// cel_decimal_divide rounds to DECIMAL_DIVISION_DIGITS, half up; an exact quotient has the scale a.scale -
 // b.scale, or as much more as it needs. The divisor is not zero.
 bool cel_decimal_divide(struct cel_call *call, const struct decimal *a, const struct decimal *b,
                         struct decimal *ret);
-// decimal_remainder has the sign of a.
+// cel_decimal_remainder has the sign of a.
 bool cel_decimal_remainder(struct cel_call *call, const struct decimal *a, const struct decimal *b,
                            struct decimal *ret);
 bool cel_decimal_sqrt(struct cel_call *call, const struct decimal *a, struct decimal *ret);
 bool cel_decimal_set_scale(struct cel_call *call, const struct decimal *a, int64_t scale,
                            enum decimal_rounding rounding, struct decimal *ret);
 void cel_decimal_print(const struct decimal *d, struct cel_text *out); // without an exponent
+
+// cel_decimal_value is what an operation that ended so gives: the number, or an error (lib_decimal.c).
+struct cel_value cel_decimal_value(struct cel_call *call, bool is_done, const struct decimal *decimal);
 
 #endif

@@ -9,6 +9,7 @@ const struct cel_library *const cel_libraries[] = {
     &cel_operator_library, &cel_text_library,     &cel_convert_library,  &cel_time_library,
     &cel_strings_library,  &cel_math_library,     &cel_encoders_library, &cel_sets_library,
     &cel_optional_library, &cel_validate_library, &cel_decimal_library,  &cel_timestamp_library,
+    &cel_variant_library,
 };
 const size_t cel_library_count = sizeof cel_libraries / sizeof cel_libraries[0];
 

@@ -66,7 +66,7 @@ static const struct cel_object_ops decimal_ops = {
 };
 
 // What an operation that ended so gives.
-static struct cel_value result(struct cel_call *call, bool is_done, const struct decimal *decimal)
+struct cel_value cel_decimal_value(struct cel_call *call, bool is_done, const struct decimal *decimal)
 {
     if (call->is_over) {
         return cel_over(call);
@@ -96,7 +96,8 @@ static struct cel_value of_message(struct cel_call *call, struct cel_value messa
     if (value.kind != CEL_BYTES || scale.kind != CEL_INT) {
         return cel_fail_static("this confluent.type.Decimal has no value or no scale");
     }
-    return result(call, cel_decimal_from_bytes(call, cel_bytes_of(value), scale.i, &decimal), &decimal);
+    return cel_decimal_value(call, cel_decimal_from_bytes(call, cel_bytes_of(value), scale.i, &decimal),
+                             &decimal);
 }
 
 static struct cel_value make(struct cel_call *call, const struct cel_value *args)
@@ -105,15 +106,15 @@ static struct cel_value make(struct cel_call *call, const struct cel_value *args
     struct cel_value value = args[0];
     switch ((enum cel_kind)value.kind) {
     case CEL_INT:
-        return result(call,
-                      cel_decimal_from_u64(call, value.i < 0, value.i < 0 ? 0 - value.u : value.u, &decimal),
-                      &decimal);
+        return cel_decimal_value(
+            call, cel_decimal_from_u64(call, value.i < 0, value.i < 0 ? 0 - value.u : value.u, &decimal),
+            &decimal);
     case CEL_UINT:
-        return result(call, cel_decimal_from_u64(call, false, value.u, &decimal), &decimal);
+        return cel_decimal_value(call, cel_decimal_from_u64(call, false, value.u, &decimal), &decimal);
     case CEL_DOUBLE:
-        return result(call, cel_decimal_from_double(call, value.d, &decimal), &decimal);
+        return cel_decimal_value(call, cel_decimal_from_double(call, value.d, &decimal), &decimal);
     case CEL_STRING:
-        return result(call, cel_decimal_parse(call, cel_str(value), &decimal), &decimal);
+        return cel_decimal_value(call, cel_decimal_parse(call, cel_str(value), &decimal), &decimal);
     case CEL_MESSAGE:
         return of_message(call, value);
     case CEL_OPAQUE:
@@ -132,7 +133,8 @@ static struct cel_value make(struct cel_call *call, const struct cel_value *args
 static struct cel_value make_of_bytes(struct cel_call *call, const struct cel_value *args)
 {
     struct decimal decimal;
-    return result(call, cel_decimal_from_bytes(call, cel_bytes_of(args[0]), args[1].i, &decimal), &decimal);
+    return cel_decimal_value(call, cel_decimal_from_bytes(call, cel_bytes_of(args[0]), args[1].i, &decimal),
+                             &decimal);
 }
 
 // ---- comparison
@@ -166,7 +168,8 @@ static struct cel_value least(struct cel_call *call, const struct cel_value *arg
 static struct cel_value add(struct cel_call *call, const struct cel_value *args)
 {
     struct decimal sum;
-    return result(call, cel_decimal_add(call, cel_decimal_of(args[0]), cel_decimal_of(args[1]), &sum), &sum);
+    return cel_decimal_value(
+        call, cel_decimal_add(call, cel_decimal_of(args[0]), cel_decimal_of(args[1]), &sum), &sum);
 }
 
 static struct decimal negated(const struct decimal *d)
@@ -180,15 +183,16 @@ static struct cel_value subtract(struct cel_call *call, const struct cel_value *
 {
     struct decimal other = negated(cel_decimal_of(args[1]));
     struct decimal difference;
-    return result(call, cel_decimal_add(call, cel_decimal_of(args[0]), &other, &difference), &difference);
+    return cel_decimal_value(call, cel_decimal_add(call, cel_decimal_of(args[0]), &other, &difference),
+                             &difference);
 }
 
 static struct cel_value multiply(struct cel_call *call, const struct cel_value *args)
 {
     struct decimal product;
-    return result(call,
-                  cel_decimal_multiply(call, cel_decimal_of(args[0]), cel_decimal_of(args[1]), &product),
-                  &product);
+    return cel_decimal_value(
+        call, cel_decimal_multiply(call, cel_decimal_of(args[0]), cel_decimal_of(args[1]), &product),
+        &product);
 }
 
 static struct cel_value divide(struct cel_call *call, const struct cel_value *args)
@@ -197,8 +201,9 @@ static struct cel_value divide(struct cel_call *call, const struct cel_value *ar
     if (cel_decimal_of(args[1])->count == 0) {
         return cel_fail_static("decimals.div: division by zero");
     }
-    return result(call, cel_decimal_divide(call, cel_decimal_of(args[0]), cel_decimal_of(args[1]), &quotient),
-                  &quotient);
+    return cel_decimal_value(
+        call, cel_decimal_divide(call, cel_decimal_of(args[0]), cel_decimal_of(args[1]), &quotient),
+        &quotient);
 }
 
 static struct cel_value modulo(struct cel_call *call, const struct cel_value *args)
@@ -207,8 +212,8 @@ static struct cel_value modulo(struct cel_call *call, const struct cel_value *ar
     if (cel_decimal_of(args[1])->count == 0) {
         return cel_fail_static("decimals.mod: division by zero");
     }
-    return result(call, cel_decimal_remainder(call, cel_decimal_of(args[0]), cel_decimal_of(args[1]), &rest),
-                  &rest);
+    return cel_decimal_value(
+        call, cel_decimal_remainder(call, cel_decimal_of(args[0]), cel_decimal_of(args[1]), &rest), &rest);
 }
 
 static struct cel_value square_root(struct cel_call *call, const struct cel_value *args)
@@ -217,20 +222,20 @@ static struct cel_value square_root(struct cel_call *call, const struct cel_valu
     if (cel_decimal_of(args[0])->is_negative) {
         return cel_fail_static("decimals.sqrt: square root of negative number");
     }
-    return result(call, cel_decimal_sqrt(call, cel_decimal_of(args[0]), &root), &root);
+    return cel_decimal_value(call, cel_decimal_sqrt(call, cel_decimal_of(args[0]), &root), &root);
 }
 
 static struct cel_value negate(struct cel_call *call, const struct cel_value *args)
 {
     struct decimal negative = negated(cel_decimal_of(args[0]));
-    return result(call, true, &negative);
+    return cel_decimal_value(call, true, &negative);
 }
 
 static struct cel_value absolute(struct cel_call *call, const struct cel_value *args)
 {
     struct decimal positive = *cel_decimal_of(args[0]);
     positive.is_negative = false;
-    return result(call, true, &positive);
+    return cel_decimal_value(call, true, &positive);
 }
 
 static struct cel_value sign(struct cel_call *call, const struct cel_value *args)
@@ -246,8 +251,8 @@ static struct cel_value to_scale(struct cel_call *call, const struct cel_value *
                                  enum decimal_rounding rounding)
 {
     struct decimal rounded;
-    return result(call, cel_decimal_set_scale(call, cel_decimal_of(args[0]), scale, rounding, &rounded),
-                  &rounded);
+    return cel_decimal_value(
+        call, cel_decimal_set_scale(call, cel_decimal_of(args[0]), scale, rounding, &rounded), &rounded);
 }
 
 static struct cel_value round_half_up(struct cel_call *call, const struct cel_value *args)

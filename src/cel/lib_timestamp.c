@@ -1,12 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 // lib_timestamp.c - timestamp.of(x) and timestamp.of(number, unit), as in Confluent's clients.
 #include "cel/library.h"
+#include "cel/time_private.h"
 
 static struct cel_value of(struct cel_call *call, const struct cel_value *args)
 {
     (void)call;
     if (args[0].kind == CEL_TIMESTAMP) {
         return args[0];
+    }
+    if (args[0].kind == CEL_STRING) {
+        struct cel_value value;
+        return time_parse_timestamp(cel_str(args[0]), &value)
+                   ? value
+                   : cel_fail_static("a string that is no timestamp");
     }
     if (args[0].kind == CEL_INT) {
         return cel_fail_static("a number is no timestamp without its unit: timestamp.of(number, \"millis\")");

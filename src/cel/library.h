@@ -13,6 +13,7 @@ extern const struct cel_library cel_optional_library;  // optional.*, and what o
 extern const struct cel_library cel_validate_library;  // isEmail, isUri, ...
 extern const struct cel_library cel_decimal_library;   // decimal(x), decimals.*
 extern const struct cel_library cel_timestamp_library; // timestamp.of
+extern const struct cel_library cel_variant_library;   // variant(x), variants.*
 
 // "...".format([...]), in format.c
 struct cel_value cel_format(struct cel_call *call, const struct cel_value *args);
