@@ -41,13 +41,14 @@ CLIENTS = {
     'crab': ([NODE, 'crab_test.mjs'], 120),
     'registry': ([NODE, 'registry_test.mjs'], 120),
     'kafkajs-registry': ([NODE, 'kafkajs_registry_test.mjs'], 120),
+    'debian-registry': ([SYSTEM_PYTHON, 'debian_registry_test.py'], 120),
     'schemas-topic': ([SYSTEM_PYTHON, 'schemas_topic_test.py'], 120),
     'contracts': ([SYSTEM_PYTHON, 'contracts_test.py'], 120),
     'metrics': ([SYSTEM_PYTHON, 'metrics_test.py'], 60),
 }
 
 # Kafka has no such page and no registry; its answers to late-txn are recorded.
-STROM_ONLY = {'metrics', 'late-txn', 'registry', 'kafkajs-registry', 'schemas-topic', 'contracts'}
+STROM_ONLY = {'metrics', 'late-txn', 'registry', 'kafkajs-registry', 'debian-registry', 'schemas-topic', 'contracts'}
 # So that "no such topic" can be tested, groups of one member do not wait for others, and compaction comes soon.
 SETTINGS = {'auto.create.topics.enable': 'false', 'group.initial.rebalance.delay.ms': 0, 'log.cleaner.backoff.ms': 200}
 

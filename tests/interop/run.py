@@ -23,6 +23,7 @@ import groups
 import history
 import jvm
 import pypi
+import schemas_topic
 import story
 import streams
 from work import CLIENTS, HERE, ROOT, WORK, Failure, run
@@ -120,8 +121,14 @@ def registry_clients(peer, _):
     if peer.options.kafka:
         return False  # it has none
     golang.setup()
+    jvm.setup()
     python = pypi.setup()
-    return with_broker('registry', peer, lambda broker: registry_scripts(python, broker))
+
+    def scripts(broker):
+        failed = registry_scripts(python, broker)
+        schemas_topic.play(peer, broker)
+        return failed
+    return with_broker('registry', peer, scripts)
 
 
 # ---- Apache Kafka's tools
