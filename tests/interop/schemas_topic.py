@@ -22,15 +22,16 @@ def everything(broker):
     versions = ask(broker, '/schemas?subjectPrefix=:*:&deleted=true&limit=100000')
     subjects = sorted({version['subject'] for version in versions})
     return ([{k: v for k, v in version.items() if k != 'ts'} for version in versions], ask(broker, '/contexts'),
-            [ask(broker, f'/config/{urllib.parse.quote(subject, safe="")}?defaultToGlobal=true') for subject in subjects])
+            [ask(broker, f'/config/{urllib.parse.quote(subject, safe="")}?defaultToGlobal=true')
+             for subject in subjects])
 
 
 def printed(broker):
     runner = jvm.ToolRunner()
     try:
         code, out = runner.wait(runner.start('kafka-console-consumer', [
-            '--bootstrap-server', broker.bootstrap, '--topic', '_schemas', '--partition', '0', '--offset', 'earliest', '--timeout-ms', '2000',
-            '--formatter-property', 'print.key=true'], ''))
+            '--bootstrap-server', broker.bootstrap, '--topic', '_schemas', '--partition', '0', '--offset', 'earliest',
+            '--timeout-ms', '2000', '--formatter-property', 'print.key=true'], ''))
     finally:
         runner.close()
     check(code in (0, 1), f'the console consumer ended with {code}: {out[-500:]}')
