@@ -32,7 +32,7 @@ static const struct cli_command version_command = {
 static const struct cli_command *const commands[] = {
     &serve_command,      &topic_command,   &produce_command, &consume_command,
     &group_command,      &config_command,  &quota_command,   &schema_command,
-    &dlq_command,        &cluster_command, &dump_command,    &repair_command,
+    &contract_command, &dlq_command,        &cluster_command, &dump_command,    &repair_command,
     &completion_command, &help_command,    &version_command, NULL};
 const struct cli_command cli_root = {
     .name = "strom",

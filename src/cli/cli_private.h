@@ -155,6 +155,7 @@ extern const struct cli_command group_describe_command;
 extern const struct cli_command group_reset_command;
 extern const struct cli_command quota_command;
 extern const struct cli_command schema_command;
+extern const struct cli_command contract_command;
 extern const struct cli_command dlq_command;
 extern const struct cli_command cluster_command;
 extern const struct cli_command dump_command;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// dlq_read.c - the committed records of one partition, one fetch at a time, without those of aborted
-// transactions (KIP-98: an aborted producer's batches count from its first offset to its abort marker).
+// log_reader.c - one fetch at a time. KIP-98: an aborted producer's batches count from its first offset to
+// its abort marker.
 #include "cli/log_reader.h"
 #include "record/build.h"
 

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+// contract_trial.h - a contract tried on records, before it governs any: which would fail, by which rule, and
+// why. The judge is the broker's own code. Owner: the command.
+#ifndef CLI_CONTRACT_TRIAL_H
+#define CLI_CONTRACT_TRIAL_H
+
+#include "cli/contract_file.h"
+#include "contract/contract.h"
+#include "record/iterate.h"
+
+enum { TRIAL_RULES_MAX = 256, TRIAL_CONTRACTS_MAX = 256 };
+
+// What one rule found on one path.
+struct trial_row {
+    struct str rule;
+    struct str path;
+    enum governance_side side;
+    enum contract_action action;
+    int64_t count;     // of findings
+    int32_t partition; // of the first record
+    int64_t offset;    // or its line in a file
+    struct str reason; // of the first
+};
+
+struct trial_contract { // of one schema that records name
+    enum governance_side side;
+    int32_t id; // 0: the file's own
+    int32_t indexes[8];
+    size_t index_count;
+    struct contract *contract; // NULL: it cannot be had
+    const char *why;
+};
+
+struct trial {
+    struct run *run;
+    const struct contract_file *file;
+    struct registry_client *registry;
+    enum contract_action on_failure;
+    struct contract *own[SIDE_COUNT]; // of the file's schemas
+    struct schema *schemas[SIDE_COUNT];
+    struct trial_contract *contracts; // TRIAL_CONTRACTS_MAX
+    size_t contract_count;
+    struct trial_row *rows; // TRIAL_RULES_MAX; more are counted alone
+    size_t row_count;
+    struct arena arena; // of one record
+    int64_t records;
+    int64_t actions[CONTRACT_REJECT + 1]; // records by what would become of them
+};
+
+// trial_init compiles the file's contracts; false after saying what is wrong with them. The registry is asked
+// for the schemas that the file refers to, and those that records name.
+bool trial_init(struct trial *trial, struct run *run, const struct contract_file *file,
+                struct registry_client *registry);
+void trial_fini(struct trial *trial);
+
+// trial_record judges key and value as they are stored. A record that names a schema is read with that one,
+// and held to the rules of the file; one that names none is held to the file's schema.
+void trial_record(struct trial *trial, const struct record *record, int32_t partition);
+// trial_topic does it with what a topic holds, at most `limit` records (-1 = all). false after saying what
+// went wrong; a topic that is not there holds nothing.
+bool trial_topic(struct trial *trial, struct str topic, int64_t limit);
+
+static inline int64_t trial_failed(const struct trial *trial)
+{
+    return trial->actions[CONTRACT_REJECT] + trial->actions[CONTRACT_DEAD_LETTER] +
+           trial->actions[CONTRACT_MARK];
+}
+
+#endif
