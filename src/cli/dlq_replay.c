@@ -6,6 +6,7 @@
 #include "cli/dlq.h"
 
 #include "base/mem.h"
+#include "cli/dlq_fix.h"
 #include "cli/dlq_txn.h"
 #include "platform/real/process.h"
 #include "record/build.h"
@@ -24,6 +25,10 @@ enum {
 static const struct args_flag replay_flags[] = {
     {"rate", ARGS_INT, "N", "0", 0, 1000000000, "At most N records in a second; 0 is as fast as it goes."},
     {"count", ARGS_INT, "N", NULL, 1, INT64_MAX, "Stop after N dead letters."},
+    {"set", ARGS_LIST, "PATH=EXPRESSION", NULL, 0, 0,
+     "Mend values that are JSON documents: the member becomes what the CEL expression makes of `message`. "
+     "May be given "
+     "more than once. What it fails on is sent as it is."},
     {"dry-run", ARGS_SWITCH, NULL, NULL, 0, 0, "Say how many wait, replay none."},
 };
 static const struct args_spec replay_spec = {
@@ -42,7 +47,8 @@ static const struct args_spec replay_spec = {
             "fenced and ends with an error.",
     .examples = "  strom dlq replay orders --dry-run\n"
                 "  strom dlq replay orders\n"
-                "  strom dlq replay orders --rate 1000 --count 100000\n",
+                "  strom dlq replay orders --rate 1000 --count 100000\n"
+                "  strom dlq replay movies --set 'Title=string(message.Title)'\n",
     .flags = replay_flags,
     .flag_count = sizeof replay_flags / sizeof *replay_flags,
     .names_min = 1,
@@ -58,6 +64,7 @@ struct letter {
     int64_t timestamp;
     struct bytes key;
     struct bytes value;
+    struct bytes mended;        // the value that goes home
     struct record_header *home; // headers of the record that goes home
     int32_t home_count;
     struct record_header *back; // and of the dead letter that stays one
@@ -85,6 +92,7 @@ struct replay {
     size_t bytes;
     size_t limit; // letters of this chunk; fewer after a refusal that names none
     int32_t partition;
+    struct dlq_fix *fix; // NULL: values go as they are
     struct target targets[TARGETS_MAX];
     int32_t target_count;
     struct buf *batches; // one for each letter at most
@@ -170,6 +178,10 @@ static bool letter_take(void *arg, const struct record *record)
     }
     letter->key = copy(r, record->key);
     letter->value = copy(r, record->value);
+    letter->mended = letter->value;
+    if (r->fix != NULL) {
+        (void)dlq_fix_apply(r->fix, letter->value, &r->chunk_arena, &letter->mended);
+    }
     headers_copy(r, record, letter);
     int len = snprintf(name, NAME_SIZE, "%d:%lld", r->partition, (long long)record->offset);
     struct record_header named = {STR(DEAD_LETTER_REPLAYED), bytes_of(name, (size_t)len)};
@@ -231,7 +243,8 @@ static enum err batch_build(struct replay *r, size_t from, size_t to, struct txn
     batch_builder_init(&builder, &options);
     for (size_t i = from; i < to; i++) {
         const struct letter *letter = &r->letters[r->order[i]];
-        batch_builder_append(&builder, letter->timestamp, letter->key, letter->value,
+        batch_builder_append(&builder, letter->timestamp, letter->key,
+                             letter->is_returned ? letter->value : letter->mended,
                              letter->is_returned ? letter->back : letter->home,
                              letter->is_returned ? letter->back_count : letter->home_count);
     }
@@ -549,6 +562,7 @@ static void replay_init(struct replay *r, struct run *run)
 static void replay_fini(struct replay *r)
 {
     log_reader_fini(&r->reader);
+    dlq_fix_destroy(r->fix);
     for (size_t i = 0; i < CHUNK_RECORDS; i++) {
         buf_fini(&r->batches[i]);
     }
@@ -567,7 +581,8 @@ static int replay_run(int argc, char **argv)
     if (run_start(&run, &replay_spec, argc, argv)) {
         struct replay r;
         replay_init(&r, &run);
-        if (run_connect(&run) && dlq_open(&run, run.args->names[0], "replay the dead letters of", &r.dlq)) {
+        if (dlq_fix_create(&run, &r.fix) && run_connect(&run) &&
+            dlq_open(&run, run.args->names[0], "replay the dead letters of", &r.dlq)) {
             replay(&r);
         }
         replay_fini(&r);
