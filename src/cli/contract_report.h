@@ -13,5 +13,7 @@ void trial_report_junit(const struct trial *trial, struct buf *out);
 extern const struct cli_command contract_test_command;
 extern const struct cli_command contract_apply_command;
 extern const struct cli_command contract_diff_command;
+extern const struct cli_command contract_status_command;
+extern const struct cli_command contract_violations_command;
 
 #endif

@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: Apache-2.0
+// contract_watch.c - `strom contract status`, the counters of a governed topic, and `violations`, the
+// reasons.
+#include "cli/contract_report.h"
+#include "cli/stop.h"
+#include "platform/real/process.h"
+
+enum { WATCH_MS = 1000, FOLLOW_MS = 300, PAGE = 500, NS_PER_MS = 1000000 };
+
+static int64_t number_of(const struct json_value *object, const char *name)
+{
+    int64_t number = 0;
+    (void)json_value_i64(json_get(object, str_from_c(name)), &number);
+    return number;
+}
+
+static void cell_number(struct table *t, const struct json_value *object, const char *name)
+{
+    table_i64(t, number_of(object, name));
+}
+
+// ---- status
+
+static const struct args_flag status_flags[] = {
+    SCHEMA_REGISTRY_FLAG,
+    {"watch", ARGS_SWITCH, NULL, NULL, 0, 0, "Show it again each second, until Ctrl-C."},
+};
+static const struct args_spec status_spec = {
+    .command = "strom contract status",
+    .names_usage = "[TOPIC]",
+    .summary = "show what contracts let through, and what not",
+    .text = "Without TOPIC: one line for each governed topic. With it: its rules and producers, too. Counted "
+            "is what was "
+            "decided since the broker started, when its batch was appended or refused.",
+    .examples = "  strom contract status\n"
+                "  strom contract status orders --watch\n"
+                "  strom contract status orders --json | jq '.rules[0]'\n",
+    .flags = status_flags,
+    .flag_count = sizeof status_flags / sizeof *status_flags,
+    .names_max = 1,
+    .words = ARGS_WORDS_TOPIC,
+    .is_json = true,
+};
+
+static void topic_row(struct table *t, const struct json_value *topic)
+{
+    table_str(t, json_get_str(topic, STR("topic")));
+    cell_number(t, topic, "checked");
+    cell_number(t, topic, "passed");
+    cell_number(t, topic, "refused");
+    cell_number(t, topic, "dead_lettered");
+    cell_number(t, topic, "marked");
+    cell_number(t, topic, "observed");
+}
+
+static void topics_table(const struct json_value *first, bool is_list, struct buf *out)
+{
+    static const struct table_column columns[] = {
+        {"TOPIC", false},        {"CHECKED", true}, {"PASSED", true},  {"REFUSED", true},
+        {"DEAD-LETTERED", true}, {"MARKED", true},  {"OBSERVED", true}};
+    struct table t;
+    table_init(&t, columns, sizeof columns / sizeof *columns);
+    for (const struct json_value *topic = first; topic != NULL; topic = is_list ? topic->next : NULL) {
+        topic_row(&t, topic);
+    }
+    table_print(&t, out);
+    table_fini(&t);
+}
+
+static void rules_table(struct run *run, const struct json_value *rules)
+{
+    static const struct table_column columns[] = {{"RULE", false},   {"PATH", false},   {"SUBJECT", false},
+                                                  {"VERSION", true}, {"ACTION", false}, {"RECORDS", true}};
+    struct table t;
+    if (rules == NULL || rules->count == 0) {
+        return;
+    }
+    buf_u8(&run->out, '\n');
+    table_init(&t, columns, sizeof columns / sizeof *columns);
+    for (const struct json_value *rule = rules->first; rule != NULL; rule = rule->next) {
+        table_str(&t, json_get_str(rule, STR("rule")));
+        table_str(&t, json_get_str(rule, STR("path")));
+        table_str(&t, json_get_str(rule, STR("subject")));
+        cell_number(&t, rule, "version");
+        table_str(&t, json_get_str(rule, STR("action")));
+        cell_number(&t, rule, "count");
+    }
+    table_print(&t, &run->out);
+    table_fini(&t);
+}
+
+static void producers_table(struct run *run, const struct json_value *producers)
+{
+    static const struct table_column columns[] = {
+        {"PRODUCER", false},     {"CHECKED", true}, {"PASSED", true},  {"REFUSED", true},
+        {"DEAD-LETTERED", true}, {"MARKED", true},  {"OBSERVED", true}};
+    struct table t;
+    if (producers == NULL || producers->count == 0) {
+        return;
+    }
+    buf_u8(&run->out, '\n');
+    table_init(&t, columns, sizeof columns / sizeof *columns);
+    for (const struct json_value *p = producers->first; p != NULL; p = p->next) {
+        table_str(&t, json_get_str(p, STR("client")));
+        cell_number(&t, p, "checked");
+        cell_number(&t, p, "passed");
+        cell_number(&t, p, "refused");
+        cell_number(&t, p, "dead_lettered");
+        cell_number(&t, p, "marked");
+        cell_number(&t, p, "observed");
+    }
+    table_print(&t, &run->out);
+    table_fini(&t);
+}
+
+static bool status_once(struct registry_client *c)
+{
+    struct run *run = c->run;
+    bool is_one = run->args->name_count == 1;
+    struct json_value *found = NULL;
+    struct str path =
+        is_one ? path_of(run, "/contracts/topics/%S", run->args->names[0]) : STR("/contracts/topics");
+    if (!registry_get(c, "cannot get the status", "GET", path, (struct str){NULL, 0}, &found)) {
+        return false;
+    }
+    const struct json_value *topics = json_get(found, STR("topics"));
+    if (run->is_json) {
+        buf_append_str(&run->out, json_text(run, is_one ? found : topics, false));
+        buf_u8(&run->out, '\n');
+    } else if (is_one) {
+        topics_table(found, false, &run->out);
+        rules_table(run, json_get(found, STR("rules")));
+        producers_table(run, json_get(found, STR("producers")));
+    } else if (topics == NULL || topics->count == 0) {
+        run_note("No contract has judged a record yet. `strom contract list` shows what is governed.");
+    } else {
+        topics_table(topics->first, true, &run->out);
+    }
+    return true;
+}
+
+static void status(struct registry_client *c)
+{
+    struct run *run = c->run;
+    bool is_watched = args_given(run->args, "watch");
+    struct stop *stop = is_watched ? stop_open(run->env, NULL, NULL) : NULL;
+    bool goes_on = true;
+    while (goes_on) {
+        if (is_watched && !run->is_json && process_is_tty(PROCESS_STDOUT)) {
+            buf_printf(&run->out, "\033[H\033[2J");
+        }
+        goes_on = status_once(c) && is_watched && run_flush(run) &&
+                  !stop_wait(stop, clock_mono_ns(run->env->clock) + (int64_t)WATCH_MS * NS_PER_MS);
+        if (goes_on) {
+            arena_reset(&run->arena);
+        }
+    }
+    stop_close(stop);
+}
+
+static int status_run(int argc, char **argv)
+{
+    struct run run;
+    struct registry_client c = {0};
+    if (run_start(&run, &status_spec, argc, argv)) {
+        if (args_given(run.args, "watch")) {
+            stop_block();
+        }
+        if (registry_open(&run, &c)) {
+            status(&c);
+        }
+    }
+    registry_close(&c);
+    return run_finish(&run);
+}
+
+// ---- violations
+
+static const struct args_flag violations_flags[] = {
+    SCHEMA_REGISTRY_FLAG,
+    {"follow", ARGS_SWITCH, NULL, NULL, 0, 0, "Go on with those that come, until Ctrl-C."},
+};
+static const struct args_spec violations_spec = {
+    .command = "strom contract violations",
+    .names_usage = "[TOPIC]",
+    .summary = "show which records failed, and why",
+    .text = "The latest records that failed a contract, of all topics or of one: who sent them, which rule "
+            "they broke and why. The "
+            "broker keeps a bounded number, since it started, and never a value of a record.",
+    .examples = "  strom contract violations orders\n"
+                "  strom contract violations --follow --json | jq -r .rule\n",
+    .flags = violations_flags,
+    .flag_count = sizeof violations_flags / sizeof *violations_flags,
+    .names_max = 1,
+    .words = ARGS_WORDS_TOPIC,
+    .is_json = true,
+};
+
+static void violation_line(struct run *run, const struct json_value *v)
+{
+    if (run->is_json) {
+        buf_append_str(&run->out, json_text(run, v, false));
+        buf_u8(&run->out, '\n');
+        return;
+    }
+    int64_t second = number_of(v, "time_ms") / 1000;
+    buf_printf(&run->out, "%02lld:%02lld:%02lld ", (long long)(second / 3600 % 24),
+               (long long)(second / 60 % 60), (long long)(second % 60));
+    text_show(json_get_str(v, STR("topic")), &run->out);
+    buf_printf(&run->out, "-%lld  ", (long long)number_of(v, "partition"));
+    text_show(json_get_str(v, STR("action")), &run->out);
+    buf_printf(&run->out, "  ");
+    text_show(json_get_str(v, STR("rule")), &run->out);
+    buf_printf(&run->out, "  ");
+    text_show(json_get_str(v, STR("path")), &run->out);
+    buf_printf(&run->out, "  ");
+    text_show(json_get_str(v, STR("reason")), &run->out);
+    buf_printf(&run->out, "  (");
+    text_show(json_get_str(v, STR("client")), &run->out);
+    buf_printf(&run->out, ")\n");
+}
+
+// violations_page shows what came behind *after; *ret_count says how much.
+static bool violations_page(struct registry_client *c, int64_t *after, uint32_t *ret_count)
+{
+    struct run *run = c->run;
+    struct json_value *found = NULL;
+    struct str topic = run->args->name_count == 1 ? run->args->names[0] : STR("");
+    struct str path =
+        path_of(run, "/contracts/violations?after=%S&limit=%d%s%S", run_print(run, "%lld", (long long)*after),
+                PAGE, topic.len > 0 ? "&topic=" : "", topic);
+    if (!registry_get(c, "cannot get the violations", "GET", path, (struct str){NULL, 0}, &found)) {
+        return false;
+    }
+    const struct json_value *list = json_get(found, STR("violations"));
+    for (const struct json_value *v = list == NULL ? NULL : list->first; v != NULL; v = v->next) {
+        violation_line(run, v);
+    }
+    *ret_count = list == NULL ? 0 : list->count;
+    *after = number_of(found, "last");
+    return true;
+}
+
+static void violations(struct registry_client *c)
+{
+    struct run *run = c->run;
+    bool is_followed = args_given(run->args, "follow");
+    struct stop *stop = is_followed ? stop_open(run->env, NULL, NULL) : NULL;
+    int64_t after = 0;
+    uint32_t count = 0;
+    bool goes_on = true;
+    bool is_any = false;
+    while (goes_on && violations_page(c, &after, &count)) {
+        is_any = is_any || count > 0;
+        goes_on = run_flush(run) && (count == PAGE || is_followed);
+        if (goes_on && count < PAGE) {
+            goes_on = !stop_wait(stop, clock_mono_ns(run->env->clock) + (int64_t)FOLLOW_MS * NS_PER_MS);
+        }
+        arena_reset(&run->arena);
+    }
+    if (!is_any && !run->is_json && run->exit == CLI_OK) {
+        run_note("No record has failed a contract since the broker started.");
+    }
+    stop_close(stop);
+}
+
+static int violations_run(int argc, char **argv)
+{
+    struct run run;
+    struct registry_client c = {0};
+    if (run_start(&run, &violations_spec, argc, argv)) {
+        if (args_given(run.args, "follow")) {
+            stop_block();
+        }
+        if (registry_open(&run, &c)) {
+            violations(&c);
+        }
+    }
+    registry_close(&c);
+    return run_finish(&run);
+}
+
+const struct cli_command contract_status_command = {
+    .name = "status", .spec = &status_spec, .run = status_run};
+const struct cli_command contract_violations_command = {
+    .name = "violations", .spec = &violations_spec, .run = violations_run};
