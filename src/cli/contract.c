@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // contract.c - `strom contract`: list and get; test, apply, diff, status and violations have files of their
 // own.
+#include "cli/contract_formats.h"
 #include "cli/contract_report.h"
 
 // What a topic's settings say of contracts, in the order of the table.
@@ -182,15 +183,6 @@ static const struct args_spec get_spec = {
     .is_remote = true,
 };
 
-static struct json_value *with(struct run *run, struct json_value *parent, const char *key,
-                               enum json_type type)
-{
-    struct json_value *value = json_new(&run->arena, type);
-    value->key = str_from_c(key);
-    json_append(parent, value);
-    return value;
-}
-
 static bool side_get(struct registry_client *c, const struct governed *g, enum governance_side which,
                      struct json_value *root)
 {
@@ -207,10 +199,10 @@ static bool side_get(struct registry_client *c, const struct governed *g, enum g
                       path_of(run, "/subjects/%S/versions/latest", subject), (struct str){NULL, 0}, &found)) {
         return false;
     }
-    struct json_value *out = with(run, root, contract_side_names[which], JSON_OBJECT);
-    with(run, out, "level", JSON_STRING)->text = str_from_c(level_name(side->level));
+    struct json_value *out = json_with(&run->arena, root, contract_side_names[which], JSON_OBJECT);
+    json_put_text(&run->arena, out, "level", str_from_c(level_name(side->level)));
     if (side->subject.len > 0) {
-        with(run, out, "subject", JSON_STRING)->text = side->subject;
+        json_put_text(&run->arena, out, "subject", side->subject);
     }
     for (size_t i = 0; i < sizeof members / sizeof *members; i++) {
         const struct json_value *value = json_get(found, str_from_c(members[i]));
@@ -230,34 +222,35 @@ static bool side_get(struct registry_client *c, const struct governed *g, enum g
         schema->key = STR("schema");
         json_append(out, schema);
     } else {
-        with(run, out, "schema", JSON_STRING)->text = text;
+        json_put_text(&run->arena, out, "schema", text);
     }
     return true;
 }
 
-static void get(struct registry_client *c)
+bool contract_of_topic(struct registry_client *c, struct str topic, struct json_value **ret)
 {
     struct run *run = c->run;
     struct governed g = {0};
     struct json_value *root = json_new(&run->arena, JSON_OBJECT);
     struct error e = {0};
-    if (!governed_read(run, &run->args->names[0], 1, &g)) {
-        return;
+    if (!governed_read(run, &topic, 1, &g)) {
+        return false;
     }
     if (g.governance.sides[SIDE_KEY].level == LEVEL_NONE &&
         g.governance.sides[SIDE_VALUE].level == LEVEL_NONE) {
         run_fail(run, run_print(run, "cannot get the contract of " STR_FMT, STR_ARG(g.topic)).ptr,
                  FAIL(&e, ERR_NOT_FOUND, "no contract governs that topic"), &e,
                  "`strom contract list` shows those that are");
-        return;
+        return false;
     }
-    with(run, root, "topic", JSON_STRING)->text = g.topic;
-    struct json_value *settings = with(run, root, "settings", JSON_OBJECT);
+    json_put_text(&run->arena, root, "topic", g.topic);
+    struct json_value *settings = json_with(&run->arena, root, "settings", JSON_OBJECT);
     for (uint32_t i = 0; i < g.config_count; i++) {
-        bool is_side = str_equal(g.configs[i].key, str_from_c(keys[VALUE_LEVEL])) ||
-                       str_equal(g.configs[i].key, str_from_c(keys[KEY_LEVEL])) ||
-                       str_equal(g.configs[i].key, str_from_c(keys[VALUE_SUBJECT])) ||
-                       str_equal(g.configs[i].key, str_from_c(keys[KEY_SUBJECT]));
+        bool is_side = false;
+        static const enum key_place sides[] = {VALUE_LEVEL, KEY_LEVEL, VALUE_SUBJECT, KEY_SUBJECT};
+        for (size_t k = 0; k < sizeof sides / sizeof *sides; k++) {
+            is_side = is_side || str_equal(g.configs[i].key, str_from_c(keys[sides[k]]));
+        }
         if (!is_side && g.configs[i].value.len > 0 && !str_equal(g.configs[i].value, STR("false"))) {
             struct json_value *value = json_new(&run->arena, JSON_STRING);
             value->key = g.configs[i].key;
@@ -265,18 +258,19 @@ static void get(struct registry_client *c)
             json_append(settings, value);
         }
     }
-    if (side_get(c, &g, SIDE_VALUE, root) && side_get(c, &g, SIDE_KEY, root)) {
-        buf_append_str(&run->out, json_text(run, root, true));
-        buf_u8(&run->out, '\n');
-    }
+    *ret = root;
+    return side_get(c, &g, SIDE_VALUE, root) && side_get(c, &g, SIDE_KEY, root);
 }
 
 static int get_run(int argc, char **argv)
 {
     struct run run;
     struct registry_client c = {0};
-    if (run_start(&run, &get_spec, argc, argv) && run_connect(&run) && registry_open(&run, &c)) {
-        get(&c);
+    struct json_value *contract = NULL;
+    if (run_start(&run, &get_spec, argc, argv) && run_connect(&run) && registry_open(&run, &c) &&
+        contract_of_topic(&c, run.args->names[0], &contract)) {
+        buf_append_str(&run.out, json_text(&run, contract, true));
+        buf_u8(&run.out, '\n');
     }
     registry_close(&c);
     return run_finish(&run);

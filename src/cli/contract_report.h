@@ -10,9 +10,15 @@ void trial_report_json(const struct trial *trial, struct json *json);
 // One test case for each rule and path that found something, as CI servers read it.
 void trial_report_junit(const struct trial *trial, struct buf *out);
 
+// contract_of_topic makes the contract file of a governed topic, as `strom contract get` prints it. false
+// after saying why not.
+bool contract_of_topic(struct registry_client *c, struct str topic, struct json_value **ret);
+
 extern const struct cli_command contract_test_command;
 extern const struct cli_command contract_apply_command;
 extern const struct cli_command contract_diff_command;
+extern const struct cli_command contract_export_command;
+extern const struct cli_command contract_import_command;
 extern const struct cli_command contract_status_command;
 extern const struct cli_command contract_violations_command;
 
