@@ -40,6 +40,7 @@ bool trial_init(struct trial *trial, struct run *run, const struct contract_file
 {
     *trial = (struct trial){.run = run, .file = file, .registry = registry, .on_failure = CONTRACT_REJECT};
     arena_init(&trial->arena, CONTRACT_ARENA_BYTES_MAX);
+    arena_init(&trial->scratch, CONTRACT_ARENA_BYTES_MAX);
     trial->contracts = mem_array(TRIAL_CONTRACTS_MAX, sizeof *trial->contracts);
     trial->rows = mem_array(TRIAL_RULES_MAX, sizeof *trial->rows);
     if (contract_file_action(file) == ACTION_DLQ) {
@@ -76,6 +77,7 @@ void trial_fini(struct trial *trial)
     mem_free(trial->contracts);
     mem_free(trial->rows);
     arena_fini(&trial->arena);
+    arena_fini(&trial->scratch);
 }
 
 // ---- the schema that a record names
@@ -190,6 +192,7 @@ static enum contract_action side_judge(struct trial *trial, enum governance_side
                                        const struct record *record, int32_t partition)
 {
     struct contract_run run = {
+        .scratch = &trial->scratch,
         .arena = &trial->arena,
         .now_ms = clock_wall_ms(trial->run->env->clock),
         .on_failure = trial->on_failure,

@@ -42,7 +42,8 @@ struct trial {
     size_t contract_count;
     struct trial_row *rows; // TRIAL_RULES_MAX; more are counted alone
     size_t row_count;
-    struct arena arena; // of one record
+    struct arena arena;   // of one record
+    struct arena scratch; // of one verdict
     int64_t records;
     int64_t actions[CONTRACT_REJECT + 1]; // records by what would become of them
 };
