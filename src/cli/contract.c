@@ -278,8 +278,17 @@ static int get_run(int argc, char **argv)
 
 static const struct cli_command list_command = {.name = "list", .spec = &list_spec, .run = list_run};
 static const struct cli_command get_command = {.name = "get", .spec = &get_spec, .run = get_run};
-static const struct cli_command *const contract_verbs[] = {&contract_apply_command, &contract_diff_command,
-                                                           &contract_test_command,  &get_command,
-                                                           &list_command,           NULL};
+static const struct cli_command *const contract_verbs[] = {
+    &contract_apply_command,
+    &contract_diff_command,
+    &contract_test_command,
+    &get_command,
+    &list_command,
+    &contract_status_command,
+    &contract_violations_command,
+    &contract_export_command,
+    &contract_import_command,
+    NULL,
+};
 const struct cli_command contract_command = {
     .name = "contract", .summary = "data contracts: what may enter a topic", .verbs = contract_verbs};
