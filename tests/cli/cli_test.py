@@ -26,6 +26,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 sys.path.insert(0, os.path.join(ROOT, 'tests', 'support'))
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import rawkafka  # noqa: E402
+import contracts  # noqa: E402
 import schemas  # noqa: E402
 from broker import Broker, free_port  # noqa: E402
 from program import TIMEOUT_S, Cli, eventually, has, same  # noqa: E402
@@ -1227,7 +1228,8 @@ def main():
     parser.add_argument('--bootstrap', help='test against this broker instead of an own one; names the tests then')
     parser.add_argument('names', nargs='*')
     options = parser.parse_args()
-    tests = [(name, f) for name, f in [*globals().items(), *vars(schemas).items()] if name.startswith('test_') and
+    everything = [*globals().items(), *vars(schemas).items(), *vars(contracts).items()]
+    tests = [(name, f) for name, f in everything if name.startswith('test_') and
              (not options.names or any(n in name for n in options.names))]
     failed = []
     with Other(options.bootstrap) if options.bootstrap else Broker(options.strom, settings=SETTINGS) as broker:

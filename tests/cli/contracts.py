@@ -1,0 +1,227 @@
+# SPDX-License-Identifier: Apache-2.0
+"""contracts.py - the scenarios of `strom contract` and `strom dlq`, played by cli_test.py."""
+import json
+import os
+import signal
+import subprocess
+import tempfile
+import time
+import xml.etree.ElementTree
+
+from program import TIMEOUT_S, has, same
+
+ORDER = {'type': 'object', 'required': ['id', 'amount'],
+         'properties': {'id': {'type': 'integer'}, 'amount': {'type': 'number'}, 'by': {'type': 'string'}}}
+RULES = [{'name': 'positive', 'doc': 'amounts are positive', 'kind': 'CONDITION', 'type': 'CEL', 'mode': 'WRITE',
+          'expr': 'message.amount > 0'}]
+GOOD, NEGATIVE, TEXT = b'{"id":1,"amount":5}', b'{"id":2,"amount":-1}', b'{"id":"three","amount":1}'
+
+
+class Contracts:
+    """`strom contract` with a folder of its own, for files."""
+
+    def __init__(self, cli, broker):
+        self.cli = cli
+        self.folder = tempfile.TemporaryDirectory(prefix='strom-contracts-')
+        self.url = broker.http
+
+    def write(self, name, content):
+        path = os.path.join(self.folder.name, name)
+        with open(path, 'w', encoding='utf-8') as f:
+            f.write(content if isinstance(content, str) else json.dumps(content))
+        return path
+
+    def order(self, topic, on_failure='dlq', rules=None, **value):
+        """A contract file for orders."""
+        return self.write(f'{topic}.json', {
+            'topic': topic, 'partitions': 2, 'settings': {'strom.validation.on.failure': on_failure},
+            'value': {'schemaType': 'JSON', 'schema': ORDER, 'ruleSet': {'domainRules': rules or RULES}, **value}})
+
+    def run(self, *words, **options):
+        return self.cli.run('contract', *words, '--registry', self.url, **options)
+
+    def text(self, *words, **options):
+        return self.run(*words, **options)[0].decode()
+
+    def json(self, *words, **options):
+        return json.loads(self.run(*words, '--json', **options)[0])
+
+    def error(self, *words, expect=1):
+        return self.run(*words, expect=expect)[1]
+
+
+def produce(cli, topic, *values, expect=0):
+    return cli.run('produce', topic, stdin=b'\n'.join(values) + b'\n', expect=expect)
+
+
+def test_contract_file(cli, broker):
+    """What is wrong with a file is said with its place."""
+    c = Contracts(cli, broker)
+    for content, said in (
+            ('{', 'line 1'), ('[]', 'an object is needed'), ({'value': {}}, 'topic: the name of a topic is needed'),
+            ({'topic': 't'}, 'governs nothing'), ({'topic': 't', 'vlaue': {}}, 'vlaue: there is no such member'),
+            ({'topic': 't', 'value': {'shcema': 1}}, 'value.shcema: there is no such member'),
+            ({'topic': 't', 'value': {}}, 'either schema or schemaFile is needed'),
+            ({'topic': 't', 'value': {'schema': {}, 'schemaType': 'XML'}}, 'AVRO, JSON or PROTOBUF'),
+            ({'topic': 't', 'value': {'schema': {}, 'schemaType': 'JSON', 'level': 'full'}},
+             'none, id, structure or contract'),
+            ({'topic': 't', 'settings': {'strom.validation.on.failur': 'dlq'}, 'value': {'schema': {}}},
+             'no such setting'),
+            ({'topic': 't', 'settings': {'strom.validation.on.failure': 'maybe'}, 'value': {'schema': {}}}, 'maybe')):
+        has(c.error('test', c.write('bad.json', content)), said)
+    has(c.error('test', os.path.join(c.folder.name, 'nothing.json')), 'cannot read')
+    rules = [{**RULES[0], 'expr': 'message.amonut > 0'}]
+    has(c.error('test', c.order('t', rules=rules)), "rule 'positive'", 'line 1, column', 'amonut')
+
+
+def test_contract_test_file(cli, broker):
+    """A contract tried on lines: text, JSON and JUnit agree, and the exit code says whether something failed."""
+    c = Contracts(cli, broker)
+    contract = c.order('tried', 'reject')
+    lines = c.write('lines.jsonl', b'\n'.join([GOOD, NEGATIVE, TEXT, GOOD]).decode())
+    out = c.text('test', contract, '--records', lines, expect=1)
+    has(out, '4 records: 2 pass, 2 would be refused', 'positive', 'amounts are positive', 'strom:structure', '$.id',
+        'line 3')
+    assert 'three' not in out, 'a value of a record is shown'
+    told = c.json('test', contract, '--records', lines, expect=1)
+    same((told['records'], told['passed'], told['refused']), (4, 2, 2))
+    same({(f['rule'], f['path'], f['line']) for f in told['findings']},
+         {('positive', '$', 2), ('strom:structure', '$.id', 3)})
+    report = c.text('test', contract, '--records', lines, '--format', 'junit', expect=1)
+    suite = xml.etree.ElementTree.fromstring(report)
+    same((suite.tag, suite.get('failures'), len(suite.findall('testcase/failure'))), ('testsuite', '2', 2))
+    same(c.json('test', contract, '--records', lines, '--limit', '1')['records'], 1)
+    out, _ = c.run('test', contract, '--records', '-', stdin=GOOD)
+    has(out.decode(), '1 record: 1 pass')
+    has(c.error('test', contract, '--records', lines, '--topic', 'x', expect=2), 'exclude each other')
+
+
+def test_contract_apply(cli, broker):
+    """apply tells what it would refuse before it changes anything, then governs; twice changes nothing."""
+    c = Contracts(cli, broker)
+    cli.run('topic', 'create', 'applied', '--partitions', '2')
+    produce(cli, 'applied', GOOD, NEGATIVE, TEXT, GOOD)
+    contract = c.order('applied')
+    out = c.text('diff', contract, expect=1)
+    has(out, '+ applied-value: a new version', '~ strom.value.validation.level: none -> contract',
+        'What applied holds, under this contract: 4 records: 2 pass, 2 would be dead-lettered')
+    done = c.json('apply', contract)
+    same((done['applied'], done['history']['dead_lettered']), (True, 2))
+    has(c.text('apply', contract, '--no-history'), 'Everything is in place; nothing to change.')
+    has(c.text('list'), 'applied', 'contract', 'dlq', 'applied.dlq')
+    got = json.loads(c.text('get', 'applied'))
+    same((got['topic'], got['value']['schema'], got['value']['ruleSet']['domainRules'][0]['expr']),
+         ('applied', ORDER, RULES[0]['expr']))
+    same(c.json('apply', c.write('again.json', got), '--no-history')['changes'], False)
+    broken = c.order('applied', rules=None, schema={**ORDER, 'required': ['id', 'amount', 'by']})
+    has(c.error('apply', broken), 'not compatible')
+    has(c.error('get', 'nothing-governed'), 'no contract governs that topic')
+
+
+def test_contract_exchange(cli, broker):
+    """What is exported as ODCS comes back as the same contract; another's document becomes one."""
+    c = Contracts(cli, broker)
+    contract = c.order('exchanged')
+    c.run('apply', contract)
+    for form in ('yaml', 'json'):
+        document = c.write(f'x.odcs.{form}', c.text('export', 'exchanged', '--format', form))
+        again = c.write('again.json', cli.text('contract', 'import', document))
+        same(c.json('apply', again, '--no-history')['changes'], False)
+    odcs = json.loads(c.text('export', 'exchanged', '--format', 'json'))
+    table = odcs['schema'][0]
+    same({p['name']: (p['logicalType'], p['required']) for p in table['properties']},
+         {'id': ('integer', True), 'amount': ('number', True), 'by': ('string', False)})
+    same(table['quality'][0]['name'], 'positive')
+    asyncapi = json.loads(c.text('export', 'exchanged', '--as', 'asyncapi', '--format', 'json'))
+    same((asyncapi['asyncapi'], asyncapi['channels']['topic']['address']), ('3.1.0', 'exchanged'))
+    foreign = c.write('foreign.yaml', '''
+apiVersion: v3.1.0
+kind: DataContract
+id: f
+version: 1.0.0
+status: active
+schema:
+- name: payments
+  properties:
+  - {name: amount, logicalType: number, required: true, logicalTypeOptions: {minimum: 0}}
+  - {name: note, logicalType: string}
+  quality:
+  - {type: custom, engine: cel, name: small, description: below a million, implementation: "message.amount < 1000000"}
+  - {type: sql, query: select 1, mustBe: 0}
+''')
+    out, err = cli.run('contract', 'import', foreign)
+    has(err, '1 quality check of other engines left out')
+    made = json.loads(out)
+    same(made['value']['schema']['properties']['amount'], {'type': 'number', 'minimum': 0})
+    lines = c.write('p.jsonl', '{"amount":5,"note":null}\n{"amount":2000000}\n{"amount":-1}\n')
+    same(c.json('test', c.write('made.json', made), '--records', lines, expect=1)['passed'], 1)
+    for bad, said in (('a: [1', 'line'), ('kind: DataContract\n', 'no data contract'), ('&a x: 1\n', 'anchors'),
+                      ('a: 1\na: 2\n', 'twice'), ('- ' * 200 + 'x', 'nested too deep')):
+        has(cli.error('contract', 'import', c.write('bad.yaml', bad)), said)
+
+
+def test_dlq_story(cli, broker):
+    """Set aside, seen, mended, replayed once; what fails again stays; drop forgets."""
+    c = Contracts(cli, broker)
+    c.run('apply', c.order('story'))
+    produce(cli, 'story', GOOD, NEGATIVE, TEXT, GOOD, NEGATIVE)
+    (listed,) = [row for row in cli.json('dlq', 'list') if row['topic'] == 'story']
+    same((listed['dead_letters'], listed['waiting']), ('story.dlq', 3))
+    seen = [json.loads(line) for line in cli.text('dlq', 'show', 'story', '--json').splitlines()]
+    same(sorted((s['rule'], s['topic']) for s in seen),
+         [('positive', 'story'), ('positive', 'story'), ('strom:structure', 'story')])
+    has(cli.text('dlq', 'show', 'story', '--rule', 'positive'), 'amounts are positive')
+    has(cli.text('dlq', 'replay', 'story', '--dry-run'), '3 dead letters of story.dlq wait')
+    done = cli.json('dlq', 'replay', 'story', '--set', 'amount=message.amount < 0 ? -message.amount : message.amount')
+    same((done['replayed'], done['accepted'], done['set_aside_again']), (3, 2, 1))
+    same(sorted(json.loads(r['value'])['amount'] for r in cli.records('story')), [1, 1, 5, 5])
+    again = [json.loads(line) for line in cli.text('dlq', 'show', 'story.dlq', '--json').splitlines()]
+    same([(s['rule'], bool(s['replayed_from'])) for s in again], [('strom:structure', True)])
+    has(cli.text('dlq', 'drop', 'story', '--replayed'), 'Dropped 3 dead letters')
+    same(cli.json('dlq', 'replay', 'story', '--set', 'id=3')['accepted'], 1)
+    same(len(cli.records('story')), 5)
+    has(cli.error('dlq', 'replay', 'story', '--set', 'id', expect=2), 'PATH=EXPRESSION')
+    has(cli.error('dlq', 'replay', 'story', '--set', 'id=1 +', expect=2), 'column')
+    has(cli.error('dlq', 'drop', 'story', expect=2), 'either --replayed or --all')
+    has(cli.error('dlq', 'show', 'no-such-topic'), 'no-such-topic')
+
+
+def test_dlq_replay_refused(cli, broker):
+    """Where the topic refuses, what is refused goes back to the dead letters, and the others arrive."""
+    c = Contracts(cli, broker)
+    c.run('apply', c.order('strict'))
+    produce(cli, 'strict', *[NEGATIVE if i % 3 else TEXT for i in range(300)])
+    cli.run('config', 'set', '--topic', 'strict', 'strom.validation.on.failure=reject',
+            'strom.validation.dlq.topic=strict.dlq')
+    done = cli.json('dlq', 'replay', 'strict', '--set', 'amount=7')
+    same((done['replayed'], done['accepted'], done['set_aside_again']), (300, 200, 100))
+    same(len(cli.records('strict')), 200)
+
+
+def test_dlq_replay_killed(cli, broker):
+    """Killed anywhere and given again, replay delivers each dead letter exactly once."""
+    c = Contracts(cli, broker)
+    count = 6000
+    c.run('apply', c.order('killed'))
+    produce(cli, 'killed', *[b'{"id":%d,"amount":-1}' % i for i in range(count)])
+    kills = 0
+    for attempt in range(200):
+        replay = cli.start('dlq', 'replay', 'killed', '--set', 'amount=1', '--rate', '20000')
+        time.sleep(0.03 + 0.011 * (attempt % 7))
+        replay.send_signal(signal.SIGKILL)
+        replay.communicate(timeout=TIMEOUT_S)
+        kills += replay.returncode == -signal.SIGKILL
+        if replay.returncode == 0 or kills >= 8:
+            break
+    cli.run('dlq', 'replay', 'killed', '--set', 'amount=1')
+    got = sorted(json.loads(r['value'])['id'] for r in committed(cli, 'killed'))
+    same((len(got), got == list(range(count))), (count, True))
+    assert kills >= 3, f'replay was done before it could be killed ({kills})'
+
+
+def committed(cli, topic):
+    """The committed records, as kcat reads them."""
+    out = subprocess.run(['kcat', '-b', cli.env['STROM_BOOTSTRAP'], '-C', '-t', topic, '-o', 'beginning', '-e', '-q',
+                          '-X', 'isolation.level=read_committed', '-f', '%s\n'], capture_output=True, check=True,
+                         timeout=TIMEOUT_S)
+    return [{'value': line} for line in out.stdout.splitlines()]
