@@ -305,12 +305,15 @@ static bool producer_open(struct produce *p)
     return err == ERR_OK;
 }
 
-static const char *refusal_hint(enum err err)
+static const char *refusal_hint(enum err err, const struct error *e)
 {
     if (err == ERR_BATCH_TOO_LARGE) {
         return "raise max.message.bytes: `strom topic alter TOPIC --config max.message.bytes=...`";
     }
-    return err == ERR_INVALID_RECORD ? "a compacted topic wants a key: --key or --key-separator" : NULL;
+    if (err == ERR_INVALID_RECORD && strstr(e->text, "without a key") != NULL) {
+        return "a compacted topic wants a key: --key or --key-separator";
+    }
+    return err == ERR_INVALID_RECORD ? "`strom contract violations` shows what a contract refused" : NULL;
 }
 
 static void produce(struct produce *p)
@@ -328,7 +331,7 @@ static void produce(struct produce *p)
             e.file = NULL; // the broker's words
         }
         run_fail(p->run, run_print(p->run, "cannot write to " STR_FMT, STR_ARG(p->options.topic)).ptr, err,
-                 &e, refusal_hint(err));
+                 &e, refusal_hint(err, &e));
     }
 }
 

@@ -81,8 +81,10 @@ static enum err children_parse(struct parsing *p, struct json_value *parent, int
         }
         bool is_end = event.type == YAML_SEQUENCE_END_EVENT || event.type == YAML_MAPPING_END_EVENT;
         if (!is_end && is_object) {
-            err = event.type == YAML_SCALAR_EVENT ? scalar_parse(p, &event, &key)
-                                                  : refuse(p, &event, "the key of a mapping is no text");
+            bool is_text = event.type == YAML_SCALAR_EVENT && event.data.scalar.anchor == NULL;
+            err = is_text ? scalar_parse(p, &event, &key)
+                          : refuse(p, &event,
+                                   "the key of a mapping is no text, or has an anchor: anchors are not read");
             yaml_event_delete(&event);
             err = err == ERR_OK ? event_next(p, &event) : err;
             if (err != ERR_OK) {
@@ -108,10 +110,16 @@ static enum err value_parse(struct parsing *p, const yaml_event_t *event, int de
     if (depth > YAML_DEPTH_MAX || ++p->values > YAML_VALUES_MAX) {
         return FAIL(p->e, ERR_NO_MEMORY, "the document is nested too deep, or too large");
     }
+    const yaml_char_t *anchor = event->type == YAML_SCALAR_EVENT           ? event->data.scalar.anchor
+                                : event->type == YAML_SEQUENCE_START_EVENT ? event->data.sequence_start.anchor
+                                : event->type == YAML_MAPPING_START_EVENT  ? event->data.mapping_start.anchor
+                                                                           : NULL;
+    if (anchor != NULL) { // aliases could make a document of any size out of a small one
+        return refuse(p, event, "anchors are not read");
+    }
     switch (event->type) {
     case YAML_SCALAR_EVENT:
-        return event->data.scalar.anchor != NULL ? refuse(p, event, "anchors are not read")
-                                                 : scalar_parse(p, event, ret);
+        return scalar_parse(p, event, ret);
     case YAML_SEQUENCE_START_EVENT:
     case YAML_MAPPING_START_EVENT:
         *ret = json_new(p->arena, event->type == YAML_SEQUENCE_START_EVENT ? JSON_ARRAY : JSON_OBJECT);
