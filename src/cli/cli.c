@@ -29,11 +29,23 @@ static int version_run(int argc, char **argv)
 
 static const struct cli_command version_command = {
     .name = "version", .spec = &version_spec, .run = version_run};
-static const struct cli_command *const commands[] = {
-    &serve_command,      &topic_command,   &produce_command, &consume_command,
-    &group_command,      &config_command,  &quota_command,   &schema_command,
-    &contract_command, &dlq_command,        &cluster_command, &dump_command,    &repair_command,
-    &completion_command, &help_command,    &version_command, NULL};
+static const struct cli_command *const commands[] = {&serve_command,
+                                                     &topic_command,
+                                                     &produce_command,
+                                                     &consume_command,
+                                                     &group_command,
+                                                     &config_command,
+                                                     &quota_command,
+                                                     &schema_command,
+                                                     &contract_command,
+                                                     &dlq_command,
+                                                     &cluster_command,
+                                                     &dump_command,
+                                                     &repair_command,
+                                                     &completion_command,
+                                                     &help_command,
+                                                     &version_command,
+                                                     NULL};
 const struct cli_command cli_root = {
     .name = "strom",
     .summary = "event streaming that understands its data; it speaks the Kafka protocol",

@@ -155,7 +155,8 @@ schema:
     same(made['value']['schema']['properties']['amount'], {'type': 'number', 'minimum': 0})
     lines = c.write('p.jsonl', '{"amount":5,"note":null}\n{"amount":2000000}\n{"amount":-1}\n')
     same(c.json('test', c.write('made.json', made), '--records', lines, expect=1)['passed'], 1)
-    for bad, said in (('a: [1', 'line'), ('kind: DataContract\n', 'no data contract'), ('a: &b [1]\nc: *b\n', 'anchors'), ('&a x: 1\n', 'anchors'),
+    for bad, said in (('a: [1', 'line'), ('kind: DataContract\n', 'no data contract'),
+                      ('a: &b [1]\nc: *b\n', 'anchors'), ('&a x: 1\n', 'anchors'),
                       ('a: 1\na: 2\n', 'twice'), ('- ' * 200 + 'x', 'nested too deep')):
         has(cli.error('contract', 'import', c.write('bad.yaml', bad)), said)
 
