@@ -72,11 +72,6 @@ static struct cel_value no_bool(struct machine *m, const char *name, struct cel_
     return cel_fail(&m->call, "no matching overload for '%s' applied to '(" STR_FMT ")'", name, STR_ARG(is));
 }
 
-static inline int order_code(int64_t difference)
-{
-    return difference < 0 ? -1 : difference > 0;
-}
-
 static inline bool order_holds(enum cel_op_code op, int order)
 {
     switch (op) {
@@ -112,7 +107,10 @@ static inline struct cel_value order_fast(struct machine *m, enum cel_op_code op
                                           struct cel_value b)
 {
     if (a.kind == CEL_INT && b.kind == CEL_INT) {
-        return cel_bool(order_holds(op, order_code(a.i < b.i ? -1 : a.i > b.i)));
+        return cel_bool(order_holds(op, a.i < b.i ? -1 : a.i > b.i));
+    }
+    if (a.kind == CEL_DOUBLE && b.kind == CEL_DOUBLE && a.d == a.d && b.d == b.d) {
+        return cel_bool(order_holds(op, a.d < b.d ? -1 : a.d > b.d));
     }
     return cel_order(&m->call, op, a, b);
 }
