@@ -7,7 +7,9 @@
 #include "base/assert.h"
 #include "base/mem.h"
 #include "beat.h"
+#include "broker/test_policy.h"
 #include "order_engine.h"
+#include "ruled.h"
 #include "scenario.h"
 #include "server/serve.h"
 
@@ -114,7 +116,12 @@ static void broker_main(struct env *env, void *arg)
     config_init(&config);
     config_fill(s, host, &config);
     struct tracer *tracer = tracer_create(env, TRACE_INFO, on_trace, host);
-    struct server_options options = {.tracer = tracer, .fatal = fatal, .fatal_arg = host};
+    struct test_policy policy;
+    test_policy_init(&policy);
+    policy.slice_records = 1 + (uint32_t)sim_rand(s->world, 3);
+    policy.wait_one_in = (uint32_t)sim_rand(s->world, 6);
+    struct server_options options = {
+        .tracer = tracer, .fatal = fatal, .fatal_arg = host, .policy = &policy.face};
     if (s->is_shared) {
         options.take_engine = order_engine_open(env, s->order_store, host->index);
     }
@@ -134,6 +141,9 @@ static void broker_main(struct env *env, void *arg)
         struct document_writer writer = {.host = host, .env = env, .broker = server_broker(server)};
         struct thread *thread =
             s->has_documents ? thread_start(env->threads, "documents", document_writer_main, &writer) : NULL;
+        struct thread *rules = s->has_ruled && host->index == 0
+                                   ? thread_start(env->threads, "rules", ruled_changer_main, &writer)
+                                   : NULL;
         host->is_serving = true;
         while (!host->must_stop) {
             note_state(host, server);
@@ -143,6 +153,9 @@ static void broker_main(struct env *env, void *arg)
         writer.must_stop = true;
         if (thread != NULL) {
             thread_join(env->threads, thread);
+        }
+        if (rules != NULL) {
+            thread_join(env->threads, rules);
         }
         server_stop(server);
     }

@@ -79,13 +79,16 @@ struct checker_counts {
     uint64_t read;
     uint64_t states; // compared with what was seen before
     uint64_t lookups;
-    uint64_t delivered;    // to the group
-    uint64_t commits;      // of one partition's offset, acknowledged
-    uint64_t transactions; // whose end was acknowledged
-    uint64_t beats;        // partitions given to members of the consumer protocol
-    uint64_t compacted;    // records that scans of the compacted topic did not find any more
-    uint64_t stable_reads; // of records in transactions, given or left out
-    uint64_t rounds;       // generations that somebody was told its share of
+    uint64_t delivered;     // to the group
+    uint64_t commits;       // of one partition's offset, acknowledged
+    uint64_t transactions;  // whose end was acknowledged
+    uint64_t beats;         // partitions given to members of the consumer protocol
+    uint64_t compacted;     // records that scans of the compacted topic did not find any more
+    uint64_t stable_reads;  // of records in transactions, given or left out
+    uint64_t ruled;         // batches of governed topics that were kept ...
+    uint64_t ruled_refused; // ... and that were refused
+    uint64_t ruled_letters; // records that were set aside
+    uint64_t rounds;        // generations that somebody was told its share of
 };
 struct checker_counts checker_counts(const struct checker *c);
 

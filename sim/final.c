@@ -5,6 +5,7 @@
 #include "consumer.h"
 #include "group.h"
 #include "keyed.h"
+#include "ruled.h"
 #include "txn.h"
 
 #define MS 1000000LL
@@ -110,6 +111,9 @@ void final_reader_main(struct env *env, void *arg)
     }
     if (c->s->keyed_is_ready && !c->s->rot_happened && !checker_has_failed(c->s->checker)) {
         keyed_final(c->s, env);
+    }
+    if (c->s->ruled_is_ready && !c->s->rot_happened && !checker_has_failed(c->s->checker)) {
+        ruled_final(c->s, env);
     }
     catalogue_check(c->s, &c->client);
     consumer_destroy(c);

@@ -76,6 +76,9 @@ static bool run_seed(const struct options *o, uint64_t seed, bool is_shared, str
     total->stable_reads += counts.stable_reads;
     total->beats += counts.beats;
     total->compacted += counts.compacted;
+    total->ruled += counts.ruled;
+    total->ruled_refused += counts.ruled_refused;
+    total->ruled_letters += counts.ruled_letters;
     total->transactions += counts.transactions;
     return is_fine;
 }
@@ -122,6 +125,9 @@ static int run_seeds(const struct options *o)
            (unsigned long long)total.transactions, (unsigned long long)total.stable_reads);
     printf("consumer protocol: %llu partitions given\n", (unsigned long long)total.beats);
     printf("compaction: %llu records not found again\n", (unsigned long long)total.compacted);
+    printf("contracts: %llu batches kept, %llu refused, %llu records set aside\n",
+           (unsigned long long)total.ruled, (unsigned long long)total.ruled_refused,
+           (unsigned long long)total.ruled_letters);
     printf("%llu passed, %llu failed\n", (unsigned long long)passed, (unsigned long long)failed);
     return failed == 0 ? 0 : 1;
 }

@@ -123,6 +123,9 @@ struct scenario {
         int64_t counted;
     } documents;
     bool keyed_is_ready;
+    bool has_ruled; // there are governed topics
+    bool ruled_is_ready;
+    struct ruled_history *ruled;
     int member_must_die;   // its index + 1
     bool group_is_drained; // everything was read and committed
     bool group_is_over;    // its members end

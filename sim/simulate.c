@@ -10,6 +10,7 @@
 #include "group.h"
 #include "keyed.h"
 #include "order_engine.h"
+#include "ruled.h"
 #include "scenario.h"
 #include "txn.h"
 
@@ -166,6 +167,9 @@ static void run(struct scenario *s, struct client_args *args)
     for (int i = 0; i < KEYED_WRITERS && s->has_keyed; i++) {
         start_client(s, "keyed", i, args++, keyed_writer_main);
     }
+    for (int i = 0; i < RULED_WRITERS && s->has_ruled; i++) {
+        start_client(s, "ruled", i, args++, ruled_writer_main);
+    }
     for (int i = 0; i < s->beater_count; i++) {
         start_client(s, "beater", i, args++, beater_main);
     }
@@ -204,7 +208,7 @@ bool simulate(uint64_t seed, const struct run_options *options, uint64_t *ret_ha
 {
     struct scenario *s = calloc(1, sizeof *s);
     struct client_args args[3 + PRODUCERS_MAX + CONSUMERS_MAX + MEMBERS_MAX + TXN_PRODUCERS_MAX +
-                            TXN_READERS_MAX + KEYED_WRITERS + 1 + BEATERS_MAX + 1];
+                            TXN_READERS_MAX + KEYED_WRITERS + 1 + BEATERS_MAX + 1 + RULED_WRITERS];
     if (s == NULL) {
         abort();
     }
@@ -221,6 +225,7 @@ bool simulate(uint64_t seed, const struct run_options *options, uint64_t *ret_ha
     s->group = group_history_create(s);
     s->txns = txn_history_create(s);
     s->keyed = keyed_history_create(s);
+    s->ruled = ruled_history_create(s);
     s->beats = beat_ledger_create(s);
     struct catalogue catalogue = {0};
     s->catalogue = &catalogue;
@@ -228,6 +233,7 @@ bool simulate(uint64_t seed, const struct run_options *options, uint64_t *ret_ha
         s->order_store = order_store_create(s->world);
     }
     chaos_draw(s);
+    s->has_ruled = seed % 3 == 2 && !s->is_loose_only; // not drawn, either
     set_promises(s);
     run(s, args);
     *ret_hash = sim_world_hash(s->world);
@@ -249,6 +255,7 @@ bool simulate(uint64_t seed, const struct run_options *options, uint64_t *ret_ha
     group_history_destroy(s->group);
     txn_history_destroy(s->txns);
     keyed_history_destroy(s->keyed);
+    ruled_history_destroy(s->ruled);
     beat_ledger_destroy(s->beats);
     checker_destroy(s->checker);
     free(s);

@@ -357,6 +357,11 @@ void broker_port_destroy(struct broker_port *take_port)
     mem_free(take_port);
 }
 
+struct broker *broker_port_broker(struct broker_port *port)
+{
+    return port->broker;
+}
+
 struct loop *broker_port_loop(struct broker_port *port)
 {
     return port->loop;

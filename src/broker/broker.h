@@ -52,6 +52,7 @@ bool broker_is_read_only(struct broker *b);
 struct broker_port *broker_port_create(struct broker *b, struct loop *loop);
 void broker_port_destroy(struct broker_port *take_port); // its ops must have completed
 struct loop *broker_port_loop(struct broker_port *port);
+struct broker *broker_port_broker(struct broker_port *port);
 // broker_port_codec: this loop's decompression contexts.
 struct codec_context *broker_port_codec(struct broker_port *port);
 
@@ -162,12 +163,16 @@ struct produce_op {
     uint8_t state;
     uint8_t tries;
     bool is_resolved;
+    bool is_cancelled;
 };
 // broker_produce checks, judges and appends each part on its own; done when every part has its outcome and
 // the appended ones are durable as their topic asks. A part that the topic's contract refuses, or sets aside
 // in part, is told so only of the contract that holds where the batch has its place in the order
 // (broker/policy.h).
 void broker_produce(struct broker *b, struct produce_op *op);
+// broker_produce_cancel: the client is gone. What is not ordered yet is not ordered any more: the client may
+// have sent it again by another connection, and been told a verdict. done is still called once.
+void broker_produce_cancel(struct produce_op *op);
 
 // ---- fetch
 

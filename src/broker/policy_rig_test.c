@@ -35,7 +35,7 @@ static void on_wait_over(struct timer *timer)
 }
 
 // word_load reads the document, and what the verdict rests on, at one moment.
-static void word_load(struct test_policy *policy, struct policy_case *c, struct judging *j)
+static void word_load(struct policy_case *c, struct judging *j)
 {
     char room[TOPIC_LETTERS_SIZE + 8];
     struct str key = test_policy_word(c->topic_name, room);
@@ -46,7 +46,7 @@ static void word_load(struct test_policy *policy, struct policy_case *c, struct 
         c->err = ERR_NO_MEMORY;
         return;
     }
-    const struct core *core = broker_view_begin(policy->broker);
+    const struct core *core = broker_view_begin(broker_port_broker(c->port));
     const struct document *document = core_document_find(core, key);
     c->conditions[0] = (struct item_condition){copy, document == NULL ? 0 : document_revision(document)};
     c->condition_count = 1;
@@ -55,7 +55,7 @@ static void word_load(struct test_policy *policy, struct policy_case *c, struct 
         j->word_len = word.len < WORD_MAX ? word.len : WORD_MAX;
         memcpy(j->word, word.ptr, j->word_len);
     }
-    broker_view_end(policy->broker);
+    broker_view_end(broker_port_broker(c->port));
     j->has_word = true;
 }
 
@@ -135,7 +135,7 @@ static struct judging *begin(struct test_policy *policy, struct policy_case *c)
 {
     struct judging *j = mem_zalloc(sizeof *j);
     j->c = c;
-    j->pool = broker_pool(policy->broker);
+    j->pool = broker_pool(broker_port_broker(c->port));
     j->timer.fire = on_wait_over;
     j->is_bad = mem_array((size_t)c->header.record_count, sizeof *j->is_bad);
     record_iterator_init_plain(&j->records, &c->header, c->records);
@@ -164,7 +164,7 @@ static enum policy_step judge(void *arg, struct policy_case *c)
         return POLICY_WAIT;
     }
     if (!j->has_word) {
-        word_load(policy, c, j);
+        word_load(c, j);
     }
     struct record record;
     size_t bytes = 0;

@@ -433,7 +433,8 @@ static void lane_go(struct produce_lane *lane)
 static bool op_reopen(struct produce_op *op, bool is_asked_of_core)
 {
     bool is_reopened = false;
-    for (uint32_t i = 0; i < op->part_count && op->tries < POLICY_TRIES; i++) {
+    bool may_try = op->tries < POLICY_TRIES && !op->is_cancelled;
+    for (uint32_t i = 0; i < op->part_count && may_try; i++) {
         struct produce_part *part = &op->parts[i];
         bool is_stale = is_asked_of_core ? part->stage == PART_OPEN && part->is_ready && !part->is_known &&
                                                !core_verdict_holds(op->broker->core, &part->item.data)
@@ -501,6 +502,9 @@ static bool op_submit(struct produce_op *op)
     op->state = OP_SUBMITTED;
     for (uint32_t i = 0; i < op->part_count; i++) {
         struct produce_part *part = &op->parts[i];
+        if (op->is_cancelled && part->stage == PART_OPEN && part->err == ERR_OK) {
+            part_fail(part, ERR_STOPPING, "the client is gone, or the broker stops");
+        }
         bool is_open = part->stage == PART_OPEN && part->err == ERR_OK;
         if (is_open && part->governed != NULL) {
             governed_place(b, part);
@@ -612,6 +616,11 @@ static void produce_completed(struct task *task)
     }
 }
 
+void broker_produce_cancel(struct produce_op *op)
+{
+    op->is_cancelled = true;
+}
+
 void broker_produce(struct broker *b, struct produce_op *op)
 {
     op->broker = b;
@@ -619,7 +628,7 @@ void broker_produce(struct broker *b, struct produce_op *op)
     op->pending = op->governed_count = op->at = 0;
     op->letter_bytes = 0;
     op->tries = 0;
-    op->is_resolved = false;
+    op->is_resolved = op->is_cancelled = false;
     op->in_lane = op->in_ready = (struct list){0};
     op->topics = arena_new(op->arena, struct produce_topic, op->part_count + 1);
     for (uint32_t i = 0; i < op->part_count; i++) {

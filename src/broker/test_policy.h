@@ -9,7 +9,6 @@
 
 struct test_policy {
     struct broker_policy face;
-    struct broker *broker;          // set once it is open
     uint32_t slice_records;         // judged in one step; 0 = as many as a slice may
     uint32_t wait_one_in;           // every so many cases waits before it looks at the document; 0 = none
     int64_t busy_ns;                // that each record takes

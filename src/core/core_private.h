@@ -112,7 +112,7 @@ struct partition {
 
 struct producer_batch {
     int32_t base_sequence;
-    int32_t offset_span;
+    int32_t offset_span; // 0: none was appended yet, and this sequence comes next
     int64_t base_offset;
 };
 

@@ -235,7 +235,7 @@ static bool window_load(struct producer *producer, struct reader *r)
         batch->base_sequence = reader_i32(r);
         batch->offset_span = reader_i32(r);
         batch->base_offset = reader_i64(r);
-        if (batch->base_sequence < 0 || batch->offset_span < 1 || batch->base_offset < 0) {
+        if (batch->base_sequence < 0 || batch->offset_span < 0 || batch->base_offset < 0) {
             return false;
         }
     }

@@ -179,14 +179,29 @@ static void data_duplicate(const struct partition *p, const struct producer_batc
     ret->leader_epoch = p->epoch.epoch;
 }
 
+// data_refuse: nothing is appended. Of a producer of which nothing is known, it is from now on that the next
+// sequence is the one refused: what it sent behind it does not get in before.
+static void data_refuse(struct apply *a, const struct judged *judged, const struct item_data *data,
+                        struct outcome *ret)
+{
+    ret->is_refused = true;
+    if (judged->producer == NULL && !judged->is_unsequenced) {
+        struct item_data none = *data;
+        none.offset_span = 0;
+        producer_append(a->core, judged->partition, NULL, &none, judged->partition->high_watermark);
+    }
+}
+
 void data_apply(struct apply *a, const struct item *item, struct outcome *ret)
 {
     const struct item_data *data = &item->data;
     struct judged judged = {0};
     ret->err = data_judge(a->core, item, &judged);
     struct partition *p = judged.partition;
+    if (ret->err == ERR_INVALID_RECORD && p != NULL) {
+        data_refuse(a, &judged, data, ret);
+    }
     if (ret->err != ERR_OK) {
-        ret->is_refused = ret->err == ERR_INVALID_RECORD && p != NULL && (data->flags & DATA_REFUSED) != 0;
         return;
     }
     if (judged.duplicate != NULL) {

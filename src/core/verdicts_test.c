@@ -172,6 +172,30 @@ static void refusals_append_nothing(void **state)
     rig_fini(&rig);
 }
 
+// Of a producer that nothing is known of any sequence is taken, but for one that follows a refused one.
+static void a_refusal_is_not_overtaken(void **state)
+{
+    (void)state;
+    struct rig rig;
+    setup(&rig);
+    struct item refused = refusal(rig_idempotent(ORDERS, 0, 5, 0, 7, 3));
+    struct item behind = judged(rig_idempotent(ORDERS, 0, 5, 0, 10, 2));
+    assert_true(rig_one(&rig, &refused).is_refused);
+    assert_true(rig_one(&rig, &refused).is_refused); // again
+    struct buf snapshot;
+    rig_snapshot(rig.core, &snapshot);
+    struct core *copy = core_create();
+    assert_int_equal(core_load(copy, buf_bytes(&snapshot), NULL), ERR_OK);
+    assert_true(core_state_hash(copy) == core_state_hash(rig.core));
+    core_destroy(copy);
+    buf_fini(&snapshot);
+    assert_int_equal(rig_one(&rig, &behind).err, ERR_OUT_OF_ORDER_SEQUENCE);
+    behind.data.base_sequence = 7; // it was given the refused one's
+    assert_int_equal(rig_one(&rig, &behind).base_offset, 0);
+    assert_true(rig_one(&rig, &behind).is_duplicate);
+    rig_fini(&rig);
+}
+
 static void letters_go_with_their_batch(void **state)
 {
     (void)state;
@@ -356,13 +380,10 @@ static void frames_are_checked(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(needs_a_current_verdict),
-        cmocka_unit_test(duplicates_come_before_verdicts),
-        cmocka_unit_test(refusals_append_nothing),
-        cmocka_unit_test(letters_go_with_their_batch),
-        cmocka_unit_test(letters_share_the_transaction),
-        cmocka_unit_test(what_takes_letters_stays),
-        cmocka_unit_test(frames_are_checked),
+        cmocka_unit_test(needs_a_current_verdict),     cmocka_unit_test(duplicates_come_before_verdicts),
+        cmocka_unit_test(refusals_append_nothing),     cmocka_unit_test(a_refusal_is_not_overtaken),
+        cmocka_unit_test(letters_go_with_their_batch), cmocka_unit_test(letters_share_the_transaction),
+        cmocka_unit_test(what_takes_letters_stays),    cmocka_unit_test(frames_are_checked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

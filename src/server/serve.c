@@ -100,7 +100,7 @@ static enum err open_broker(struct server *s, struct uuid cluster_id, struct err
         .tracer = s->tracer,
         .metrics = s->metrics,
         .pool = s->pool,
-        .policy = &policy,
+        .policy = s->options->policy != NULL ? s->options->policy : &policy,
     };
     return broker_open(s->env, s->engine, &options, &s->broker, e);
 }

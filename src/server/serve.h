@@ -15,6 +15,7 @@ struct server_options {
     int cpu_count;              // for num.network.threads = 0; 0 = one
     void (*fatal)(void *arg, const struct error *e);
     void *fatal_arg;
+    const struct broker_policy *policy; // of governed topics; NULL = the server's own
 };
 
 // server_start opens the engine (taken; NULL = the local one in env's data directory) and everything above it

@@ -102,6 +102,11 @@ static void on_produced(struct produce_op *op)
     request_reply(rq);
 }
 
+static void on_cancelled(struct request *rq)
+{
+    broker_produce_cancel(&((struct produce_state *)rq->state)->op);
+}
+
 static uint32_t count_partitions(const struct produce_request *in)
 {
     uint32_t count = 0;
@@ -189,6 +194,8 @@ static void produce_handle(struct request *rq)
     } else if (lacks_transactional_id(in, &state->op)) {
         refuse_all(rq, &state->op, ERR_TRANSACTIONAL_ID_AUTHORIZATION);
     } else {
+        rq->state = state;
+        rq->cancel = in->acks == 0 ? NULL : on_cancelled; // such a client may leave at once
         broker_produce(rq->broker, &state->op);
     }
 }
