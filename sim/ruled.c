@@ -251,7 +251,7 @@ static bool take_answer(struct ruled_writer *w, enum err err, uint64_t number, i
     } else if (is_passing(err)) {
         return false;
     } else {
-        checker_fail(w->s->checker, "I28: the idempotent writer got %s for sequence %d of %s", err_name(err),
+        checker_fail(w->s->checker, "I15: the idempotent writer got %s for sequence %d of %s", err_name(err),
                      b->sequence, ruled_topics[b->topic]);
     }
     return true;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // ruled.h - topics that a contract governs: `ruled` sets bad records aside in `ruled.dlq`, `strict` refuses
 // their batches. The rule is a word, here one letter, that a thread of a broker changes all the time; the
-// policy is that of the broker's own tests. I28: what was acknowledged and committed is in exactly one of
-// topic and dead letter topic, at the offset that was told; what was refused or aborted is in neither. I29:
+// policy is that of the broker's own tests. I15: what was acknowledged and committed is in exactly one of
+// topic and dead letter topic, at the offset that was told; what was refused or aborted is in neither. I16:
 // what enters after a change was acknowledged was judged by it.
 #ifndef SIM_RULED_H
 #define SIM_RULED_H

@@ -154,7 +154,7 @@ void ruled_found(struct ruled_history *h, enum ruled_topic topic, bool is_letter
                     index >= 0 && index < h->batches[number].count &&
                     h->batches[number].letters[index] == letter && h->batches[number].topic == topic;
     if (!is_known) {
-        checker_fail(h->s->checker, "I28: offset %lld of %s%s has what nobody sent: %s", (long long)offset,
+        checker_fail(h->s->checker, "I15: offset %lld of %s%s has what nobody sent: %s", (long long)offset,
                      ruled_topics[topic], is_letter ? ".dlq" : "", text);
         return;
     }
@@ -211,11 +211,11 @@ static void check_batch(const struct ruled_history *h, uint64_t number)
     bool is_kept = b->fate == RULED_KEPT;
     bool is_gone = b->fate == RULED_REFUSED || b->fate == RULED_ABORTED;
     if (is_gone && total > 0) {
-        fail(h, number, b->fate == RULED_REFUSED ? "I28: it was refused" : "I28: it was aborted");
+        fail(h, number, b->fate == RULED_REFUSED ? "I15: it was refused" : "I15: it was aborted");
     } else if ((is_kept || total > 0) && !is_once) {
-        fail(h, number, "I28: not each record once");
+        fail(h, number, "I15: not each record once");
     } else if (!is_at_place) {
-        fail(h, number, "I28: records at other offsets than was told");
+        fail(h, number, "I15: records at other offsets than was told");
     }
     bool was_judged = is_kept || b->fate == RULED_REFUSED;
     bool has_rule = !was_judged;
@@ -224,8 +224,8 @@ static void check_batch(const struct ruled_history *h, uint64_t number)
     }
     if (!has_rule) {
         fail(h, number,
-             b->fate == RULED_REFUSED ? "I29: refused by no rule that held"
-                                      : "I29: judged by no rule that held");
+             b->fate == RULED_REFUSED ? "I16: refused by no rule that held"
+                                      : "I16: judged by no rule that held");
     }
 }
 

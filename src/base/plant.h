@@ -74,6 +74,10 @@
     X(PLANT_REPLACE_ORDER, "a compaction swaps its last group first, and its first ones with the next time") \
     X(PLANT_STALE_VERDICT, "append batches that were judged by what no longer governs their topic")          \
     X(PLANT_LETTER_OF_DUPLICATE, "append the dead letters of a batch once more with its duplicate")          \
+    X(PLANT_REFUSAL_UNORDERED, "refuse a batch by its contract without asking the order")                    \
+    X(PLANT_LETTER_OUTSIDE_TXN, "dead letters are not part of the transaction of their batch")               \
+    X(PLANT_SPAN_SHRINKS, "a batch with dead letters takes the offsets of the others only")                  \
+    X(PLANT_LANE_OVERTAKEN, "order a batch before one that came first and is judged again")                  \
     X(PLANT_LETTER_ALONE, "append dead letters whatever became of their batch")                              \
     X(PLANT_FORGET_TXN_BEGIN, "a snapshot forgets where open transactions began")
 

@@ -191,7 +191,7 @@ static void letters_make(struct produce_op *op, struct produce_part *part)
         struct batch_header h;
         enum err err = batch_header_read(c->letters[i].batch, &h, NULL);
         ASSERT(err == ERR_OK && h.record_count > 0); // the policy built it
-        if (batch_is_transactional(&part->header)) {
+        if (batch_is_transactional(&part->header) && !plant_is(PLANT_LETTER_OUTSIDE_TXN)) {
             batch_set_transaction((uint8_t *)c->letters[i].batch.ptr, part->header.producer_id,
                                   part->header.producer_epoch);
             h.attributes |= BATCH_ATTRIBUTE_TRANSACTIONAL | DATA_ADDS;

@@ -8,6 +8,7 @@
 // earlier batch of the same partition and lane was submitted under another verdict, blocked until that one
 // has its outcome: if it is stale it must still come first.
 #include "base/assert.h"
+#include "base/plant.h"
 #include "broker/broker_private.h"
 #include "record/recompress.h"
 
@@ -223,7 +224,9 @@ static void part_item(struct produce_op *op, struct produce_part *part, const st
                 .producer_epoch = header->producer_epoch,
                 .attributes = (int16_t)(header->attributes & BATCH_ATTRIBUTES_KNOWN),
                 .base_sequence = header->base_sequence,
-                .offset_span = header->last_offset_delta + 1,
+                .offset_span = plant_is(PLANT_SPAN_SHRINKS) && header->record_count > 0
+                                   ? header->record_count
+                                   : header->last_offset_delta + 1,
                 .record_count = header->record_count,
                 .max_timestamp = header->max_timestamp,
                 .payload_length = is_refused ? 0 : (uint32_t)part->stored.len,
@@ -344,6 +347,11 @@ static void part_submit(struct broker *b, struct produce_op *op, struct produce_
         return;
     }
     part->outcome.err = ERR_STOPPING;
+    if (plant_is(PLANT_REFUSAL_UNORDERED) && (part->item.data.flags & DATA_REFUSED) != 0) {
+        part->outcome.err = ERR_INVALID_RECORD;
+        part->outcome.is_refused = true;
+        return;
+    }
     (void)core_admit(b->core, &part->item, &is_settled, &part->outcome);
     // A duplicate may only be answered here when its original is durable: an os-durable one is as durable as
     // asked.
@@ -390,7 +398,7 @@ static bool is_other_verdict(const struct produce_op *op, const struct produce_o
 static bool lane_must_wait(const struct produce_op *op)
 {
     uint32_t budget = LANE_COMPARES_MAX;
-    if (op->lane == NULL) {
+    if (op->lane == NULL || plant_is(PLANT_LANE_OVERTAKEN)) {
         return false;
     }
     for (struct list *node = op->lane->ops.next; node != &op->in_lane; node = node->next) {
@@ -436,6 +444,9 @@ static bool op_reopen(struct produce_op *op, bool is_asked_of_core)
     bool may_try = op->tries < POLICY_TRIES && !op->is_cancelled;
     for (uint32_t i = 0; i < op->part_count && may_try; i++) {
         struct produce_part *part = &op->parts[i];
+        if (plant_is(PLANT_REFUSAL_UNORDERED) && (part->item.data.flags & DATA_REFUSED) != 0) {
+            continue;
+        }
         bool is_stale = is_asked_of_core ? part->stage == PART_OPEN && part->is_ready && !part->is_known &&
                                                !core_verdict_holds(op->broker->core, &part->item.data)
                                          : part->stage == PART_SUBMITTED && part->outcome.err == ERR_STALE;
