@@ -153,9 +153,16 @@ static void json_record(struct world *w, const struct shape *s)
         put(w, below(&w->rng, 2) == 0 ? "true" : "{\"type\":\"object\"}");
         return;
     }
-    bool is_wrapped = below(&w->rng, 3) == 0;
+    // The second one looks at a first member `a`, and leaves it at that.
+    static const char *const wraps[][2] = {
+        {"{\"allOf\":[{\"required\":[]},", "]}"},
+        {"{\"allOf\":[",
+         "],\"not\":{\"properties\":{\"a\":{\"const\":[\"no such\"]}},\"required\":[\"a\"]}}"},
+        {"", ""},
+    };
+    const char *const *wrap = wraps[below(&w->rng, 3)];
     w->is_defined[s->name] = true;
-    put(w, is_wrapped ? "{\"allOf\":[{\"required\":[]}," : "");
+    put(w, wrap[0]);
     buf_printf(&w->text, "{\"$id\":\"r%u\",\"type\":\"object\",\"properties\":{", s->name);
     for (uint32_t i = 0; i < s->count; i++) {
         buf_printf(&w->text, "%s\"%c\":", i == 0 ? "" : ",", 'a' + (int)i);
@@ -163,7 +170,8 @@ static void json_record(struct world *w, const struct shape *s)
     }
     put(w, "}");
     put(w, ends[below(&w->rng, 4)]);
-    put(w, is_wrapped ? "}]}" : "}");
+    put(w, "}");
+    put(w, wrap[1]);
 }
 
 static void json_schema(struct world *w, const struct shape *s)

@@ -64,20 +64,25 @@ static inline uint32_t lex_plain(const char *p)
 #endif
 }
 
-// lex_digits counts the decimal digits at `p`, up to LEX_WIDTH.
-static inline uint32_t lex_digits(const char *p)
+// lex_digit_mask has a bit for each of the LEX_WIDTH bytes at `p` that is a decimal digit.
+static inline uint32_t lex_digit_mask(const char *p)
 {
 #if defined(__SSE2__)
     __m128i x = _mm_sub_epi8(_mm_loadu_si128((const __m128i *)(const void *)p), _mm_set1_epi8('0'));
-    __m128i is_digit = _mm_cmpeq_epi8(_mm_min_epu8(x, _mm_set1_epi8(9)), x);
-    return (uint32_t)__builtin_ctz(~(uint32_t)_mm_movemask_epi8(is_digit));
+    return (uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(_mm_min_epu8(x, _mm_set1_epi8(9)), x));
 #else
-    uint32_t n = 0;
-    while (n < LEX_WIDTH && (uint8_t)(p[n] - '0') <= 9) {
-        n++;
+    uint32_t mask = 0;
+    for (uint32_t i = 0; i < LEX_WIDTH; i++) {
+        mask |= (uint32_t)((uint8_t)(p[i] - '0') <= 9) << i;
     }
-    return n;
+    return mask;
 #endif
+}
+
+// lex_digits counts the decimal digits at `p`, up to LEX_WIDTH.
+static inline uint32_t lex_digits(const char *p)
+{
+    return (uint32_t)__builtin_ctz(~lex_digit_mask(p));
 }
 
 // lex_number8 is what up to 8 digits stand for.
@@ -142,37 +147,32 @@ struct lex_number {
     bool has_exponent;
 };
 
-// lex_number reads the number at `p`; returns what is behind it, NULL if it is malformed.
-static inline const char *lex_number(const char *p, struct lex_number *ret)
+// lex_long_number reads any number.
+static __attribute__((noinline, unused)) const char *lex_long_number(const char *p, struct lex_number *ret)
 {
-    ret->begin = p;
-    p += *p == '-';
-    ret->whole = p;
-    uint32_t count = 0;
     uint32_t more;
+    p = ret->whole;
     do {
         more = lex_digits(p);
         p += more;
-        count += more;
-    } while (__builtin_expect(more == LEX_WIDTH, 0));
-    ret->whole_count = count;
+    } while (more == LEX_WIDTH);
+    ret->whole_count = (uint32_t)(p - ret->whole);
     ret->scale = 0;
-    ret->has_exponent = false;
-    if (count == 0 || (count > 1 && *ret->whole == '0')) {
+    if (ret->whole_count == 0 || (ret->whole_count > 1 && *ret->whole == '0')) {
         return NULL;
     }
     if (*p == '.') {
-        p++;
+        const char *fraction = ++p;
         do {
             more = lex_digits(p);
             p += more;
-            ret->scale += more;
-        } while (__builtin_expect(more == LEX_WIDTH, 0));
+        } while (more == LEX_WIDTH);
+        ret->scale = (uint32_t)(p - fraction);
         if (ret->scale == 0) {
             return NULL;
         }
     }
-    if (__builtin_expect((*p | 0x20) == 'e', 0)) {
+    if ((*p | 0x20) == 'e') {
         ret->has_exponent = true;
         p++;
         p += *p == '+' || *p == '-';
@@ -183,6 +183,33 @@ static inline const char *lex_number(const char *p, struct lex_number *ret)
         return p == exponent ? NULL : p;
     }
     return p;
+}
+
+// lex_number reads the number at `p`; returns what is behind it, NULL if it is malformed.
+static inline const char *lex_number(const char *p, struct lex_number *ret)
+{
+    const char *whole = p + (*p == '-');
+    uint32_t mask = lex_digit_mask(whole);
+    uint32_t count = (uint32_t)__builtin_ctz(~mask);
+    ret->begin = p;
+    ret->whole = whole;
+    ret->whole_count = count;
+    ret->has_exponent = false;
+    uint32_t size = count;
+    uint32_t scale = 0;
+    bool is_good = count > 0;
+    if (whole[count] == '.') {
+        scale = (uint32_t)__builtin_ctz(~(mask >> (count + 1)));
+        size += 1 + scale;
+        is_good &= scale > 0;
+    }
+    ret->scale = scale;
+    // Of what reaches the last byte that was seen, there may be more.
+    bool is_short = is_good && size < LEX_WIDTH && (whole[size] | 0x20) != 'e';
+    if (__builtin_expect(!is_short, 0)) {
+        return lex_long_number(p, ret);
+    }
+    return count > 1 && *whole == '0' ? NULL : whole + size;
 }
 
 #endif

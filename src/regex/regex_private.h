@@ -141,7 +141,8 @@ struct regex {
     uint64_t *set_members; // for each set a bit per class
     uint32_t set_words;    // of 64 bits, per set
     uint32_t set_count;
-    // The table of states; NULL if there is none. 0 is the accepting one, 1 the first.
+    // The table of states, each entry where the row of the next state begins; NULL if there is none. 0 is the
+    // accepting one, 1 the first.
     uint16_t *states;
     uint8_t *accepts_at_end;
     uint32_t state_count;

@@ -2,6 +2,8 @@
 // compile_checks.c - the keywords of single types, and enum and const.
 #include "format/json/compile_private.h"
 
+#include <stdlib.h>
+
 #include "base/hash.h"
 
 enum { FEW = 8 }; // so many are compared one by one
@@ -117,6 +119,35 @@ static void bound_pair(struct compiler *c, struct number_bound *bound, const str
     }
 }
 
+// free_digits is the most digits that a number of the size of a bound, or less, can have whatever they are.
+static int32_t free_digits(const struct number_bound *bound)
+{
+    int32_t count = 0;
+    for (uint64_t power = 10; power <= (uint64_t)llabs(bound->small) && count < 17; power *= 10) {
+        count++;
+    }
+    return bound->is_set ? count : INT32_MAX;
+}
+
+static void find_free(struct number_check *check)
+{
+    const struct number_bound *min = &check->min;
+    const struct number_bound *max = &check->max;
+    check->free_positive = check->free_negative = -1;
+    if (check->multiple.is_set || (min->is_set && !min->is_small) || (max->is_set && !max->is_small)) {
+        return;
+    }
+    // What is 1 or more is above a minimum of 1, and above one of 0 that is excluded.
+    check->needs_one = min->is_set && (min->small == 1 || (min->small == 0 && min->is_exclusive));
+    if (!min->is_set || min->small < 0 || (min->small == 0 && !min->is_exclusive) ||
+        (check->needs_one && !(min->small == 1 && min->is_exclusive))) {
+        check->free_positive = max->is_set && max->small <= 0 ? -1 : free_digits(max);
+    }
+    if (!max->is_set || max->small > 0) {
+        check->free_negative = min->is_set && min->small >= 0 ? -1 : free_digits(min);
+    }
+}
+
 static enum err compile_number(struct compiler *c, struct node_entry *entry, const struct keywords *k,
                                struct error *e)
 {
@@ -140,6 +171,7 @@ static enum err compile_number(struct compiler *c, struct node_entry *entry, con
         }
     }
     if (check->min.is_set || check->max.is_set || check->multiple.is_set) {
+        find_free(check);
         entry->made->number = check;
     }
     return ERR_OK;

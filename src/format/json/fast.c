@@ -122,8 +122,15 @@ static const char *number_holds(struct fast *f, const struct jnode *node, const 
     if (end == NULL || (check == NULL && ((node->types & TYPE_NUMBER) != 0 || is_plain))) {
         return end;
     }
-    bool is_small = !n.has_exponent && n.scale <= HALF && n.whole_count + n.scale <= WHOLE;
     bool is_integer = n.scale == 0 || (node->types & TYPE_NUMBER) != 0;
+    bool is_negative = *p == '-';
+    if (check != NULL && is_integer && !n.has_exponent) {
+        int32_t most = is_negative ? check->free_negative : check->free_positive;
+        if ((int32_t)n.whole_count <= most && (is_negative || !check->needs_one || *n.whole != '0')) {
+            return end;
+        }
+    }
+    bool is_small = !n.has_exponent && n.scale <= HALF && n.whole_count + n.scale <= WHOLE;
     if (!is_small || !is_integer || check == NULL || !is_near(&check->min, n.scale) ||
         !is_near(&check->max, n.scale) ||
         (check->multiple.is_set && (n.scale > 0 || !check->multiple.is_small))) {
@@ -333,6 +340,9 @@ const char *fast_skip(struct fast *f, const char *p)
     if (fast_has_slots(f) && *p == '{') {
         static const struct jnode anything = {.types = TYPES_ALL};
         return fast_object(f, &anything, p);
+    }
+    if (fast_end(f, p)[0] == p) {
+        return fast_end(f, p)[1];
     }
     uint32_t slot = f->slot;
     f->slot = NO_SLOT;

@@ -232,6 +232,9 @@ const char *fast_object(struct fast *f, const struct jnode *node, const char *p)
     }
     f->nest--;
     f->slot = m.slot;
+    if (end != NULL) {
+        fast_note_end(f, p, end);
+    }
     return end;
 }
 
@@ -283,6 +286,9 @@ const char *fast_array(struct fast *f, const struct jnode *node, const char *p)
     f->depth--;
     f->nest--;
     f->slot = slot;
+    if (end != NULL) {
+        fast_note_end(f, p, end);
+    }
     return end != NULL && check->is_unique && !fast_items_unique(f, p) ? NULL : end;
 }
 
@@ -323,6 +329,17 @@ static bool discriminator_at(const struct in_place *op, struct fast *f, const ch
     return false;
 }
 
+static inline bool set_has(const struct value_set *set, struct str text)
+{
+    uint32_t few = set->slots == NULL ? set->string_count : 0;
+    for (uint32_t i = 0; i < few; i++) {
+        if (key_equal_at(&set->keys[i], text.ptr)) {
+            return true;
+        }
+    }
+    return value_set_has_string(set, text);
+}
+
 // branches_hold counts the branches that hold, up to two if one is wanted. *ret_end: behind the value.
 static uint32_t branches_hold(struct fast *f, const struct in_place *op, const char *p, const char **ret_end)
 {
@@ -333,7 +350,7 @@ static uint32_t branches_hold(struct fast *f, const struct in_place *op, const c
     f->slot = NO_SLOT;
     bool is_told = op->sets != NULL && *p == '{' && discriminator_at(op, f, p, &text);
     for (uint32_t i = 0; i < op->count && held < enough; i++) {
-        if (is_told && op->sets[i] != NULL && !value_set_has_string(op->sets[i], text)) {
+        if (is_told && op->sets[i] != NULL && !set_has(op->sets[i], text)) {
             continue;
         }
         f->slot = slot;
@@ -379,16 +396,18 @@ static bool op_holds(struct fast *f, const struct in_place *op, const char *p, c
 const char *fast_in_place(struct fast *f, const struct jnode *node, const char *p)
 {
     const char *end = NULL;
+    bool holds = true;
     if (f->nest == FAST_NEST_MAX) {
         return fast_give_up(f);
     }
     f->nest++;
-    if (!node->is_bare) {
-        end = fast_plain(f, node, p);
-    }
-    bool holds = node->is_bare || end != NULL;
+    // Branches first: what they have read, the schema's own keywords need not read again to pass over it.
     for (uint32_t i = 0; i < node->in_place_count && holds; i++) {
         holds = op_holds(f, &node->in_place[i], p, &end) && !f->is_unsure;
+    }
+    if (holds && !node->is_bare) {
+        end = fast_plain(f, node, p);
+        holds = end != NULL;
     }
     if (holds && end == NULL) {
         end = fast_skip(f, p);

@@ -13,6 +13,7 @@ enum {
     FAST_STEPS_PER_BYTE = 8,    // as many for each byte; check.c remembers what it judged, this pass does not
     FAST_WORDS = 4,             // of known names of an object
     FAST_PEEK_MEMBERS = 8,      // looked through for what tells branches apart
+    FAST_ENDS = 16,             // ends of objects and arrays that are remembered
 };
 
 // Where the value of a slot lies; begin NULL: it is absent.
@@ -34,6 +35,9 @@ struct fast {
     uint64_t steps; // left
     int64_t regex_budget;
     uint32_t slot; // of the value judged next; NO_SLOT: none
+    // Of the objects and arrays read last, by their place: who only wants to pass over one that a branch has
+    // read.
+    const char *ends[FAST_ENDS][2];
     const struct slots *slots;
     struct fast_mark *marks;
     struct buf text_scratch; // of a string with escapes
@@ -81,6 +85,18 @@ static inline bool key_equal_at(const struct key *key, const char *p)
 static inline bool fast_has_slots(const struct fast *f)
 {
     return f->slot != NO_SLOT && f->slots->slots[f->slot].first != 0;
+}
+
+static inline const char **fast_end(struct fast *f, const char *p)
+{
+    return f->ends[(uintptr_t)p % FAST_ENDS];
+}
+
+static inline void fast_note_end(struct fast *f, const char *p, const char *end)
+{
+    const char **known = fast_end(f, p);
+    known[0] = p;
+    known[1] = end;
 }
 
 static inline bool fast_step(struct fast *f)

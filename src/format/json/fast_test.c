@@ -185,14 +185,25 @@ static void keyword(struct world *w, int depth)
                                         "\"null\"",
                                         "[\"string\",\"null\"]",
                                         "[\"object\",\"array\",\"integer\"]"};
-    static const char *const rows[] = {",\"minLength\":2",          ",\"maxLength\":3",
-                                       ",\"pattern\":\"^[a-z]+$\"", ",\"minimum\":0",
-                                       ",\"maximum\":100",          ",\"minimum\":0.5",
-                                       ",\"exclusiveMaximum\":7.5", ",\"multipleOf\":1",
-                                       ",\"multipleOf\":0.5",       ",\"minimum\":-1e3",
-                                       ",\"const\":\"a\"",          ",\"enum\":[\"a\",\"b\",1,null]",
-                                       ",\"enum\":[\"click\"]",     ",\"const\":{\"a\":1}",
-                                       ",\"enum\":[1,true,7.5]",    ",\"exclusiveMinimum\":-1"};
+    static const char *const rows[] = {",\"minLength\":2",
+                                       ",\"maxLength\":3",
+                                       ",\"pattern\":\"^[a-z]+$\"",
+                                       ",\"minimum\":0",
+                                       ",\"maximum\":100",
+                                       ",\"minimum\":0.5",
+                                       ",\"exclusiveMaximum\":7.5",
+                                       ",\"multipleOf\":1",
+                                       ",\"multipleOf\":0.5",
+                                       ",\"minimum\":-1e3",
+                                       ",\"const\":\"a\"",
+                                       ",\"enum\":[\"a\",\"b\",1,null]",
+                                       ",\"enum\":[\"click\"]",
+                                       ",\"const\":{\"a\":1}",
+                                       ",\"enum\":[1,true,7.5]",
+                                       ",\"exclusiveMinimum\":-1",
+                                       ",\"minimum\":1",
+                                       ",\"exclusiveMinimum\":0",
+                                       ",\"minimum\":-100,\"maximum\":1000"};
     switch (below(w, depth <= 0 ? 3 : 9)) {
     case 0:
     case 1:

@@ -63,6 +63,11 @@ struct number_check {
     struct number_bound min;
     struct number_bound max;
     struct number_bound multiple;
+    // A number of no more digits before the point is within the bounds, whatever they are: positive, if it is
+    // not below 1 where that matters, and negative. -1: none.
+    int32_t free_positive;
+    int32_t free_negative;
+    bool needs_one;
 };
 
 struct array_check {
