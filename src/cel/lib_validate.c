@@ -177,7 +177,9 @@ static bool is_ipv6(struct str s)
 
 // ---- URIs (RFC 3986)
 
-// Unreserved characters, sub-delims, percent-encoded bytes, and these others.
+#define SUB_DELIMS "!$&'()*+,;="
+
+// Unreserved characters, percent-encoded bytes, and these others.
 static bool is_made_of(struct str s, const char *others)
 {
     for (size_t i = 0; i < s.len; i++) {
@@ -187,7 +189,7 @@ static bool is_made_of(struct str s, const char *others)
                 return false;
             }
             i += 2;
-        } else if (!is_alnum(c) && !is_one_of(c, "-._~!$&'()*+,;=") && !is_one_of(c, others)) {
+        } else if (!is_alnum(c) && !is_one_of(c, "-._~") && !is_one_of(c, others)) {
             return false;
         }
     }
@@ -229,7 +231,7 @@ static bool is_ip_literal(struct str s)
         for (size_t i = 0; i < version.len; i++) {
             is_version = is_version && is_hex(version.ptr[i]);
         }
-        return is_version && memchr(rest.ptr, '%', rest.len) == NULL && is_made_of(rest, ":");
+        return is_version && memchr(rest.ptr, '%', rest.len) == NULL && is_made_of(rest, SUB_DELIMS ":");
     }
     struct str zone;
     struct str address = str_cut(s, '%', &zone);
@@ -245,7 +247,7 @@ static bool is_authority(struct str s)
 {
     const char *at = s.len == 0 ? NULL : memchr(s.ptr, '@', s.len);
     if (at != NULL) {
-        if (!is_made_of((struct str){s.ptr, (size_t)(at - s.ptr)}, ":")) {
+        if (!is_made_of((struct str){s.ptr, (size_t)(at - s.ptr)}, SUB_DELIMS ":")) {
             return false;
         }
         s = from(s, (size_t)(at - s.ptr) + 1);
@@ -259,7 +261,7 @@ static bool is_authority(struct str s)
         end++;
     } else {
         struct str host = {s.ptr, end};
-        if (!is_made_of(host, "") || !is_decoded_utf8(host)) {
+        if (!is_made_of(host, SUB_DELIMS) || !is_decoded_utf8(host)) {
             return false;
         }
     }
@@ -286,12 +288,12 @@ static size_t scheme_end(struct str s)
 static bool is_hierarchy(struct str s, bool has_scheme)
 {
     size_t fragment = find_any(s, "#");
-    if (fragment < s.len && !is_made_of(from(s, fragment + 1), ":@/?")) {
+    if (fragment < s.len && !is_made_of(from(s, fragment + 1), SUB_DELIMS ":@/?")) {
         return false;
     }
     s.len = fragment;
     size_t query = find_any(s, "?");
-    if (query < s.len && !is_made_of(from(s, query + 1), ":@/?")) {
+    if (query < s.len && !is_made_of(from(s, query + 1), SUB_DELIMS ":@/?")) {
         return false;
     }
     s.len = query;
@@ -305,7 +307,7 @@ static bool is_hierarchy(struct str s, bool has_scheme)
     } else if (!has_scheme && find_any(s, ":") < find_any(s, "/")) {
         return false; // its first segment would be read as a scheme
     }
-    return is_made_of(s, ":@/");
+    return is_made_of(s, SUB_DELIMS ":@/");
 }
 
 static bool is_uri(struct str s)

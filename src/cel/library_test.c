@@ -359,7 +359,7 @@ static void test_validators(void **state)
     HOLDS("isUri", "http://example.com", "a:", "urn:isbn:1", "https://u:p@h:80/p?q#f",
           "http://[::1%25eth0]:8/", "http://[v1.x]/", "x://%41/", "file:///a");
     FAILS("isUri", "", "a", "//h", "1a:b", "http://a b", "http://[::1]x", "http://[1]/", "http://h:x/",
-          "x://%zz", "x:#a#b", "x://%ff/", "x:^", "http://[::1%eth0]/");
+          "x://%zz", "x:#a#b", "x://%ff/", "x:^", "http://[::1%eth0]/", "http://[::1%25e+]/");
     HOLDS("isUriRef", "a", "./a:b", "/a?b#c", "//h/p", "?q", "#f");
     FAILS("isUriRef", "", "a b", ":", "1a:b", "a^");
     HOLDS("isUuid", "00000000-0000-0000-0000-000000000000", "ABCDEFab-1234-1234-1234-123456789012");
