@@ -111,6 +111,7 @@ static void rig_open_broker(struct rig *rig)
         .tracer = rig->tracer,
         .metrics = rig->metrics,
         .pool = rig->pool,
+        .policy = rig->policy,
     };
     check(broker_open(rig->env, rig->engine, &options, &rig->broker, &e), &e);
     check(broker_start(rig->broker, &e), &e);

@@ -42,6 +42,7 @@ struct rig {
     struct item_config configs[RIG_CONFIGS_MAX]; // by rig_set
     uint32_t config_count;
     size_t pool_bytes;
+    const struct broker_policy *policy;
     uint32_t loop_count; // connections go to them in turn
     int listen_port;
 };

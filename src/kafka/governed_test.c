@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: Apache-2.0
+// Governed topics as clients see them: refusals with their reasons, sequences after a refusal, and the topic
+// for dead letters as an administrator meets it. The rule is a word (broker/test_policy.h).
+#include "broker/test_policy.h"
+#include "kafka/test_rig.h"
+
+#include <stdio.h>
+
+static struct rig the_rig;
+static struct test_policy policy;
+static struct client c; // of the running test
+static const struct uuid no_id;
+
+static int setup(void **state)
+{
+    (void)state;
+    rig_init(&the_rig);
+    test_policy_init(&policy);
+    the_rig.policy = &policy.face;
+    rig_start(&the_rig);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    rig_stop(&the_rig);
+    rig_fini(&the_rig);
+    return 0;
+}
+
+static int test_setup(void **state)
+{
+    (void)state;
+    client_open(&c, &the_rig);
+    return 0;
+}
+
+static int test_teardown(void **state)
+{
+    (void)state;
+    client_close(&c);
+    return 0;
+}
+
+static void set_word(const char *topic, const char *word)
+{
+    char room[TOPIC_LETTERS_SIZE + 8];
+    struct item_document change = {.op = DOCUMENT_PUT,
+                                   .key = test_policy_word(str_from_c(topic), room),
+                                   .value = bytes_of((const uint8_t *)word, strlen(word))};
+    struct item item = {.kind = ITEM_DOCUMENTS, .version = 1};
+    item.documents = (struct item_documents){.documents = &change, .document_count = 1};
+    struct error e = {0};
+    struct outcome outcome;
+    assert_int_equal(broker_change_wait(the_rig.broker, &item, &outcome, &e), ERR_OK);
+}
+
+struct ask { // of a topic to be made
+    const char *name;
+    int32_t partitions;
+    const char *configs[3][2];
+};
+
+static struct create_topics_response *create(const struct ask *asks, int32_t count)
+{
+    struct create_topics_request *in = client_new(&c, create_topics_request, 1);
+    in->topics = client_new(&c, create_topics_request_topic, (size_t)count);
+    in->topics_count = count;
+    for (int32_t i = 0; i < count; i++) {
+        struct create_topics_request_topic *topic = &in->topics[i];
+        topic->name = str_from_c(asks[i].name);
+        topic->num_partitions = asks[i].partitions;
+        topic->replication_factor = -1;
+        topic->configs = client_new(&c, create_topics_request_config, 3);
+        for (int k = 0; k < 3 && asks[i].configs[k][0] != NULL; k++) {
+            topic->configs[topic->configs_count].name = str_from_c(asks[i].configs[k][0]);
+            topic->configs[topic->configs_count++].value = str_from_c(asks[i].configs[k][1]);
+        }
+    }
+    return client_call(&c, API_CREATE_TOPICS, 7, in);
+}
+
+#define CONTRACT                                                                                             \
+    {                                                                                                        \
+        "strom.value.validation.level", "contract"                                                           \
+    }
+#define DLQ                                                                                                  \
+    {                                                                                                        \
+        "strom.validation.on.failure", "dlq"                                                                 \
+    }
+
+static struct incremental_alter_configs_response_response *alter(const char *topic, const char *key,
+                                                                 const char *value)
+{
+    struct incremental_alter_configs_request *in = client_new(&c, incremental_alter_configs_request, 1);
+    in->resources = client_new(&c, incremental_alter_configs_request_resource, 1);
+    in->resources_count = 1;
+    in->resources[0].resource_type = 2;
+    in->resources[0].resource_name = str_from_c(topic);
+    in->resources[0].configs = client_new(&c, incremental_alter_configs_request_config, 1);
+    in->resources[0].configs_count = 1;
+    in->resources[0].configs[0].name = str_from_c(key);
+    in->resources[0].configs[0].value = str_from_c(value);
+    in->resources[0].configs[0].config_operation = 0;
+    struct incremental_alter_configs_response *out = client_call(&c, API_INCREMENTAL_ALTER_CONFIGS, 1, in);
+    assert_int_equal(out->responses_count, 1);
+    return &out->responses[0];
+}
+
+static struct delete_topics_response *drop(struct str *names, int32_t count)
+{
+    struct delete_topics_request *in = client_new(&c, delete_topics_request, 1);
+    in->topic_names = names;
+    in->topic_names_count = count;
+    in->timeout_ms = 1000;
+    return client_call(&c, API_DELETE_TOPICS, 5, in);
+}
+
+static int32_t partitions_of(const char *name)
+{
+    const struct core *core = broker_view_begin(the_rig.broker);
+    const struct topic *topic = core_topic_find(core, str_from_c(name));
+    int32_t count = topic == NULL ? 0 : topic_partition_count(topic);
+    broker_view_end(the_rig.broker);
+    return count;
+}
+
+static bool has_text(struct str text, const char *part)
+{
+    return text.ptr != NULL && memmem(text.ptr, text.len, part, strlen(part)) != NULL;
+}
+
+static struct batch_options idempotent(int64_t producer_id, int32_t sequence)
+{
+    struct batch_options options = batch_options_default();
+    options.producer_id = producer_id;
+    options.producer_epoch = 0;
+    options.base_sequence = sequence;
+    return options;
+}
+
+// ---- producers
+
+static void every_version_is_told_what_it_can_hear(void **state)
+{
+    (void)state;
+    const struct ask ask = {"told", 1, {CONTRACT}};
+    struct create_topics_response *made = create(&ask, 1);
+    assert_int_equal(made->topics[0].error, ERR_OK);
+    set_word("told", "bad");
+    for (int16_t version = 3; version <= 13; version++) {
+        const struct produce_response_partition *out =
+            produce_send(&c, version, "told", made->topics[0].topic_id, 0, batch_make(&c, NULL, 20, "bad"));
+        assert_int_equal(out->error, ERR_INVALID_RECORD);
+        assert_int_equal(out->base_offset, -1);
+        assert_int_equal(out->record_errors_count, version >= 8 ? POLICY_BAD_RECORDS_MAX : 0);
+        if (version >= 8) {
+            assert_true(str_equal(out->error_message, STR("20 of 20 records begin with the word")));
+            assert_int_equal(out->record_errors[3].batch_index, 3);
+            assert_true(str_equal(out->record_errors[3].batch_index_error_message,
+                                  STR("value: begins with the word")));
+        }
+    }
+    assert_int_equal(produce(&c, "told", 0, batch_make(&c, NULL, 2, "good")), 0); // nothing has got in
+}
+
+// A client with several requests in flight: those behind a refused one are out of order until they have its
+// sequence numbers, as Java's producer gives them; the broker takes nothing in between.
+static void sequences_after_a_refusal(void **state)
+{
+    (void)state;
+    const struct ask ask = {"flight", 1, {CONTRACT}};
+    assert_int_equal(create(&ask, 1)->topics[0].error, ERR_OK);
+    set_word("flight", "bad");
+    for (int64_t producer = 70; producer < 72; producer++) { // the second one has sent something before
+        int32_t from = 0;
+        if (producer == 71) {
+            struct batch_options options = idempotent(producer, 0);
+            (void)produce(&c, "flight", 0, batch_make(&c, &options, 3, "good"));
+            from = 3;
+        }
+        static const struct {
+            int32_t sequence;
+            const char *value;
+            enum err err;
+        } rows[] = {
+            {0, "bad", ERR_INVALID_RECORD},
+            {3, "good", ERR_OUT_OF_ORDER_SEQUENCE},
+            {6, "bad", ERR_INVALID_RECORD}, // whatever its place, it is never taken
+            {0, "good", ERR_OK},
+            {3, "good", ERR_OK},
+        };
+        for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+            struct batch_options options = idempotent(producer, from + rows[i].sequence);
+            const struct produce_response_partition *out =
+                produce_send(&c, 9, "flight", no_id, 0, batch_make(&c, &options, 3, rows[i].value));
+            assert_int_equal(out->error, rows[i].err);
+        }
+    }
+}
+
+// ---- administrators
+
+static void letters_come_with_their_topic(void **state)
+{
+    (void)state;
+    const struct ask with = {"orders", 3, {CONTRACT, DLQ}};
+    const struct create_topics_response *made = create(&with, 1);
+    assert_int_equal(made->topics_count, 1);
+    assert_int_equal(made->topics[0].error, ERR_OK);
+    assert_int_equal(partitions_of("orders.dlq"), 3);
+
+    // Two that are made together, the taker named second; and one that two share.
+    const struct ask both[] = {{"first", 1, {CONTRACT, {"strom.validation.dlq.topic", "bin"}}},
+                               {"bin", 2, {{NULL, NULL}}},
+                               {"second", 5, {CONTRACT, {"strom.validation.dlq.topic", "bin"}}}};
+    made = create(both, 3);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(made->topics[i].error, ERR_OK);
+    }
+    assert_int_equal(partitions_of("bin"), 2);
+
+    topic_make(&c, "later", 4, NULL, NULL);
+    assert_int_equal(alter("later", "strom.value.validation.level", "id")->error, ERR_OK);
+    assert_int_equal(partitions_of("later.dlq"), 0);
+    assert_int_equal(alter("later", "strom.validation.on.failure", "dlq")->error, ERR_OK);
+    assert_int_equal(partitions_of("later.dlq"), 4);
+
+    char name[ITEM_NAME_MAX + 1];
+    memset(name, 'n', ITEM_NAME_MAX - 2);
+    name[ITEM_NAME_MAX - 2] = '\0';
+    const struct ask longest = {name, 1, {CONTRACT, DLQ}};
+    assert_int_equal(create(&longest, 1)->topics[0].error, ERR_INVALID_CONFIG);
+}
+
+static void what_takes_letters_is_kept(void **state)
+{
+    (void)state;
+    const struct ask with = {"kept", 1, {CONTRACT, DLQ}};
+    assert_int_equal(create(&with, 1)->topics[0].error, ERR_OK);
+    struct str names[] = {STR("kept.dlq"), STR("kept")};
+    const struct delete_topics_response *gone = drop(names, 1);
+    assert_int_equal(gone->topics[0].error, ERR_POLICY_VIOLATION);
+    assert_true(has_text(gone->topics[0].error_message, "takes the dead letters of topic 'kept'"));
+    const struct incremental_alter_configs_response_response *altered =
+        alter("kept.dlq", "strom.value.validation.level", "contract");
+    assert_int_equal(altered->error, ERR_INVALID_CONFIG);
+    assert_true(has_text(altered->error_message, "takes the dead letters"));
+    altered = alter("kept", "strom.validation.dlq.topic", "kept");
+    assert_int_equal(altered->error, ERR_INVALID_CONFIG);
+    const struct ask other = {"other", 1, {CONTRACT, {"strom.validation.dlq.topic", "kept"}}};
+    const struct create_topics_response *made = create(&other, 1);
+    assert_int_equal(made->topics[0].error, ERR_INVALID_CONFIG);
+    assert_true(has_text(made->topics[0].error_message, "is governed by contracts"));
+    gone = drop(names + 1, 1); // first the topic, then what took its letters
+    assert_int_equal(gone->topics[0].error, ERR_OK);
+    gone = drop(names, 1);
+    assert_int_equal(gone->topics[0].error, ERR_OK);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, test_setup, test_teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(every_version_is_told_what_it_can_hear),
+        TEST(sequences_after_a_refusal),
+        TEST(letters_come_with_their_topic),
+        TEST(what_takes_letters_is_kept),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
