@@ -80,4 +80,11 @@ void codec_stream_fini(struct codec_stream *stream);
 enum err codec_decompress(struct codec_context *ctx, enum codec codec, struct bytes in,
                           const struct codec_limits *limits, struct buf *out, struct error *e);
 
+// codec_inflate appends what raw DEFLATE (RFC 1951, without zlib's or gzip's frame) decompresses to, as files
+// of others have it. Bytes after its end are ignored: Avro for Python leaves some of zlib's checksum. Errors
+// as codec_decompress.
+enum err codec_inflate(struct bytes in, const struct codec_limits *limits, struct buf *out, struct error *e);
+// codec_crc32 is the checksum of gzip and zlib (RFC 1952), which others put behind blocks.
+uint32_t codec_crc32(struct bytes data);
+
 #endif

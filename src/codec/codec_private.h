@@ -8,6 +8,7 @@
 #include "codec/codec.h"
 
 enum {
+    RAW_WINDOW_BITS = -15,      // the largest window, no frame
     GZIP_WINDOW_BITS = 15 + 16, // the largest window, gzip wrapper only (zlib.h)
     XERIAL_HEADER_SIZE = 16,    // magic, version, lowest version that can read it
     XERIAL_MAGIC_SIZE = 8,

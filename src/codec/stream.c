@@ -348,3 +348,40 @@ void codec_stream_fini(struct codec_stream *stream)
         ctx->zstd = NULL;
     }
 }
+
+// ---- without a frame
+
+enum err codec_inflate(struct bytes in, const struct codec_limits *limits, struct buf *out, struct error *e)
+{
+    enum { PIECE = 64 * 1024 };
+    z_stream z = {.zalloc = codec_zlib_alloc, .zfree = codec_zlib_free};
+    size_t limit = codec_limit(limits, in.len);
+    size_t produced = 0;
+    int ret = inflateInit2(&z, RAW_WINDOW_BITS);
+    ASSERT(ret == Z_OK);
+    enum err err = in.len > UINT32_MAX ? FAIL(e, ERR_BATCH_TOO_LARGE, "deflate: %zu bytes", in.len) : ERR_OK;
+    z.next_in = (Bytef *)in.ptr;
+    z.avail_in = (uInt)in.len;
+    while (err == ERR_OK && ret != Z_STREAM_END) {
+        uint8_t *room = buf_reserve(out, PIECE);
+        if (room == NULL || produced > limit) {
+            err = FAIL(e, ERR_BATCH_TOO_LARGE, "deflate: decompresses to more than %zu bytes", produced);
+            break;
+        }
+        z.next_out = room;
+        z.avail_out = PIECE;
+        ret = inflate(&z, Z_NO_FLUSH);
+        out->len += PIECE - z.avail_out;
+        produced += PIECE - z.avail_out;
+        if (ret != Z_OK && ret != Z_STREAM_END) {
+            err = FAIL(e, ERR_CORRUPT, "deflate: %s", z.msg != NULL ? z.msg : "truncated");
+        }
+    }
+    inflateEnd(&z);
+    return err;
+}
+
+uint32_t codec_crc32(struct bytes data)
+{
+    return (uint32_t)crc32_z(crc32_z(0, NULL, 0), data.ptr, data.len);
+}

@@ -430,8 +430,6 @@ def test_schema_validate_and_infer(cli, broker):
     has(r.error('validate', '/does/not/exist', '--subject', 'val-value'), 'No such file')
     has(r.error('validate', 'people.jsonl', expect=2), 'give --subject')
     has(r.error('validate', 'people.jsonl', '--subject', 'val-nobody'), '(40401)')
-    r.text('register', 'val-avro', 'order.avsc')
-    has(r.error('validate', 'people.jsonl', '--subject', 'val-avro'), 'AVRO', 'only JSON')
 
     draft = json.loads(cli.text('schema', 'infer', r.file('people.jsonl'), '--name', 'Person'))
     same(draft, {'$schema': 'http://json-schema.org/draft-07/schema#', 'title': 'Person', 'type': 'object',
@@ -452,6 +450,70 @@ def test_schema_validate_and_infer(cli, broker):
         json.dump(draft, f)
     r.text('register', 'val-draft', r.file('draft.json'))
     same(r.text('validate', 'people.jsonl', '--subject', 'val-draft'), '5 lines, 0 refused\n')
+
+
+def container(path, schema, records, codec):
+    import avro.datafile  # Debian's
+    import avro.io
+    import avro.schema
+    with open(path, 'wb') as f, avro.datafile.DataFileWriter(f, avro.io.DatumWriter(), avro.schema.parse(schema),
+                                                             codec=codec) as writer:
+        for value in records:
+            writer.append(value)
+
+
+def varint(n):
+    return bytes([n]) if n < 128 else bytes([n & 127 | 128]) + varint(n >> 7)
+
+
+def test_schema_validate_binary(cli, broker):
+    """Avro's container files as Debian's avro writes them, single records, and records behind their lengths."""
+    r = Registry(cli, broker)
+    path = r.file('orders.avro')
+    words = ['validate', path, '--subject', 'bin-avro']
+    r.text('register', 'bin-avro', 'order.avsc')
+    r.text('register', 'bin-avro', 'order_note.avsc')
+    for codec in ('null', 'deflate', 'snappy', 'zstandard'):
+        container(path, SCHEMAS['order_note.avsc'], [{'id': i, 'note': 'x' * (i % 9)} for i in range(4_000)], codec)
+        same(r.text(*words), '4000 records, 0 refused\n')
+    # written with the older one, which the newer one reads; and the other way round, which it does not have to
+    container(path, SCHEMAS['order.avsc'], [{'id': 1}], 'null')
+    same(r.text(*words), '1 record, 0 refused\n')
+    container(path, SCHEMAS['order_text.avsc'], [{'id': 'x'}], 'null')
+    has(r.text(*words, expect=1), ' record 0: ', "the file's schema: ", '0 records, 1 refused')
+    # damage in one block, and a cut
+    container(path, SCHEMAS['order_note.avsc'], [{'id': i, 'note': None} for i in range(4_000)], 'null')
+    with open(path, 'rb') as f:
+        data = bytearray(f.read())
+    at = data.index(b'\x90\x4e\x00') + 3 if b'\x90\x4e\x00' in data else len(data) // 2
+    broken = bytearray(data)
+    while broken[at] != 0:  # the branch of a union
+        at += 1
+    broken[at] = 8
+    with open(path, 'wb') as f:
+        f.write(broken)
+    told = r.text(*words, expect=1)
+    has(told, ': $', '4000 records, 1 refused')
+    row = r.json(*words, expect=1)
+    assert 0 < row['record'] <= 4_000, row
+    with open(path, 'wb') as f:
+        f.write(data[:-5])
+    has(r.error(*words), 'cannot validate', 'damaged or cut')
+    # one record, and many
+    same(r.text('validate', '-', '--subject', 'bin-avro', stdin=b'\x02\x00'), '1 record, 0 refused\n')
+    has(r.text('validate', '-', '--subject', 'bin-avro', stdin=b'\x02\x08', expect=1), '<stdin>: record 1: $.note: ')
+    many = b''.join(varint(len(one)) + one for one in (b'\x02\x00', b'\x02\x04', b'\x04\x02\x02a'))
+    has(r.text('validate', '-', '--subject', 'bin-avro', '--delimited', stdin=many, expect=1),
+        ' record 2: $.note', '3 records, 1 refused')
+    r.text('register', 'bin-proto', 'money.proto')
+    same(r.text('validate', '-', '--subject', 'bin-proto', stdin=b'\x08\x05'), '1 record, 0 refused\n')
+    many = b''.join(varint(len(one)) + one for one in [b'\x08\x05'] * 300 + [b'\x08', b''])
+    has(r.text('validate', '-', '--subject', 'bin-proto', '--delimited', stdin=many, expect=1), ' record 301: ',
+        '302 records, 1 refused')
+    has(r.text('validate', '-', '--subject', 'bin-proto', '--delimited', stdin=b'\x7f\x08', expect=1),
+        'goes beyond the end of the file')
+    r.text('register', 'bin-json', 'person.json')
+    has(r.error('validate', '-', '--subject', 'bin-json', '--delimited', expect=2), 'binary records')
 
 
 def test_schema_usage(cli, broker):
