@@ -129,6 +129,17 @@ def write(shell, name, schema):
         json.dump(schema, f)
 
 
+def quake_contract():
+    def rule(name, doc, expr):
+        return {'name': name, 'doc': doc, 'kind': 'CONDITION', 'type': 'CEL', 'mode': 'WRITE', 'expr': expr}
+    return {'topic': AVRO_TOPIC, 'partitions': 1, 'settings': {'retention.ms': -1}, 'value': {
+        'schemaType': 'AVRO', 'schemaFile': 'quake.avsc', 'ruleSet': {'enableAt': 'SERVER', 'domainRules': [
+            rule('magnitude', 'no earthquake is stronger than 10', 'message.properties.mag <= 10.0'),
+            rule('kind', 'nature or a quarry', "message.properties.type in ['earthquake', 'explosion', 'quarry blast']"),
+            rule('order', 'an update does not come before its event',
+                 'message.properties.updated >= message.properties.time')]}}}
+
+
 def show_registry(shell, broker, node, rows):
     """A schema for the topic: drafted, registered, used by clients of others, and kept compatible."""
     records = shell.run('consume', TOPIC, '--exit')
@@ -139,7 +150,8 @@ def show_registry(shell, broker, node, rows):
     optional = sum(isinstance(kind, list) for _, kind in fields)
     fact('drafted from the records', f'{len(fields)} properties, {optional} of them optional')
     write(shell, 'quake.avsc', draft)
-    shell.show('schema', 'register', SUBJECT, 'quake.avsc')
+    write(shell, 'earthquakes.contract.json', quake_contract())
+    shell.show('contract', 'apply', 'earthquakes.contract.json')
 
     lines = b'\n'.join(value for _, _, _, value in rows)
     done = subprocess.run([node, os.path.join(ROOT, 'tools', 'demo_registry.mjs'), broker.bootstrap, broker.http,
@@ -150,7 +162,11 @@ def show_registry(shell, broker, node, rows):
     if not told['same'] or told['records'] != len(rows):
         raise DemoFailed(f'what the deserializer read is not what was written: {told}')
     fact("Confluent's Avro serializer", f'{told["records"]} records written, read back, the same')
-    fact('their size', f'{told["avro_bytes"]:,} bytes; as JSON {told["json_bytes"]:,}')
+    if not told['refused']:
+        raise DemoFailed('an earthquake of magnitude 12 was accepted')
+    fact('one of magnitude 12', paint('1;31', told['refused']))
+    shell.show('contract', 'violations', AVRO_TOPIC)
+    fact('size of the records', f'{told["avro_bytes"]:,} bytes; as JSON {told["json_bytes"]:,}')
 
     depth = {'name': 'depth_error_km', 'type': 'double'}
     write(shell, 'strict.avsc', {**draft, 'fields': draft['fields'] + [depth]})

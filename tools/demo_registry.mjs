@@ -2,7 +2,9 @@
 // demo_registry.mjs - the part of the demo that is somebody else's code: JSON records from standard input are written
 // with the Avro serializer of @confluentinc/schemaregistry and kafkajs, and read back with its deserializer.
 //
-// node demo_registry.mjs BOOTSTRAP REGISTRY TOPIC; prints one JSON object: {records, json_bytes, avro_bytes, same}.
+// Then one that the contract of the topic refuses.
+//
+// node demo_registry.mjs BOOTSTRAP REGISTRY TOPIC; prints one JSON object: {records, json_bytes, avro_bytes, same, refused}.
 import { createRequire } from 'node:module'
 import { createInterface } from 'node:readline'
 import { isDeepStrictEqual } from 'node:util'
@@ -71,6 +73,7 @@ for await (const line of createInterface({ input: process.stdin })) {
   jsonBytes += Buffer.byteLength(line)
 }
 const kafka = new Kafka({ brokers: [bootstrap], clientId: 'demo', logLevel: logLevel.NOTHING })
+const refused = async value => produce(kafka, [value]).then(() => null, e => e.message)
 const plain = values => values.map(value => JSON.stringify(withoutNulls(value)))
 const avroBytes = await produce(kafka, sent)
 const got = await consume(kafka, sent.length)
@@ -78,6 +81,7 @@ console.log(JSON.stringify({
   records: got.length,
   json_bytes: jsonBytes,
   avro_bytes: avroBytes,
-  same: isDeepStrictEqual(plain(got), plain(sent))
+  same: isDeepStrictEqual(plain(got), plain(sent)),
+  refused: await refused({ ...sent[0], properties: { ...sent[0].properties, mag: 12 } })
 }))
 process.exit(0)

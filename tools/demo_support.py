@@ -37,6 +37,7 @@ class Shell:
     def __init__(self, binary, broker, folder):
         self.binary = os.path.abspath(binary)
         self.folder = folder
+        os.symlink(os.path.join(ROOT, 'examples'), os.path.join(folder, 'examples'))
         self.env = {**os.environ, 'STROM_BOOTSTRAP': broker.bootstrap, 'STROM_REGISTRY': broker.http}
 
     def run(self, *words, stdin=None, expect=0):
@@ -46,10 +47,13 @@ class Shell:
             raise DemoFailed(f'strom {shlex.join(words)}: exit code {done.returncode}\n{done.stderr.decode()}')
         return done.stdout
 
-    def show(self, *words, expect=0, lines=None):
-        """Shows the command and at most `lines` lines of what it prints."""
+    def show(self, *words, expect=0, lines=None, last=None):
+        """Shows the command and at most `lines` lines of what it prints, or the `last` ones."""
         print('  ' + paint('2', f'$ strom {shlex.join(words)}'))
         out = self.run(*words, expect=expect).decode().splitlines()
+        if last is not None and len(out) > last:
+            print(f'  ... {len(out) - last} earlier ones')
+            out = out[-last:]
         for line in out[:lines]:
             print('  ' + (line if len(line) <= WIDTH else line[:WIDTH - 3] + '...'))
         if lines is not None and len(out) > lines:

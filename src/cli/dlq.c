@@ -8,8 +8,8 @@ static const struct args_spec list_spec = {
     .summary = "list the topics that keep dead letters",
     .text = "Lists each governed topic that has its bad records set aside, and the topic that keeps them. "
             "KEPT is how many "
-            "dead letters there are, WAITING how many of them no `strom dlq replay` has driven home yet; "
-            "both count offsets, and so the ends of transactions, too.",
+            "dead letters there are, WAITING how many of them no `strom dlq replay` has driven home yet. "
+            "They are counted by reading them.",
     .examples = "  strom dlq list\n"
                 "  strom dlq list --json | jq '.[] | select(.waiting > 0).topic'\n",
     .is_remote = true,
@@ -19,9 +19,22 @@ static const struct args_spec list_spec = {
 struct listed {
     struct str governed;
     struct str topic;
-    int64_t kept; // offsets; -1 = the topic is not there
+    int64_t kept; // -1 = the topic is not there
     int64_t waiting;
 };
+
+struct counting {
+    struct listed *listed;
+    int64_t position;
+};
+
+static bool letter_count(void *arg, const struct record *record)
+{
+    struct counting *counting = arg;
+    counting->listed->kept++;
+    counting->listed->waiting += record->offset >= counting->position ? 1 : 0;
+    return true;
+}
 
 static bool listed_count(struct run *run, struct listed *listed)
 {
@@ -38,9 +51,20 @@ static bool listed_count(struct run *run, struct listed *listed)
         return false;
     }
     listed->kept = listed->waiting = 0;
-    for (size_t i = 0; i < dlq.count; i++) {
-        listed->kept += dlq.partitions[i].end - dlq.partitions[i].start;
-        listed->waiting += dlq.partitions[i].end - dlq.partitions[i].position;
+    struct log_reader reader;
+    struct error e = {0};
+    enum err err = ERR_OK;
+    log_reader_init(&reader, run, dlq.topic, dlq.topic_id);
+    for (size_t i = 0; i < dlq.count && err == ERR_OK; i++) {
+        struct counting counting = {.listed = listed, .position = dlq.partitions[i].position};
+        int64_t next;
+        err = log_reader_records(&reader, dlq.partitions[i].partition, dlq.partitions[i].start,
+                                 dlq.partitions[i].end, letter_count, &counting, &next, &e);
+    }
+    log_reader_fini(&reader);
+    if (err != ERR_OK) {
+        run_fail(run, dlq.what, err, &e, NULL);
+        return false;
     }
     return true;
 }

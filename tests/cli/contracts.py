@@ -96,7 +96,7 @@ def test_contract_test_file(cli, broker):
     has(c.error('test', contract, '--records', lines, '--topic', 'x', expect=2), 'exclude each other')
 
 
-def later_contract_apply(cli, broker):
+def test_contract_apply(cli, broker):
     """apply tells what it would refuse before it changes anything, then governs; twice changes nothing."""
     c = Contracts(cli, broker)
     cli.run('topic', 'create', 'applied', '--partitions', '2')
@@ -108,7 +108,7 @@ def later_contract_apply(cli, broker):
     done = c.json('apply', contract)
     same((done['applied'], done['history']['dead_lettered']), (True, 2))
     has(c.text('apply', contract, '--no-history'), 'Everything is in place; nothing to change.')
-    has(c.text('list'), 'applied', 'contract', 'dlq', 'applied.dlq')
+    has(cli.text('contract', 'list'), 'applied', 'contract', 'dlq', 'applied.dlq')
     got = json.loads(c.text('get', 'applied'))
     same((got['topic'], got['value']['schema'], got['value']['ruleSet']['domainRules'][0]['expr']),
          ('applied', ORDER, RULES[0]['expr']))
@@ -161,7 +161,7 @@ schema:
         has(cli.error('contract', 'import', c.write('bad.yaml', bad)), said)
 
 
-def later_dlq_story(cli, broker):
+def test_dlq_story(cli, broker):
     """Set aside, seen, mended, replayed once; what fails again stays; drop forgets."""
     c = Contracts(cli, broker)
     c.run('apply', c.order('story'))
@@ -187,7 +187,7 @@ def later_dlq_story(cli, broker):
     has(cli.error('dlq', 'show', 'no-such-topic'), 'no-such-topic')
 
 
-def later_dlq_replay_refused(cli, broker):
+def test_dlq_replay_refused(cli, broker):
     """Where the topic refuses, what is refused goes back to the dead letters, and the others arrive."""
     c = Contracts(cli, broker)
     c.run('apply', c.order('strict'))
@@ -199,7 +199,7 @@ def later_dlq_replay_refused(cli, broker):
     same(len(cli.records('strict')), 200)
 
 
-def later_dlq_replay_killed(cli, broker):
+def test_dlq_replay_killed(cli, broker):
     """Killed anywhere and given again, replay delivers each dead letter exactly once."""
     c = Contracts(cli, broker)
     count = 6000
