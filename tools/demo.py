@@ -135,7 +135,8 @@ def quake_contract():
     return {'topic': AVRO_TOPIC, 'partitions': 1, 'settings': {'retention.ms': -1}, 'value': {
         'schemaType': 'AVRO', 'schemaFile': 'quake.avsc', 'ruleSet': {'enableAt': 'SERVER', 'domainRules': [
             rule('magnitude', 'no earthquake is stronger than 10', 'message.properties.mag <= 10.0'),
-            rule('kind', 'nature or a quarry', "message.properties.type in ['earthquake', 'explosion', 'quarry blast']"),
+            rule('kind', 'nature or a quarry',
+                 "message.properties.type in ['earthquake', 'explosion', 'quarry blast']"),
             rule('order', 'an update does not come before its event',
                  'message.properties.updated >= message.properties.time')]}}}
 

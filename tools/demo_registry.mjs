@@ -4,7 +4,8 @@
 //
 // Then one that the contract of the topic refuses.
 //
-// node demo_registry.mjs BOOTSTRAP REGISTRY TOPIC; prints one JSON object: {records, json_bytes, avro_bytes, same, refused}.
+// node demo_registry.mjs BOOTSTRAP REGISTRY TOPIC; prints one JSON object:
+// {records, json_bytes, avro_bytes, same, refused}.
 import { createRequire } from 'node:module'
 import { createInterface } from 'node:readline'
 import { isDeepStrictEqual } from 'node:util'
