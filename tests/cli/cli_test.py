@@ -27,6 +27,7 @@ sys.path.insert(0, os.path.join(ROOT, 'tests', 'support'))
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import rawkafka  # noqa: E402
 import contracts  # noqa: E402
+import guide  # noqa: E402
 import schemas  # noqa: E402
 from broker import Broker, free_port  # noqa: E402
 from program import TIMEOUT_S, Cli, eventually, has, same  # noqa: E402
@@ -1228,7 +1229,8 @@ def main():
     parser.add_argument('--bootstrap', help='test against this broker instead of an own one; names the tests then')
     parser.add_argument('names', nargs='*')
     options = parser.parse_args()
-    everything = [*globals().items(), *vars(schemas).items(), *vars(contracts).items()]
+    everything = [*globals().items(), *vars(schemas).items(), *vars(contracts).items(),
+                  *vars(guide).items()]
     tests = [(name, f) for name, f in everything if name.startswith('test_') and
              (not options.names or any(n in name for n in options.names))]
     failed = []
