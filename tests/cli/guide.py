@@ -34,8 +34,8 @@ def test_guide(cli, broker):
         env = {**cli.env, 'STROM_REGISTRY': broker.http, 'PATH': path}
         for block, seen in zip(blocks, SEEN):
             script = block.replace('127.0.0.1:9092', cli.env['STROM_BOOTSTRAP'])
-            done = subprocess.run(['bash', '-e', '-o', 'pipefail', '-c', script], capture_output=True, env=env, cwd=folder,
-                                  check=False, timeout=60)
+            done = subprocess.run(['bash', '-e', '-o', 'pipefail', '-c', script], capture_output=True, env=env,
+                                  cwd=folder, check=False, timeout=60)
             said = (done.stdout + done.stderr).decode()
             assert done.returncode == 0, f'{block}\nexit code {done.returncode}\n{said}'
             has(said, *seen)
