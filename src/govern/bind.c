@@ -9,12 +9,35 @@ enum {
     BINDINGS_BYTES_MAX = 256 << 20,
     BINDINGS_SLICE = 1000,  // topics looked at under one lock
     BIND_VERSIONS_MAX = 20, // the newest of a subject that are compiled when it is bound
+    BIND_MESSAGES_MAX = 64, // of a Protobuf schema that are tried
     BIND_BYTES_MAX = 256 << 20,
 };
 
 static enum contract_level level_of(enum governance_level level)
 {
     return level == LEVEL_CONTRACT ? CONTRACT_RULES : CONTRACT_STRUCTURE;
+}
+
+// compiles says whether a contract can judge. Which message of a Protobuf schema its rules are about is said
+// by records only: one of those at the top has to fit.
+static enum err compiles(const struct registry_contract *contract, enum contract_level level, struct error *e)
+{
+    struct want want = {.kind = SNAPSHOT_CONTRACT, .level = level};
+    struct error later = {0};
+    struct contract *compiled = NULL;
+    enum err err = contract_compile(contract, &want, &compiled, e);
+    bool has_messages = schema_format(contract->part.schema) == FORMAT_PROTOBUF;
+    want.index_count = 1;
+    for (int32_t i = 1; err == ERR_INVALID_REQUEST && has_messages && i < BIND_MESSAGES_MAX; i++) {
+        want.indexes[0] = i;
+        enum err other = contract_compile(contract, &want, &compiled, &later);
+        if (other != ERR_INVALID_REQUEST) {
+            err = other == ERR_OK ? ERR_OK : err; // there is no such message: what the first one said counts
+            break;
+        }
+    }
+    contract_unref(compiled);
+    return err;
 }
 
 // ---- the topics that are governed
@@ -123,22 +146,20 @@ enum err govern_check_registration(void *arg, const struct registry_contract *co
     struct govern *g = arg;
     const struct bindings *b = bindings_get(g);
     const struct binding *governed = NULL;
-    struct want want = {.kind = SNAPSHOT_CONTRACT, .level = CONTRACT_STRUCTURE};
-    struct contract *compiled = NULL;
+    enum contract_level strictest = CONTRACT_STRUCTURE;
     for (size_t i = 0; i < b->count; i++) {
         for (int side = 0; side < SIDE_COUNT; side++) {
             if (side_uses(&b->list[i], side, contract)) {
                 governed = governed == NULL ? &b->list[i] : governed;
                 enum contract_level level = level_of(b->list[i].settings.sides[side].level);
-                want.level = level > want.level ? level : want.level;
+                strictest = level > strictest ? level : strictest;
             }
         }
     }
     if (governed == NULL && b->is_known) {
         return ERR_OK;
     }
-    enum err err = contract_compile(contract, &want, &compiled, e);
-    contract_unref(compiled);
+    enum err err = compiles(contract, strictest, e);
     if (err != ERR_OK && governed != NULL) {
         error_wrap(e, "it would govern topic " STR_FMT, STR_ARG(governed->name));
     }
@@ -153,12 +174,9 @@ static enum err version_bind(struct registry *r, const struct registry_subject *
                              struct arena *arena, struct error *e)
 {
     struct registry_contract found;
-    struct contract *compiled = NULL;
-    const struct want want = {.kind = SNAPSHOT_CONTRACT, .level = level_of(level)};
     enum err err = registry_contract_find(r, subject->name, member->version, arena, &found, e);
     if (err == ERR_OK) {
-        err = contract_compile(&found, &want, &compiled, e);
-        contract_unref(compiled);
+        err = compiles(&found, level_of(level), e);
         registry_contract_release(&found);
     }
     if (err != ERR_OK) {

@@ -565,6 +565,7 @@ static const char *report(void)
 
 static void expect_in(const char *text, const char *part)
 {
+    assert_non_null(text);
     if (strstr(text, part) == NULL) {
         fail_msg("%s\nlacks: %s", text, part);
     }
@@ -630,9 +631,33 @@ static void what_governs_is_compiled_when_bound(void **state)
     expect_refused(&line, 1, "rule 'r', line 1, column ");
 }
 
+#define TWO_MESSAGES                                                                                         \
+    "{\"schemaType\":\"PROTOBUF\",\"schema\":\"syntax = \\\"proto3\\\"; message A { int32 n = 1; } message " \
+    "B { "                                                                                                   \
+    "string s = 1; "                                                                                         \
+    "}\",\"ruleSet\":{\"domainRules\":[{\"name\":\"r\",\"kind\":\"CONDITION\",\"type\":\"CEL\","             \
+    "\"mode\":\"WRITE\",\"expr\":\"%s\"}]}}"
+
+// Which message of a Protobuf schema the rules are about shows only in records: it may be any.
+static void rules_may_be_about_any_message(void **state)
+{
+    (void)state;
+    struct error e = {0};
+    const struct item_config configs[] = {{STR("strom.value.validation.level"), STR("contract")}};
+    char body[600];
+    struct broker_policy policy = govern_policy(world.govern);
+    snprintf(body, sizeof body, TWO_MESSAGES, "message.s != ''");
+    world_register(&world, "t-value", body);
+    assert_int_equal(policy.bind(policy.arg, STR("t"), configs, 1, &e), ERR_OK);
+    snprintf(body, sizeof body, TWO_MESSAGES, "message.q != ''");
+    world_register(&world, "u-value", body);
+    assert_int_equal(policy.bind(policy.arg, STR("u"), configs, 1, &e), ERR_INVALID_CONFIG);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(rules_may_be_about_any_message, setup, teardown),
         cmocka_unit_test_setup_teardown(good_records_pass_with_their_conditions, setup, teardown),
         cmocka_unit_test_setup_teardown(bad_payload_is_refused_with_path_and_rule, setup, teardown),
         cmocka_unit_test_setup_teardown(many_bad_records_are_capped, setup, teardown),

@@ -8,6 +8,7 @@ import sys
 import urllib.request
 
 from confluent_kafka import Consumer, TopicPartition
+import contracts_test
 from confluent_test import COMMON, create, produce
 from scenario import Failure, Suite, check, equal, fresh_topic, records
 
@@ -68,6 +69,8 @@ def matches_docs():
     create(topic)
     produce(topic, records())
     commit(fresh_topic('metrics-group'), topic, 7)
+    governed, schema = contracts_test.bound('metrics')
+    contracts_test.refused(governed, contracts_test.framed(schema, contracts_test.payload(1, -1.0)))
     printed, rows = parse(scrape()), documented()
     equal('printed and not documented', sorted(set(printed) - set(rows)), [])
     equal('documented and not printed', sorted(set(rows) - set(printed)), [])

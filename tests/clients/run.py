@@ -44,11 +44,13 @@ CLIENTS = {
     'debian-registry': ([SYSTEM_PYTHON, 'debian_registry_test.py'], 120),
     'schemas-topic': ([SYSTEM_PYTHON, 'schemas_topic_test.py'], 120),
     'contracts': ([SYSTEM_PYTHON, 'contracts_test.py'], 120),
+    'contracts-js': ([NODE, 'contracts_test.mjs'], 120),
     'metrics': ([SYSTEM_PYTHON, 'metrics_test.py'], 60),
 }
 
 # Kafka has no such page and no registry; its answers to late-txn are recorded.
-STROM_ONLY = {'metrics', 'late-txn', 'registry', 'kafkajs-registry', 'debian-registry', 'schemas-topic', 'contracts'}
+STROM_ONLY = {'metrics', 'late-txn', 'registry', 'kafkajs-registry', 'debian-registry', 'schemas-topic', 'contracts',
+              'contracts-js'}
 # So that "no such topic" can be tested, groups of one member do not wait for others, and compaction comes soon.
 SETTINGS = {'auto.create.topics.enable': 'false', 'group.initial.rebalance.delay.ms': 0, 'log.cleaner.backoff.ms': 200}
 
