@@ -111,7 +111,7 @@ static inline const char *rig_judge(struct rig *rig, struct bytes payload)
                    contract_action_name(f->action), STR_ARG(f->rule), STR_ARG(f->path), STR_ARG(f->reason));
     }
     buf_u8(&rig->told, 0);
-    return (const char *)rig->told.ptr;
+    return rig->told.ptr == NULL ? "" : (const char *)rig->told.ptr;
 }
 
 static inline const char *rig_judge_text(struct rig *rig, const char *json)
