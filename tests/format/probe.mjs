@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// probe.mjs - format_probe for scripts, seeded randomness, and the lines that ./dev counts.
+// probe.mjs - a probe for scripts, seeded randomness, and the lines that ./dev counts.
 import { spawn } from 'node:child_process'
 import { createRequire } from 'node:module'
 import { createInterface } from 'node:readline'
@@ -13,7 +13,7 @@ export class Probe {
   constructor (path = process.env.STROM_FORMAT_PROBE ?? here + '../../build/tests/format/format_probe') {
     this.process = spawn(path, [], { stdio: ['pipe', 'pipe', 'inherit'] })
     this.waiting = []
-    this.process.on('exit', code => this.waiting.forEach(w => w.reject(new Error(`format_probe ended with ${code}`))))
+    this.process.on('exit', code => this.waiting.forEach(w => w.reject(new Error(`${path} ended with ${code}`))))
     createInterface({ input: this.process.stdout }).on('line', line => this.waiting.shift().resolve(JSON.parse(line)))
   }
 
