@@ -37,7 +37,9 @@ const AVRO = JSON.stringify({
     { name: 'items', type: { type: 'array', items: 'string' }, 'confluent:tags': ['TEXT'] },
     {
       name: 'home',
-      type: { type: 'record', name: 'Home', fields: [{ name: 'zip', type: 'string' }, { name: 'country', type: 'string' }] }
+      type: {
+        type: 'record', name: 'Home', fields: [{ name: 'zip', type: 'string' }, { name: 'country', type: 'string' }]
+      }
     }
   ]
 })
@@ -110,7 +112,8 @@ function recordOf (r) {
 function rulesOf (r) {
   const rules = []
   for (let i = r.below(3); i > 0; i--) {
-    rules.push({ name: `c${i}`, kind: 'CONDITION', mode: r.pick(['WRITE', 'WRITEREAD']), type: 'CEL', expr: r.pick(CONDITIONS) })
+    const mode = r.pick(['WRITE', 'WRITEREAD'])
+    rules.push({ name: `c${i}`, kind: 'CONDITION', mode, type: 'CEL', expr: r.pick(CONDITIONS) })
   }
   // That client puts the answers into the arrays that it walks: one such rule, and last.
   if (rules.length === 0 || r.below(2) === 0) {
@@ -126,7 +129,8 @@ function rulesOf (r) {
 // ---- what that client does otherwise
 
 const fieldsOf = record => [...Object.values(record), ...Object.values(record.home)]
-const isBroken = (c, name) => c.findings.some(f => f.rule === name && f.reason.startsWith('the expression cannot be evaluated'))
+const isBroken = (c, name) =>
+  c.findings.some(f => f.rule === name && f.reason.startsWith('the expression cannot be evaluated'))
 const exprOf = (c, name) => c.rules.find(rule => rule.name === name).expr
 const EXPLAINED = {
   // Where a field rule's tags do not fit, its walk takes the field's own value for the verdict: false breaks the rule,
@@ -140,9 +144,11 @@ const EXPLAINED = {
   'an error in a guard runs the body there': c => c.theirs !== null && !c.ours.has(c.theirs) &&
     /nosuch.*;/.test(exprOf(c, c.theirs)),
   // It passes by what is null or not set; Java gives field rules null, or the zero of Protobuf.
-  'a field that is null or not set is not looked at there': c => c.ours.has('f') && c.theirs !== 'f' && c.record.note === null,
+  'a field that is null or not set is not looked at there': c =>
+    c.ours.has('f') && c.theirs !== 'f' && c.record.note === null,
   // It walks a message within a message by the fields of the outer one, and so finds none.
-  'fields of nested messages are not looked at there': c => c.format === 'PROTOBUF' && c.ours.has('f') && c.theirs !== 'f' &&
+  'fields of nested messages are not looked at there': c =>
+    c.format === 'PROTOBUF' && c.ours.has('f') && c.theirs !== 'f' &&
     c.findings.every(f => f.rule !== 'f' || f.path.startsWith('$.home.'))
 }
 const explained = Object.fromEntries(Object.keys(EXPLAINED).map(key => [key, 0]))
