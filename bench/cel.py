@@ -60,5 +60,5 @@ def section(build, command, machine):
         'of each counts.', '',
         f'- Command: `{command}`', f'- Machine: {machine}',
         f'- Date: {datetime.date.today().isoformat()}; gcc -O2, asserts on', '',
-        '| expression | nodes | slots, ns | views, ns | beside, ns | times as fast | goal | |',
+        '| expression | nodes run | slots, ns | views, ns | beside, ns | times as fast | goal | |',
         '|---|---:|---:|---:|---|---:|---|---|'] + rows) + '\n'

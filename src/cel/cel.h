@@ -98,6 +98,9 @@ struct cel_source {
     const struct cel_variable *variables;
     size_t variable_count;
     enum cel_regex regex;
+    // `matches` asks of the whole text, as Confluent's Java does of its default engine since 8.3; else of any
+    // part of it, as the language's definition and all other clients have it.
+    bool matches_whole;
     struct str container; // of names that are not qualified; NULL ptr = none
     bool is_unchecked;    // nothing is refused for its types: they are found out by the run
     bool has_unsigned;    // Protobuf's unsigned fields are uint; else int, as Confluent's clients have them

@@ -123,6 +123,55 @@ static void test_operators(void **state)
     CHECK(rows);
 }
 
+static void test_functions(void **state)
+{
+    (void)state;
+    static const struct row rows[] = {
+        {"'foobar'.contains('oba') && 'foobar'.startsWith('foo') && 'foobar'.endsWith('bar') && "
+         "'a'.contains('')",
+         "true"},
+        {"'foobar'.matches('o+b') && matches('x', '^x$') && !'foobar'.matches('^o')", "true"},
+        {"'ABC'.matches('(?i)abc') && 'DE12'.matches('^(?!XX)[A-Z]{2}\\\\d+$') && 'aa'.matches('^(a)\\\\1$')",
+         "true"},
+        {"'x'.matches(name + '(')", "error: a regular expression that is none"},
+        {"[int('-12'), int(3.9), int(7u), int(timestamp(9))]", "[-12, 3, 7, 9]"},
+        {"int('1.5')", "error: a string that is no int"},
+        {"int(1e30)", "error: a number out of the range of int"},
+        {"[uint('12'), uint(3.9), uint(7)]", "[12u, 3u, 7u]"},
+        {"uint(-1)", "error: a number out of the range of uint"},
+        {"[double('1e3'), double(7), double(-0.0)]", "[1000.0, 7.0, -0.0]"},
+        {"double('0x10')", "error: a string that is no double"},
+        {"[string(1), string(2u), string(1.5), string(true), string(b'x'), string(0.1 + 0.2)]",
+         "[\"1\", \"2\", \"1.5\", \"true\", \"x\", \"0.30000000000000004\"]"},
+        {"[1.0, 1e21, 1e6, 1e7, 12345678.5, 0.001, 1.5e-4, -0.0045, 123.456, 100.0, 5e-324].map(d, "
+         "string(d))",
+         "[\"1.0\", \"1.0E21\", \"1000000.0\", \"1.0E7\", \"1.23456785E7\", \"0.001\", \"1.5E-4\", "
+         "\"-0.0045\", \"123.456\", \"100.0\", "
+         "\"4.94065645841247E-324\"]"},
+        {"string(b'\\xff')", "error: bytes that are not valid UTF-8"},
+        {"[bool('true'), bool('F')]", "[true, false]"},
+        {"bool('yes')", "error: a string that is no bool"},
+        {"type(1) == int && type([]) == list && type(type(1)) == type && type(null) == null_type", "true"},
+        {"type(timestamp(0)) == google.protobuf.Timestamp", "true"},
+        {"string(timestamp('2024-02-29T23:59:59.5-01:30'))", "\"2024-03-01T01:29:59.500Z\""},
+        {"timestamp('2023-02-29T00:00:00Z')", "error: a string that is no timestamp"},
+        {"timestamp('2024-01-01T00:00:00')", "error: a string that is no timestamp"},
+        {"string(duration('-1h2m3.5s')) + string(duration('1ms') + duration('1us') + duration('1ns'))",
+         "\"-3723.500s0.001001001s\""},
+        {"duration('1x')", "error: a string that is no duration"},
+        {"duration('9223372037s')", "error: a string that is no duration"},
+        {"timestamp('2024-01-01T00:00:00Z') - timestamp('2023-12-31T23:00:00Z') == duration('1h')", "true"},
+        {"timestamp('9999-12-31T23:59:59Z') + duration('1s')", "error: a time out of range"},
+        {"timestamp('2024-07-01T00:30:00Z').getHours('Europe/Berlin')", "2"},
+        {"timestamp('2024-07-01T00:30:00Z').getDayOfWeek('-01:00')", "0"},
+        {"timestamp('2100-07-01T00:30:00Z').getHours('America/New_York')", "20"},
+        {"timestamp(0).getHours('Mars/Olympus')", "error: an unknown time zone"},
+        {"[duration('90m').getHours(), duration('-90m').getHours(), duration('-1.5s').getMilliseconds()]",
+         "[1, -1, -500]"},
+    };
+    CHECK(rows);
+}
+
 static void test_containers(void **state)
 {
     (void)state;
@@ -208,13 +257,29 @@ static void test_faults(void **state)
     CHECK(rows);
 }
 
+static void test_matches_whole(void **state)
+{
+    (void)state;
+    static const struct row rows[] = {
+        {"'abc1'.matches('[0-9]')", "false"},
+        {"'abc1'.matches('a.*1|x') && 'x'.matches('a|x') && 'AB'.matches('(?i)ab')", "true"},
+        {"'ab'.matches('a)(b')", "1:14: a ) without its ( (character 2 of the regular expression)"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char got[TEXT_BYTES];
+        struct cel_source source = source_of(str_from_c(rows[i].text));
+        source.matches_whole = true;
+        evaluate(&source, CEL_STEPS_DEFAULT, got);
+        assert_string_equal(got, rows[i].want);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_operators),
-        cmocka_unit_test(test_containers),
-        cmocka_unit_test(test_macros),
-        cmocka_unit_test(test_faults),
+        cmocka_unit_test(test_operators),     cmocka_unit_test(test_functions),
+        cmocka_unit_test(test_matches_whole), cmocka_unit_test(test_containers),
+        cmocka_unit_test(test_macros),        cmocka_unit_test(test_faults),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

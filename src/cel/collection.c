@@ -8,6 +8,11 @@
 
 // ---- views as values
 
+static inline bool is_container(const struct view *view)
+{
+    return view->kind == VIEW_LIST || view->kind == VIEW_MAP || view->kind == VIEW_RECORD;
+}
+
 // A container needs the view for as long as it lives.
 static struct cel_value keep_view(struct cel_call *call, const struct view *view)
 {
@@ -22,8 +27,7 @@ static struct cel_value keep_view(struct cel_call *call, const struct view *view
 // The value of a view that is somebody's local variable.
 static struct cel_value view_value(struct cel_call *call, const struct view *view)
 {
-    bool is_container = view->kind == VIEW_LIST || view->kind == VIEW_MAP || view->kind == VIEW_RECORD;
-    return is_container ? keep_view(call, view) : cel_from_view(call, view);
+    return is_container(view) ? keep_view(call, view) : cel_from_view(call, view);
 }
 
 static unsigned hex_value(char ch)
@@ -162,7 +166,11 @@ static bool walk_view(struct cel_call *call, struct cel_walk *walk, struct cel_v
         }
     } while (view.kind == VIEW_NONE);
     *ret_key = walk->of.kind == CEL_LIST ? cel_int((int64_t)walk->index) : key_value(call, walk, key);
-    *ret_value = view_value(call, &view);
+    bool is_placed = walk->place != NULL && is_container(&view);
+    if (is_placed) {
+        *walk->place = view;
+    }
+    *ret_value = is_placed ? cel_from_view(call, walk->place) : view_value(call, &view);
     walk->index++;
     return !call->is_over;
 }
@@ -314,17 +322,6 @@ struct cel_value cel_field(struct cel_call *call, struct cel_value of, struct st
     return cel_fail(call, "a value of type " STR_FMT " has no field " STR_FMT, STR_ARG(is), STR_ARG(name));
 }
 
-// A field that is there; null is one that is not, where a schema says which fields there are.
-static struct cel_value has_key(struct cel_call *call, struct cel_value map, struct str name)
-{
-    struct cel_value found;
-    if (!cel_map_find(call, map, cel_string(name), &found)) {
-        return cel_bool(false);
-    }
-    bool is_record = map.form == CEL_FORM_VIEW && ((const struct view *)map.ptr)->kind == VIEW_RECORD;
-    return cel_bool(found.kind != CEL_NULL || !is_record || cel_is_json(map.ptr));
-}
-
 struct cel_value cel_has(struct cel_call *call, struct cel_value of, struct str name)
 {
     struct cel_value inside;
@@ -332,7 +329,7 @@ struct cel_value cel_has(struct cel_call *call, struct cel_value of, struct str 
     case CEL_ERROR:
         return of;
     case CEL_MAP:
-        return has_key(call, of, name);
+        return cel_bool(cel_map_find(call, of, cel_string(name), &inside)); // null is there, too
     case CEL_MESSAGE:
         return cel_message_has(call, of, name);
     case CEL_OPAQUE:
@@ -433,6 +430,21 @@ struct cel_value cel_optional_index(struct cel_call *call, struct cel_value of, 
 
 // ---- in
 
+// A string among items that an expression built: the usual case, and the cheap one.
+static struct cel_value in_strings(struct cel_call *call, struct cel_value item, struct cel_value of)
+{
+    const struct cel_value *items = of.ptr;
+    if (!cel_pay(call, of.len / 4)) {
+        return cel_over(call);
+    }
+    for (uint32_t i = 0; i < of.len; i++) {
+        if (items[i].kind == CEL_STRING && str_equal(cel_str(items[i]), cel_str(item))) {
+            return cel_bool(true);
+        }
+    }
+    return cel_bool(false);
+}
+
 struct cel_value cel_in(struct cel_call *call, struct cel_value item, struct cel_value of)
 {
     struct cel_value key;
@@ -446,7 +458,12 @@ struct cel_value cel_in(struct cel_call *call, struct cel_value item, struct cel
     if (of.kind != CEL_LIST) {
         return cel_no_overload(call, "@in", item, of);
     }
+    if (of.form == CEL_FORM_ITEMS && item.kind == CEL_STRING) {
+        return in_strings(call, item, of);
+    }
+    struct view place;
     struct cel_walk walk = cel_walk(of);
+    walk.place = &place;
     while (cel_walk_next(call, &walk, &key, &value)) {
         if (cel_is_equal(call, value, item)) {
             return cel_bool(true);

@@ -77,6 +77,7 @@ static struct cel_program *program_new(const struct cel_source *source)
     arena_init(&program->arena, PROGRAM_MEMORY_BYTES_MAX);
     program->types = source->types;
     program->regex = source->regex;
+    program->matches_whole = source->matches_whole;
     program->has_unsigned = source->has_unsigned;
     hold_schemas(program, source);
     return program;

@@ -155,20 +155,54 @@ static struct cel_value bytes_of_string(struct cel_call *call, const struct cel_
 
 // ---- strings
 
+// The shortest digits that read back as the number, and where its point is: 0.d1d2d3... times ten to
+// *ret_point.
+static void shortest(double number, char digits[24], int *ret_point)
+{
+    char text[CEL_DOUBLE_TEXT_SIZE];
+    for (int precision = 14; precision <= 16; precision++) {
+        snprintf(text, sizeof text, "%.*e", precision, number);
+        if (strtod(text, NULL) == number) {
+            break;
+        }
+    }
+    size_t len = 0;
+    const char *at = text;
+    for (; *at != 'e'; at++) {
+        if (*at != '.') {
+            digits[len++] = *at;
+        }
+    }
+    while (len > 1 && digits[len - 1] == '0') {
+        len--;
+    }
+    digits[len] = '\0';
+    *ret_point = (int)strtol(at + 1, NULL, 10) + 1;
+}
+
 size_t cel_print_double(double number, char ret_text[CEL_DOUBLE_TEXT_SIZE])
 {
     if (number != number || number == __builtin_inf() || number == -__builtin_inf()) {
         const char *word = number != number ? "NaN" : number > 0 ? "Infinity" : "-Infinity";
         return (size_t)snprintf(ret_text, CEL_DOUBLE_TEXT_SIZE, "%s", word);
     }
-    // The shortest text that reads back as the number.
-    for (int digits = 15; digits <= 17; digits++) {
-        snprintf(ret_text, CEL_DOUBLE_TEXT_SIZE, "%.*g", digits, number);
-        if (strtod(ret_text, NULL) == number) {
-            break;
-        }
+    char digits[24];
+    int point;
+    const char *sign = __builtin_signbit(number) ? "-" : "";
+    double size = __builtin_fabs(number);
+    shortest(size, digits, &point);
+    int len = (int)strlen(digits);
+    if (size != 0 && (size < 1e-3 || size >= 1e7)) {
+        return (size_t)snprintf(ret_text, CEL_DOUBLE_TEXT_SIZE, "%s%c.%sE%d", sign, digits[0],
+                                len > 1 ? digits + 1 : "0", point - 1);
     }
-    return strlen(ret_text);
+    if (point <= 0) {
+        return (size_t)snprintf(ret_text, CEL_DOUBLE_TEXT_SIZE, "%s0.%.*s%s", sign, -point, "000", digits);
+    }
+    int behind = len > point ? len - point : 0;
+    return (size_t)snprintf(ret_text, CEL_DOUBLE_TEXT_SIZE, "%s%.*s%.*s.%s", sign, len < point ? len : point,
+                            digits, len < point ? point - len : 0, "00000000",
+                            behind > 0 ? digits + point : "0");
 }
 
 static struct cel_value string_of_bytes(struct cel_call *call, struct cel_value bytes)

@@ -79,10 +79,8 @@ static bool keep_value(struct emitter *e, struct cel_value value, struct cel_val
     case CEL_BYTES:
     case CEL_TYPE:
     case CEL_ERROR:
-        if (value.len > 0) {
-            ret->ptr = arena_str(arena, cel_str(value)).ptr;
-        }
-        return value.len == 0 || ret->ptr != NULL;
+        ret->ptr = value.len == 0 ? "" : arena_str(arena, cel_str(value)).ptr;
+        return ret->ptr != NULL;
     default:
         return true;
     }

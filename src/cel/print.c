@@ -30,9 +30,6 @@ static void print_double(double number, struct buf *out)
     char text[CEL_DOUBLE_TEXT_SIZE];
     size_t len = cel_print_double(number, text);
     buf_append(out, text, len);
-    if (strspn(text, "-0123456789") == len) {
-        buf_append_str(out, STR(".0"));
-    }
 }
 
 static void print_value(struct cel_call *call, struct cel_value value, unsigned depth, struct buf *out);

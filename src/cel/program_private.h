@@ -131,6 +131,7 @@ struct cel_program {
     uint32_t schema_count;
     const struct cel_types *types;
     enum cel_regex regex;
+    bool matches_whole;
     bool has_unsigned;
     int result;
     struct str result_type;

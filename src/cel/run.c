@@ -27,6 +27,7 @@ struct loop {
     struct cel_value value;
     struct cel_value item; // what filter would take
     struct builder built;
+    struct view place;      // of an item, where no item outlives its turn
     struct arena_mark mark; // what a turn made is given back if nothing of it stays
     uint64_t hits;
 };
@@ -41,6 +42,11 @@ struct machine {
 };
 
 // ---- operands
+
+static inline struct cel_value truth(bool value)
+{
+    return (struct cel_value){.kind = CEL_BOOL, .i = value};
+}
 
 static const char *const operator_names[] = {
     [CEL_OP_ADD] = "_+_",         [CEL_OP_SUBTRACT] = "_-_", [CEL_OP_MULTIPLY] = "_*_",
@@ -107,10 +113,10 @@ static inline struct cel_value order_fast(struct machine *m, enum cel_op_code op
                                           struct cel_value b)
 {
     if (a.kind == CEL_INT && b.kind == CEL_INT) {
-        return cel_bool(order_holds(op, a.i < b.i ? -1 : a.i > b.i));
+        return truth(order_holds(op, a.i < b.i ? -1 : a.i > b.i));
     }
     if (a.kind == CEL_DOUBLE && b.kind == CEL_DOUBLE && a.d == a.d && b.d == b.d) {
-        return cel_bool(order_holds(op, a.d < b.d ? -1 : a.d > b.d));
+        return truth(order_holds(op, a.d < b.d ? -1 : a.d > b.d));
     }
     return cel_order(&m->call, op, a, b);
 }
@@ -118,17 +124,17 @@ static inline struct cel_value order_fast(struct machine *m, enum cel_op_code op
 static inline struct cel_value equal_fast(struct machine *m, struct cel_value a, struct cel_value b)
 {
     if (a.kind == b.kind && (a.kind == CEL_INT || a.kind == CEL_BOOL || a.kind == CEL_UINT)) {
-        return cel_bool(a.i == b.i);
+        return truth(a.i == b.i);
     }
     if (a.kind == CEL_STRING && b.kind == CEL_STRING) {
-        return cel_bool(a.len == b.len && memcmp(a.ptr, b.ptr, a.len) == 0);
+        return truth(str_equal(cel_str(a), cel_str(b)));
     }
     return cel_equal(&m->call, a, b);
 }
 
 static struct cel_value invert(struct machine *m, struct cel_value value, const char *name)
 {
-    return value.kind == CEL_BOOL ? cel_bool(value.i == 0) : no_bool(m, name, value);
+    return value.kind == CEL_BOOL ? truth(value.i == 0) : no_bool(m, name, value);
 }
 
 // Of two terms of && the result, if the first is not false; `decides` is what decides alone.
@@ -161,9 +167,6 @@ static struct view path_find(struct machine *m, const struct cel_path *path)
 
 static const struct view *path_view(struct machine *m, uint32_t index)
 {
-    if (m->run->slots != NULL) {
-        return &m->run->slots[index];
-    }
     if (m->views == NULL) {
         m->views = cel_new(&m->call, struct view, m->program->path_count);
     }
@@ -177,17 +180,11 @@ static const struct view *path_view(struct machine *m, uint32_t index)
     return &m->views[index];
 }
 
-static struct cel_value path_value(struct machine *m, uint32_t index)
+// A path that gives nothing, or no scalar.
+static struct cel_value path_other(struct machine *m, const struct view *view, uint32_t index)
 {
-    const struct view *view = path_view(m, index);
     if (view == NULL) {
         return cel_over(&m->call);
-    }
-    if (view->kind == VIEW_INT) {
-        return cel_int(view->number);
-    }
-    if (view->kind == VIEW_STRING && !view->has_escape) {
-        return cel_text_value(CEL_STRING, view->raw.ptr, view->raw.len);
     }
     if (view->kind != VIEW_NONE) {
         return cel_from_view(&m->call, view);
@@ -201,6 +198,25 @@ static struct cel_value path_value(struct machine *m, uint32_t index)
         return at;
     }
     return cel_fail(&m->call, "no such key: " STR_FMT, STR_ARG(path->names[path->name_count - 1]));
+}
+
+static inline struct cel_value path_value(struct machine *m, uint32_t index)
+{
+    const struct view *view = m->run->slots != NULL ? &m->run->slots[index] : path_view(m, index);
+    switch (view == NULL ? VIEW_NONE : view->kind) {
+    case VIEW_INT:
+        return (struct cel_value){.kind = CEL_INT, .i = view->number};
+    case VIEW_DOUBLE:
+        return (struct cel_value){.kind = CEL_DOUBLE, .d = view->real};
+    case VIEW_STRING:
+        if (!view->has_escape) {
+            return cel_text_value(CEL_STRING, view->raw.ptr, view->raw.len);
+        }
+        break;
+    default:
+        break;
+    }
+    return path_other(m, view, index);
 }
 
 // ---- what is built
@@ -393,6 +409,8 @@ static struct cel_value loop_begin(struct machine *m, struct loop *loop, enum ce
         return cel_fail(&m->call, "a value of type " STR_FMT " is neither list nor map", STR_ARG(is));
     }
     loop->walk = cel_walk(range);
+    bool is_passing = kind == CEL_LOOP_ALL || kind == CEL_LOOP_EXISTS || kind == CEL_LOOP_ONE;
+    loop->walk.place = is_passing ? &loop->place : NULL;
     loop->built = (struct builder){0};
     loop->hits = 0;
     return cel_bool(kind == CEL_LOOP_ALL);
@@ -417,7 +435,9 @@ static bool loop_next(struct machine *m, struct loop *loop, bool is_two, uint32_
 // The body's result is a bool that decides nothing: all that it made is garbage.
 static void loop_forget(struct machine *m, const struct loop *loop)
 {
-    arena_release(m->call.arena, loop->mark);
+    if (m->call.arena->total != loop->mark.total) {
+        arena_release(m->call.arena, loop->mark);
+    }
 }
 
 // What all and exists do with a result: false: they are decided.
@@ -752,9 +772,10 @@ static struct cel_value start(struct machine *m)
     struct cel_value small[STACK_SMALL] RUN_UNINITIALIZED; // each place is written before it is read
     struct cel_value *stack = small;
     const struct cel_program *p = m->program;
-    if (!cel_pay(&m->call, p->code_count)) {
+    if (m->call.steps < p->code_count) {
         return cel_over(&m->call);
     }
+    m->call.steps -= p->code_count;
     if (p->loop_max > 0) {
         m->loops = cel_new(&m->call, struct loop, p->loop_max);
         m->views = cel_new(&m->call, struct view, p->path_count + 1); // before the first mark

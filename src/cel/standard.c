@@ -3,7 +3,7 @@
 #include "cel/standard_private.h"
 #include "cel/program_private.h"
 
-#include "base/mem.h"
+#include "base/buf.h"
 #include "base/utf8.h"
 #include "regex/regex.h"
 
@@ -107,10 +107,35 @@ static struct cel_value ends_with(struct cel_call *call, const struct cel_value 
 
 // ---- matches
 
+static enum err regex_parse(const struct cel_program *program, struct str pattern, struct regex **ret,
+                            struct error *e)
+{
+    if (program->regex == CEL_REGEX_RE2) {
+        return regex_create(pattern, REGEX_RE2, ret, e);
+    }
+    // Java's lookaround and back references are ECMA's; its (?i), \A, \z and \Q..\E are RE2's.
+    enum err err = regex_create(pattern, REGEX_ECMA, ret, e);
+    return err != ERR_OK && regex_create(pattern, REGEX_RE2, ret, NULL) == ERR_OK ? ERR_OK : err;
+}
+
 static enum err regex_of(const struct cel_program *program, struct str pattern, struct regex **ret,
                          struct error *e)
 {
-    return regex_create(pattern, program->regex == CEL_REGEX_RE2 ? REGEX_RE2 : REGEX_ECMA, ret, e);
+    if (!program->matches_whole || pattern.len > REGEX_PATTERN_BYTES_MAX) {
+        return regex_parse(program, pattern, ret, e);
+    }
+    struct regex *alone = NULL; // faults are told of the pattern as it was written
+    enum err err = regex_parse(program, pattern, &alone, e);
+    if (err != ERR_OK) {
+        return err;
+    }
+    regex_destroy(alone);
+    struct buf whole;
+    buf_init(&whole, REGEX_PATTERN_BYTES_MAX + 16);
+    buf_printf(&whole, "^(?:" STR_FMT ")$", STR_ARG(pattern));
+    err = regex_parse(program, buf_str(&whole), ret, e);
+    buf_fini(&whole);
+    return err;
 }
 
 static enum err matches_prepare(const struct cel_program *program, struct cel_value literal, void **ret,

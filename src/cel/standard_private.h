@@ -10,7 +10,8 @@ extern const struct cel_library cel_convert_library;
 extern const struct cel_library cel_text_library; // size, contains, matches, ...
 
 enum { CEL_DOUBLE_TEXT_SIZE = 40 };
-// cel_print_double writes the shortest text that reads back as the number; returns its length.
+// cel_print_double writes the shortest text that reads back as the number, in Java's form: "1.0", "1.0E21".
+// Returns its length.
 size_t cel_print_double(double number, char ret_text[CEL_DOUBLE_TEXT_SIZE]);
 
 #endif

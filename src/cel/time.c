@@ -143,12 +143,12 @@ bool time_parse_timestamp(struct str text, struct cel_value *ret)
     int month = digits(&text, 2);
     has_dash &= take(&text, "-");
     int day = digits(&text, 2);
-    if (year < 0 || !has_dash || !is_day(year, month, day) || !take(&text, "Tt") ||
+    if (year < 0 || !has_dash || !is_day(year, month, day) || !take(&text, "T") ||
         !parse_clock(&text, &of_day, &nanos)) {
         return false;
     }
     bool is_zoned =
-        take(&text, "Zz") || (text.len > 0 && strchr("+-", text.ptr[0]) != NULL && offset_of(&text, &offset));
+        take(&text, "Z") || (text.len > 0 && strchr("+-", text.ptr[0]) != NULL && offset_of(&text, &offset));
     int64_t seconds = time_days(year, month, day) * SECONDS_PER_DAY + of_day - offset;
     if (!is_zoned || text.len != 0 || seconds < CEL_TIMESTAMP_MIN || seconds > CEL_TIMESTAMP_MAX) {
         return false;
@@ -235,7 +235,7 @@ bool time_parse_duration(struct str text, struct cel_value *ret)
 
 // ---- writing
 
-// Nanoseconds behind a point, without zeros at the end.
+// Nanoseconds behind a point, in groups of three digits, as Protobuf's JSON form has them.
 static int print_fraction(char *text, size_t size, uint32_t nanos)
 {
     if (nanos == 0) {
@@ -243,9 +243,9 @@ static int print_fraction(char *text, size_t size, uint32_t nanos)
         return 0;
     }
     int width = 9;
-    while (nanos % 10 == 0) {
-        nanos /= 10;
-        width--;
+    while (nanos % 1000 == 0) {
+        nanos /= 1000;
+        width -= 3;
     }
     return snprintf(text, size, ".%0*u", width, nanos);
 }
