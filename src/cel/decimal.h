@@ -55,5 +55,7 @@ void cel_decimal_print(const struct decimal *d, struct cel_text *out); // withou
 
 // cel_decimal_value is what an operation that ended so gives: the number, or an error (lib_decimal.c).
 struct cel_value cel_decimal_value(struct cel_call *call, bool is_done, const struct decimal *decimal);
+// cel_decimal_of_message reads a message confluent.type.Decimal; false if it is another one, or malformed.
+bool cel_decimal_of_message(struct cel_call *call, struct cel_value message, struct decimal *ret);
 
 #endif

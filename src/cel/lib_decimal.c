@@ -8,6 +8,7 @@
 #include "cel/message.h"
 
 #define DECIMAL "#confluent.type.Decimal;"
+#define MESSAGE "@confluent.type.Decimal;"
 
 struct decimal_object {
     struct cel_object object;
@@ -17,11 +18,6 @@ struct decimal_object {
 static const struct decimal *cel_decimal_in(const struct cel_object *object)
 {
     return &((const struct decimal_object *)(const void *)object)->decimal;
-}
-
-static const struct decimal *cel_decimal_of(struct cel_value value)
-{
-    return cel_decimal_in(cel_object_of(value));
 }
 
 // ---- as a value
@@ -85,19 +81,37 @@ struct cel_value cel_decimal_value(struct cel_call *call, bool is_done, const st
 // ---- decimal(x)
 
 // confluent.type.Decimal: bytes value, uint32 precision, int32 scale.
-static struct cel_value of_message(struct cel_call *call, struct cel_value message)
+bool cel_decimal_of_message(struct cel_call *call, struct cel_value message, struct decimal *ret)
 {
-    struct decimal decimal;
     if (!str_equal(cel_message_name(message), STR("confluent.type.Decimal"))) {
-        return cel_fail_static("decimal() takes a confluent.type.Decimal and no other message");
+        return false;
     }
     struct cel_value value = cel_message_field(call, message, STR("value"));
     struct cel_value scale = cel_message_field(call, message, STR("scale"));
-    if (value.kind != CEL_BYTES || scale.kind != CEL_INT) {
-        return cel_fail_static("this confluent.type.Decimal has no value or no scale");
+    return value.kind == CEL_BYTES && scale.kind == CEL_INT &&
+           cel_decimal_from_bytes(call, cel_bytes_of(value), scale.i, ret);
+}
+
+static struct cel_value of_message(struct cel_call *call, struct cel_value message)
+{
+    struct decimal decimal;
+    return cel_decimal_value(call, cel_decimal_of_message(call, message, &decimal), &decimal);
+}
+
+// Reads the arguments of a function: decimals, and messages that are. false: *ret is the error.
+static bool take(struct cel_call *call, const struct cel_value *args, size_t count,
+                 struct decimal *ret_decimals, struct cel_value *ret)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (args[i].kind == CEL_OPAQUE && cel_object_of(args[i])->ops == &decimal_ops) {
+            ret_decimals[i] = *cel_decimal_in(cel_object_of(args[i]));
+        } else if (args[i].kind != CEL_MESSAGE || !cel_decimal_of_message(call, args[i], &ret_decimals[i])) {
+            *ret =
+                call->is_over ? cel_over(call) : cel_fail_static("this function takes decimals: decimal(x)");
+            return false;
+        }
     }
-    return cel_decimal_value(call, cel_decimal_from_bytes(call, cel_bytes_of(value), scale.i, &decimal),
-                             &decimal);
+    return true;
 }
 
 static struct cel_value make(struct cel_call *call, const struct cel_value *args)
@@ -142,8 +156,9 @@ static struct cel_value make_of_bytes(struct cel_call *call, const struct cel_va
 #define COMPARISON(name, is)                                                                                 \
     static struct cel_value name(struct cel_call *call, const struct cel_value *args)                        \
     {                                                                                                        \
-        (void)call;                                                                                          \
-        return cel_bool(cel_decimal_compare(cel_decimal_of(args[0]), cel_decimal_of(args[1])) is 0);         \
+        struct decimal d[2];                                                                                 \
+        struct cel_value ret;                                                                                \
+        return take(call, args, 2, d, &ret) ? cel_bool(cel_decimal_compare(&d[0], &d[1]) is 0) : ret;        \
     }
 COMPARISON(equal, ==)
 COMPARISON(less, <)
@@ -151,98 +166,121 @@ COMPARISON(less_equal, <=)
 COMPARISON(greater, >)
 COMPARISON(greater_equal, >=)
 
-static struct cel_value greatest(struct cel_call *call, const struct cel_value *args)
-{
-    (void)call;
-    return cel_decimal_compare(cel_decimal_of(args[0]), cel_decimal_of(args[1])) >= 0 ? args[0] : args[1];
-}
-
-static struct cel_value least(struct cel_call *call, const struct cel_value *args)
-{
-    (void)call;
-    return cel_decimal_compare(cel_decimal_of(args[0]), cel_decimal_of(args[1])) <= 0 ? args[0] : args[1];
-}
-
 // ---- arithmetic
 
-static struct cel_value add(struct cel_call *call, const struct cel_value *args)
+static struct decimal negated(struct decimal d)
 {
-    struct decimal sum;
-    return cel_decimal_value(
-        call, cel_decimal_add(call, cel_decimal_of(args[0]), cel_decimal_of(args[1]), &sum), &sum);
+    d.is_negative = !d.is_negative && d.count > 0;
+    return d;
 }
 
-static struct decimal negated(const struct decimal *d)
+static bool subtract(struct cel_call *call, const struct decimal *a, const struct decimal *b,
+                     struct decimal *ret)
 {
-    struct decimal negative = *d;
-    negative.is_negative = !d->is_negative && d->count > 0;
-    return negative;
+    struct decimal other = negated(*b);
+    return cel_decimal_add(call, a, &other, ret);
 }
 
-static struct cel_value subtract(struct cel_call *call, const struct cel_value *args)
+static bool greatest(struct cel_call *call, const struct decimal *a, const struct decimal *b,
+                     struct decimal *ret)
 {
-    struct decimal other = negated(cel_decimal_of(args[1]));
-    struct decimal difference;
-    return cel_decimal_value(call, cel_decimal_add(call, cel_decimal_of(args[0]), &other, &difference),
-                             &difference);
+    (void)call;
+    *ret = cel_decimal_compare(a, b) >= 0 ? *a : *b;
+    return true;
 }
 
-static struct cel_value multiply(struct cel_call *call, const struct cel_value *args)
+static bool least(struct cel_call *call, const struct decimal *a, const struct decimal *b,
+                  struct decimal *ret)
 {
-    struct decimal product;
-    return cel_decimal_value(
-        call, cel_decimal_multiply(call, cel_decimal_of(args[0]), cel_decimal_of(args[1]), &product),
-        &product);
+    (void)call;
+    *ret = cel_decimal_compare(a, b) <= 0 ? *a : *b;
+    return true;
+}
+
+#define BINARY(name, operation)                                                                              \
+    static struct cel_value name(struct cel_call *call, const struct cel_value *args)                        \
+    {                                                                                                        \
+        struct decimal d[2];                                                                                 \
+        struct decimal result;                                                                               \
+        struct cel_value ret;                                                                                \
+        return take(call, args, 2, d, &ret)                                                                  \
+                   ? cel_decimal_value(call, operation(call, &d[0], &d[1], &result), &result)                \
+                   : ret;                                                                                    \
+    }
+BINARY(call_add, cel_decimal_add)
+BINARY(call_subtract, subtract)
+BINARY(call_multiply, cel_decimal_multiply)
+BINARY(call_greatest, greatest)
+BINARY(call_least, least)
+
+static struct cel_value divided(struct cel_call *call, const struct cel_value *args, bool is_modulo)
+{
+    struct decimal d[2];
+    struct decimal result;
+    struct cel_value ret;
+    if (!take(call, args, 2, d, &ret)) {
+        return ret;
+    }
+    if (d[1].count == 0) {
+        return cel_fail_static(is_modulo ? "decimals.mod: division by zero"
+                                         : "decimals.div: division by zero");
+    }
+    bool is_done = is_modulo ? cel_decimal_remainder(call, &d[0], &d[1], &result)
+                             : cel_decimal_divide(call, &d[0], &d[1], &result);
+    return cel_decimal_value(call, is_done, &result);
 }
 
 static struct cel_value divide(struct cel_call *call, const struct cel_value *args)
 {
-    struct decimal quotient;
-    if (cel_decimal_of(args[1])->count == 0) {
-        return cel_fail_static("decimals.div: division by zero");
-    }
-    return cel_decimal_value(
-        call, cel_decimal_divide(call, cel_decimal_of(args[0]), cel_decimal_of(args[1]), &quotient),
-        &quotient);
+    return divided(call, args, false);
 }
 
 static struct cel_value modulo(struct cel_call *call, const struct cel_value *args)
 {
-    struct decimal rest;
-    if (cel_decimal_of(args[1])->count == 0) {
-        return cel_fail_static("decimals.mod: division by zero");
-    }
-    return cel_decimal_value(
-        call, cel_decimal_remainder(call, cel_decimal_of(args[0]), cel_decimal_of(args[1]), &rest), &rest);
+    return divided(call, args, true);
 }
 
 static struct cel_value square_root(struct cel_call *call, const struct cel_value *args)
 {
+    struct decimal d;
     struct decimal root;
-    if (cel_decimal_of(args[0])->is_negative) {
+    struct cel_value ret;
+    if (!take(call, args, 1, &d, &ret)) {
+        return ret;
+    }
+    if (d.is_negative) {
         return cel_fail_static("decimals.sqrt: square root of negative number");
     }
-    return cel_decimal_value(call, cel_decimal_sqrt(call, cel_decimal_of(args[0]), &root), &root);
+    return cel_decimal_value(call, cel_decimal_sqrt(call, &d, &root), &root);
 }
 
 static struct cel_value negate(struct cel_call *call, const struct cel_value *args)
 {
-    struct decimal negative = negated(cel_decimal_of(args[0]));
-    return cel_decimal_value(call, true, &negative);
+    struct decimal d;
+    struct cel_value ret;
+    if (!take(call, args, 1, &d, &ret)) {
+        return ret;
+    }
+    d = negated(d);
+    return cel_decimal_value(call, true, &d);
 }
 
 static struct cel_value absolute(struct cel_call *call, const struct cel_value *args)
 {
-    struct decimal positive = *cel_decimal_of(args[0]);
-    positive.is_negative = false;
-    return cel_decimal_value(call, true, &positive);
+    struct decimal d;
+    struct cel_value ret;
+    if (!take(call, args, 1, &d, &ret)) {
+        return ret;
+    }
+    d.is_negative = false;
+    return cel_decimal_value(call, true, &d);
 }
 
 static struct cel_value sign(struct cel_call *call, const struct cel_value *args)
 {
-    (void)call;
-    const struct decimal *d = cel_decimal_of(args[0]);
-    return cel_int(d->is_negative ? -1 : d->count > 0);
+    struct decimal d;
+    struct cel_value ret;
+    return take(call, args, 1, &d, &ret) ? cel_int(d.is_negative ? -1 : d.count > 0) : ret;
 }
 
 // ---- rounding
@@ -250,9 +288,16 @@ static struct cel_value sign(struct cel_call *call, const struct cel_value *args
 static struct cel_value to_scale(struct cel_call *call, const struct cel_value *args, int64_t scale,
                                  enum decimal_rounding rounding)
 {
+    struct decimal d;
     struct decimal rounded;
-    return cel_decimal_value(
-        call, cel_decimal_set_scale(call, cel_decimal_of(args[0]), scale, rounding, &rounded), &rounded);
+    struct cel_value ret;
+    if (!take(call, args, 1, &d, &ret)) {
+        return ret;
+    }
+    if (rounding == DECIMAL_DOWN && scale >= d.scale) { // what has no digits to lose stays as it is
+        return cel_decimal_value(call, true, &d);
+    }
+    return cel_decimal_value(call, cel_decimal_set_scale(call, &d, scale, rounding, &rounded), &rounded);
 }
 
 static struct cel_value round_half_up(struct cel_call *call, const struct cel_value *args)
@@ -260,11 +305,9 @@ static struct cel_value round_half_up(struct cel_call *call, const struct cel_va
     return to_scale(call, args, call->count == 2 ? args[1].i : 0, DECIMAL_HALF_UP);
 }
 
-// What has no digits to lose stays as it is.
 static struct cel_value truncate(struct cel_call *call, const struct cel_value *args)
 {
-    int64_t scale = call->count == 2 ? args[1].i : 0;
-    return scale >= cel_decimal_of(args[0])->scale ? args[0] : to_scale(call, args, scale, DECIMAL_DOWN);
+    return to_scale(call, args, call->count == 2 ? args[1].i : 0, DECIMAL_DOWN);
 }
 
 static struct cel_value floor_of(struct cel_call *call, const struct cel_value *args)
@@ -281,18 +324,28 @@ static struct cel_value ceiling_of(struct cel_call *call, const struct cel_value
 
 static struct cel_value to_string(struct cel_call *call, const struct cel_value *args)
 {
+    struct decimal d;
+    struct cel_value ret;
     struct cel_text out = {.call = call};
-    cel_decimal_print(cel_decimal_of(args[0]), &out);
+    if (!take(call, args, 1, &d, &ret)) {
+        return ret;
+    }
+    cel_decimal_print(&d, &out);
     return cel_text_done(&out);
 }
 
 static struct cel_value to_double(struct cel_call *call, const struct cel_value *args)
 {
-    struct decimal whole = *cel_decimal_of(args[0]);
+    struct decimal d;
+    struct cel_value ret;
     struct cel_text out = {.call = call};
-    whole.scale = 0;
-    cel_decimal_print(&whole, &out);
-    cel_text_printf(&out, "e%d", -cel_decimal_of(args[0])->scale);
+    if (!take(call, args, 1, &d, &ret)) {
+        return ret;
+    }
+    int scale = d.scale;
+    d.scale = 0;
+    cel_decimal_print(&d, &out);
+    cel_text_printf(&out, "e%d", -scale);
     cel_text_char(&out, '\0');
     return call->is_over ? cel_over(call) : cel_double(strtod(out.ptr, NULL));
 }
@@ -300,30 +353,32 @@ static struct cel_value to_double(struct cel_call *call, const struct cel_value 
 static const struct cel_function functions[] = {
     {.name = "decimal", .signature = "*:" DECIMAL, .call = make},
     {.name = "decimal", .signature = "yi:" DECIMAL, .call = make_of_bytes},
-    {.name = "decimals.eq", .signature = DECIMAL DECIMAL ":b", .call = equal},
-    {.name = "decimals.lt", .signature = DECIMAL DECIMAL ":b", .call = less},
-    {.name = "decimals.le", .signature = DECIMAL DECIMAL ":b", .call = less_equal},
-    {.name = "decimals.gt", .signature = DECIMAL DECIMAL ":b", .call = greater},
-    {.name = "decimals.ge", .signature = DECIMAL DECIMAL ":b", .call = greater_equal},
-    {.name = "decimals.add", .signature = DECIMAL DECIMAL ":" DECIMAL, .call = add},
-    {.name = "decimals.sub", .signature = DECIMAL DECIMAL ":" DECIMAL, .call = subtract},
-    {.name = "decimals.mul", .signature = DECIMAL DECIMAL ":" DECIMAL, .call = multiply},
-    {.name = "decimals.div", .signature = DECIMAL DECIMAL ":" DECIMAL, .call = divide},
-    {.name = "decimals.mod", .signature = DECIMAL DECIMAL ":" DECIMAL, .call = modulo},
-    {.name = "decimals.greatest", .signature = DECIMAL DECIMAL ":" DECIMAL, .call = greatest},
-    {.name = "decimals.least", .signature = DECIMAL DECIMAL ":" DECIMAL, .call = least},
-    {.name = "decimals.sqrt", .signature = DECIMAL ":" DECIMAL, .call = square_root},
-    {.name = "decimals.neg", .signature = DECIMAL ":" DECIMAL, .call = negate},
-    {.name = "decimals.abs", .signature = DECIMAL ":" DECIMAL, .call = absolute},
-    {.name = "decimals.sign", .signature = DECIMAL ":i", .call = sign},
-    {.name = "decimals.round", .signature = DECIMAL ":" DECIMAL, .call = round_half_up},
-    {.name = "decimals.round", .signature = DECIMAL "i:" DECIMAL, .call = round_half_up},
-    {.name = "decimals.trunc", .signature = DECIMAL ":" DECIMAL, .call = truncate},
-    {.name = "decimals.trunc", .signature = DECIMAL "i:" DECIMAL, .call = truncate},
-    {.name = "decimals.floor", .signature = DECIMAL ":" DECIMAL, .call = floor_of},
-    {.name = "decimals.ceil", .signature = DECIMAL ":" DECIMAL, .call = ceiling_of},
+    {.name = "decimals.eq", .signature = "**:b", .call = equal},
+    {.name = "decimals.lt", .signature = "**:b", .call = less},
+    {.name = "decimals.le", .signature = "**:b", .call = less_equal},
+    {.name = "decimals.gt", .signature = "**:b", .call = greater},
+    {.name = "decimals.ge", .signature = "**:b", .call = greater_equal},
+    {.name = "decimals.add", .signature = "**:" DECIMAL, .call = call_add},
+    {.name = "decimals.sub", .signature = "**:" DECIMAL, .call = call_subtract},
+    {.name = "decimals.mul", .signature = "**:" DECIMAL, .call = call_multiply},
+    {.name = "decimals.div", .signature = "**:" DECIMAL, .call = divide},
+    {.name = "decimals.mod", .signature = "**:" DECIMAL, .call = modulo},
+    {.name = "decimals.greatest", .signature = "**:" DECIMAL, .call = call_greatest},
+    {.name = "decimals.least", .signature = "**:" DECIMAL, .call = call_least},
+    {.name = "decimals.sqrt", .signature = "*:" DECIMAL, .call = square_root},
+    {.name = "decimals.neg", .signature = "*:" DECIMAL, .call = negate},
+    {.name = "decimals.abs", .signature = "*:" DECIMAL, .call = absolute},
+    {.name = "decimals.sign", .signature = "*:i", .call = sign},
+    {.name = "decimals.round", .signature = "*:" DECIMAL, .call = round_half_up},
+    {.name = "decimals.round", .signature = "*i:" DECIMAL, .call = round_half_up},
+    {.name = "decimals.trunc", .signature = "*:" DECIMAL, .call = truncate},
+    {.name = "decimals.trunc", .signature = "*i:" DECIMAL, .call = truncate},
+    {.name = "decimals.floor", .signature = "*:" DECIMAL, .call = floor_of},
+    {.name = "decimals.ceil", .signature = "*:" DECIMAL, .call = ceiling_of},
     {.name = "string", .signature = DECIMAL ":s", .call = to_string},
+    {.name = "string", .signature = MESSAGE ":s", .call = to_string},
     {.name = "double", .signature = DECIMAL ":d", .call = to_double},
+    {.name = "double", .signature = MESSAGE ":d", .call = to_double},
 };
 
 const struct cel_library cel_decimal_library = {

@@ -181,6 +181,8 @@ static void test_others(void **state)
         {"timestamp.of(1700000000, 'seconds') == timestamp.of('2023-11-14T22:13:20Z')", "true"},
         {"timestamp.of(1, 'days')", "error: the unit of timestamp.of is seconds, millis, micros or nanos"},
         {"timestamp.of(9223372036854775807, 'seconds')", "error: timestamp out of range"},
+        {"timestamp(-1, 3) == timestamp.of(-1, 'millis') && timestamp(1, 0) == timestamp(1)", "true"},
+        {"timestamp(1, 2)", "error: the precision of timestamp() is 0, 3, 6 or 9"},
         {"timestamp.of('x')", "error: a string that is no timestamp"},
         {"timestamp.of(dyn(1))",
          "error: a number is no timestamp without its unit: timestamp.of(number, \"millis\")"},
@@ -265,6 +267,7 @@ static void test_decimals(void **state)
         {"decimals.add(decimal('1e5000'), decimal('1'))",
          "error: a decimal of too many digits, or no decimal"},
         {"decimal(b'a')", "error: bytes have no scale of their own: decimal(bytes, scale)"},
+        {"decimals.add(1, 2)", "error: this function takes decimals: decimal(x)"},
         {"decimal(null)", "error: decimal() cannot take a value of this type"},
     };
     CHECK(rows);

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // message.c - Protobuf messages as values: fields, equality, and what the well-known types stand for.
-#include "cel/message_private.h"
+#include "cel/message.h"
 
 #include "base/assert.h"
+#include "cel/decimal.h"
+#include "cel/message_private.h"
 
 // ---- well-known types
 
@@ -353,6 +355,11 @@ struct cel_value cel_message_equal(struct cel_call *call, struct cel_value a, st
 {
     const struct message_type *type = type_of(a);
     struct message_field field;
+    struct decimal x;
+    struct decimal y;
+    if (cel_decimal_of_message(call, a, &x) && cel_decimal_of_message(call, b, &y)) {
+        return cel_bool(cel_decimal_compare(&x, &y) == 0); // 2.0 is 2.00, as in Confluent's clients
+    }
     if (type == NULL || !str_equal(cel_message_name(a), cel_message_name(b))) {
         return cel_bool(false);
     }

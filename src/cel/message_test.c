@@ -20,12 +20,14 @@ static const char schema_text[] =
     "\"google/protobuf/struct.proto\";"
     "import \"google/protobuf/timestamp.proto\"; import \"google/protobuf/duration.proto\";"
     "import \"google/protobuf/wrappers.proto\";"
+    "import \"confluent/type/decimal.proto\"; import \"confluent/type/variant.proto\";"
     "message M { google.protobuf.Any any = 1; google.protobuf.Struct st = 2; google.protobuf.Timestamp time "
     "= 3;"
     " google.protobuf.Int32Value w = 4; M inner = 5; map<int32, string> names = 6; optional int32 o = 7; "
     "int32 i = 8;"
     " google.protobuf.Duration d = 9; google.protobuf.Value v = 10; repeated E es = 11; E e = 12; float f = "
-    "13; uint32 u = 14; }"
+    "13; uint32 u = 14;"
+    " confluent.type.Decimal amount = 15; confluent.type.Variant variant = 16; }"
     "enum E { ZERO = 0; ONE = 1; }";
 
 static struct schema *schema;
@@ -186,6 +188,16 @@ static void test_built(void **state)
         {"google.protobuf.Any{type_url: 'x/t.M', value: b'\\x40'}",
          "error: an Any whose bytes are not of its type"},
         {"google.protobuf.BoolValue{}", "false"},
+        {"M{amount: confluent.type.Decimal{value: b'\\x30\\x39', scale: 2}}.amount == "
+         "confluent.type.Decimal{value: b'\\x01\\xe2\\x3a', precision: 5u, scale: 3}",
+         "true"},
+        {"string(decimals.add(confluent.type.Decimal{value: b'\\x0f', scale: 1}, decimal('1')))", "\"2.5\""},
+        {"string(m.amount)", "\"0\""},
+        {"decimals.sign(m)", "error: this function takes decimals: decimal(x)"},
+        {"variants.as(variant(confluent.type.Variant{metadata: b'\\x01\\x00\\x00', value: b'\\x0c\\x05'}), "
+         "'int')",
+         "5"},
+        {"variant(m.variant)", "error: bytes that are no variant"},
     };
     CHECK(bytes_of("", 0), rows);
 }
