@@ -71,6 +71,21 @@ enum schema_form {
 // schema_print appends the text. ERR_NO_MEMORY: more than `out` may hold.
 enum err schema_print(const struct schema *schema, enum schema_form form, struct buf *out, struct error *e);
 
+// ---- tags
+
+enum { SCHEMA_TAGS_MAX = 1000 }; // of one place
+struct schema_tags {
+    struct str path; // "pkg.Message.field", "Message.Nested"
+    bool is_record;  // a message, not a field
+    const struct str *tags;
+    size_t tag_count;
+    bool is_removal;
+};
+// schema_tag adds Confluent's tags at a place of a Protobuf schema, or removes them. Nobody but the caller
+// may have the schema yet: it is changed, to be printed. ERR_NOT_FOUND: no such place; ERR_NO_MEMORY: over a
+// limit; ERR_INVALID_REQUEST: another format, whose texts are JSON.
+enum err schema_tag(struct schema *schema, const struct schema_tags *change, struct error *e);
+
 // ---- compatibility
 
 enum compat_policy {

@@ -320,55 +320,106 @@ static bool entity_read(struct registry_call *call, const struct json_value *val
     return is_list || refuse(call, "the tags of a schemaEntity are a list of strings");
 }
 
+// The schema whose tags change: JSON, or of Protobuf the parsed text.
+struct tagged {
+    enum format format;
+    struct json_value *json;
+    struct schema *protobuf;
+};
+
+static enum err protobuf_change(struct registry_call *call, struct schema *schema,
+                                const struct entity *entity, struct error *e)
+{
+    struct str *tags = arena_new(call->arena, struct str, entity->tags->count + 1);
+    struct schema_tags change = {
+        .path = entity->path, .is_record = entity->is_record, .tags = tags, .is_removal = entity->is_removal};
+    for (const struct json_value *v = tags == NULL ? NULL : entity->tags->first; v != NULL; v = v->next) {
+        tags[change.tag_count++] = v->text;
+    }
+    return schema_tag(schema, &change, e);
+}
+
+// entity_apply: ERR_NOT_FOUND if the schema has no such place.
+static enum err entity_apply(struct registry_call *call, const struct entity *entity, struct tagged *to,
+                             struct error *e)
+{
+    if (to->format == FORMAT_PROTOBUF) {
+        return protobuf_change(call, to->protobuf, entity, e);
+    }
+    struct search s = {call, entity->path, entity->is_record, SEARCH_STEPS_MAX};
+    struct json_value *node = to->format == FORMAT_AVRO ? avro_find(&s, to->json, entity->path, true)
+                                                        : json_find(&s, to->json, entity->path);
+    if (node == NULL) {
+        return FAIL(e, ERR_NOT_FOUND, "No matching path '" STR_FMT "' found in the schema",
+                    STR_ARG(entity->path));
+    }
+    tags_change(call, node, entity);
+    return ERR_OK;
+}
+
 static bool tags_apply(struct registry_call *call, const struct json_value *list, bool is_removal,
-                       enum format format, struct json_value *schema)
+                       struct tagged *to)
 {
     if (list != NULL && list->type != JSON_ARRAY) {
         return refuse(call, "tagsToAdd and tagsToRemove are lists");
     }
     for (const struct json_value *v = list == NULL ? NULL : list->first; v != NULL; v = v->next) {
         struct entity entity = {.is_removal = is_removal};
+        struct error e = {0};
         if (!entity_read(call, v, &entity)) {
             return false;
         }
-        struct search s = {call, entity.path, entity.is_record, SEARCH_STEPS_MAX};
-        struct json_value *node = format == FORMAT_AVRO ? avro_find(&s, schema, entity.path, true)
-                                                        : json_find(&s, schema, entity.path);
-        if (node == NULL) {
-            call_fail(call, CODE_INVALID_SCHEMA, "No matching path '" STR_FMT "' found in the schema",
-                      STR_ARG(entity.path));
+        if (entity_apply(call, &entity, to, &e) != ERR_OK) {
+            call_fail(call, CODE_INVALID_SCHEMA, "%s", e.text);
             return false;
         }
-        tags_change(call, node, &entity);
     }
     return true;
 }
 
+static bool tagged_open(struct registry *r, struct registry_call *call, struct str context,
+                        const struct contract *contract, struct tagged *ret)
+{
+    *ret = (struct tagged){.format = contract->format};
+    enum err err = contract->format == FORMAT_PROTOBUF
+                       ? schema_parse(r, context, contract, false, call->arena, &ret->protobuf, NULL)
+                       : json_parse(contract->text, call->arena, &ret->json, NULL);
+    if (err != ERR_OK) {
+        call_fail(call, CODE_STORE, "The stored schema does not read.");
+    }
+    return err == ERR_OK;
+}
+
+static void tagged_print(const struct tagged *from, struct buf *out)
+{
+    if (from->format == FORMAT_PROTOBUF) {
+        out->failed |= schema_print(from->protobuf, SCHEMA_CANONICAL, out, NULL) != ERR_OK;
+    } else {
+        json_print(from->json, false, out);
+    }
+}
+
 // text_change writes the request's tags into the schema's text.
-static bool text_change(struct registry_call *call, const struct json_value *body, struct contract *contract)
+static bool text_change(struct registry *r, struct registry_call *call, struct str context,
+                        const struct json_value *body, struct contract *contract)
 {
     const struct json_value *add = member(body, "tagsToAdd");
     const struct json_value *remove = member(body, "tagsToRemove");
-    struct json_value *schema = NULL;
+    struct tagged to;
     if (add == NULL && remove == NULL) {
         return true;
     }
-    if (contract->format == FORMAT_PROTOBUF) {
-        call_fail(call, CODE_INVALID_SCHEMA,
-                  "Tags cannot be written into Protobuf schemas here: register the schema with them.");
+    if (!tagged_open(r, call, context, contract, &to)) {
         return false;
     }
-    if (json_parse(contract->text, call->arena, &schema, NULL) != ERR_OK) {
-        call_fail(call, CODE_STORE, "The stored schema does not read.");
-        return false;
-    }
-    if (!tags_apply(call, add, false, contract->format, schema) ||
-        !tags_apply(call, remove, true, contract->format, schema)) {
+    if (!tags_apply(call, add, false, &to) || !tags_apply(call, remove, true, &to)) {
+        schema_unref(to.protobuf);
         return false;
     }
     struct buf out;
     buf_init(&out, SCHEMA_TEXT_BYTES_MAX);
-    json_print(schema, false, &out);
+    tagged_print(&to, &out);
+    schema_unref(to.protobuf);
     bool is_too_large = out.failed;
     contract->text = is_too_large ? (struct str){0} : arena_str(call->arena, buf_str(&out));
     buf_fini(&out);
@@ -482,8 +533,8 @@ void op_tags(struct registry *r, struct registry_call *call)
         call_fail(call, CODE_STORE, "The stored schema %d does not read.", version->schema->id);
         return;
     }
-    if (text_change(call, body, &contract) && metadata_change(call, body, subject, &contract) &&
-        rules_change(call, body, &contract)) {
+    if (text_change(r, call, subject->context, body, &contract) &&
+        metadata_change(call, body, subject, &contract) && rules_change(call, body, &contract)) {
         register_contract(r, call, subject->name, &contract);
     }
 }

@@ -182,12 +182,62 @@ static void requests_are_checked(void **state)
     expect_code(&d, "POST", "/subjects/s/versions/2/tags", "{}", 40402);
     expect_code(&d, "POST", "/subjects/t/versions/1/tags", "{}", 40401);
     expect_code(&d, "POST", "/subjects/s/versions/x/tags", "{}", 42202);
-    put_schema(&d, "/subjects/p/versions", "PROTOBUF", "syntax = \"proto3\"; message M { string f = 1; }",
+    desk_fini(&d);
+}
+
+static void tags_are_written_into_protobuf(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *verb;
+        const char *path;
+        const char *kind;
+        const char *tags;
+        const char *has; // NULL: the path names nothing
+    } rows[] = {
+        {"tagsToAdd", "p.M.plain", "sr_field", "[\"A\",\"B\"]",
+         "string plain = 1 [(confluent.field_meta) = {\\n    tags: [\\n      \\\"A\\\",\\n      \\\"B\\\"\\n "
+         "   ]\\n  }];"},
+        {"tagsToAdd", "M.plain", "sr_field", "[\"B\",\"C\"]",
+         "\\\"A\\\",\\n      \\\"B\\\",\\n      \\\"C\\\""},
+        {"tagsToRemove", ".p.M.plain", "sr_field", "[\"A\",\"B\",\"X\"]",
+         "tags: [\\n      \\\"C\\\"\\n    ]"},
+        {"tagsToRemove", "p.M.plain", "sr_field", "[\"C\"]", "string plain = 1;"},
+        {"tagsToAdd", "p.M.doc", "sr_field", "[\"D\"]",
+         "(confluent.field_meta).doc = \\\"d\\\",\\n    (confluent.field_meta).tags = \\\"D\\\""},
+        {"tagsToAdd", "p.M.old", "sr_field", "[\"NEW\"]", "\\\"OLD\\\",\\n      \\\"NEW\\\""},
+        {"tagsToRemove", "p.M.whole", "sr_field", "[\"W\"]", "doc: \\\"w\\\"\\n  }];"},
+        {"tagsToAdd", "p.M", "sr_record", "[\"REC\"]",
+         "option (confluent.message_meta) = {\\n    tags: [\\n      \\\"REC\\\""},
+        {"tagsToAdd", "M.Inner", "sr_record", "[\"IN\"]", "\\\"IN\\\""},
+        {"tagsToAdd", "M.Inner.x", "sr_field", "[\"X\"]", "int32 x = 1 [(confluent.field_meta) = {"},
+        {"tagsToAdd", "M.inner.y", "sr_field", "[\"Y\"]", "int32 y = 2 [(confluent.field_meta) = {"},
+        {"tagsToAdd", "M.pick", "sr_field", "[\"ONE\"]", "bytes pick = 6 [(confluent.field_meta) = {"},
+        {"tagsToAdd", "M.nothing", "sr_field", "[\"A\"]", NULL},
+        {"tagsToAdd", "M", "sr_field", "[\"A\"]", NULL},
+        {"tagsToAdd", "M.plain", "sr_record", "[\"A\"]", NULL},
+        {"tagsToAdd", "q.M.plain", "sr_field", "[\"A\"]", NULL},
+        {"tagsToAdd", "M.when.seconds", "sr_field", "[\"A\"]", NULL}, // another file's
+    };
+    struct desk d;
+    desk_init(&d);
+    put_schema(&d, "/subjects/s/versions", "PROTOBUF",
+               "syntax = \"proto3\"; package p; import \"google/protobuf/timestamp.proto\"; message M {"
+               "string plain = 1; string doc = 2 [(confluent.field_meta).doc = \"d\"];"
+               "string old = 3 [(confluent.field_meta).tags = \"OLD\"];"
+               "string whole = 4 [(confluent.field_meta) = {doc: \"w\", tags: [\"W\"]}];"
+               "Inner inner = 5; oneof o { bytes pick = 6; } google.protobuf.Timestamp when = 7;"
+               "message Inner { int32 x = 1; int32 y = 2; } }",
                "");
-    expect_code(&d, "POST", "/subjects/p/versions/1/tags",
-                "{\"tagsToAdd\":[{\"schemaEntity\":{\"entityPath\":\"M\",\"entityType\":\"sr_record\"},"
-                "\"tags\":[\"T\"]}]}",
-                42201);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const char *text = tag(&d, rows[i].verb, rows[i].path, rows[i].kind, rows[i].tags);
+        if ((text == NULL) != (rows[i].has == NULL) ||
+            (text != NULL && strstr(d.text, rows[i].has) == NULL)) {
+            fail_msg("%s %s: %s", rows[i].verb, rows[i].path, d.text);
+        }
+        assert_true(text != NULL || desk_code(&d) == 42201);
+        assert_true(text == NULL || strstr(d.text, "import \\\"confluent/meta.proto\\\"") != NULL);
+    }
     desk_fini(&d);
 }
 
@@ -226,11 +276,9 @@ static void long_paths_end(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(tags_are_written_into_avro),
-        cmocka_unit_test(tags_are_written_into_json),
-        cmocka_unit_test(metadata_and_rules_change),
-        cmocka_unit_test(requests_are_checked),
-        cmocka_unit_test(long_paths_end),
+        cmocka_unit_test(tags_are_written_into_avro),     cmocka_unit_test(tags_are_written_into_json),
+        cmocka_unit_test(tags_are_written_into_protobuf), cmocka_unit_test(metadata_and_rules_change),
+        cmocka_unit_test(requests_are_checked),           cmocka_unit_test(long_paths_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
