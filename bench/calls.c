@@ -10,7 +10,9 @@
 enum {
     CREATE_TOPICS_VERSION = 7,
     METADATA_VERSION = 12,
-    LEADER_TRIES_MAX = 200,
+    INIT_PRODUCER_ID_VERSION = 4,
+    FIND_COORDINATOR_VERSION = 4,
+    LEADER_TRIES_MAX = 3000,
     LEADER_PAUSE_US = 10000,
 };
 
@@ -87,8 +89,10 @@ void call(int fd, int16_t key, int16_t version, const void *request, void *ret_a
     call_decode(key, version, bytes_of(data, size), arena, ret_answer);
 }
 
-static void send_create(int fd, struct str name, int32_t partitions, struct buf *in, struct arena *arena)
+static void send_create(int fd, struct str name, int32_t partitions, const char *config, struct buf *in,
+                        struct arena *arena)
 {
+    struct create_topics_request_config row;
     struct create_topics_request_topic topic;
     struct create_topics_request request;
     struct create_topics_response answer;
@@ -97,6 +101,14 @@ static void send_create(int fd, struct str name, int32_t partitions, struct buf 
     topic.name = name;
     topic.num_partitions = partitions;
     topic.replication_factor = 1;
+    const char *equals = config == NULL ? NULL : strchr(config, '=');
+    if (equals != NULL) {
+        wire_init(&create_topics_request_config_type, &row);
+        row.name = (struct str){config, (size_t)(equals - config)};
+        row.value = str_from_c(equals + 1);
+        topic.configs = &row;
+        topic.configs_count = 1;
+    }
     request.topics = &topic;
     request.topics_count = 1;
     call(fd, API_CREATE_TOPICS, CREATE_TOPICS_VERSION, &request, &answer, in, arena);
@@ -107,13 +119,13 @@ static void send_create(int fd, struct str name, int32_t partitions, struct buf 
     }
 }
 
-struct uuid topic_create(int fd, struct str name, int32_t partitions)
+struct uuid topic_create(int fd, struct str name, int32_t partitions, const char *config)
 {
     struct buf in;
     struct arena arena;
     buf_init(&in, CALL_MESSAGE_MAX);
     arena_init(&arena, CALL_MESSAGE_MAX);
-    send_create(fd, name, partitions, &in, &arena);
+    send_create(fd, name, partitions, config, &in, &arena);
     struct uuid id = {0};
     for (int tries = 0; uuid_is_zero(id); tries++) {
         struct metadata_request_topic topic;
@@ -144,4 +156,48 @@ struct uuid topic_create(int fd, struct str name, int32_t partitions)
     arena_fini(&arena);
     buf_fini(&in);
     return id;
+}
+
+// Asking for the coordinator is what makes Kafka create its own topic.
+static void coordinator_find(int fd, struct str transactional_id, struct buf *in, struct arena *arena)
+{
+    struct find_coordinator_request request;
+    struct find_coordinator_response answer;
+    wire_init(&find_coordinator_request_type, &request);
+    request.key_type = 1;
+    request.coordinator_keys = &transactional_id;
+    request.coordinator_keys_count = 1;
+    arena_reset(arena);
+    call(fd, API_FIND_COORDINATOR, FIND_COORDINATOR_VERSION, &request, &answer, in, arena);
+}
+
+struct producer producer_init(int fd, struct str transactional_id)
+{
+    struct buf in;
+    struct arena arena;
+    buf_init(&in, CALL_MESSAGE_MAX);
+    arena_init(&arena, CALL_MESSAGE_MAX);
+    struct producer made = {.id = -1};
+    for (int tries = 0; made.id < 0; tries++) {
+        if (transactional_id.len > 0) {
+            coordinator_find(fd, transactional_id, &in, &arena);
+        }
+        struct init_producer_id_request request;
+        struct init_producer_id_response answer;
+        wire_init(&init_producer_id_request_type, &request);
+        request.transactional_id = transactional_id;
+        request.transaction_timeout_ms = 60000;
+        arena_reset(&arena);
+        call(fd, API_INIT_PRODUCER_ID, INIT_PRODUCER_ID_VERSION, &request, &answer, &in, &arena);
+        if (answer.error == ERR_OK) {
+            made = (struct producer){.id = answer.producer_id, .epoch = answer.producer_epoch};
+        } else if (tries == LEADER_TRIES_MAX) {
+            bench_die(0, "InitProducerId: %s", err_text(answer.error));
+        } else {
+            usleep(LEADER_PAUSE_US);
+        }
+    }
+    arena_fini(&arena);
+    buf_fini(&in);
+    return made;
 }

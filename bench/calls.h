@@ -25,6 +25,15 @@ void call(int fd, int16_t key, int16_t version, const void *request, void *ret_a
           struct arena *arena);
 
 // topic_create makes a topic (one that exists is fine) and returns its id once every partition has a leader.
-struct uuid topic_create(int fd, struct str name, int32_t partitions);
+// config: "name=value" or NULL.
+struct uuid topic_create(int fd, struct str name, int32_t partitions, const char *config);
+
+struct producer {
+    int64_t id; // -1: none
+    int16_t epoch;
+    int32_t sequence;
+};
+// producer_init asks for an id: of an idempotent producer, or of the transactional id.
+struct producer producer_init(int fd, struct str transactional_id);
 
 #endif

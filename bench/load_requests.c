@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "load_requests.h"
 
-#include <time.h>
+#include <unistd.h>
 
+#include "base/crc32c.h"
 #include "base/mem.h"
 #include "calls.h"
 #include "record/build.h"
@@ -16,23 +17,17 @@ enum {
 };
 static const int64_t offset_mark = 0x5152535455565758;
 
-static int64_t wall_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_REALTIME, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
-void batch_make(struct buf *out, size_t batch_bytes, size_t record_bytes, int32_t *ret_records)
+void batch_make(struct buf *out, size_t batch_bytes, size_t record_bytes, int codec, int32_t *ret_records)
 {
     uint8_t *value = mem_alloc(record_bytes);
     for (size_t i = 0; i < record_bytes; i++) {
         value[i] = (uint8_t)("abcdefghijklmnopqrstuvwxyz0123456789"[(i * i / 7 + i) % 36]);
     }
     struct batch_options options = batch_options_default();
+    options.codec = (enum codec)codec;
     struct batch_builder builder;
     batch_builder_init(&builder, &options);
-    int64_t now_ms = wall_ms();
+    int64_t now_ms = bench_wall_ms();
     do {
         batch_builder_append(&builder, now_ms, (struct bytes){NULL, 0}, bytes_of(value, record_bytes), NULL,
                              0);
@@ -91,10 +86,27 @@ void produce_template(struct template *ret, struct uuid topic_id, struct bytes b
     struct wire_cuts cuts = {0};
     buf_init(&out, CALL_MESSAGE_MAX);
     call_encode(&out, API_PRODUCE, PRODUCE_VERSION, &request, &cuts);
-    *ret = (struct template){.body = batch};
+    *ret = (struct template){.body = bytes_slice(batch, BATCH_HEADER_SIZE, batch.len - BATCH_HEADER_SIZE)};
     template_fill(ret, &out, cuts.items[0].position);
+    ret->batch_at = ret->head_len;
+    if (ret->head_len + BATCH_HEADER_SIZE > sizeof ret->head) {
+        bench_die(0, "a request is larger than its template");
+    }
+    memcpy(ret->head + ret->head_len, batch.ptr, BATCH_HEADER_SIZE);
+    ret->head_len += BATCH_HEADER_SIZE;
     wire_cuts_fini(&cuts);
     buf_fini(&out);
+}
+
+void template_sequence(struct template *t, struct producer *producer, int32_t records)
+{
+    uint8_t *header = t->head + t->batch_at;
+    store_be64(header + 43, (uint64_t)producer->id);
+    store_be16(header + 51, (uint16_t)producer->epoch);
+    store_be32(header + 53, (uint32_t)producer->sequence);
+    uint32_t crc = crc32c(0, header + 21, BATCH_HEADER_SIZE - 21);
+    store_be32(header + 17, crc32c(crc, t->body.ptr, t->body.len));
+    producer->sequence = (int32_t)(((int64_t)producer->sequence + records) & INT32_MAX);
 }
 
 struct fetch_parts {
@@ -185,6 +197,14 @@ bool fetch_answer_read(const uint8_t *data, size_t len, struct answer *ret)
 
 // ---- before the measurement
 
+// Kafka's metadata may name a leader that does not know of it yet.
+enum { LEADER_TRIES_MAX = 3000, LEADER_PAUSE_US = 10000 };
+
+static bool is_passing(enum err err)
+{
+    return err == ERR_NOT_LEADER || err == ERR_UNKNOWN_TOPIC_ID || err == ERR_UNKNOWN_PARTITION;
+}
+
 int64_t partition_end(int fd, struct uuid topic_id, int32_t partition)
 {
     struct buf in;
@@ -195,10 +215,18 @@ int64_t partition_end(int fd, struct uuid topic_id, int32_t partition)
     fetch_fill(&f, topic_id, 1, 0);
     f.partition.partition = partition;
     struct fetch_response answer;
-    call(fd, API_FETCH, FETCH_VERSION, &f.request, &answer, &in, &arena);
-    if (answer.topics_count != 1 || answer.topics[0].partitions_count != 1 ||
-        answer.topics[0].partitions[0].error != ERR_OK) {
-        bench_die(0, "partition %d cannot be fetched", (int)partition);
+    for (int tries = 0;; tries++) {
+        arena_reset(&arena);
+        call(fd, API_FETCH, FETCH_VERSION, &f.request, &answer, &in, &arena);
+        bool is_shaped = answer.topics_count == 1 && answer.topics[0].partitions_count == 1;
+        enum err err = is_shaped ? answer.topics[0].partitions[0].error : answer.error;
+        if (is_shaped && err == ERR_OK) {
+            break;
+        }
+        if (!is_passing(err) || tries == LEADER_TRIES_MAX) {
+            bench_die(0, "partition %d cannot be fetched: %s", (int)partition, err_text(err));
+        }
+        usleep(LEADER_PAUSE_US);
     }
     int64_t end = answer.topics[0].partitions[0].high_watermark;
     arena_fini(&arena);

@@ -62,7 +62,7 @@ void crowd_prepare(void)
     buf_init(&crowd.out, CALL_MESSAGE_MAX);
     consumer_metadata(&crowd.metadata, &crowd.assignment);
     int fd = bench_connect(crowd.port, crowd.congestion);
-    (void)topic_create(fd, TOPIC, crowd.offsets);
+    (void)topic_create(fd, TOPIC, crowd.offsets, NULL);
     struct buf in;
     buf_init(&in, CALL_MESSAGE_MAX);
     for (int i = 0;; i++) { // Apache Kafka makes its topic of offsets when it is first asked

@@ -58,6 +58,7 @@ static struct {
     int epoll;
     int file;
     int64_t file_bytes, file_position;
+    bool is_cached; // answers once the page cache has it
     size_t fetch_bytes;
     uint8_t *memory; // NULL: fetch from the file
     struct frame_prefix prefixes[GROUP_MAX];
@@ -132,7 +133,7 @@ static void commit(void)
         return;
     }
     write_group();
-    if (fdatasync(probe.file) != 0) {
+    if (!probe.is_cached && fdatasync(probe.file) != 0) {
         bench_die(errno, "fdatasync");
     }
     for (int i = 0; i < probe.group_count; i++) {
@@ -353,7 +354,8 @@ int main(int argc, char **argv)
         {"port", required_argument, NULL, 'p'},        {"cpu", required_argument, NULL, 'c'},
         {"file", required_argument, NULL, 'f'},        {"file-bytes", required_argument, NULL, 'b'},
         {"fetch-bytes", required_argument, NULL, 'n'}, {"memory", no_argument, NULL, 'm'},
-        {"congestion", required_argument, NULL, 'g'},  {NULL, 0, NULL, 0},
+        {"congestion", required_argument, NULL, 'g'},  {"cached", no_argument, NULL, 'k'},
+        {NULL, 0, NULL, 0},
     };
     int port = 0, cpu = -1;
     const char *path = NULL, *congestion = "";
@@ -381,6 +383,9 @@ int main(int argc, char **argv)
         case 'm':
             is_memory = true;
             break;
+        case 'k':
+            probe.is_cached = true;
+            break;
         case 'g':
             congestion = optarg;
             break;
@@ -391,7 +396,7 @@ int main(int argc, char **argv)
         }
     }
     if (path == NULL || port == 0 || probe.file_bytes < FRAME_MAX || optind != argc) {
-        bench_die(0, "usage: --port N --file PATH [--file-bytes N] [--fetch-bytes N] [--memory] [--cpu N] "
+        bench_die(0, "usage: --port N --file PATH [--file-bytes N] [--fetch-bytes N] [--memory] [--cached] [--cpu N] "
                      "[--congestion NAME]");
     }
     signal(SIGPIPE, SIG_IGN); // sendfile has no flag for that

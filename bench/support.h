@@ -12,6 +12,7 @@
 void bench_die(int error, const char *format, ...) __attribute__((noreturn, format(printf, 2, 3)));
 
 int64_t bench_now_ns(void); // monotonic
+int64_t bench_wall_ms(void);
 
 // bench_pin keeps this process on one CPU; -1 leaves it alone.
 void bench_pin(int cpu);
