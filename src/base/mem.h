@@ -15,6 +15,9 @@ struct mem_hooks {
 // mem_hooks_set replaces the allocator; must run before the first allocation. NULL restores malloc.
 void mem_hooks_set(const struct mem_hooks *hooks);
 
+// UNINITIALIZED is for a local array that is filled before it is read: it is not zeroed, as all others are.
+#define UNINITIALIZED __attribute__((uninitialized))
+
 void *mem_alloc(size_t size) __attribute__((malloc, returns_nonnull));
 void *mem_zalloc(size_t size) __attribute__((malloc, returns_nonnull));
 // mem_array allocates count zeroed elements; aborts on overflow of count * size.

@@ -43,8 +43,8 @@ void journal_complete(struct broker_port *port, struct task *task)
 
 void journal_unlock(struct broker *b, struct broker_port *own)
 {
-    struct task *chains[BROKER_PORTS_MAX];
-    struct loop *loops[BROKER_PORTS_MAX];
+    UNINITIALIZED struct task *chains[BROKER_PORTS_MAX];
+    UNINITIALIZED struct loop *loops[BROKER_PORTS_MAX];
     uint32_t count = 0;
     struct task *own_chain = NULL;
     for (uint32_t i = 0; i < b->port_count; i++) {

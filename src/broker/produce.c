@@ -8,6 +8,7 @@
 // earlier batch of the same partition and lane was submitted under another verdict, blocked until that one
 // has its outcome: if it is stale it must still come first.
 #include "base/assert.h"
+#include "base/mem.h"
 #include "base/plant.h"
 #include "broker/broker_private.h"
 #include "record/recompress.h"
@@ -107,7 +108,7 @@ static void part_check(struct produce_op *op, struct produce_part *part, const s
         .is_compacted = settings->is_compacted,
         .is_zstd_allowed = op->is_zstd_allowed,
     };
-    struct batch_facts facts;
+    UNINITIALIZED struct batch_facts facts;
     facts.bad_count = 0;
     struct error error = {0};
     enum err err = settings->is_governed ? batch_check_into(&port->codec, part->batch, &rules, &facts,

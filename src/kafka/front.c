@@ -234,6 +234,10 @@ void kafka_front_destroy(struct kafka_front *take_front)
     ASSERT(take_front->connection_count == 0);
     loop_timer_cancel(take_front->loop, &take_front->starved_retry);
     gate_unref(take_front->gate);
+    for (uint32_t i = 0; i < take_front->spare_arena_count; i++) {
+        arena_fini(&take_front->spare_arenas[i]);
+    }
+    mem_free(take_front->spare_pieces);
     mem_free(take_front);
 }
 

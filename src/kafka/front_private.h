@@ -10,6 +10,7 @@
 enum {
     OUT_PIECES_MAX = 64,           // scattered pieces queued per connection
     OUT_RESOLVED_MAX = 512 * 1024, // bytes of them held in memory
+    SPARE_ARENAS_MAX = 64,         // of answered requests, kept for the next ones; at most 64 KiB each
     READ_CHUNK_MIN = 4096,
     READ_CHUNK_MAX = 256 * 1024,  // adaptive read size; larger frames get a chunk of their own
     PARTIAL_KEEP_MAX = 512,       // fewer waiting bytes than this cost no chunk
@@ -105,6 +106,9 @@ struct kafka_front {
     struct timer accept_retry;
     struct timer starved_retry;
     struct timer stop_grace;
+    struct out_piece *spare_pieces; // an array that no answer needs now
+    struct arena spare_arenas[SPARE_ARENAS_MAX];
+    uint32_t spare_arena_count;
     bool is_stopping;
     void (*stopped)(void *arg);
     void *stopped_arg;

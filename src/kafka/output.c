@@ -16,7 +16,10 @@ static struct out_piece *piece_push(struct connection *conn)
 {
     ASSERT(conn->piece_count < OUT_PIECES_MAX);
     if (conn->pieces == NULL) {
-        conn->pieces = mem_array(OUT_PIECES_MAX, sizeof *conn->pieces);
+        struct kafka_front *front = conn->front;
+        conn->pieces = front->spare_pieces != NULL ? front->spare_pieces
+                                                   : mem_alloc(OUT_PIECES_MAX * sizeof *conn->pieces);
+        front->spare_pieces = NULL;
     }
     struct out_piece *piece = &conn->pieces[(conn->piece_head + conn->piece_count++) % OUT_PIECES_MAX];
     *piece = (struct out_piece){0};
@@ -45,8 +48,9 @@ static void piece_pop(struct connection *conn)
 // output_rest gives the pieces' memory back: an idle connection costs its struct.
 static void output_rest(struct connection *conn)
 {
-    if (conn->piece_count == 0) {
-        mem_free(conn->pieces);
+    if (conn->piece_count == 0 && conn->pieces != NULL) {
+        mem_free(conn->front->spare_pieces);
+        conn->front->spare_pieces = conn->pieces;
         conn->pieces = NULL;
     }
 }
@@ -177,7 +181,7 @@ static enum err output_send(struct connection *conn, size_t *ret_asked, size_t *
         return sock_send_file(conn->sock, head->file, head->position + (int64_t)conn->piece_sent, *ret_asked,
                               ret_took, &error);
     }
-    struct io_slice slices[OUT_PIECES_MAX];
+    UNINITIALIZED struct io_slice slices[OUT_PIECES_MAX];
     size_t count = 0;
     *ret_asked = 0;
     bool has_more = false;

@@ -162,9 +162,104 @@ static void source_hold(struct record_source *s, size_t len)
     }
 }
 
+// ---- the usual record
+
+// A varint of up to three bytes; false for longer ones, and where the bytes end.
+static inline bool short_uvarint(const uint8_t **at, const uint8_t *end, uint32_t *ret)
+{
+    const uint8_t *p = *at;
+    if (end - p < 3) {
+        if (p == end || *p >= 0x80) {
+            return false;
+        }
+        *ret = *p;
+        *at = p + 1;
+        return true;
+    }
+    uint32_t value = p[0] & 0x7fU;
+    size_t used = 1;
+    if (p[0] >= 0x80) {
+        value |= (p[1] & 0x7fU) << 7;
+        used = 2;
+        if (p[1] >= 0x80) {
+            value |= (uint32_t)p[2] << 14;
+            used = 3;
+            if (p[2] >= 0x80) {
+                return false;
+            }
+        }
+    }
+    *ret = value;
+    *at = p + used;
+    return true;
+}
+
+static inline bool short_field(const uint8_t **at, const uint8_t *end, struct bytes *ret)
+{
+    uint32_t coded;
+    if (!short_uvarint(at, end, &coded)) {
+        return false;
+    }
+    if ((coded & 1) != 0) { // negative: -1 is null
+        *ret = bytes_of(NULL, 0);
+        return coded == 1;
+    }
+    *ret = bytes_of(*at, coded >> 1);
+    if (ret->len > (size_t)(end - *at)) {
+        return false;
+    }
+    *at += ret->len;
+    return true;
+}
+
+static inline int64_t unzigzag(uint32_t v)
+{
+    return (int64_t)(v >> 1) ^ -(int64_t)(v & 1);
+}
+
+// walk_usual reads a record that is sound, lies whole in memory, and has short lengths and no headers, in
+// half of the instructions. False: it is not such a one, and nothing was read.
+static inline bool walk_usual(struct record_source *s, struct record_walk *ret, int64_t *ret_timestamp_delta)
+{
+    const uint8_t *at = s->pos;
+    uint32_t len, timestamp_delta, offset_delta;
+    if (!short_uvarint(&at, s->end, &len) || (len & 1) != 0 || len >> 1 > (size_t)(s->end - at) || len == 0) {
+        return false;
+    }
+    const uint8_t *end = at + (len >> 1);
+    at++; // attributes: none are defined
+    if (!short_uvarint(&at, end, &timestamp_delta) || !short_uvarint(&at, end, &offset_delta) ||
+        !short_field(&at, end, &ret->key) || !short_field(&at, end, &ret->value) || end - at != 1 ||
+        *at != 0) {
+        return false;
+    }
+    ret->offset_delta = (int32_t)unzigzag(offset_delta);
+    ret->header_count = 0;
+    ret->headers_raw = bytes_of(end, 0);
+    *ret_timestamp_delta = unzigzag(timestamp_delta);
+    s->pos = end;
+    return true;
+}
+
+static inline bool walk_timestamp(struct record_source *s, const struct batch_header *h,
+                                  int64_t timestamp_delta, struct record_walk *ret)
+{
+    if (batch_is_log_append_time(h)) {
+        ret->timestamp = h->max_timestamp;
+    } else if (__builtin_add_overflow(h->base_timestamp, timestamp_delta, &ret->timestamp)) {
+        malformed(s, "a timestamp overflows");
+        return false;
+    }
+    return true;
+}
+
 bool record_source_walk(struct record_source *s, const struct batch_header *h, bool hold,
                         struct record_walk *ret)
 {
+    int64_t timestamp_delta;
+    if (walk_usual(s, ret, &timestamp_delta)) {
+        return walk_timestamp(s, h, timestamp_delta, ret);
+    }
     source_fill(s, RECORD_HEAD_MAX);
     int32_t len = source_varint(s);
     if (len < 0) {
@@ -178,7 +273,7 @@ bool record_source_walk(struct record_source *s, const struct batch_header *h, b
     if (s->pos < s->end) {
         s->pos++; // attributes: none are defined
     }
-    int64_t timestamp_delta = source_varlong(s, 64);
+    timestamp_delta = source_varlong(s, 64);
     ret->offset_delta = source_varint(s);
     ret->key = source_field(s, record_end, true);
     source_fill(s, VARINT_MAX);
@@ -191,13 +286,7 @@ bool record_source_walk(struct record_source *s, const struct batch_header *h, b
         malformed(s, "a record's length does not match its fields");
         return false;
     }
-    if (batch_is_log_append_time(h)) {
-        ret->timestamp = h->max_timestamp;
-    } else if (__builtin_add_overflow(h->base_timestamp, timestamp_delta, &ret->timestamp)) {
-        malformed(s, "a timestamp overflows");
-        return false;
-    }
-    return true;
+    return walk_timestamp(s, h, timestamp_delta, ret);
 }
 
 bool record_source_end(struct record_source *s)

@@ -99,7 +99,7 @@ static unsigned ready_bits(uint32_t events)
 static size_t real_wait(struct poller *base, struct poll_event *ret_events, size_t max, int64_t deadline_ns)
 {
     struct real_poller *p = poller_of(base);
-    struct epoll_event events[EVENTS_MAX];
+    UNINITIALIZED struct epoll_event events[EVENTS_MAX];
     int count = wait_ns(p, events, max < EVENTS_MAX ? (int)max : EVENTS_MAX, deadline_ns);
     if (count < 0) {
         ASSERT(errno == EINTR); // callers cope with an empty answer
