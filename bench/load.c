@@ -3,8 +3,9 @@
 // the next request follows an answer. Open loop (--rate): requests fall due by the clock, whatever the broker
 // does, and latency counts from when a request was due, so that a stall is seen by all whom it held up
 // (coordinated omission). It drives Strom and the probe with the same bytes. Requests are encoded once
-// (load_requests.h); per request it patches a few fields and reads a few of the answer. The result is one line
-// of JSON on standard output. Any error code in an answer ends the run: a load that fails measures nothing.
+// (load_requests.h); per request it patches a few fields and reads a few of the answer. The result is one
+// line of JSON on standard output. Any error code in an answer ends the run: a load that fails measures
+// nothing.
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>

@@ -17,7 +17,8 @@ const char load_usage[] =
     "  --codec none|gzip|snappy|lz4|zstd           of the batches\n"
     "  --idempotent                                a producer id and sequences for each connection\n"
     "  --skew S                                    partitions by chance, Zipf with this exponent\n"
-    "  --rate N                                    open loop: requests per second; latency from when it was due\n"
+    "  --rate N                                    open loop: requests per second; latency from when it was "
+    "due\n"
     "  --fetch-bytes N --tail                      fetch: bytes of an answer; the newest again and again\n"
     "  --seconds S --warmup S --bytes N            how long; --bytes ends it earlier\n"
     "  --probe                                     the other side is the probe\n"
@@ -114,14 +115,17 @@ static bool is_sensible(const struct load_options *o)
 void load_options_read(int argc, char **argv, struct load_options *ret)
 {
     static const struct option names[] = {
-        {"port", 1, NULL, 'p'},         {"cpu", 1, NULL, 'c'},          {"congestion", 1, NULL, 'g'},
-        {"topic", 1, NULL, 't'},        {"topics", 1, NULL, 'T'},       {"topic-config", 1, NULL, 'C'},
-        {"partitions", 1, NULL, 'P'},   {"connections", 1, NULL, 'n'},  {"in-flight", 1, NULL, 'w'},
-        {"batch-bytes", 1, NULL, 'b'},  {"record-bytes", 1, NULL, 'r'}, {"codec", 1, NULL, 'z'},
-        {"idempotent", 0, NULL, 'i'},   {"skew", 1, NULL, 'S'},         {"rate", 1, NULL, 'R'},
-        {"seconds", 1, NULL, 's'},      {"fetch-bytes", 1, NULL, 'f'},  {"warmup", 1, NULL, 'u'},
-        {"bytes", 1, NULL, 'B'},        {"probe", 0, NULL, 'o'},        {"tail", 0, NULL, 'l'},
-        {NULL, 0, NULL, 0},
+        {"port", 1, NULL, 'p'},         {"cpu", 1, NULL, 'c'},
+        {"congestion", 1, NULL, 'g'},   {"topic", 1, NULL, 't'},
+        {"topics", 1, NULL, 'T'},       {"topic-config", 1, NULL, 'C'},
+        {"partitions", 1, NULL, 'P'},   {"connections", 1, NULL, 'n'},
+        {"in-flight", 1, NULL, 'w'},    {"batch-bytes", 1, NULL, 'b'},
+        {"record-bytes", 1, NULL, 'r'}, {"codec", 1, NULL, 'z'},
+        {"idempotent", 0, NULL, 'i'},   {"skew", 1, NULL, 'S'},
+        {"rate", 1, NULL, 'R'},         {"seconds", 1, NULL, 's'},
+        {"fetch-bytes", 1, NULL, 'f'},  {"warmup", 1, NULL, 'u'},
+        {"bytes", 1, NULL, 'B'},        {"probe", 0, NULL, 'o'},
+        {"tail", 0, NULL, 'l'},         {NULL, 0, NULL, 0},
     };
     *ret = (struct load_options){
         .topic = "bench",

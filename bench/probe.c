@@ -351,10 +351,14 @@ static void file_prepare(const char *path)
 int main(int argc, char **argv)
 {
     static const struct option options[] = {
-        {"port", required_argument, NULL, 'p'},        {"cpu", required_argument, NULL, 'c'},
-        {"file", required_argument, NULL, 'f'},        {"file-bytes", required_argument, NULL, 'b'},
-        {"fetch-bytes", required_argument, NULL, 'n'}, {"memory", no_argument, NULL, 'm'},
-        {"congestion", required_argument, NULL, 'g'},  {"cached", no_argument, NULL, 'k'},
+        {"port", required_argument, NULL, 'p'},
+        {"cpu", required_argument, NULL, 'c'},
+        {"file", required_argument, NULL, 'f'},
+        {"file-bytes", required_argument, NULL, 'b'},
+        {"fetch-bytes", required_argument, NULL, 'n'},
+        {"memory", no_argument, NULL, 'm'},
+        {"congestion", required_argument, NULL, 'g'},
+        {"cached", no_argument, NULL, 'k'},
         {NULL, 0, NULL, 0},
     };
     int port = 0, cpu = -1;
@@ -396,8 +400,10 @@ int main(int argc, char **argv)
         }
     }
     if (path == NULL || port == 0 || probe.file_bytes < FRAME_MAX || optind != argc) {
-        bench_die(0, "usage: --port N --file PATH [--file-bytes N] [--fetch-bytes N] [--memory] [--cached] [--cpu N] "
-                     "[--congestion NAME]");
+        bench_die(
+            0,
+            "usage: --port N --file PATH [--file-bytes N] [--fetch-bytes N] [--memory] [--cached] [--cpu N] "
+            "[--congestion NAME]");
     }
     signal(SIGPIPE, SIG_IGN); // sendfile has no flag for that
     bench_pin(cpu);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// transactions.c - one transactional producer, closed loop: records to several partitions in one Produce, then
-// EndTxn, by version 2 of the protocol (KIP-890): partitions join with their first batch, and every end gives
-// the next epoch. Latency is from the Produce to the answer of EndTxn. One line of JSON on standard output.
+// transactions.c - one transactional producer, closed loop: records to several partitions in one Produce,
+// then EndTxn, by version 2 of the protocol (KIP-890): partitions join with their first batch, and every end
+// gives the next epoch. Latency is from the Produce to the answer of EndTxn. One line of JSON on standard
+// output.
 #include <getopt.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -52,8 +53,8 @@ static void batch_fill(struct producer_run *r, int32_t partition)
     struct error e = {0};
     batch_builder_init(&builder, &options);
     for (int32_t i = 0; i < records_of(r, partition); i++) {
-        batch_builder_append(&builder, bench_wall_ms(), (struct bytes){NULL, 0}, bytes_of(value, sizeof value),
-                             NULL, 0);
+        batch_builder_append(&builder, bench_wall_ms(), (struct bytes){NULL, 0},
+                             bytes_of(value, sizeof value), NULL, 0);
     }
     buf_reset(&r->batches[partition]);
     if (batch_builder_finish(&builder, &r->batches[partition], &e) != ERR_OK) {
@@ -145,22 +146,24 @@ static void transaction(struct producer_run *r)
 int main(int argc, char **argv)
 {
     static const struct option names[] = {
-        {"port", 1, NULL, 'p'},    {"cpu", 1, NULL, 'c'},        {"congestion", 1, NULL, 'g'},
-        {"seconds", 1, NULL, 's'}, {"warmup", 1, NULL, 'u'},     {"records", 1, NULL, 'r'},
+        {"port", 1, NULL, 'p'},       {"cpu", 1, NULL, 'c'},    {"congestion", 1, NULL, 'g'},
+        {"seconds", 1, NULL, 's'},    {"warmup", 1, NULL, 'u'}, {"records", 1, NULL, 'r'},
         {"partitions", 1, NULL, 'P'}, {NULL, 0, NULL, 0},
     };
     int port = 0, cpu = -1;
     int64_t seconds = 5, warmup = 1;
     const char *congestion = "";
     struct producer_run r = {.partitions = 3, .records = 10};
-    for (int o = getopt_long(argc, argv, "", names, NULL); o != -1; o = getopt_long(argc, argv, "", names, NULL)) {
+    for (int o = getopt_long(argc, argv, "", names, NULL); o != -1;
+         o = getopt_long(argc, argv, "", names, NULL)) {
         port = o == 'p' ? (int)bench_number("--port", optarg, 1, 65535) : port;
         cpu = o == 'c' ? (int)bench_number("--cpu", optarg, 0, 1023) : cpu;
         congestion = o == 'g' ? optarg : congestion;
         seconds = o == 's' ? bench_number("--seconds", optarg, 1, 86400) : seconds;
         warmup = o == 'u' ? bench_number("--warmup", optarg, 0, 86400) : warmup;
         r.records = o == 'r' ? (int32_t)bench_number("--records", optarg, 1, 10000) : r.records;
-        r.partitions = o == 'P' ? (int32_t)bench_number("--partitions", optarg, 1, PARTITIONS_MAX) : r.partitions;
+        r.partitions =
+            o == 'P' ? (int32_t)bench_number("--partitions", optarg, 1, PARTITIONS_MAX) : r.partitions;
         port = o == '?' ? 0 : port;
     }
     if (port == 0 || optind != argc || r.records < r.partitions) {
@@ -188,12 +191,13 @@ int main(int argc, char **argv)
         now_ns = done_ns;
     }
     const struct histogram *h = &r.histogram;
-    printf("{\"answers\": %llu, \"seconds\": %lld, \"per_s\": %.1f, \"records_per_s\": %.0f, \"bytes_all\": 0, "
-           "\"retries\": %llu, \"p50_us\": %.1f, \"p99_us\": %.1f, \"p999_us\": %.1f, \"max_us\": %.1f}\n",
-           (unsigned long long)h->total, (long long)seconds, (double)h->total / (double)seconds,
-           (double)h->total * r.records / (double)seconds, (unsigned long long)r.retries,
-           (double)histogram_at(h, 0.5) / 1e3, (double)histogram_at(h, 0.99) / 1e3,
-           (double)histogram_at(h, 0.999) / 1e3, (double)h->max_ns / 1e3);
+    printf(
+        "{\"answers\": %llu, \"seconds\": %lld, \"per_s\": %.1f, \"records_per_s\": %.0f, \"bytes_all\": 0, "
+        "\"retries\": %llu, \"p50_us\": %.1f, \"p99_us\": %.1f, \"p999_us\": %.1f, \"max_us\": %.1f}\n",
+        (unsigned long long)h->total, (long long)seconds, (double)h->total / (double)seconds,
+        (double)h->total * r.records / (double)seconds, (unsigned long long)r.retries,
+        (double)histogram_at(h, 0.5) / 1e3, (double)histogram_at(h, 0.99) / 1e3,
+        (double)histogram_at(h, 0.999) / 1e3, (double)h->max_ns / 1e3);
     close(r.fd);
     return 0;
 }
