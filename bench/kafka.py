@@ -281,8 +281,8 @@ def measure(bench, work, spread_max, others_max):
         found['load'] = os.getloadavg()[0]
         found['discarded'] = why
         (discarded if why else kept).append(found)
-        say(f'{work.name}: ' + ', '.join(f'{k} {number(found[k][work.metric])}' for k in ['before', *sides, 'after']
-                                         if found[k]) + f' {UNITS[work.metric]}' + (f'; discarded: {why}' if why else ''))
+        figures = [f'{k} {number(found[k][work.metric])}' for k in ('before', *sides, 'after') if found[k]]
+        say(f'{work.name}: {", ".join(figures)} {UNITS[work.metric]}' + (f'; discarded: {why}' if why else ''))
     return {'work': work, 'sides': sides, 'runs': kept or discarded, 'kept': len(kept), 'discarded': discarded}
 
 
@@ -376,13 +376,14 @@ def section(bench, wanted, about, spread_max, others_max):
         notes.append('Apache Kafka was not measured: its jars are not here (`./dev interop` fetches them)')
     for m in measured:
         if not m['kept']:
-            notes.append(f'{m["work"].name}: every repetition was disturbed ({m["discarded"][0]["discarded"]}); the row '
-                         'shows them all the same')
+            why = m['discarded'][0]['discarded']
+            notes.append(f'{m["work"].name}: every repetition was disturbed ({why}); the row shows them all the same')
     lines = [HEADING, '', *about, '',
-             'Kafka 4.2.0 with its defaults is acknowledged by the page cache; "flush" is log.flush.interval.messages=1, '
-             'which syncs each batch, as Strom does by default. Median (lowest–highest). Both JVM and broker have one CPU.',
-             '', '| workload | unit | probe | Strom | of probe | Kafka | Strom : Kafka | Kafka, flush | Strom : flush | '
-             'CPU s/GB, Strom / Kafka | goals | kept |',
+             'Kafka 4.2.0 with its defaults is acknowledged by the page cache; "flush" is '
+             'log.flush.interval.messages=1, which syncs each batch, as Strom does by default. Median '
+             '(lowest–highest). Each broker has one CPU, the load the other.', '',
+             '| workload | unit | probe | Strom | of probe | Kafka | Strom : Kafka | Kafka, flush | Strom : flush '
+             '| CPU s/GB, Strom / Kafka | goals | kept |',
              '|---|---|---:|---:|---:|---:|---:|---:|---:|---:|---|---:|', *(row(m) for m in measured)]
     drawn = picture(measured)
     if drawn:

@@ -8,7 +8,8 @@ ROW, BAR, LABELS, WIDTH = 22, 14, 420, 980
 
 def frame(width, height, title, parts):
     return '\n'.join([
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" font-family="sans-serif" font-size="12">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" font-family="sans-serif" '
+        'font-size="12">',
         f'<rect width="{width}" height="{height}" fill="#ffffff"/>',
         f'<text x="10" y="20" font-size="15" font-weight="bold">{escape(title)}</text>', *parts, '</svg>', ''])
 
