@@ -117,6 +117,8 @@ void cache_init(struct cache *cache, struct env *env)
 {
     mutex_init(&cache->lock, env->threads);
     map_init(&cache->slots);
+    cache->bytes_max = GOVERN_SNAPSHOT_BYTES_MAX;
+    cache->count_max = GOVERN_SNAPSHOTS_MAX;
     list_init(&cache->used);
     list_init(&cache->wanted);
 }
@@ -265,7 +267,7 @@ static size_t cache_shrink(struct cache *cache, struct snapshot **gone, size_t m
 {
     size_t count = 0;
     while (count < max && cache->count > 1 &&
-           (cache->bytes > GOVERN_SNAPSHOT_BYTES_MAX || cache->count > GOVERN_SNAPSHOTS_MAX)) {
+           (cache->bytes > cache->bytes_max || cache->count > cache->count_max)) {
         gone[count++] = slot_take(cache, LIST_ENTRY(cache->used.next, struct slot, node));
     }
     return count;

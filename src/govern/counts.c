@@ -170,6 +170,9 @@ static uint64_t first_of(const struct counts *counts, struct str topic, int64_t 
 {
     uint64_t last = counts->sample_count;
     uint64_t first = last < GOVERN_SAMPLES_MAX ? 1 : last - GOVERN_SAMPLES_MAX + 1;
+    if (after >= 0 && (uint64_t)after > last) { // a number of before the last start
+        return first;
+    }
     if (after >= 0) {
         return (uint64_t)after >= first ? (uint64_t)after + 1 : first;
     }

@@ -22,7 +22,6 @@ enum {
     GOVERN_SERIES_MAX = 4096,    // of counters; what is over it is counted without its producer, then as one
     GOVERN_SAMPLES_MAX = 1000,   // of violations, the newest
     GOVERN_CASE_SAMPLES_MAX = 4, // of one batch among them
-    GOVERN_MARK_BYTES_MAX = 4 << 20, // of what the marks of one batch say
 };
 
 struct govern;

@@ -97,6 +97,8 @@ struct cache {
     struct list wanted; // slots to be loaded
     size_t bytes;
     size_t count;
+    size_t bytes_max;   // GOVERN_SNAPSHOT_BYTES_MAX
+    size_t count_max;   // GOVERN_SNAPSHOTS_MAX
     uint64_t suspicion; // rises when a verdict was stale: what was looked at before is compared with the core
                         // again
     bool is_stopping;

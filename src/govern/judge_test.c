@@ -538,6 +538,25 @@ static void keys_are_judged_too(void **state)
     (void)id;
 }
 
+static void what_is_least_used_goes_and_comes_back(void **state)
+{
+    (void)state;
+    int32_t id = world_register(&world, "t-value", JSON_INT);
+    int32_t other = world_register(&world, "t-value", JSON_INT_2);
+    world_topic(&world, "t", structure);
+    struct line lines[] = {good(id), good(other), bad(id)};
+    world.govern->cache.count_max = 2;
+    for (int i = 0; i < 3; i++) {
+        expect_stored(lines, 2);
+        assert_true(world.govern->cache.count <= 2);
+        expect_refused(lines, 3, "$.n: rule 'strom:structure' of t-value, version 1");
+    }
+    world.govern->cache.count_max = GOVERN_SNAPSHOTS_MAX;
+    world.govern->cache.bytes_max = 1;
+    expect_stored(lines, 2);
+    assert_int_equal(world.govern->cache.count, 1); // the newest stays, whatever it takes
+}
+
 static void nothing_is_loaded_once_the_server_stops(void **state)
 {
     (void)state;
@@ -625,8 +644,11 @@ static void what_governs_is_compiled_when_bound(void **state)
     expect_in(world.text, "\"error_code\":42210");
     expect_in(world.text, "it would govern topic u");
     expect_in(world.text, "rule 'r', line 1, column ");
-    // Where it slipped in nevertheless, records are refused with the reason.
-    world_topic(&world, "t", governed);
+    // Where it slipped in nevertheless, records are refused with the reason, and not set aside.
+    static const char *const to_dlq[] = {"strom.validation.on.failure", "dlq", "strom.value.validation.level",
+                                         "contract", NULL};
+    world_topic(&world, "t.dlq", NULL);
+    world_topic(&world, "t", to_dlq);
     struct line line = value(framed(&world, 1, "{}"));
     expect_refused(&line, 1, "rule 'r', line 1, column ");
 }
@@ -681,6 +703,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(marks_are_headers, setup, teardown),
         cmocka_unit_test_setup_teardown(long_batches_are_judged_in_slices, setup, teardown),
         cmocka_unit_test_setup_teardown(keys_are_judged_too, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_is_least_used_goes_and_comes_back, setup, teardown),
         cmocka_unit_test_setup_teardown(nothing_is_loaded_once_the_server_stops, setup, teardown),
         cmocka_unit_test_setup_teardown(counts_are_of_final_verdicts, setup, teardown),
         cmocka_unit_test_setup_teardown(what_governs_is_compiled_when_bound, setup, teardown),
