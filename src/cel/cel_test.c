@@ -1,21 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // cel_test.c - the language by expressions and what they are.
-#include "cel/cel_private.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdio.h>
-
-#include <cmocka.h>
-
-enum { ARENA_BYTES = 16 << 20, TEXT_BYTES = 4096 };
-
-struct row {
-    const char *text;
-    const char
-        *want; // as cel_value_print has it, "error: ...", or "1:5: ..." of an expression that is refused
-};
+#include "cel/expression_test.h"
 
 static const struct cel_variable variables[] = {
     {.name = {"x", 1}, .of = CEL_OF_DYN},
@@ -24,36 +9,13 @@ static const struct cel_variable variables[] = {
     {.name = {"tags", 4}, .of = CEL_OF_TYPE, .type = "[s"},
 };
 
-// What the expression is, in `ret`.
-static void evaluate(const struct cel_source *source, uint64_t steps, char ret[TEXT_BYTES])
+static void evaluate(const struct cel_source *source, uint64_t steps, char ret[EXPRESSION_TEXT_BYTES])
 {
     static const struct cel_value tags[] = {{.kind = CEL_STRING, .len = 3, .ptr = "PII"},
                                             {.kind = CEL_STRING, .len = 3, .ptr = "PCI"}};
-    struct cel_program *program = NULL;
-    struct cel_fault fault;
-    if (cel_compile(source, &program, &fault) != ERR_OK) {
-        snprintf(ret, TEXT_BYTES, "%u:%u: %s", fault.line, fault.column, fault.text);
-        return;
-    }
     const struct cel_value values[] = {cel_int(5), cel_string(STR("J\xc3\xbcrgen")), cel_int(7),
                                        cel_list(tags, 2)};
-    struct arena arena;
-    arena_init(&arena, ARENA_BYTES);
-    struct cel_run run = {.variables = values, .arena = &arena, .steps = steps};
-    struct cel_value value;
-    struct error e;
-    enum err err = cel_eval(program, &run, &value, &e);
-    if (err == ERR_OK) {
-        struct buf out;
-        buf_init(&out, TEXT_BYTES);
-        cel_value_print(value, &out);
-        snprintf(ret, TEXT_BYTES, STR_FMT, STR_ARG(buf_str(&out)));
-        buf_fini(&out);
-    } else {
-        snprintf(ret, TEXT_BYTES, "%s: %s", err == ERR_NO_MEMORY ? "over" : "error", e.text);
-    }
-    arena_fini(&arena);
-    cel_program_unref(program);
+    expression_evaluate(source, values, steps, ret);
 }
 
 static struct cel_source source_of(struct str text)
@@ -64,10 +26,10 @@ static struct cel_source source_of(struct str text)
                                .has_unsigned = true};
 }
 
-static void check_rows(const struct row *rows, size_t count)
+static void check_rows(const struct expression_row *rows, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        char got[TEXT_BYTES];
+        char got[EXPRESSION_TEXT_BYTES];
         struct cel_source source = source_of(str_from_c(rows[i].text));
         evaluate(&source, CEL_STEPS_DEFAULT, got);
         if (strcmp(got, rows[i].want) != 0) {
@@ -80,7 +42,7 @@ static void check_rows(const struct row *rows, size_t count)
 static void test_operators(void **state)
 {
     (void)state;
-    static const struct row rows[] = {
+    static const struct expression_row rows[] = {
         {"1 + 2 * 3 - 4 / 2 % 2", "7"},
         {"-(-7) == 7", "true"},
         {"7 / -2", "-3"},
@@ -126,7 +88,7 @@ static void test_operators(void **state)
 static void test_functions(void **state)
 {
     (void)state;
-    static const struct row rows[] = {
+    static const struct expression_row rows[] = {
         {"'foobar'.contains('oba') && 'foobar'.startsWith('foo') && 'foobar'.endsWith('bar') && "
          "'a'.contains('')",
          "true"},
@@ -175,7 +137,7 @@ static void test_functions(void **state)
 static void test_containers(void **state)
 {
     (void)state;
-    static const struct row rows[] = {
+    static const struct expression_row rows[] = {
         {"[1, 2, 3][1] + {'a': {'b': 5}}.a.b", "7"},
         {"[1][1]", "error: index out of bounds"},
         {"[1][-1]", "error: index out of bounds"},
@@ -200,7 +162,7 @@ static void test_containers(void **state)
 static void test_macros(void **state)
 {
     (void)state;
-    static const struct row rows[] = {
+    static const struct expression_row rows[] = {
         {"[1, 2, 3].all(i, i > 0) && ![1, 2].all(i, i > 1) && [].all(i, false)", "true"},
         {"[1, 2, 3].exists(i, i == 2) && ![].exists(i, true)", "true"},
         {"[1, 2, 2].exists_one(i, i == 1) && ![1, 2, 2].exists_one(i, i == 2)", "true"},
@@ -230,7 +192,7 @@ static void test_macros(void **state)
 static void test_faults(void **state)
 {
     (void)state;
-    static const struct row rows[] = {
+    static const struct expression_row rows[] = {
         {"", "1:1: the expression ends where an expression is expected"},
         {"1 +", "1:4: the expression ends where an expression is expected"},
         {"1 +\n  foo", "2:3: there is no variable \"foo\" here"},
@@ -260,13 +222,13 @@ static void test_faults(void **state)
 static void test_matches_whole(void **state)
 {
     (void)state;
-    static const struct row rows[] = {
+    static const struct expression_row rows[] = {
         {"'abc1'.matches('[0-9]')", "false"},
         {"'abc1'.matches('a.*1|x') && 'x'.matches('a|x') && 'AB'.matches('(?i)ab')", "true"},
         {"'ab'.matches('a)(b')", "1:14: a ) without its ( (character 2 of the regular expression)"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        char got[TEXT_BYTES];
+        char got[EXPRESSION_TEXT_BYTES];
         struct cel_source source = source_of(str_from_c(rows[i].text));
         source.matches_whole = true;
         evaluate(&source, CEL_STEPS_DEFAULT, got);

@@ -1,71 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 // library_test.c - the libraries of functions, by expressions and what they are; and what they do when the
 // budget runs out. The conformance cases (tests/cel/) have the rest.
-#include "cel/cel_private.h"
+#include "cel/expression_test.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdio.h>
-#include <stdlib.h>
+static const struct cel_source plain = {.has_unsigned = true};
+#define CHECK(rows) expression_check(&plain, NULL, rows, sizeof(rows) / sizeof((rows)[0]))
 
-#include <cmocka.h>
-
-enum { ARENA_BYTES = 8 << 20, TEXT_BYTES = 8192 };
-
-struct row {
-    const char *text;
-    const char *want; // as cel_value_print has it, "error: ...", "over", or "1:5: ..." of what is refused
-};
-
-static void evaluate(const char *text, uint64_t steps, char ret[TEXT_BYTES])
+static void evaluate(const char *text, uint64_t steps, char ret[EXPRESSION_TEXT_BYTES])
 {
-    struct cel_source source = {.text = str_from_c(text), .has_unsigned = true};
-    struct cel_program *program = NULL;
-    struct cel_fault fault;
-    if (cel_compile(&source, &program, &fault) != ERR_OK) {
-        snprintf(ret, TEXT_BYTES, "%u:%u: %s", fault.line, fault.column, fault.text);
-        return;
-    }
-    struct arena arena;
-    arena_init(&arena, ARENA_BYTES);
-    struct cel_run run = {.arena = &arena, .steps = steps};
-    struct cel_value value;
-    struct error e;
-    enum err err = cel_eval(program, &run, &value, &e);
-    if (err == ERR_OK) {
-        struct buf out;
-        buf_init(&out, TEXT_BYTES);
-        cel_value_print(value, &out);
-        snprintf(ret, TEXT_BYTES, STR_FMT, STR_ARG(buf_str(&out)));
-        buf_fini(&out);
-    } else if (err == ERR_NO_MEMORY) {
-        snprintf(ret, TEXT_BYTES, "over");
-    } else {
-        snprintf(ret, TEXT_BYTES, "error: %s", e.text);
-    }
-    arena_fini(&arena);
-    cel_program_unref(program);
+    struct cel_source source = plain;
+    source.text = str_from_c(text);
+    expression_evaluate(&source, NULL, steps, ret);
 }
-
-static void check_rows(const struct row *rows, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        char got[TEXT_BYTES];
-        evaluate(rows[i].text, CEL_STEPS_DEFAULT, got);
-        if (strcmp(got, rows[i].want) != 0) {
-            fail_msg("%s\n  is   %s\n  want %s", rows[i].text, got, rows[i].want);
-        }
-    }
-}
-#define CHECK(rows) check_rows(rows, sizeof(rows) / sizeof((rows)[0]))
 
 // Each is true, or false.
 static void check_all(const char *const *texts, size_t count, const char *format, bool want)
 {
     for (size_t i = 0; i < count; i++) {
         char text[1024];
-        char got[TEXT_BYTES];
+        char got[EXPRESSION_TEXT_BYTES];
         snprintf(text, sizeof text, "r'''%s'''.%s()", texts[i], format);
         evaluate(text, CEL_STEPS_DEFAULT, got);
         if (strcmp(got, want ? "true" : "false") != 0) {
@@ -87,7 +40,7 @@ static void check_all(const char *const *texts, size_t count, const char *format
 static void test_strings(void **state)
 {
     (void)state;
-    static const struct row rows[] = {
+    static const struct expression_row rows[] = {
         {"'a\u00e9b'.charAt(3)", "\"\""},
         {"'a\u00e9b'.charAt(4)", "error: index is outside of the string"},
         {"'a\u00e9b'.charAt(-1)", "error: index is outside of the string"},
@@ -118,7 +71,7 @@ static void test_strings(void **state)
 static void test_format(void **state)
 {
     (void)state;
-    static const struct row rows[] = {
+    static const struct expression_row rows[] = {
         {"'%s|%s'.format([b'\\xff\\xe2\\x82x', 'a'])", "\"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbdx|a\""},
         {"'%.100f'.format([1e308]).size()", "410"},
         {"'%.101f'.format([1.0])", "error: format has a clause that does not exist"},
@@ -141,7 +94,7 @@ static void test_format(void **state)
 static void test_math(void **state)
 {
     (void)state;
-    static const struct row rows[] = {
+    static const struct expression_row rows[] = {
         {"math.greatest(1, 2u, 1.5)", "2u"},
         {"math.least([3, 1.5, 2u])", "1.5"},
         {"math.greatest([])", "error: math.greatest and math.least of an empty list"},
@@ -161,7 +114,7 @@ static void test_math(void **state)
 static void test_others(void **state)
 {
     (void)state;
-    static const struct row rows[] = {
+    static const struct expression_row rows[] = {
         {"base64.encode(b'a')", "\"YQ==\""},
         {"base64.decode('YWI')", "b\"ab\""},
         {"base64.decode('YWI=')", "b\"ab\""},
@@ -194,7 +147,7 @@ static void test_others(void **state)
 static void test_decimals(void **state)
 {
     (void)state;
-    static const struct row rows[] = {
+    static const struct expression_row rows[] = {
         {"string(decimal('1.50'))", "\"1.50\""},
         {"string(decimal('-1E+3'))", "\"-1000\""},
         {"string(decimal('1e-3'))", "\"0.001\""},
@@ -279,7 +232,7 @@ static void test_variants(void **state)
     (void)state;
 #define META   "b'\\x01\\x02\\x00\\x01\\x02ab'"
 #define OBJECT "b'\\x02\\x02\\x00\\x01\\x00\\x02\\x05\\x0c\\x01\\x0d\\x78\\x79\\x7a'"
-    static const struct row rows[] = {
+    static const struct expression_row rows[] = {
         {"variants.toJson(variants.parseJson('{\"a\": [1, 2.5, \"x\\\\u00e9\", null, true], \"b\": 1e10}'))",
          "\"{\\\"a\\\":[1,2.5,\\\"x\xc3\xa9\\\",null,true],\\\"b\\\":1.0E10}\""},
         {"variants.type(variants.parseJson('12345678901234567890123'))", "\"decimal\""},
@@ -374,27 +327,28 @@ static void test_validators(void **state)
 static void test_budgets(void **state)
 {
     (void)state;
-    static const struct row rows[] = {
+    static const struct expression_row rows[] = {
         {"'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa'"
          ".replace('a', 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa')"
          ".replace('a', 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa')"
          ".replace('a', 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa')"
          ".replace('a', 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa')",
-         "over"},
+         EXPRESSION_OVER},
         {"string(decimal('1e1000000')).size() + string(decimal('1e-1000000')).size()", "2000003"},
-        {"[1, 2, 3, 4, 5, 6, 7, 8, 9].map(x, string(decimal('1e1000000'))).size()", "over"},
+        {"[1, 2, 3, 4, 5, 6, 7, 8, 9].map(x, string(decimal('1e1000000'))).size()", EXPRESSION_OVER},
     };
     CHECK(rows);
-    static const struct row poor[] = {
-        {"'%s'.format([[1, 2, 3, 4, 5, 6, 7, 8, 9, 10]])", "over"},
-        {"sets.contains([1, 2, 3, 4, 5], [5, 4, 3, 2, 1])", "over"},
+    static const struct expression_row poor[] = {
+        {"'%s'.format([[1, 2, 3, 4, 5, 6, 7, 8, 9, 10]])", EXPRESSION_OVER},
+        {"sets.contains([1, 2, 3, 4, 5], [5, 4, 3, 2, 1])", EXPRESSION_OVER},
         {"decimals.mul(decimal('1e300'), decimal('1e300')) == decimal('1') && '0123456789012345678901'"
          ".replace('', 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa').size() > 0",
          "false"},
-        {"['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j', 'k', 'l', 'm', 'n', 'o'].join(', ')", "over"},
+        {"['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j', 'k', 'l', 'm', 'n', 'o'].join(', ')",
+         EXPRESSION_OVER},
     };
     for (size_t i = 0; i < sizeof poor / sizeof *poor; i++) {
-        char got[TEXT_BYTES];
+        char got[EXPRESSION_TEXT_BYTES];
         evaluate(poor[i].text, 24, got);
         assert_string_equal(got, poor[i].want);
     }

@@ -2,7 +2,6 @@
 // message.c - Protobuf messages as values: fields, equality, and what the well-known types stand for.
 #include "cel/message.h"
 
-#include "base/assert.h"
 #include "cel/decimal.h"
 #include "cel/message_private.h"
 

@@ -12,7 +12,8 @@ static const double SAFE_INTEGER_MAX = 9007199254740991.0; // 2^53 - 1: greater 
 
 static struct cel_value to_json(struct cel_call *call, struct cel_value value, int depth);
 
-static struct cel_value list_to_json(struct cel_call *call, struct cel_value list, int depth)
+struct cel_value cel_convert_list(struct cel_call *call, struct cel_value list,
+                                  const struct cel_converter *to)
 {
     size_t count = 0;
     struct cel_value *items = NULL;
@@ -26,7 +27,7 @@ static struct cel_value list_to_json(struct cel_call *call, struct cel_value lis
     struct cel_value key;
     struct cel_value item;
     for (size_t i = 0; i < count && cel_walk_next(call, &walk, &key, &item); i++) {
-        items[i] = to_json(call, item, depth + 1);
+        items[i] = to->value(call, to, item);
         if (items[i].kind == CEL_ERROR) {
             return items[i];
         }
@@ -34,7 +35,7 @@ static struct cel_value list_to_json(struct cel_call *call, struct cel_value lis
     return call->is_over ? cel_over(call) : cel_list(items, count);
 }
 
-static struct cel_value map_to_json(struct cel_call *call, struct cel_value map, int depth)
+struct cel_value cel_convert_map(struct cel_call *call, struct cel_value map, const struct cel_converter *to)
 {
     size_t count = 0;
     struct cel_entry *entries = NULL;
@@ -45,17 +46,29 @@ static struct cel_value map_to_json(struct cel_call *call, struct cel_value map,
         return cel_over(call);
     }
     struct cel_walk walk = cel_walk(map);
+    struct cel_value key;
     struct cel_value item;
-    for (size_t i = 0; i < count && cel_walk_next(call, &walk, &entries[i].key, &item); i++) {
-        if (entries[i].key.kind != CEL_STRING) {
-            return cel_fail_static("keys of a Struct are strings");
-        }
-        entries[i].value = to_json(call, item, depth + 1);
-        if (entries[i].value.kind == CEL_ERROR) {
-            return entries[i].value;
+    for (size_t i = 0; i < count && cel_walk_next(call, &walk, &key, &item); i++) {
+        entries[i].key = to->key(call, to, key);
+        entries[i].value = to->value(call, to, item);
+        if (entries[i].key.kind == CEL_ERROR || entries[i].value.kind == CEL_ERROR) {
+            return entries[i].key.kind == CEL_ERROR ? entries[i].key : entries[i].value;
         }
     }
     return call->is_over ? cel_over(call) : cel_map(entries, count);
+}
+
+static struct cel_value json_key(struct cel_call *call, const struct cel_converter *to, struct cel_value key)
+{
+    (void)call;
+    (void)to;
+    return key.kind == CEL_STRING ? key : cel_fail_static("keys of a Struct are strings");
+}
+
+static struct cel_value json_item(struct cel_call *call, const struct cel_converter *to,
+                                  struct cel_value item)
+{
+    return to_json(call, item, to->depth);
 }
 
 static struct cel_value message_to_json(struct cel_call *call, struct cel_value message)
@@ -81,6 +94,7 @@ static struct cel_value message_to_json(struct cel_call *call, struct cel_value 
 static struct cel_value to_json(struct cel_call *call, struct cel_value value, int depth)
 {
     double d = value.kind == CEL_INT ? (double)value.i : (double)value.u;
+    struct cel_converter converter = {.key = json_key, .value = json_item, .depth = depth + 1};
     if (depth > JSON_NESTED_MAX) {
         return cel_fail_static("lists and maps are too deeply nested for a google.protobuf.Value");
     }
@@ -100,9 +114,9 @@ static struct cel_value to_json(struct cel_call *call, struct cel_value value, i
     case CEL_DURATION:
         return cel_to_string(call, value);
     case CEL_LIST:
-        return list_to_json(call, value, depth);
+        return cel_convert_list(call, value, &converter);
     case CEL_MAP:
-        return map_to_json(call, value, depth);
+        return cel_convert_map(call, value, &converter);
     case CEL_MESSAGE:
         return message_to_json(call, value);
     default:

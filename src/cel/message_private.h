@@ -47,6 +47,16 @@ static inline const struct message_object *message_object_of(struct cel_value me
 struct cel_value message_object_value(struct cel_call *call, const struct message_type *type,
                                       const struct set_field *fields, size_t count);
 
+// How items of a list, or keys and values of a map, become others; an error ends it.
+struct cel_converter {
+    struct cel_value (*key)(struct cel_call *call, const struct cel_converter *to, struct cel_value key);
+    struct cel_value (*value)(struct cel_call *call, const struct cel_converter *to, struct cel_value value);
+    const struct message_field *field; // for whom it is
+    int depth;
+};
+struct cel_value cel_convert_list(struct cel_call *call, struct cel_value list,
+                                  const struct cel_converter *to);
+struct cel_value cel_convert_map(struct cel_call *call, struct cel_value map, const struct cel_converter *to);
 // cel_to_json is the value as JSON has it, for Struct, Value and ListValue: null, bools, doubles, strings,
 // lists, maps.
 struct cel_value cel_to_json(struct cel_call *call, struct cel_value value);

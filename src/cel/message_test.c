@@ -1,19 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // message_test.c - Protobuf messages in expressions: those of payloads, also hostile ones, and those that are
 // built.
-#include "cel/cel_private.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdio.h>
-#include <stdlib.h>
-
-#include <cmocka.h>
+#include "cel/expression_test.h"
 
 #include "base/mem.h"
-
-enum { ARENA_BYTES = 8 << 20, TEXT_BYTES = 4096 };
 
 static const char schema_text[] =
     "syntax=\"proto3\"; package t; import \"google/protobuf/any.proto\"; import "
@@ -55,66 +45,27 @@ static int tear_down(void **state)
     return 0;
 }
 
-static void evaluate(const char *text, struct bytes payload, char ret[TEXT_BYTES])
+static void check_rows(struct bytes payload, const struct expression_row *rows, size_t count)
 {
     struct cel_variable variable = {.name = STR("m"), .of = CEL_OF_SCHEMA, .program = program_of_m};
     struct cel_source source = {
-        .text = str_from_c(text),
         .variables = &variable,
         .variable_count = 1,
         .has_unsigned = true,
         .container = STR("t"),
         .types = types,
     };
-    struct cel_program *program = NULL;
-    struct cel_fault fault;
-    if (cel_compile(&source, &program, &fault) != ERR_OK) {
-        snprintf(ret, TEXT_BYTES, "%u:%u: %s", fault.line, fault.column, fault.text);
-        return;
-    }
     assert_int_equal(program_check(program_of_m, payload, NULL), ERR_OK);
     struct view view = view_root(program_of_m, payload);
     struct cel_value m = cel_view(&view);
-    struct arena arena;
-    arena_init(&arena, ARENA_BYTES);
-    struct cel_run run = {.variables = &m, .arena = &arena, .steps = CEL_STEPS_DEFAULT};
-    struct cel_value value;
-    struct error e;
-    enum err err = cel_eval(program, &run, &value, &e);
-    if (err == ERR_OK) {
-        struct buf out;
-        buf_init(&out, TEXT_BYTES);
-        cel_value_print(value, &out);
-        snprintf(ret, TEXT_BYTES, STR_FMT, STR_ARG(buf_str(&out)));
-        buf_fini(&out);
-    } else {
-        snprintf(ret, TEXT_BYTES, "%s: %s", err == ERR_NO_MEMORY ? "over" : "error", e.text);
-    }
-    arena_fini(&arena);
-    cel_program_unref(program);
-}
-
-struct row {
-    const char *text;
-    const char *want;
-};
-
-static void check_rows(struct bytes payload, const struct row *rows, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        char got[TEXT_BYTES];
-        evaluate(rows[i].text, payload, got);
-        if (strcmp(got, rows[i].want) != 0) {
-            fail_msg("%s\n  is   %s\n  want %s", rows[i].text, got, rows[i].want);
-        }
-    }
+    expression_check(&source, &m, rows, count);
 }
 #define CHECK(payload, rows) check_rows((payload), rows, sizeof(rows) / sizeof((rows)[0]))
 
 static void test_absent(void **state)
 {
     (void)state;
-    static const struct row rows[] = {
+    static const struct expression_row rows[] = {
         {"m.any", "null"},
         {"m.st", "{}"},
         {"m.time", "timestamp(\"1970-01-01T00:00:00Z\")"},
@@ -141,14 +92,14 @@ static void test_present(void **state)
         "\x22\x00\x2a\x02\x40\x05\x32\x05\x08\x01\x12\x01\x61\x38\x00\x5a\x02\x01\x07\x6d\x00\x00\x00\x3f"
         "\x70\x03\x52\x03\x1a\x01x\x1a\x11\x08\xfe\xff\xff\xff\xff\xff\xff\xff\xff\x01\x10\x80\xca\xb5\xee"
         "\x01";
-    static const struct row rows[] = {
+    static const struct expression_row rows[] = {
         {"m.w", "0"},
         {"has(m.w) && has(m.o) && has(m.inner) && has(m.names) && has(m.es) && !has(m.i)", "true"},
         {"m.names[1]", "\"a\""},
         {"m.es", "[1, 7]"},
         {"m.u", "3u"},
         {"m.v", "\"x\""},
-        {"m.time", "timestamp(\"1969-12-31T23:59:58.5Z\")"},
+        {"m.time", "timestamp(\"1969-12-31T23:59:58.500Z\")"},
         {"m == M{w: 0, inner: M{i: 5}, names: {1: 'a'}, o: 0, es: [1, 7], f: 0.5, u: 3u, v: 'x', time: "
          "m.time}",
          "true"},
@@ -164,7 +115,7 @@ static void test_present(void **state)
 static void test_built(void **state)
 {
     (void)state;
-    static const struct row rows[] = {
+    static const struct expression_row rows[] = {
         {"M{i: 2147483648}", "error: the value does not fit the field"},
         {"M{u: 4294967296u}", "error: the value does not fit the field"},
         {"M{e: 2147483648}", "error: the value does not fit the field"},
@@ -173,14 +124,14 @@ static void test_built(void **state)
         {"M{st: {'a': [1, {'b': b'x'}]}}.st", "{\"a\": [1.0, {\"b\": \"eA==\"}]}"},
         {"M{st: dyn({1: 2})}", "error: keys of a Struct are strings"},
         {"M{v: 9007199254740993}.v", "\"9007199254740993\""},
-        {"M{v: duration('1.5s')}.v", "\"1.5s\""},
+        {"M{v: duration('1.5s')}.v", "\"1.500s\""},
         {"M{v: M{}}", "error: a message cannot become a google.protobuf.Value"},
         {"M{any: M{i: 1}}.any == M{i: 1}", "true"},
         {"M{inner: M{i: 1}}.inner.i", "1"},
         {"M{names: {1: 'a'}}.names[1]", "\"a\""},
         {"google.protobuf.Timestamp{seconds: 1, nanos: 1000000000}", "error: nanos are out of range"},
         {"google.protobuf.Timestamp{seconds: 253402300800}", "error: seconds are out of range"},
-        {"google.protobuf.Duration{seconds: 0, nanos: -500000000}", "duration(\"-0.5s\")"},
+        {"google.protobuf.Duration{seconds: 0, nanos: -500000000}", "duration(\"-0.500s\")"},
         {"google.protobuf.Any{type_url: 'x/t.M', value: b'\\x40\\x05'} == M{i: 5}", "true"},
         {"google.protobuf.Any{type_url: 'x/t.Nothing', value: b''}",
          "error: an Any of a type that is not known"},
@@ -225,11 +176,14 @@ static void test_hostile_any(void **state)
             memcpy(at, type_url, HEAD);
         }
     }
-    char got[TEXT_BYTES];
-    evaluate("m.any == m", bytes_of(at, (size_t)(end - at)), got);
-    assert_memory_equal(got, "over", 4);
-    evaluate("m.any == null", bytes_of("\x0a\x00", 2), got);
-    assert_string_equal(got, "error: an Any of a type that is not known");
+    static const struct expression_row deep[] = {
+        {"m.any == m", EXPRESSION_OVER},
+    };
+    CHECK(bytes_of(at, (size_t)(end - at)), deep);
+    static const struct expression_row empty[] = {
+        {"m.any == null", "error: an Any of a type that is not known"},
+    };
+    CHECK(bytes_of("\x0a\x00", 2), empty);
     mem_free(bytes);
 }
 

@@ -416,64 +416,33 @@ static struct cel_value convert_message(struct cel_call *call, const struct mess
     return fits ? value : cel_fail_static(does_not_fit);
 }
 
-static struct cel_value convert_one(struct cel_call *call, const struct message_field *field,
-                                    struct cel_value value)
+static struct cel_value convert_key(struct cel_call *call, const struct cel_converter *to,
+                                    struct cel_value key)
 {
-    return field->scalar == MESSAGE_MESSAGE ? convert_message(call, field->of, value)
-                                            : convert_scalar(field->scalar, value);
+    (void)call;
+    return convert_scalar(to->field->key, key);
 }
 
-static struct cel_value convert_list(struct cel_call *call, const struct message_field *field,
-                                     struct cel_value list)
+static struct cel_value convert_item(struct cel_call *call, const struct cel_converter *to,
+                                     struct cel_value item)
 {
-    size_t count = 0;
-    struct cel_value *items = NULL;
-    if (list.kind != CEL_LIST) {
-        return cel_fail_static(does_not_fit);
-    }
-    if (cel_list_size(call, list, &count)) {
-        items = cel_new(call, struct cel_value, count + 1);
-    }
-    if (items == NULL) {
-        return cel_over(call);
-    }
-    struct cel_walk walk = cel_walk(list);
-    struct cel_value key;
-    struct cel_value item;
-    for (size_t i = 0; i < count && cel_walk_next(call, &walk, &key, &item); i++) {
-        items[i] = convert_one(call, field, item);
-        if (items[i].kind == CEL_ERROR) {
-            return items[i];
-        }
-    }
-    return call->is_over ? cel_over(call) : cel_list(items, count);
+    return to->field->scalar == MESSAGE_MESSAGE ? convert_message(call, to->field->of, item)
+                                                : convert_scalar(to->field->scalar, item);
 }
 
-static struct cel_value convert_map(struct cel_call *call, const struct message_field *field,
-                                    struct cel_value map)
+static struct cel_value convert_field(struct cel_call *call, const struct message_field *field,
+                                      struct cel_value value)
 {
-    size_t count = 0;
-    struct cel_entry *entries = NULL;
-    if (map.kind != CEL_MAP) {
-        return cel_fail_static(does_not_fit);
+    struct cel_converter converter = {.key = convert_key, .value = convert_item, .field = field};
+    if (field->is_map) {
+        return value.kind == CEL_MAP ? cel_convert_map(call, value, &converter)
+                                     : cel_fail_static(does_not_fit);
     }
-    if (cel_map_size(call, map, &count)) {
-        entries = cel_new(call, struct cel_entry, count + 1);
+    if (field->is_repeated) {
+        return value.kind == CEL_LIST ? cel_convert_list(call, value, &converter)
+                                      : cel_fail_static(does_not_fit);
     }
-    if (entries == NULL) {
-        return cel_over(call);
-    }
-    struct cel_walk walk = cel_walk(map);
-    struct cel_value key;
-    struct cel_value item;
-    for (size_t i = 0; i < count && cel_walk_next(call, &walk, &key, &item); i++) {
-        entries[i].key = convert_scalar(field->key, key);
-        entries[i].value = convert_one(call, field, item);
-        if (entries[i].key.kind == CEL_ERROR || entries[i].value.kind == CEL_ERROR) {
-            return entries[i].key.kind == CEL_ERROR ? entries[i].key : entries[i].value;
-        }
-    }
-    return call->is_over ? cel_over(call) : cel_map(entries, count);
+    return convert_item(call, &converter, value);
 }
 
 // Null leaves a message unset, but for those that have a null of their own or none at all.
@@ -544,9 +513,7 @@ static struct cel_value construct(const void *context, struct cel_call *call, st
         if (is_unset(&next->field, values[i])) {
             continue;
         }
-        next->value = next->field.is_map        ? convert_map(call, &next->field, values[i])
-                      : next->field.is_repeated ? convert_list(call, &next->field, values[i])
-                                                : convert_one(call, &next->field, values[i]);
+        next->value = convert_field(call, &next->field, values[i]);
         if (next->value.kind == CEL_ERROR) {
             return next->value;
         }
