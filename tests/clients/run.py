@@ -45,12 +45,14 @@ CLIENTS = {
     'schemas-topic': ([SYSTEM_PYTHON, 'schemas_topic_test.py'], 120),
     'contracts': ([SYSTEM_PYTHON, 'contracts_test.py'], 120),
     'contracts-js': ([NODE, 'contracts_test.mjs'], 120),
+    'contracts-exact': ([SYSTEM_PYTHON, 'contracts_exact_test.py'], 120),
+    'kafkajs-contracts': ([NODE, 'kafkajs_contracts_test.mjs'], 120),
     'metrics': ([SYSTEM_PYTHON, 'metrics_test.py'], 60),
 }
 
 # Kafka has no such page and no registry; its answers to late-txn are recorded.
 STROM_ONLY = {'metrics', 'late-txn', 'registry', 'kafkajs-registry', 'debian-registry', 'schemas-topic', 'contracts',
-              'contracts-js'}
+              'contracts-js', 'contracts-exact', 'kafkajs-contracts'}
 # So that "no such topic" can be tested, groups of one member do not wait for others, and compaction comes soon.
 SETTINGS = {'auto.create.topics.enable': 'false', 'group.initial.rebalance.delay.ms': 0, 'log.cleaner.backoff.ms': 200}
 
