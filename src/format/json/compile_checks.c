@@ -224,8 +224,7 @@ static void compile_array(struct compiler *c, struct node_entry *entry, const st
 
 // ---- objects
 
-// property_index finds a name, or adds it while there is room.
-static uint32_t property_index(struct compiler *c, struct object_check *check, struct str name)
+uint32_t compile_property(struct compiler *c, struct object_check *check, struct str name)
 {
     uint64_t slot = property_hash(name.ptr, name.len);
     for (;; slot++) {
@@ -246,7 +245,7 @@ static uint64_t *property_bits(struct compiler *c, struct object_check *check, c
 {
     uint64_t *bits = TAKE(c, uint64_t, check->words);
     for (const struct json_value *v = names->first; v != NULL && bits != NULL; v = v->next) {
-        uint32_t index = property_index(c, check, v->text);
+        uint32_t index = compile_property(c, check, v->text);
         bits[index / 64] |= (uint64_t)1 << (index % 64);
     }
     return bits;
@@ -266,7 +265,7 @@ static void add_dependents(struct compiler *c, struct node_entry *entry, struct 
 {
     for (const struct json_value *v = map == NULL ? NULL : map->first; v != NULL; v = v->next) {
         struct dependent *d = &dependents[check->dependent_count++];
-        d->property = property_index(c, check, v->key);
+        d->property = compile_property(c, check, v->key);
         if (v->type == JSON_ARRAY) {
             d->needed = property_bits(c, check, v);
         } else {
@@ -288,13 +287,8 @@ static void compile_patterns(struct compiler *c, struct node_entry *entry, struc
     check->patterns = patterns;
 }
 
-// table_make sizes the table of names for all that any keyword mentions.
-static bool table_make(struct compiler *c, struct object_check *check, const struct keywords *k)
+bool compile_table(struct compiler *c, struct object_check *check, size_t names)
 {
-    size_t names = names_count(k->of[KEYWORD_PROPERTIES]) + names_count(k->of[KEYWORD_DEPENDENCIES]) +
-                   names_count(k->of[KEYWORD_DEPENDENT_REQUIRED]) +
-                   names_count(k->of[KEYWORD_DEPENDENT_SCHEMAS]) +
-                   (k->of[KEYWORD_REQUIRED] == NULL ? 0 : k->of[KEYWORD_REQUIRED]->count);
     check->slot_count = 8;
     while (check->slot_count < names * 2) {
         check->slot_count *= 2;
@@ -303,6 +297,16 @@ static bool table_make(struct compiler *c, struct object_check *check, const str
     check->properties = TAKE(c, struct property, names);
     check->slots = TAKE(c, uint32_t, check->slot_count);
     return check->properties != NULL && check->slots != NULL;
+}
+
+// table_make sizes the table of names for all that any keyword mentions.
+static bool table_make(struct compiler *c, struct object_check *check, const struct keywords *k)
+{
+    size_t names = names_count(k->of[KEYWORD_PROPERTIES]) + names_count(k->of[KEYWORD_DEPENDENCIES]) +
+                   names_count(k->of[KEYWORD_DEPENDENT_REQUIRED]) +
+                   names_count(k->of[KEYWORD_DEPENDENT_SCHEMAS]) +
+                   (k->of[KEYWORD_REQUIRED] == NULL ? 0 : k->of[KEYWORD_REQUIRED]->count);
+    return compile_table(c, check, names);
 }
 
 static void compile_object(struct compiler *c, struct node_entry *entry, const struct keywords *k)
@@ -327,7 +331,7 @@ static void compile_object(struct compiler *c, struct node_entry *entry, const s
     }
     const struct json_value *properties = k->of[KEYWORD_PROPERTIES];
     for (const struct json_value *v = properties == NULL ? NULL : properties->first; v != NULL; v = v->next) {
-        uint32_t index = property_index(c, check, v->key);
+        uint32_t index = compile_property(c, check, v->key);
         check->properties[index].node = compile_sub(c, entry, v);
     }
     if (k->of[KEYWORD_REQUIRED] != NULL && k->of[KEYWORD_REQUIRED]->count > 0) {
@@ -390,7 +394,7 @@ static void add_value(struct compiler *c, struct value_set *set, struct str *str
         break;
     case JSON_STRING:
         set->types |= TYPE_STRING;
-        compile_key(&keys[set->string_count], v->text);
+        set->has_others |= !compile_key(&keys[set->string_count], v->text);
         strings[set->string_count++] = text_of(c, v->text);
         break;
     case JSON_ARRAY:

@@ -38,6 +38,7 @@ struct compiler {
     uint32_t op_count;
     uint32_t op_cap;
     struct jnode *any;
+    size_t fold_bytes; // of compile_fold
     bool is_full;
     bool is_endless;
 };
@@ -49,7 +50,13 @@ struct node_entry *compile_entry_of(struct compiler *c, const struct jnode *node
 
 // compile_fast says how fast.c judges by a node, once all nodes are made.
 void compile_fast(struct compiler *c, struct jnode *node);
-void compile_key(struct key *key, struct str text);
+// compile_fold makes what applies in place part of the node's object, as far as it can.
+void compile_fold(struct compiler *c, struct jnode *node);
+// compile_table makes room for so many names; compile_property finds a name in it, or adds it.
+bool compile_table(struct compiler *c, struct object_check *check, size_t names);
+uint32_t compile_property(struct compiler *c, struct object_check *check, struct str name);
+// compile_key: false if the text is too long for a key, or is written with escapes.
+bool compile_key(struct key *key, struct str text);
 
 enum err compile_checks(struct compiler *c, struct node_entry *entry, const struct keywords *k,
                         struct error *e);

@@ -77,7 +77,7 @@ static const char *symbol_holds(struct fast *f, const struct value_set *set, con
     }
     bool has_escape;
     const char *end = lex_string(p + 1, &has_escape);
-    if (end == NULL) {
+    if (end == NULL || (few > 0 && !set->has_others && !has_escape)) {
         return NULL;
     }
     return value_set_has_string(set, fast_text(f, p + 1, end, has_escape)) ? end + 1 : NULL;
@@ -212,7 +212,7 @@ static const char *values_hold(struct fast *f, const struct jnode *node, const c
 const char *fast_plain(struct fast *f, const struct jnode *node, const char *p)
 {
     uint8_t type = char_types[(uint8_t)*p];
-    if ((node->types & type) == 0) {
+    if ((node->fast_types & type) == 0) {
         return NULL;
     }
     const char *end = NULL;
@@ -256,7 +256,7 @@ const char *fast_value(struct fast *f, const struct jnode *node, const char *p)
     case FAST_PLAIN:
         return fast_plain(f, node, p);
     case FAST_IN_PLACE:
-        return (node->types & char_types[(uint8_t)*p]) != 0 ? fast_in_place(f, node, p) : NULL;
+        return (node->fast_types & char_types[(uint8_t)*p]) != 0 ? fast_in_place(f, node, p) : NULL;
     case FAST_SLOW:
         break;
     }
@@ -338,7 +338,7 @@ const char *fast_skip(struct fast *f, const char *p)
         return fast_give_up(f);
     }
     if (fast_has_slots(f) && *p == '{') {
-        static const struct jnode anything = {.types = TYPES_ALL};
+        static const struct jnode anything = {.types = TYPES_ALL, .fast_types = TYPES_ALL};
         return fast_object(f, &anything, p);
     }
     if (fast_end(f, p)[0] == p) {
@@ -348,11 +348,14 @@ const char *fast_skip(struct fast *f, const char *p)
     f->slot = NO_SLOT;
     f->depth++;
     f->nest++;
-    p = *p == '{' ? skip_members(f, p) : skip_items(f, p);
+    const char *end = *p == '{' ? skip_members(f, p) : skip_items(f, p);
     f->depth--;
     f->nest--;
     f->slot = slot;
-    return p;
+    if (end != NULL) {
+        fast_note_end(f, p, end);
+    }
+    return end;
 }
 
 // ---- the whole

@@ -2,7 +2,7 @@
 // fast_compile.c - how fast.c judges by a node, and what tells the branches of a union apart.
 #include "format/json/compile_private.h"
 
-void compile_key(struct key *key, struct str text)
+bool compile_key(struct key *key, struct str text)
 {
     bool is_plain = text.len < KEY_BYTES;
     for (size_t i = 0; i < text.len && is_plain; i++) {
@@ -11,13 +11,14 @@ void compile_key(struct key *key, struct str text)
     if (!is_plain) { // no JSON has these bytes
         memset(key->bytes, 0xff, KEY_BYTES);
         key->mask = (1u << KEY_BYTES) - 1;
-        return;
+        return false;
     }
     if (text.len > 0) {
         memcpy(key->bytes, text.ptr, text.len);
     }
     key->bytes[text.len] = '"';
     key->mask = (2u << text.len) - 1;
+    return true;
 }
 
 // symbols_of is the set of texts that a branch allows a member to be; NULL: any, or more than texts.
@@ -93,14 +94,14 @@ static enum fast_kind kind_of(const struct jnode *node)
     if (node->is_any) {
         return FAST_ANY;
     }
-    if (node->in_place_count > 0) {
+    if (node->fast_in_place_count > 0) {
         return FAST_IN_PLACE;
     }
     if (set != NULL) {
-        bool is_symbol = (set->types & node->types) == TYPE_STRING && node->values[1] == NULL;
+        bool is_symbol = (set->types & node->fast_types) == TYPE_STRING && node->values[1] == NULL;
         return is_symbol && node->string == NULL ? FAST_SYMBOL : FAST_PLAIN;
     }
-    switch (node->types) {
+    switch (node->fast_types) {
     case TYPE_STRING:
         return node->string == NULL ? FAST_TEXT : FAST_STRING;
     case TYPE_INTEGER:
@@ -119,14 +120,19 @@ void compile_fast(struct compiler *c, struct jnode *node)
 {
     node->fast_object = node->object;
     node->fast_array = node->array;
+    node->fast_types = node->types;
+    node->is_fast_bare = node->is_bare;
+    node->fast_in_place = node->in_place;
+    node->fast_in_place_count = node->in_place_count;
     node->fast = FAST_SLOW;
-    if (!node->has_unevaluated || fold_unevaluated(c, node)) {
-        node->fast = kind_of(node);
-    }
     for (uint32_t i = 0; i < node->in_place_count; i++) {
         struct in_place *op = (struct in_place *)&node->in_place[i]; // of this compiler
         if (op->kind == IN_PLACE_ANY || op->kind == IN_PLACE_ONE) {
             discriminate(c, op);
         }
+    }
+    compile_fold(c, node);
+    if (!node->has_unevaluated || fold_unevaluated(c, node)) {
+        node->fast = kind_of(node);
     }
 }

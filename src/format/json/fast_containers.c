@@ -174,6 +174,24 @@ static bool dependents_hold(struct fast *f, const struct members *m, const char 
     return true;
 }
 
+static bool choices_hold(const struct object_check *check, const uint64_t *seen)
+{
+    for (uint32_t i = 0; i < check->choice_count; i++) {
+        const struct choice *choice = &check->choices[i];
+        uint32_t held = 0;
+        for (uint32_t k = 0; k < choice->count; k++) {
+            held += all_seen(check, seen, choice->needed[k]);
+        }
+        bool holds = choice->kind == IN_PLACE_ANY   ? held > 0
+                     : choice->kind == IN_PLACE_ONE ? held == 1
+                                                    : held == 0;
+        if (!holds) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static const char *members_hold(struct fast *f, struct members *m, const char *begin)
 {
     const struct object_check *check = m->check;
@@ -198,7 +216,8 @@ static const char *members_hold(struct fast *f, struct members *m, const char *b
         }
     }
     if (m->count < check->min || m->count > check->max ||
-        (check->required != NULL && !all_seen(check, m->seen, check->required))) {
+        (check->required != NULL && !all_seen(check, m->seen, check->required)) ||
+        (check->choice_count > 0 && !choices_hold(check, m->seen))) {
         return NULL;
     }
     return p;
@@ -240,7 +259,50 @@ const char *fast_object(struct fast *f, const struct jnode *node, const char *p)
 
 // ---- arrays
 
-static const char *items_hold(struct fast *f, const struct array_check *check, const char *p)
+// The items of an array so far, by their bytes.
+struct unique {
+    bool is_known; // equal items have equal bytes
+    uint32_t count;
+    uint8_t slots[FAST_UNIQUE_ITEMS * 2]; // by hash: index + 1
+    struct str items[FAST_UNIQUE_ITEMS];
+};
+
+// is_exact: no other bytes mean the same value.
+static bool is_exact(struct str item)
+{
+    if (*item.ptr == '"') {
+        return memchr(item.ptr, '\\', item.len) == NULL;
+    }
+    bool is_number = *item.ptr == '-' || (*item.ptr >= '0' && *item.ptr <= '9');
+    for (size_t i = 0; i < item.len && is_number; i++) {
+        is_number = item.ptr[i] != '.' && (item.ptr[i] | 0x20) != 'e';
+    }
+    bool is_name = *item.ptr == 't' || *item.ptr == 'f' || *item.ptr == 'n';
+    return is_name || (is_number && !(item.ptr[0] == '-' && item.ptr[1] == '0'));
+}
+
+// unique_add: false if the item is there already.
+static bool unique_add(struct unique *u, struct str item)
+{
+    u->is_known = u->is_known && u->count < FAST_UNIQUE_ITEMS && is_exact(item);
+    if (!u->is_known) {
+        return true;
+    }
+    for (uint64_t slot = property_hash(item.ptr, item.len);; slot++) {
+        uint8_t *at = &u->slots[slot % (FAST_UNIQUE_ITEMS * 2)];
+        if (*at == 0) {
+            u->items[u->count++] = item;
+            *at = (uint8_t)u->count;
+            return true;
+        }
+        if (name_equal(u->items[*at - 1], item)) {
+            return false;
+        }
+    }
+}
+
+static const char *items_hold(struct fast *f, const struct array_check *check, const char *p,
+                              struct unique *unique)
 {
     int64_t found = 0;
     uint32_t count = 0;
@@ -251,8 +313,9 @@ static const char *items_hold(struct fast *f, const struct array_check *check, c
             return NULL;
         }
         found += check->contains != NULL && fast_value(f, check->contains, p) != NULL;
+        const char *item = p;
         p = node == NULL ? fast_skip(f, p) : fast_value(f, node, p);
-        if (p == NULL) {
+        if (p == NULL || (unique != NULL && !unique_add(unique, (struct str){item, (size_t)(p - item)}))) {
             return NULL;
         }
         count++;
@@ -269,6 +332,21 @@ static const char *items_hold(struct fast *f, const struct array_check *check, c
     return p + 1;
 }
 
+static const char *unique_hold(struct fast *f, const struct array_check *check, const char *p)
+{
+    struct unique unique __attribute__((uninitialized)); // `items` as far as `count` says
+    unique.is_known = true;
+    unique.count = 0;
+    memset(unique.slots, 0, sizeof unique.slots);
+    const char *end = items_hold(f, check, p, &unique);
+    if (end != NULL && !unique.is_known) {
+        f->depth--;
+        end = fast_items_unique(f, p) ? end : NULL;
+        f->depth++;
+    }
+    return end;
+}
+
 const char *fast_array(struct fast *f, const struct jnode *node, const char *p)
 {
     const struct array_check *check = node->fast_array;
@@ -282,14 +360,14 @@ const char *fast_array(struct fast *f, const struct jnode *node, const char *p)
     f->slot = NO_SLOT;
     f->depth++;
     f->nest++;
-    const char *end = items_hold(f, check, p);
+    const char *end = check->is_unique ? unique_hold(f, check, p) : items_hold(f, check, p, NULL);
     f->depth--;
     f->nest--;
     f->slot = slot;
     if (end != NULL) {
         fast_note_end(f, p, end);
     }
-    return end != NULL && check->is_unique && !fast_items_unique(f, p) ? NULL : end;
+    return end;
 }
 
 // ---- in place
@@ -337,7 +415,7 @@ static inline bool set_has(const struct value_set *set, struct str text)
             return true;
         }
     }
-    return value_set_has_string(set, text);
+    return (few == 0 || set->has_others) && value_set_has_string(set, text);
 }
 
 // branches_hold counts the branches that hold, up to two if one is wanted. *ret_end: behind the value.
@@ -402,10 +480,10 @@ const char *fast_in_place(struct fast *f, const struct jnode *node, const char *
     }
     f->nest++;
     // Branches first: what they have read, the schema's own keywords need not read again to pass over it.
-    for (uint32_t i = 0; i < node->in_place_count && holds; i++) {
-        holds = op_holds(f, &node->in_place[i], p, &end) && !f->is_unsure;
+    for (uint32_t i = 0; i < node->fast_in_place_count && holds; i++) {
+        holds = op_holds(f, &node->fast_in_place[i], p, &end) && !f->is_unsure;
     }
-    if (holds && !node->is_bare) {
+    if (holds && !node->is_fast_bare) {
         end = fast_plain(f, node, p);
         holds = end != NULL;
     }

@@ -13,7 +13,8 @@ enum {
     FAST_STEPS_PER_BYTE = 8,    // as many for each byte; check.c remembers what it judged, this pass does not
     FAST_WORDS = 4,             // of known names of an object
     FAST_PEEK_MEMBERS = 8,      // looked through for what tells branches apart
-    FAST_ENDS = 16,             // ends of objects and arrays that are remembered
+    FAST_UNIQUE_ITEMS = 64,     // of an array whose items are told apart by their bytes
+    FAST_ENDS = 64,             // ends of objects and arrays that are remembered
 };
 
 // Where the value of a slot lies; begin NULL: it is absent.

@@ -358,6 +358,122 @@ static void test_random(void **state)
     buf_fini(&text);
 }
 
+// Schemas that apply in place and only name or require members, beside others of the same names.
+static void folded(struct world *w)
+{
+    static const char *const parts[] = {
+        "{\"properties\":{\"a\":{\"type\":\"string\"}}}",
+        "{\"properties\":{\"a\":{\"maxLength\":1},\"b\":true}}",
+        "{\"properties\":{\"b\":{\"type\":\"integer\"}},\"required\":[\"c\"]}",
+        "{\"maxProperties\":2}",
+        "{\"type\":\"object\"}",
+        "{\"type\":[\"object\",\"integer\"]}"};
+    static const char *const branches[] = {"{\"required\":[\"a\"]}",
+                                           "{\"required\":[\"b\",\"c\"]}",
+                                           "{\"required\":[\"kind\"],\"minProperties\":2}",
+                                           "{}",
+                                           "{\"required\":[\"c\"],\"type\":\"object\"}",
+                                           "{\"type\":\"string\"}"};
+    static const char *const keywords[] = {"allOf", "oneOf", "anyOf"};
+    put(w, "{\"title\":\"\"");
+    put(w, below(w, 4) > 0 ? ",\"type\":\"object\"" : "");
+    put(w, below(w, 2) == 0 ? ",\"properties\":{\"a\":{\"minLength\":1}}" : "");
+    put(w, below(w, 3) == 0 ? ",\"minProperties\":1" : "");
+    put(w, below(w, 3) == 0 ? ",\"patternProperties\":{\"^a$\":{\"maxLength\":3}}" : "");
+    for (int i = 0; i < 3; i++) {
+        if (below(w, 2) == 0) {
+            continue;
+        }
+        uint32_t count = 1 + below(w, 3);
+        buf_printf(&w->text, ",\"%s\":[", keywords[i]);
+        for (uint32_t k = 0; k < count; k++) {
+            put(w, k == 0 ? "" : ",");
+            put(w, i == 0 ? PICK(w, parts) : PICK(w, branches));
+        }
+        put(w, "]");
+    }
+    put(w, below(w, 3) == 0 ? ",\"not\":{\"required\":[\"kind\"]}" : "");
+    put(w, "}");
+}
+
+static void test_folded(void **state)
+{
+    (void)state;
+    struct world w = {0};
+    struct buf text;
+    struct tally tally = {0};
+    buf_init(&w.text, 1 << 20);
+    buf_init(&text, 1 << 20);
+    for (uint64_t seed = 1; seed <= 2000; seed++) {
+        w.rng = seed;
+        buf_reset(&w.text);
+        folded(&w);
+        buf_reset(&text);
+        buf_append_str(&text, buf_str(&w.text));
+        struct program *program = compile(buf_str(&text), true);
+        for (int i = 0; i < 20; i++) {
+            buf_reset(&w.text);
+            value(&w, 1 + (int)below(&w, 2));
+            compare(&w, program, buf_str(&text), &tally);
+        }
+        program_unref(program);
+    }
+    printf("# %u accepted, %u refused\n", tally.good, tally.bad);
+    assert_true(tally.good > 2000 && tally.bad > 2000);
+    buf_fini(&w.text);
+    buf_fini(&text);
+}
+
+// Items that are the same in other words; many of them; those beyond what is told apart by bytes.
+static void test_unique(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *payload;
+        bool is_unique;
+    } rows[] = {
+        {"[1,2,3]", true},
+        {"[1,1.0]", false},
+        {"[1,10e-1]", false},
+        {"[0,-0]", false},
+        {"[\"a\",\"\\u0061\"]", false},
+        {"[\"1\",1]", true},
+        {"[true,false,null]", true},
+        {"[null,null]", false},
+        {"[{\"a\":1},{\"a\":1.0}]", false},
+        {"[[1],[2]]", true},
+        {"[\"a\", \"b\" ,\"a\"]", false},
+        {"[-1,1]", true},
+    };
+    struct program *program = compile(STR("{\"uniqueItems\":true}"), true);
+    struct world w = {.rng = 7};
+    struct tally tally = {0};
+    buf_init(&w.text, 1 << 16);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        buf_reset(&w.text);
+        put(&w, rows[i].payload);
+        uint32_t good = tally.good;
+        compare(&w, program, STR("uniqueItems"), &tally);
+        assert_int_equal(tally.good - good, rows[i].is_unique);
+    }
+    for (int count = 60; count < 70; count++) {
+        for (int is_twice = 0; is_twice < 2; is_twice++) {
+            buf_reset(&w.text);
+            put(&w, "[");
+            for (int i = 0; i < count; i++) {
+                buf_printf(&w.text, "%s\"item %d\"", i == 0 ? "" : ",",
+                           is_twice != 0 && i == count - 1 ? 3 : i);
+            }
+            put(&w, "]");
+            uint32_t good = tally.good;
+            compare(&w, program, STR("uniqueItems"), &tally);
+            assert_int_equal(tally.good - good, is_twice == 0);
+        }
+    }
+    program_unref(program);
+    buf_fini(&w.text);
+}
+
 // Strings and numbers of every length around the width that is read at once, at every place of it.
 static void test_edges(void **state)
 {
@@ -484,10 +600,8 @@ static void test_hostile(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_random),
-        cmocka_unit_test(test_edges),
-        cmocka_unit_test(test_lex),
-        cmocka_unit_test(test_hostile),
+        cmocka_unit_test(test_random), cmocka_unit_test(test_folded), cmocka_unit_test(test_unique),
+        cmocka_unit_test(test_edges),  cmocka_unit_test(test_lex),    cmocka_unit_test(test_hostile),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -107,6 +107,21 @@ struct dependent {
     const uint64_t *needed;   // these are, too; may be NULL
     const struct jnode *node; // and this holds; may be NULL
 };
+enum in_place_kind {
+    IN_PLACE_ALL, // nodes[0] holds
+    IN_PLACE_ANY,
+    IN_PLACE_ONE,
+    IN_PLACE_NOT,
+    IN_PLACE_IF, // nodes: if, then, else; the latter may be NULL
+};
+
+// Of fast.c: branches that do no more than require members. The bits are those of the check's properties.
+struct choice {
+    enum in_place_kind kind; // ANY, ONE or NOT
+    uint32_t count;
+    const uint64_t **needed;
+};
+
 struct object_check {
     struct property *properties;
     uint32_t property_count;
@@ -123,6 +138,8 @@ struct object_check {
     int64_t max;
     const struct dependent *dependents;
     uint32_t dependent_count;
+    struct choice *choices;
+    uint32_t choice_count;
 };
 
 // enum or const.
@@ -132,6 +149,7 @@ struct value_set {
     const struct str *strings;
     const struct key *keys; // of strings
     uint32_t string_count;
+    bool has_others; // strings that are not found by their key
     uint32_t *slots; // by hash: index + 1; NULL if they are few
     uint32_t slot_count;
     const struct decimal *numbers;
@@ -140,13 +158,6 @@ struct value_set {
     uint32_t other_count;
 };
 
-enum in_place_kind {
-    IN_PLACE_ALL, // nodes[0] holds
-    IN_PLACE_ANY,
-    IN_PLACE_ONE,
-    IN_PLACE_NOT,
-    IN_PLACE_IF, // nodes: if, then, else; the latter may be NULL
-};
 struct in_place {
     enum in_place_kind kind;
     uint32_t count;
@@ -189,6 +200,10 @@ struct jnode {
     const struct jnode *unevaluated_items;
     // For fast.c. Where nothing applies in place, what is not evaluated is what is additional.
     enum fast_kind fast;
+    uint8_t fast_types;
+    bool is_fast_bare;
+    uint32_t fast_in_place_count;
+    const struct in_place *fast_in_place;
     const struct object_check *fast_object; // NULL: anything
     const struct array_check *fast_array;
 };
