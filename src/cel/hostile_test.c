@@ -152,6 +152,28 @@ static void test_million_turns(void **state)
     arena_fini(&arena);
 }
 
+// A turn costs what its body is long.
+static void test_long_body(void **state)
+{
+    (void)state;
+    struct cel_value items[1000];
+    for (int i = 0; i < 1000; i++) {
+        items[i] = cel_int(i);
+    }
+    struct str text = repeat("x.all(a, a == a", " && a + 1 > a", 200, ")");
+    struct arena arena;
+    arena_init(&arena, ARENA_BYTES);
+    uint64_t steps = 10 * CEL_STEPS_DEFAULT;
+    struct cel_value value;
+    char *copy = mem_zalloc(text.len + 1);
+    memcpy(copy, text.ptr, text.len);
+    assert_int_equal(evaluate(copy, cel_list(items, 1000), &steps, &value, &arena), ERR_OK);
+    assert_true(10 * CEL_STEPS_DEFAULT - steps > 1000 * 200 * 5);
+    mem_free(copy);
+    mem_free((void *)text.ptr);
+    arena_fini(&arena);
+}
+
 // Strings that double: memory ends it, not time.
 static void test_doubling(void **state)
 {
@@ -245,13 +267,10 @@ static void test_no_payload_in_errors(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_nesting),
-        cmocka_unit_test(test_size),
-        cmocka_unit_test(test_budget),
-        cmocka_unit_test(test_million_turns),
-        cmocka_unit_test(test_doubling),
-        cmocka_unit_test(test_patterns),
-        cmocka_unit_test(test_no_payload_in_errors),
+        cmocka_unit_test(test_nesting),   cmocka_unit_test(test_size),
+        cmocka_unit_test(test_budget),    cmocka_unit_test(test_million_turns),
+        cmocka_unit_test(test_long_body), cmocka_unit_test(test_doubling),
+        cmocka_unit_test(test_patterns),  cmocka_unit_test(test_no_payload_in_errors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
