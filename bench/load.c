@@ -461,7 +461,7 @@ static void measure(void)
     }
     struct buf batch;
     buf_init(&batch, 64 << 20);
-    batch_make(&batch, o->batch_bytes, o->record_bytes, o->codec, &load.batch_records);
+    batch_make(&batch, o->batch_bytes, o->record_bytes, o->codec, o->values, &load.batch_records);
     load.batch_size = batch.len;
     if (o->skew > 0) {
         shares_make();

@@ -15,6 +15,7 @@ struct load_options {
     const char *topic;
     const char *topic_config; // name=value, or NULL
     const char *congestion;
+    const char *values; // a file of them; NULL: made up
     int port, cpu;
     int connections, in_flight, topics;
     int32_t partitions;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "load_requests.h"
 
+#include <errno.h>
+#include <stdio.h>
 #include <unistd.h>
 
 #include "base/crc32c.h"
@@ -26,30 +28,66 @@ static void value_vary(uint8_t *value, size_t len, uint64_t *chance)
     }
 }
 
-void batch_make(struct buf *out, size_t batch_bytes, size_t record_bytes, int codec, int32_t *ret_records)
+static void file_read(const char *path, struct buf *out)
 {
-    uint8_t *value = mem_alloc(record_bytes);
+    FILE *f = fopen(path, "rb");
+    if (f == NULL) {
+        bench_die(errno, "%s", path);
+    }
+    for (size_t got = 1; got > 0;) {
+        uint8_t *at = buf_reserve(out, 1 << 16);
+        got = at == NULL ? 0 : fread(at, 1, 1 << 16, f);
+        out->len += got;
+    }
+    fclose(f);
+}
+
+// value_next gives the value at `at` and moves there; the file is read in a circle.
+static struct bytes value_next(const struct buf *file, size_t *at)
+{
+    *at = *at == file->len ? 0 : *at;
+    uint64_t len = file->len - *at >= 4 ? load_be32(file->ptr + *at) : UINT64_MAX;
+    if (len > file->len - *at - 4) {
+        bench_die(0, "a file of values ends within one");
+    }
+    struct bytes value = bytes_of(file->ptr + *at + 4, (size_t)len);
+    *at += 4 + (size_t)len;
+    return value;
+}
+
+void batch_make(struct buf *out, size_t batch_bytes, size_t record_bytes, int codec, const char *values,
+                int32_t *ret_records)
+{
+    struct buf file;
+    buf_init(&file, 64 << 20);
+    size_t file_at = 0;
+    uint64_t chance = 1;
+    uint8_t *made = mem_alloc(record_bytes);
     for (size_t i = 0; i < record_bytes; i++) {
-        value[i] = (uint8_t)("abcdefghijklmnopqrstuvwxyz0123456789"[(i * i / 7 + i) % 36]);
+        made[i] = (uint8_t)("abcdefghijklmnopqrstuvwxyz0123456789"[(i * i / 7 + i) % 36]);
+    }
+    if (values != NULL) {
+        file_read(values, &file);
     }
     struct batch_options options = batch_options_default();
     options.codec = (enum codec)codec;
     struct batch_builder builder;
     batch_builder_init(&builder, &options);
     int64_t now_ms = bench_wall_ms();
-    uint64_t chance = 1;
+    struct bytes value = bytes_of(made, record_bytes);
     do {
-        value_vary(value, record_bytes, &chance);
-        batch_builder_append(&builder, now_ms, (struct bytes){NULL, 0}, bytes_of(value, record_bytes), NULL,
-                             0);
-    } while (builder.records.len + record_bytes + BATCH_HEADER_SIZE <= batch_bytes);
+        value_vary(made, record_bytes, &chance);
+        value = values == NULL ? value : value_next(&file, &file_at);
+        batch_builder_append(&builder, now_ms, (struct bytes){NULL, 0}, value, NULL, 0);
+    } while (builder.records.len + value.len + BATCH_HEADER_SIZE <= batch_bytes);
     *ret_records = builder.record_count;
     struct error e = {0};
     if (batch_builder_finish(&builder, out, &e) != ERR_OK) {
         bench_die(0, "batch: %s", e.text);
     }
     batch_builder_fini(&builder);
-    mem_free(value);
+    buf_fini(&file);
+    mem_free(made);
 }
 
 static size_t find_mark(const uint8_t *data, size_t len, const uint8_t *mark, size_t mark_len)

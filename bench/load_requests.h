@@ -20,9 +20,11 @@ struct template
 };
 enum { CORRELATION_AT = 8 };
 
-// batch_make appends one batch of about batch_bytes (before its codec, an enum codec), made of records of
-// record_bytes values, to out and says how many records it holds. Timestamps are now.
-void batch_make(struct buf *out, size_t batch_bytes, size_t record_bytes, int codec, int32_t *ret_records);
+// batch_make appends one batch of about batch_bytes (before its codec, an enum codec) to out and says how
+// many records it holds. Their values are made up, of record_bytes each, or those of the file `values` in
+// turns. Timestamps are now.
+void batch_make(struct buf *out, size_t batch_bytes, size_t record_bytes, int codec, const char *values,
+                int32_t *ret_records);
 
 // Produce v13 with acks=all, no producer id, one batch for one partition.
 void produce_template(struct template *ret, struct uuid topic_id, struct bytes batch);

@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: Apache-2.0
+"""contracts.py - what a contract costs a topic (`./dev bench contracts`). See README.md.
+
+The same broker takes the same batches on a topic without a contract and at each level, in turns. What counts is the CPU
+time of the broker for each record, which other programs disturb least; beside it, the same rules in Confluent's client
+for JavaScript.
+"""
+import json
+import os
+import shutil
+import statistics
+import struct
+import subprocess
+import urllib.request
+
+from programs import Failed, free_port
+
+HEADING = '## What a contract costs'
+HERE = os.path.dirname(os.path.abspath(__file__))
+KIB = 1 << 10
+LEVELS = ('none', 'id', 'structure', 'contract')
+RULES = [{'name': 'positive', 'kind': 'CONDITION', 'mode': 'WRITE', 'type': 'CEL', 'expr': 'message.qty > 0'},
+         {'name': 'named', 'kind': 'CONDITION', 'mode': 'WRITE', 'type': 'CEL',
+          'expr': "size(message.id) > 0 && message.price >= 0.0"}]
+GOALS = {('avro', 'id'): 1, ('avro', 'structure'): 5, ('avro', 'contract'): 10, ('protobuf', 'id'): 1,
+         ('protobuf', 'structure'): 5, ('protobuf', 'contract'): 10, ('json', 'contract'): 25}
+AVRO = {'type': 'record', 'name': 'Order', 'namespace': 'shop', 'fields': [
+    {'name': 'id', 'type': 'string'}, {'name': 'note', 'type': 'string'}, {'name': 'qty', 'type': 'int'},
+    {'name': 'price', 'type': 'double'}, {'name': 'items', 'type': {'type': 'array', 'items': 'string'}}]}
+JSON = {'type': 'object', 'required': ['id', 'qty', 'price'], 'properties': {
+    'id': {'type': 'string'}, 'note': {'type': 'string'}, 'qty': {'type': 'integer'}, 'price': {'type': 'number'},
+    'items': {'type': 'array', 'items': {'type': 'string'}}}}
+PROTOBUF = ('syntax = "proto3"; package shop; message Order { string id = 1; string note = 2; int32 qty = 3; '
+            'double price = 4; repeated string items = 5; }')
+
+
+def orders():
+    """Sixty-four of about 1 KiB."""
+    return [{'id': f'order-{n:05d}', 'note': ' '.join(f'word{n * i % 997}' for i in range(90)), 'qty': n + 1,
+             'price': n * 1.25, 'items': [f'item {n * i % 89} of the shop' for i in range(12)]} for n in range(64)]
+
+
+def varint(n):
+    out = bytearray()
+    while n > 0x7f:
+        out.append(n & 0x7f | 0x80)
+        n >>= 7
+    return bytes(out + bytes([n]))
+
+
+def avro(order):
+    def text(s):
+        return varint(2 * len(s)) + s.encode()
+    return (text(order['id']) + text(order['note']) + varint(2 * order['qty']) + struct.pack('<d', order['price'])
+            + varint(2 * len(order['items'])) + b''.join(text(i) for i in order['items']) + b'\0')
+
+
+def protobuf(order):
+    def field(number, s):
+        return bytes([number << 3 | 2]) + varint(len(s)) + s.encode()
+    return (b'\0' + field(1, order['id']) + field(2, order['note']) + b'\x18' + varint(order['qty']) + b'\x21'
+            + struct.pack('<d', order['price']) + b''.join(field(5, i) for i in order['items']))
+
+
+def plain_json(order):
+    return json.dumps(order).encode()
+
+
+FORMATS = {'avro': ('AVRO', json.dumps(AVRO), avro), 'protobuf': ('PROTOBUF', PROTOBUF, protobuf),
+           'json': ('JSON', json.dumps(JSON), plain_json)}
+NAMES = list(FORMATS)
+
+
+def register(http, subject, kind, schema):
+    body = json.dumps({'schemaType': kind, 'schema': schema, 'ruleSet': {'domainRules': RULES}}).encode()
+    request = urllib.request.Request(f'http://127.0.0.1:{http}/subjects/{subject}/versions', body,
+                                     {'Content-Type': 'application/vnd.schemaregistry.v1+json'})
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        return json.load(answer)['id']
+
+
+def values_file(bench, name, schema_id, encode):
+    path = os.path.join(bench.data, f'values-{name}')
+    with open(path, 'wb') as f:
+        for order in orders():
+            value = b'\0' + struct.pack('>I', schema_id) + encode(order)
+            f.write(struct.pack('>I', len(value)) + value)
+    return path
+
+
+def turn(bench, server, name, level, values, codec):
+    """(CPU ns per record, records/s) of one level."""
+    config = {} if level == 'none' else {'topic_config': f'strom.value.validation.level={level}'}
+    ns = server.cpu_ns_and_switches()[0]
+    result = bench.timed('produce', server.port, topic=f'{name}-{level}', connections=16, partitions=16,
+                         batch_bytes=64 * KIB, record_bytes=1, values=values, codec=codec, **config)
+    records = result['bytes_all'] / result['batch_bytes'] * result['batch_records']
+    return (server.cpu_ns_and_switches()[0] - ns) / records, result['records_per_s']
+
+
+def measure(bench, name, codec):
+    """{level: [(ns, records/s)]} of all repetitions."""
+    kind, schema, encode = FORMATS[name]
+    folder, http, found = os.path.join(bench.data, 'contracts'), free_port(), {level: [] for level in LEVELS}
+    server = bench.strom(folder, f'http.listeners=127.0.0.1:{http}')
+    try:
+        for level in LEVELS:
+            schema_id = register(http, f'{name}-{level}-value', kind, schema)
+        values = values_file(bench, name, schema_id, encode)
+        for _ in range(bench.repetitions):
+            for level in LEVELS:
+                found[level].append(turn(bench, server, name, level, values, codec))
+    finally:
+        server.stop()
+        shutil.rmtree(folder)
+    for level in LEVELS:
+        print(f'  {name}, {codec}, {level}: {statistics.median(n for n, _ in found[level]):,.0f} ns per record',
+              flush=True)
+    return found
+
+
+def peer(bench, name):
+    """ns per record of serialising in Confluent's client, without rules and with them; None if it is not there."""
+    modules = os.path.join(HERE, '../tests/clients/node_modules/@confluentinc/schemaregistry')
+    if name == 'protobuf' or not shutil.which('node') or not os.path.isdir(modules):
+        return None
+    path = os.path.join(bench.data, 'peer.json')
+    with open(path, 'w', encoding='utf-8') as f:
+        json.dump({'format': name.upper(), 'schema': FORMATS[name][1], 'rules': RULES, 'orders': orders()}, f)
+    run = subprocess.run(['node', os.path.join(HERE, 'contracts.mjs'), path], capture_output=True, text=True,
+                         timeout=300, check=False, preexec_fn=lambda: bench.prepare_child(bench.cpus[1]))
+    if run.returncode != 0:
+        raise Failed(f'contracts.mjs: {run.stderr.strip()[-400:]}')
+    return json.loads(run.stdout)
+
+
+def rows(name, codec, found, beside):
+    bare = statistics.median(ns for ns, _ in found['none'])
+    bare_rate = statistics.median(rate for _, rate in found['none'])
+    for level in LEVELS:
+        ns = statistics.median(n for n, _ in found[level])
+        rate = statistics.median(r for _, r in found[level])
+        theirs, verdict = '', ''
+        if level == 'contract' and beside:
+            theirs = f'{beside["ruled_ns"] - beside["plain_ns"]:,.0f} (and {beside["plain_ns"]:,.0f} to encode)'
+        if (name, level) in GOALS:
+            lost = 100 * (1 - rate / bare_rate)
+            goal = GOALS[(name, level)]
+            verdict = f'≤ {goal} % of throughput: {lost:.0f} %, {"met" if lost <= goal else "missed"}'
+        over = f'{ns - bare:+,.0f}' if level != 'none' else ''
+        yield f'| {name}, {codec} | {level} | {rate:,.0f} | {ns:,.0f} | {over} | {theirs} | {verdict} |'
+
+
+def section(bench, wanted, about):
+    lines = [HEADING, '', *about, '',
+             'Records of about 1 KiB in batches of 64 KiB, 16 connections, acks=all; two CEL rules. CPU time of the '
+             'whole broker for each record, everything it does in it; median of the turns. Beside it, what the same '
+             'rules take in npm @confluentinc/schemaregistry, for each record that is serialised.', '',
+             '| records | level | records/s | CPU, ns per record | over none | client, ns | goal |',
+             '|---|---|---:|---:|---:|---:|---|']
+    for name in NAMES:
+        if wanted(name):
+            beside = peer(bench, name)
+            for codec in ('none', 'lz4'):
+                lines += rows(name, codec, measure(bench, name, codec), beside)
+    return '\n'.join(lines) + '\n'
