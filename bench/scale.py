@@ -94,7 +94,8 @@ NAMES = list(CURVES)
 
 def section(bench, wanted, about):
     lines = [HEADING, '', *about, '', 'Median of the repetitions. CPU is of the broker, for each request.', '',
-             '| of | number | measured | unit | CPU, µs per request | memory (RSS), MB |', '|---|---:|---:|---|---:|---:|']
+             '| of | number | measured | unit | CPU, µs per request | memory (RSS), MB |',
+             '|---|---:|---:|---|---:|---:|']
     for name, (title, what, unit, points, function) in CURVES.items():
         if not wanted(name):
             continue
@@ -103,5 +104,6 @@ def section(bench, wanted, about):
             value, cpu, rss = (statistics.median(r[k] for r in runs) for k in (what, 'cpu_us', 'rss_mb'))
             print(f'  {name}: {point:,}: {value:,.0f} {unit}, {cpu:.1f} µs, {rss:.0f} MB; load '
                   f'{os.getloadavg()[0]:.0f}', flush=True)
-            lines.append(f'| {title} | {point:,} | {value:,.0f} | {unit} | {f"{cpu:.1f}" if cpu else ""} | {rss:,.0f} |')
+            cost = f'{cpu:.1f}' if cpu else ''
+            lines.append(f'| {title} | {point:,} | {value:,.0f} | {unit} | {cost} | {rss:,.0f} |')
     return '\n'.join(lines) + '\n'
