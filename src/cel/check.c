@@ -345,10 +345,26 @@ static const struct type *index_type(struct compile *c, struct node *node, const
     return want(c, index, &type_string, "the key") ? &type_dyn : NULL;
 }
 
+// is_field_by_index: message['a name'] of a record is the field, and may be a static path like it.
+static bool is_field_by_index(struct compile *c, struct node *node)
+{
+    struct node *target = node->children[0];
+    const struct node *key = node->children[1];
+    return !node->is_optional && type_resolve(target->type)->kind == TYPE_RECORD && is_static(c, target) &&
+           key->kind == NODE_LITERAL && cel_value_string(key->value, &node->name);
+}
+
 static bool check_index(struct compile *c, struct node *node, const struct scope *scope)
 {
     if (!check_children(c, node, scope)) {
         return false;
+    }
+    if (is_field_by_index(c, node)) {
+        node->kind = NODE_SELECT;
+        node->count = 1;
+        node->where = WHERE_PATH;
+        node->type = field_type(c, node, type_resolve(node->children[0]->type));
+        return node->type != NULL;
     }
     bool was_optional = type_resolve(node->children[0]->type)->kind == TYPE_OPTIONAL;
     const struct type *type = index_type(c, node, optional_inside(node->children[0]->type));

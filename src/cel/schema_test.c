@@ -217,7 +217,7 @@ static void test_paths(void **state)
     (void)state;
     struct subject s = subject(FORMAT_AVRO, avro_schema, avro_payload, sizeof avro_payload);
     struct cel_variable variable = {.name = STR("message"), .of = CEL_OF_SCHEMA, .program = s.program};
-    struct cel_source source = {.text = STR("message.customer.age > 1 && message.customer.age < 9 && "
+    struct cel_source source = {.text = STR("message.customer.age > 1 && message['customer']['age'] < 9 && "
                                             "message.tags.n == 1 && has(message.customer.country)"),
                                 .variables = &variable,
                                 .variable_count = 1};
