@@ -9,96 +9,47 @@ reads what was committed there and writes it to the same partition of the second
 It tells what it does as JSON lines (clients/groups/process.py): "committing" before it asks for the commit,
 "committed" and "aborted" when that was answered. ["stop"] on its standard input ends it after its transaction.
 """
-import json
-import random
+import os
 import sys
-import threading
-import time
 
-from confluent_kafka import Consumer, KafkaException, Producer
+from confluent_kafka import KafkaException
 
-from txn_history import GROUP, INPUT, OUTPUT, PARTITIONS, value_of
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'support'))
+from transactional import CALL_S, Transactional, call, main, tell  # noqa: E402
+from txn_history import GROUP, INPUT, OUTPUT, PARTITIONS, value_of  # noqa: E402
 
-CALL_S = 60
+TIMEOUT_MS = 60_000
 PAUSE_S = 0.02
 BATCH = 40  # records that a copier takes into one transaction
 ABORTED = 0.25  # share of the transactions that a feeder aborts
 
 
-def tell(event, **fields):
-    print(json.dumps({'event': event, 'at': time.monotonic(), **fields}), flush=True)
-
-
-class NeedsAbort(Exception):
-    """The transaction can only be aborted."""
-
-
-def call(action, *arguments):
-    """Calls again while the error is one that passes."""
-    while True:
-        try:
-            return action(*arguments)
-        except KafkaException as e:
-            error = e.args[0]
-            if error.txn_requires_abort():
-                raise NeedsAbort(str(error)) from None
-            if not error.retriable() or error.fatal():
-                raise
-
-
-class Worker:
+class Worker(Transactional):
     def __init__(self, settings):
-        self.settings = settings
-        self.name, self.life = settings['name'], settings['life']
-        self.chance = random.Random(f'{settings["seed"]} {self.name} {self.life}')
-        self.common = {'bootstrap.servers': settings['bootstrap'], 'broker.address.family': 'v4', 'log_level': 0,
-                       'reconnect.backoff.ms': 10, 'reconnect.backoff.max.ms': 100, 'retry.backoff.ms': 20,
-                       'topic.metadata.refresh.fast.interval.ms': 20}
-        self.producer = Producer({**self.common, 'transactional.id': self.name, 'linger.ms': 2,
-                                  'transaction.timeout.ms': 60000, 'message.timeout.ms': 60000})
-        self.stopping = threading.Event()
+        super().__init__(settings, TIMEOUT_MS)
         self.number = 0
+        self.txn, self.counts = None, {}
 
     def start(self):
-        threading.Thread(target=self.commands, daemon=True).start()
-        call(self.producer.init_transactions, CALL_S)
+        super().start()
         tell('started')
 
-    def commands(self):
-        sys.stdin.readline()  # a command or the end of the file: both mean the same
-        self.stopping.set()
-
-    def produce(self, topic, partition, value):
-        while True:
-            try:
-                self.producer.produce(topic, value, partition=partition)
-                return
-            except BufferError:
-                self.producer.poll(0.05)
-            except KafkaException as e:
-                if e.args[0].fatal():
-                    raise
-                raise NeedsAbort(str(e)) from None  # a batch has failed meanwhile
+    def committing(self):
+        tell('committing', txn=self.txn, counts=self.counts)
 
     def transaction(self, fill, is_commit=True):
         """Runs one; fill writes into it and returns the records of each partition. Returns whether it was committed."""
-        txn = f'{self.name}.{self.life}.{self.number}'
+        self.txn = f'{self.name}.{self.life}.{self.number}'
         self.number += 1
-        call(self.producer.begin_transaction)
-        try:
-            counts = fill(txn)
-            if is_commit:
-                tell('committing', txn=txn, counts=counts)
-                call(self.producer.commit_transaction, CALL_S)
-                tell('committed', txn=txn)
-                return True
-        except NeedsAbort as e:
-            tell('notice', text=str(e))
-        call(self.producer.abort_transaction, CALL_S)
-        tell('aborted', txn=txn)
-        return False
 
-    def feed(self):
+        def fill_it():
+            self.counts = fill(self.txn)
+            return is_commit
+        is_committed = self.in_transaction(fill_it)
+        tell('committed' if is_committed else 'aborted', txn=self.txn)
+        return is_committed
+
+    def run(self):
         while not self.stopping.is_set():
             self.transaction(self.fill, self.chance.random() >= ABORTED)
             self.producer.poll(PAUSE_S)
@@ -117,9 +68,7 @@ class Worker:
 class Copier(Worker):
     def __init__(self, settings):
         super().__init__(settings)
-        self.consumer = Consumer({**self.common, 'group.id': GROUP, 'enable.auto.commit': False,
-                                  'auto.offset.reset': 'earliest', 'isolation.level': 'read_committed',
-                                  'session.timeout.ms': 3000, 'heartbeat.interval.ms': 300, 'fetch.wait.max.ms': 50})
+        self.consumer = self.make_consumer(GROUP)
         self.taken = []
 
     def start(self):
@@ -129,7 +78,7 @@ class Copier(Worker):
     def forget(self, _consumer, _partitions):
         self.taken.clear()  # what was read belongs to others now
 
-    def copy(self):
+    def run(self):
         while not self.stopping.is_set():
             self.take()
             if self.taken and not self.transaction(self.copy_taken):
@@ -155,7 +104,7 @@ class Copier(Worker):
         offsets = [o for o in offsets if o.partition in next_offsets]
         for o in offsets:
             o.offset = next_offsets[o.partition]
-        call(self.producer.send_offsets_to_transaction, offsets, self.consumer.consumer_group_metadata(), CALL_S)
+        self.send_offsets(offsets, self.consumer)
         return {}
 
     def rewind(self):
@@ -168,23 +117,9 @@ class Copier(Worker):
                 pass  # not fetching yet: it begins at the committed offset by itself
 
 
-def main():
-    settings = json.loads(sys.argv[1])
-    try:
-        if settings['kind'] == 'feeder':
-            worker = Worker(settings)
-            worker.start()
-            worker.feed()
-        else:
-            worker = Copier(settings)
-            worker.start()
-            worker.copy()
-    except (KafkaException, NeedsAbort) as e:
-        tell('error', text=str(e))
-        return 1
-    tell('left')
-    return 0
+def make(settings):
+    return Worker(settings) if settings['kind'] == 'feeder' else Copier(settings)
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    sys.exit(main(make))

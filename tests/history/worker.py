@@ -10,61 +10,30 @@ it; else it reads all partitions by itself). It tells, as JSON lines with a time
 
 A line on its standard input ends it after its transaction.
 """
-import json
-import random
+import os
 import sys
-import threading
 import time
 
-from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
+from confluent_kafka import TopicPartition
 
-CALL_S = 60
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'support'))
+from transactional import Transactional, main, tell  # noqa: E402
+
+TIMEOUT_MS = 20_000
 ABORTED = 0.2
 STEPS_MAX = 5
 
 
-def tell(event, **fields):
-    print(json.dumps({'event': event, 'at': time.monotonic(), **fields}), flush=True)
-
-
-class NeedsAbort(Exception):
-    """The transaction can only be aborted."""
-
-
-def call(action, *arguments):
-    """Calls again while the error is one that passes."""
-    while True:
-        try:
-            return action(*arguments)
-        except KafkaException as e:
-            error = e.args[0]
-            if error.txn_requires_abort():
-                raise NeedsAbort(str(error)) from None
-            if not error.retriable() or error.fatal():
-                raise
-
-
-class Worker:
+class Worker(Transactional):
     def __init__(self, settings):
-        self.settings = settings
-        self.name = f'{settings["name"]}.{settings["life"]}'
-        self.chance = random.Random(f'{settings["seed"]} {self.name}')
-        common = {'bootstrap.servers': settings['bootstrap'], 'broker.address.family': 'v4', 'log_level': 0,
-                  'reconnect.backoff.ms': 10, 'reconnect.backoff.max.ms': 100, 'retry.backoff.ms': 20,
-                  'topic.metadata.refresh.fast.interval.ms': 20}
-        self.producer = Producer({**common, 'transactional.id': settings['name'], 'linger.ms': 2,
-                                  'transaction.timeout.ms': 20000, 'message.timeout.ms': 20000})
-        self.consumer = Consumer({**common, 'group.id': settings['group'] or 'none', 'enable.auto.commit': False,
-                                  'auto.offset.reset': 'earliest', 'isolation.level': 'read_committed',
-                                  'session.timeout.ms': 3000, 'heartbeat.interval.ms': 300, 'fetch.wait.max.ms': 50})
-        self.stopping = threading.Event()
+        super().__init__(settings, TIMEOUT_MS)
+        self.consumer = self.make_consumer(settings['group'] or 'none')
         self.moved = True
         self.values = self.ops = 0
         self.offsets = {}  # of this transaction's values
 
     def start(self):
-        threading.Thread(target=lambda: (sys.stdin.readline(), self.stopping.set()), daemon=True).start()
-        call(self.producer.init_transactions, CALL_S)
+        super().start()
         topic = self.settings['topic']
         if self.settings['group']:
             self.consumer.subscribe([topic], on_assign=self.move, on_revoke=self.move, on_lost=self.move)
@@ -84,30 +53,25 @@ class Worker:
         self.ops += 1
         self.offsets = {}
         tell('begin', op=self.ops)
-        call(self.producer.begin_transaction)
-        try:
-            read = {}
-            for _ in range(self.chance.randrange(1, STEPS_MAX)):
-                if self.chance.random() < 0.6:
-                    self.send()
-                else:
-                    self.poll(read)
-            if read and self.settings['group']:
-                offsets = [TopicPartition(self.settings['topic'], p, offset + 1) for p, offset in read.items()]
-                group = self.consumer.consumer_group_metadata()
-                call(self.producer.send_offsets_to_transaction, offsets, group, CALL_S)
-            if self.chance.random() >= ABORTED:
-                tell('committing')
-                call(self.producer.commit_transaction, CALL_S)
-                tell('ok', offsets=self.offsets)
-                return
-        except NeedsAbort as e:
-            tell('notice', text=str(e))
-        call(self.producer.abort_transaction, CALL_S)
-        tell('fail', offsets={})
+        if self.in_transaction(self.fill):
+            tell('ok', offsets=self.offsets)
+        else:
+            tell('fail', offsets={})
+
+    def fill(self):
+        read = {}
+        for _ in range(self.chance.randrange(1, STEPS_MAX)):
+            if self.chance.random() < 0.6:
+                self.send()
+            else:
+                self.poll(read)
+        if read and self.settings['group']:
+            self.send_offsets([TopicPartition(self.settings['topic'], p, offset + 1) for p, offset in read.items()],
+                              self.consumer)
+        return self.chance.random() >= ABORTED
 
     def send(self):
-        value = f'{self.name}/{self.values}'
+        value = f'{self.name}.{self.life}/{self.values}'
         self.values += 1
         partition = self.chance.randrange(self.settings['partitions'])
         tell('send', partition=partition, value=value)
@@ -115,16 +79,7 @@ class Worker:
         def delivered(error, message):
             if error is None:
                 self.offsets[value] = message.offset()
-        while True:
-            try:
-                self.producer.produce(self.settings['topic'], value, partition=partition, on_delivery=delivered)
-                return
-            except BufferError:
-                self.producer.poll(0.05)
-            except KafkaException as e:
-                if e.args[0].fatal():
-                    raise
-                raise NeedsAbort(str(e)) from None  # a batch has failed meanwhile
+        self.produce(self.settings['topic'], partition, value, on_delivery=delivered)
 
     def poll(self, read):
         messages = self.consumer.consume(self.chance.randrange(1, 30), 0.05)
@@ -137,17 +92,5 @@ class Worker:
             read[partition] = offset
 
 
-def main():
-    worker = Worker(json.loads(sys.argv[1]))
-    try:
-        worker.start()
-        worker.run()
-    except (KafkaException, NeedsAbort) as e:
-        tell('error', text=str(e))
-        return 1
-    tell('left')
-    return 0
-
-
 if __name__ == '__main__':
-    sys.exit(main())
+    sys.exit(main(Worker))
