@@ -16,7 +16,8 @@ enum {
     TAIL_ENTRIES_MAX = 1 << 16,         // batches in the tail cache
     REFUSED_MAX = 1024,                 // remembered refusals of idempotent producers
     DAMAGED_MAX = 1024,                 // remembered rotten places
-    RECORDS_KEEP_BYTES = 4 << 20,       // a port's room for decompressed records, between batches
+    RECORDS_COPY_MAX = 256 << 10,       // decompressed records that are copied out of a port's room
+    OPEN_AT_ONCE_MAX = 64 << 10,        // larger batches of governed topics are checked in slices
     LANE_COMPARES_MAX = 4096,           // parts looked at before an op rather waits for those before it
     FETCH_EXTENTS_MAX = 1024,           // extents of one partition in one response
     BEHIND_DELAY_NS = 50 * 1000 * 1000, // produce waits this long per bundle while the keeper is behind
@@ -68,6 +69,14 @@ struct awaiting {
     uint32_t count;
 };
 
+// The part of a governed topic that is being checked and decompressed.
+struct opening {
+    struct produce_part *part; // NULL = none
+    struct batch_checking checking;
+    struct codec_context codec;
+    struct buf room; // its records, decompressed
+};
+
 struct broker_port {
     struct broker *broker;
     struct loop *loop;
@@ -82,7 +91,7 @@ struct broker_port {
     bool is_turn_posted;
     int64_t slice_round_ns; // the round whose slice ends at slice_until_ns
     int64_t slice_until_ns;
-    struct buf records; // decompressed, of the part that is being opened
+    struct opening openings[2]; // of small batches, at once; of large ones, in slices
 };
 
 // What one part needs to know of its topic, copied out of the lock.
@@ -103,7 +112,8 @@ struct letter_part {
 struct governed {
     struct policy_case c;
     struct produce_op *op;
-    struct chunk *records; // where they had to be decompressed
+    struct chunk *records; // where they had to be decompressed: few ...
+    struct buf room;       // ... or many
     struct letter_part *letters;
     struct item_target *targets; // of the letters
     uint32_t letter_count;       // that were made, of c.letter_count
@@ -223,10 +233,10 @@ void journal_fini(struct broker *b);
 void produce_work(struct produce_op *op);
 
 // ---- judge.c: parts of governed topics, on the loop of their port, without the lock
-// governed_open prepares a checked part; its records lie in the batch, or decompressed in port->records.
-// False: the part has its outcome.
-bool governed_open(struct produce_op *op, struct produce_part *part, const struct produce_topic *topic,
-                   struct bytes records);
+// governed_open prepares a checked part; its records lie in the batch, or decompressed in the opening's room.
+// Without a case afterwards the part has its outcome.
+void governed_open(struct produce_op *op, struct produce_part *part, const struct produce_topic *topic,
+                   struct opening *opening);
 // governed_judge takes the next step; MORE and WAIT have the op's produce_work called again.
 enum policy_step governed_judge(struct produce_op *op, struct produce_part *part);
 // governed_settle ends the case, if there is one, and gives back what it holds.
@@ -235,6 +245,9 @@ void governed_settle(struct produce_op *op, struct produce_part *part, enum poli
 // them the part is refused. The lock is held.
 void governed_place(struct broker *b, struct produce_part *part);
 uint64_t governed_fingerprint(const struct item_data *data);
+// judge_has_slice: there is time left for judging in this round of the loop.
+bool judge_has_slice(struct broker_port *port);
+void judge_room_clear(struct buf *room);
 // judge_later has produce_work called in a later slice.
 void judge_later(struct produce_op *op);
 void judge_port_init(struct broker_port *port);

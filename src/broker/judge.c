@@ -40,13 +40,18 @@ void judge_port_init(struct broker_port *port)
     list_init(&port->ready);
     port->turn.run = turn_run;
     port->slice_round_ns = -1;
-    buf_init(&port->records, SIZE_MAX / 2);
+    buf_init(&port->openings[0].room, SIZE_MAX / 2);
+    buf_init(&port->openings[1].room, SIZE_MAX / 2);
 }
 
 void judge_port_fini(struct broker_port *port)
 {
     ASSERT(list_is_empty(&port->ready));
-    buf_fini(&port->records);
+    for (int i = 0; i < 2; i++) {
+        ASSERT(port->openings[i].part == NULL);
+        buf_fini(&port->openings[i].room);
+        codec_context_fini(&port->openings[i].codec);
+    }
 }
 
 // slice_until: when the port's slice of this round ends.
@@ -60,6 +65,12 @@ static int64_t slice_until(struct broker_port *port, int64_t now_ns)
     return port->slice_until_ns;
 }
 
+bool judge_has_slice(struct broker_port *port)
+{
+    int64_t now_ns = clock_mono_ns(port->broker->env->clock);
+    return now_ns < slice_until(port, now_ns);
+}
+
 // ---- one case
 
 static void on_woken(struct task *task)
@@ -70,11 +81,15 @@ static void on_woken(struct task *task)
 }
 
 // records_hold keeps decompressed records until the case is judged; the port's room is for the next part.
-static bool records_hold(struct produce_op *op, struct governed *g, struct bytes *records)
+static bool records_hold(struct produce_op *op, struct governed *g, struct buf *room, struct bytes *records)
 {
-    struct buf *room = &op->port->records;
     if (room->len == 0) {
         return true; // in place
+    }
+    if (room->len > RECORDS_COPY_MAX) { // it is not worth copying
+        g->room = *room;
+        buf_init(room, SIZE_MAX / 2);
+        return true;
     }
     g->records = chunk_get(op->broker->pool, room->len);
     if (g->records != NULL) {
@@ -84,9 +99,16 @@ static bool records_hold(struct produce_op *op, struct governed *g, struct bytes
     return g->records != NULL;
 }
 
-static void room_clear(struct buf *room)
+static void records_drop(struct governed *g)
 {
-    if (room->cap > RECORDS_KEEP_BYTES) {
+    chunk_unref(g->records);
+    g->records = NULL;
+    buf_fini(&g->room);
+}
+
+void judge_room_clear(struct buf *room)
+{
+    if (room->cap > RECORDS_COPY_MAX) {
         buf_fini(room);
         buf_init(room, SIZE_MAX / 2);
     }
@@ -124,23 +146,20 @@ static bool is_known_before(struct produce_op *op, struct produce_part *part)
     return part->is_known;
 }
 
-bool governed_open(struct produce_op *op, struct produce_part *part, const struct produce_topic *topic,
-                   struct bytes records)
+void governed_open(struct produce_op *op, struct produce_part *part, const struct produce_topic *topic,
+                   struct opening *opening)
 {
-    struct governed *g = NULL;
-    bool is_held = false;
-    bool is_known = part->header.producer_id >= 0 && is_known_before(op, part);
-    if (!is_known) {
-        g = arena_new(op->arena, struct governed, 1);
-        is_held = g != NULL && records_hold(op, g, &records);
+    struct bytes records = opening->checking.records;
+    if (part->header.producer_id >= 0 && is_known_before(op, part)) {
+        return;
     }
-    room_clear(&op->port->records);
-    if (is_known) {
-        return false;
+    struct governed *g = arena_new(op->arena, struct governed, 1);
+    if (g != NULL) {
+        buf_init(&g->room, SIZE_MAX / 2);
     }
-    if (!is_held) {
+    if (g == NULL || !records_hold(op, g, &opening->room, &records)) {
         part->err = ERR_NO_MEMORY;
-        return false;
+        return;
     }
     g->op = op;
     g->c = (struct policy_case){
@@ -162,7 +181,6 @@ bool governed_open(struct produce_op *op, struct produce_part *part, const struc
         .wake = {.run = on_woken},
     };
     part->governed = g;
-    return true;
 }
 
 static void refuse(struct governed *g, enum err err, struct str text)
@@ -265,8 +283,7 @@ enum policy_step governed_judge(struct produce_op *op, struct produce_part *part
     enum policy_step step = policy->judge(policy->arg, &g->c);
     if (step == POLICY_JUDGED) {
         g->is_judged = true;
-        chunk_unref(g->records);
-        g->records = NULL;
+        records_drop(g);
         verdict_check(op, part);
     }
     return step;
@@ -286,7 +303,7 @@ void governed_settle(struct produce_op *op, struct produce_part *part, enum poli
         chunk_unref(g->c.letters[i].chunk);
     }
     chunk_unref(g->c.chunk);
-    chunk_unref(g->records);
+    records_drop(g);
     part->governed = NULL;
 }
 

@@ -40,6 +40,7 @@ static void start(struct suite *suite)
 static void make_governed(struct rig *rig, const char *name, int32_t partitions, bool has_letters)
 {
     static const struct item_config configs[] = {{{"strom.value.validation.level", 28}, {"contract", 8}},
+                                                 {{"max.message.bytes", 17}, {"20000000", 8}},
                                                  {{"strom.validation.on.failure", 27}, {"dlq", 3}}};
     struct error e = {0};
     struct item items[2];
@@ -49,7 +50,7 @@ static void make_governed(struct rig *rig, const char *name, int32_t partitions,
                                     .partition_count = partitions,
                                     .replication_factor = -1,
                                     .configs = configs,
-                                    .config_count = has_letters ? 2 : 1};
+                                    .config_count = has_letters ? 3 : 2};
     assert_int_equal(broker_plan_topic(rig->broker, &spec, &rig->arena, &items[1], &e), ERR_OK);
     assert_int_equal(broker_plan_letters(rig->broker, &items[1], &rig->arena, &items[0], &is_needed, &e),
                      ERR_OK);
@@ -465,6 +466,48 @@ static void heavy_batches_yield(void **state)
     rig_stop(rig);
 }
 
+// Large batches are decompressed and checked in slices, too; two of one port one after the other.
+static void large_batches_in_slices(void **state)
+{
+    enum { RECORDS = 3000, SIZE = 1000 };
+    struct suite *suite = *state;
+    struct rig *rig = &suite->rig;
+    start(suite);
+    make_governed(rig, "orders", 1, true);
+    set_word(rig, "orders", "bad");
+    uint32_t noise = 1;
+    const char **values = arena_new(&rig->arena, const char *, RECORDS);
+    for (int i = 0; i < RECORDS; i++) {
+        char *value = arena_alloc(&rig->arena, SIZE + 1);
+        for (int k = 0; k < SIZE; k++) {
+            noise = noise * 1103515245 + 12345;
+            value[k] = (char)('a' + (noise >> 16) % 16);
+        }
+        memcpy(value, i % 100 == 7 ? "bad" : "xxx", 3);
+        values[i] = value;
+    }
+    struct produce_lane lanes[3];
+    struct sending sends[3];
+    static const enum codec codecs[] = {CODEC_ZSTD, CODEC_LZ4, CODEC_NONE};
+    for (int i = 0; i < 3; i++) {
+        produce_lane_init(&lanes[i]);
+        send_begin(rig, &sends[i], &lanes[i], "orders", batch_of(rig, values, RECORDS, codecs[i], -1, 0));
+    }
+    for (int i = 0; i < 3; i++) {
+        send_end(&sends[i]);
+        if (sends[i].part.err != ERR_OK) {
+            fail_msg("%s: %s", err_name(sends[i].part.err), sends[i].part.text);
+        }
+    }
+    struct fetch_part part = fetch_part_of("orders.dlq", 0, 0);
+    struct fetching f;
+    fetch_begin(rig, &f, &part, 1, 0, 1, 1);
+    rig_wait(&f.call);
+    assert_int_equal(part.high_watermark, 3 * RECORDS / 100);
+    fetch_end(rig, &f);
+    rig_stop(rig);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -474,6 +517,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(letters_end_with_their_transaction, setup, teardown),
         cmocka_unit_test_setup_teardown(order_survives_changes, setup, teardown),
         cmocka_unit_test_setup_teardown(heavy_batches_yield, setup, teardown),
+        cmocka_unit_test_setup_teardown(large_batches_in_slices, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

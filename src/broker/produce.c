@@ -93,13 +93,9 @@ static void part_keep_bad_records(struct produce_op *op, struct produce_part *pa
 
 // ---- checking
 
-// part_check verifies the batch and settles its timestamps.
-static void part_check(struct produce_op *op, struct produce_part *part, const struct produce_topic *topic,
-                       struct bytes *ret_records)
+static struct batch_rules rules_of(struct produce_op *op, const struct topic_settings *settings)
 {
-    const struct topic_settings *settings = &topic->settings;
-    struct broker_port *port = op->port;
-    const struct batch_rules rules = {
+    return (struct batch_rules){
         .batch_bytes_max = (size_t)settings->max_message_bytes,
         .now_ms = clock_wall_ms(op->broker->env->clock),
         .timestamp_before_max_ms = settings->timestamp_before_max_ms,
@@ -108,44 +104,80 @@ static void part_check(struct produce_op *op, struct produce_part *part, const s
         .is_compacted = settings->is_compacted,
         .is_zstd_allowed = op->is_zstd_allowed,
     };
-    UNINITIALIZED struct batch_facts facts;
+}
+
+// part_checked settles the timestamps of a batch that was found good.
+static void part_checked(struct produce_part *part, const struct batch_rules *rules,
+                         const struct batch_facts *facts)
+{
+    uint8_t *bytes = (uint8_t *)part->batch.ptr;
+    if (rules->is_log_append_time) {
+        part->log_append_time_ms = rules->now_ms;
+        batch_set_log_append_time(bytes, rules->now_ms);
+    } else if (facts->is_max_timestamp_wrong) {
+        batch_fix_max_timestamp(bytes, facts->max_timestamp);
+    }
+    enum err err = batch_header_read(part->batch, &part->header, NULL);
+    ASSERT(err == ERR_OK); // it was checked
+    part->is_checked = true;
+}
+
+// part_check verifies the batch.
+static void part_check(struct produce_op *op, struct produce_part *part, const struct produce_topic *topic)
+{
+    const struct batch_rules rules = rules_of(op, &topic->settings);
+    struct batch_facts facts;
     facts.bad_count = 0;
     struct error error = {0};
-    enum err err = settings->is_governed ? batch_check_into(&port->codec, part->batch, &rules, &facts,
-                                                            &port->records, ret_records, &error)
-                                         : batch_check(&port->codec, part->batch, &rules, &facts, &error);
+    enum err err = batch_check(&op->port->codec, part->batch, &rules, &facts, &error);
     if (err != ERR_OK) {
         part_fail(part, err, error.text);
         part_keep_bad_records(op, part, &facts);
         return;
     }
-    uint8_t *bytes = (uint8_t *)part->batch.ptr;
-    if (rules.is_log_append_time) {
-        part->log_append_time_ms = rules.now_ms;
-        batch_set_log_append_time(bytes, rules.now_ms);
-    } else if (facts.is_max_timestamp_wrong) {
-        batch_fix_max_timestamp(bytes, facts.max_timestamp);
-    }
-    err = batch_header_read(part->batch, &part->header, NULL);
-    ASSERT(err == ERR_OK); // it was checked
-    part->is_checked = true;
+    part_checked(part, &rules, &facts);
 }
 
-// part_open gets a batch of a governed topic ready to be judged; one that was judged before is decompressed
-// anew. False: it has its outcome.
-static bool part_open(struct produce_op *op, struct produce_part *part, const struct produce_topic *topic,
-                      struct bytes records)
+// part_open verifies a batch of a governed topic, or only decompresses one that was judged before, and gets
+// it ready to be judged: a large one a slice at a time, one of a port after the other.
+static enum policy_step part_open(struct produce_op *op, struct produce_part *part,
+                                  const struct produce_topic *topic)
 {
+    bool is_large = part->batch.len > OPEN_AT_ONCE_MAX;
+    struct opening *opening = &op->port->openings[is_large];
+    struct batch_checking *checking = &opening->checking;
     struct error error = {0};
     enum err err = ERR_OK;
-    if (records.ptr == NULL) {
-        err = batch_records(&op->port->codec, part->batch, NULL, &op->port->records, &records, &error);
+    if ((opening->part != NULL && opening->part != part) || !judge_has_slice(op->port)) {
+        return POLICY_MORE;
     }
+    if (opening->part == NULL) {
+        const struct batch_rules rules = rules_of(op, &topic->settings);
+        opening->part = part;
+        checking->facts.bad_count = 0;
+        err = batch_checking_begin(checking, &opening->codec, part->batch, &rules, part->is_checked,
+                                   &opening->room, &error);
+    }
+    bool is_done = false;
+    while (err == ERR_OK && !is_done) {
+        err = batch_checking_step(checking, POLICY_SLICE_BYTES, &is_done, &error);
+        if (err == ERR_OK && !is_done && is_large && !judge_has_slice(op->port)) {
+            return POLICY_MORE;
+        }
+    }
+    batch_checking_end(checking);
+    opening->part = NULL;
     if (err != ERR_OK) {
         part_fail(part, err, error.text);
-        return false;
+        part_keep_bad_records(op, part, &checking->facts);
+    } else {
+        if (!part->is_checked) {
+            part_checked(part, &checking->rules, &checking->facts);
+        }
+        governed_open(op, part, topic, opening);
     }
-    return governed_open(op, part, topic, records);
+    judge_room_clear(&opening->room);
+    return POLICY_JUDGED;
 }
 
 // ---- what is appended
@@ -250,21 +282,21 @@ static void part_item(struct produce_op *op, struct produce_part *part, const st
 static enum policy_step part_work(struct produce_op *op, struct produce_part *part,
                                   const struct produce_topic *topic)
 {
-    struct bytes records = {NULL, 0};
+    bool is_governed = topic->settings.is_governed;
+    enum policy_step step = POLICY_JUDGED;
     if (part->stage != PART_OPEN || part->err != ERR_OK || part->is_ready) {
         return POLICY_JUDGED;
     }
-    if (!part->is_checked) {
-        part_check(op, part, topic, &records);
+    if (is_governed && part->governed == NULL) {
+        step = part_open(op, part, topic);
+    } else if (!part->is_checked) {
+        part_check(op, part, topic);
     }
-    if (part->err == ERR_OK && topic->settings.is_governed) {
-        if (part->governed == NULL && !part_open(op, part, topic, records)) {
-            return POLICY_JUDGED;
-        }
-        enum policy_step step = governed_judge(op, part);
-        if (step != POLICY_JUDGED) {
-            return step;
-        }
+    if (step == POLICY_JUDGED && part->governed != NULL) {
+        step = governed_judge(op, part);
+    }
+    if (step != POLICY_JUDGED || part->is_ready) {
+        return step;
     }
     if (part->err == ERR_OK) {
         struct error error = {0};

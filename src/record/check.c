@@ -107,48 +107,57 @@ static struct timestamp_range range_of(const struct batch_rules *rules)
     return range;
 }
 
-// check_records walks all records. What makes one record unacceptable is noted and the walk goes on; what
+// A walk over all records, in as many goes as its owner likes.
+struct check_walk {
+    struct timestamp_range range;
+    int32_t index; // of the next record
+    bool has_bad_timestamp;
+};
+
+// check_one judges the next record. What makes one record unacceptable is noted and the walk goes on; what
 // makes the batch unreadable ends it.
-static enum err check_records(struct record_source *s, const struct batch_rules *rules,
-                              struct batch_facts *ret, struct error *e)
+static enum err check_one(struct record_source *s, struct check_walk *w, const struct batch_rules *rules,
+                          struct batch_facts *ret, struct error *e)
 {
-    const struct batch_header *h = &ret->header;
-    struct timestamp_range range = range_of(rules);
-    bool has_bad_timestamp = false;
-    for (int32_t i = 0; i < h->record_count; i++) {
-        struct record_walk walk;
-        if (!record_source_walk(s, h, false, &walk)) {
-            bad_record_add(ret, i, s->error.code, "%s", s->error.text);
-            return FAIL(e, s->error.code, "record %d: %s", i, s->error.text);
-        }
-        if (walk.offset_delta != i) {
-            bad_record_add(ret, i, ERR_INVALID_RECORD, "offset delta %d, expected %d", walk.offset_delta, i);
-            return FAIL(e, ERR_INVALID_RECORD, "record %d: offset delta %d", i, walk.offset_delta);
-        }
-        if (walk.key.ptr == NULL) {
-            ret->null_key_count++;
-            if (rules->is_compacted) {
-                bad_record_add(ret, i, ERR_INVALID_RECORD, "a compacted topic takes no record without a key");
-            }
-        }
-        if ((walk.timestamp < range.min || walk.timestamp > range.max) &&
-            walk.timestamp != BATCH_NO_TIMESTAMP) {
-            has_bad_timestamp = true;
-            bad_record_add(ret, i, ERR_INVALID_TIMESTAMP, "timestamp %lld is outside %lld to %lld",
-                           (long long)walk.timestamp, (long long)range.min, (long long)range.max);
-        }
-        if (walk.timestamp > ret->max_timestamp || i == 0) {
-            ret->max_timestamp = walk.timestamp;
-            ret->max_timestamp_offset_delta = i;
+    struct record_walk walk;
+    int32_t i = w->index++;
+    if (!record_source_walk(s, &ret->header, false, &walk)) {
+        bad_record_add(ret, i, s->error.code, "%s", s->error.text);
+        return FAIL(e, s->error.code, "record %d: %s", i, s->error.text);
+    }
+    if (walk.offset_delta != i) {
+        bad_record_add(ret, i, ERR_INVALID_RECORD, "offset delta %d, expected %d", walk.offset_delta, i);
+        return FAIL(e, ERR_INVALID_RECORD, "record %d: offset delta %d", i, walk.offset_delta);
+    }
+    if (walk.key.ptr == NULL) {
+        ret->null_key_count++;
+        if (rules->is_compacted) {
+            bad_record_add(ret, i, ERR_INVALID_RECORD, "a compacted topic takes no record without a key");
         }
     }
+    if ((walk.timestamp < w->range.min || walk.timestamp > w->range.max) &&
+        walk.timestamp != BATCH_NO_TIMESTAMP) {
+        w->has_bad_timestamp = true;
+        bad_record_add(ret, i, ERR_INVALID_TIMESTAMP, "timestamp %lld is outside %lld to %lld",
+                       (long long)walk.timestamp, (long long)w->range.min, (long long)w->range.max);
+    }
+    if (walk.timestamp > ret->max_timestamp || i == 0) {
+        ret->max_timestamp = walk.timestamp;
+        ret->max_timestamp_offset_delta = i;
+    }
+    return ERR_OK;
+}
+
+static enum err check_rest(struct record_source *s, const struct check_walk *w, struct batch_facts *ret,
+                           struct error *e)
+{
     if (!record_source_end(s)) {
         return FAIL(e, s->error.code, "%s", s->error.text);
     }
-    ret->is_max_timestamp_wrong = ret->max_timestamp != h->max_timestamp;
+    ret->is_max_timestamp_wrong = ret->max_timestamp != ret->header.max_timestamp;
     if (ret->bad_count > 0) {
-        return FAIL(e, has_bad_timestamp ? ERR_INVALID_TIMESTAMP : ERR_INVALID_RECORD,
-                    "%d of %d records are refused; record %d: %s", ret->bad_count, h->record_count,
+        return FAIL(e, w->has_bad_timestamp ? ERR_INVALID_TIMESTAMP : ERR_INVALID_RECORD,
+                    "%d of %d records are refused; record %d: %s", ret->bad_count, ret->header.record_count,
                     ret->bad_records[0].index, ret->bad_records[0].text);
     }
     return ERR_OK;
@@ -179,37 +188,107 @@ enum err batch_check(struct codec_context *ctx, struct bytes batch, const struct
     if (err != ERR_OK) {
         return err;
     }
-    err = check_records(&source, rules, ret, e);
+    struct check_walk walk = {.range = range_of(rules)};
+    while (err == ERR_OK && walk.index < ret->header.record_count) {
+        err = check_one(&source, &walk, rules, ret, e);
+    }
+    if (err == ERR_OK) {
+        err = check_rest(&source, &walk, ret, e);
+    }
     record_source_close(&source);
     return err;
 }
 
-enum err batch_records(struct codec_context *ctx, struct bytes batch, const struct codec_limits *limits,
-                       struct buf *room, struct bytes *ret_records, struct error *e)
+// ---- in steps
+
+enum { STREAM_PIECE = 64 << 10 };
+
+enum err batch_checking_begin(struct batch_checking *c, struct codec_context *ctx, struct bytes batch,
+                              const struct batch_rules *rules, bool is_known_good, struct buf *room,
+                              struct error *e)
 {
-    struct batch_header h;
-    enum err err = batch_header_read(batch, &h, e);
-    struct bytes coded = bytes_of(batch.ptr + BATCH_HEADER_SIZE, batch.len - BATCH_HEADER_SIZE);
-    *ret_records = coded;
-    if (err == ERR_OK && batch_codec(&h) != CODEC_NONE) {
-        err = codec_decompress(ctx, batch_codec(&h), coded, limits, room, e);
-        *ret_records = buf_bytes(room);
+    c->rules = *rules;
+    c->room = room;
+    c->index = 0;
+    c->is_known_good = is_known_good;
+    c->is_streaming = c->is_walking = c->has_bad_timestamp = false;
+    enum err err = is_known_good ? batch_header_read(batch, &c->facts.header, e)
+                                 : check_begin(batch, rules, &c->facts, e);
+    if (err != ERR_OK) {
+        return err;
+    }
+    c->records = bytes_slice(batch, BATCH_HEADER_SIZE, batch.len - BATCH_HEADER_SIZE);
+    enum codec codec = batch_codec(&c->facts.header);
+    if (codec != CODEC_NONE) {
+        err = codec_stream_init(&c->stream, ctx, codec, c->records, rules->codec_limits, e);
+        c->is_streaming = err == ERR_OK;
     }
     return err;
 }
 
-enum err batch_check_into(struct codec_context *ctx, struct bytes batch, const struct batch_rules *rules,
-                          struct batch_facts *ret, struct buf *room, struct bytes *ret_records,
-                          struct error *e)
+static enum err stream_some(struct batch_checking *c, size_t bytes, struct error *e)
 {
-    enum err err = check_begin(batch, rules, ret, e);
-    if (err == ERR_OK) {
-        err = batch_records(ctx, batch, rules->codec_limits, room, ret_records, e);
+    size_t until = c->room->len + bytes;
+    while (c->room->len < until) {
+        size_t len = 0;
+        uint8_t *out = buf_reserve(c->room, STREAM_PIECE);
+        enum err err = out == NULL
+                           ? FAIL(e, ERR_BATCH_TOO_LARGE, "the records are over %zu bytes", c->room->limit)
+                           : codec_stream_read(&c->stream, out, STREAM_PIECE, &len, e);
+        if (err != ERR_OK) {
+            return err;
+        }
+        c->room->len += len;
+        if (len == 0) {
+            codec_stream_fini(&c->stream);
+            c->is_streaming = false;
+            c->records = buf_bytes(c->room);
+            break;
+        }
     }
-    if (err != ERR_OK) {
-        return err;
+    return ERR_OK;
+}
+
+static enum err walk_some(struct batch_checking *c, size_t bytes, bool *ret_is_done, struct error *e)
+{
+    struct batch_facts *facts = &c->facts;
+    if (!c->is_walking) {
+        record_iterator_init_plain(&c->plain, &facts->header, c->records);
+        c->is_walking = true;
     }
-    struct record_iterator plain;
-    record_iterator_init_plain(&plain, &ret->header, *ret_records);
-    return check_records(&plain.source, rules, ret, e);
+    struct record_source *source = &c->plain.source;
+    struct check_walk walk = {range_of(&c->rules), c->index, c->has_bad_timestamp};
+    const uint8_t *from = source->pos;
+    enum err err = ERR_OK;
+    while (err == ERR_OK && walk.index < facts->header.record_count && (size_t)(source->pos - from) < bytes) {
+        err = check_one(source, &walk, &c->rules, facts, e);
+    }
+    c->index = walk.index;
+    c->has_bad_timestamp = walk.has_bad_timestamp;
+    *ret_is_done = walk.index == facts->header.record_count;
+    return err == ERR_OK && *ret_is_done ? check_rest(source, &walk, facts, e) : err;
+}
+
+enum err batch_checking_step(struct batch_checking *c, size_t bytes, bool *ret_is_done, struct error *e)
+{
+    *ret_is_done = false;
+    if (c->is_streaming) {
+        enum err err = stream_some(c, bytes, e);
+        if (err != ERR_OK || c->is_streaming) {
+            return err;
+        }
+    }
+    if (c->is_known_good) {
+        *ret_is_done = true;
+        return ERR_OK;
+    }
+    return walk_some(c, bytes, ret_is_done, e);
+}
+
+void batch_checking_end(struct batch_checking *c)
+{
+    if (c->is_streaming) {
+        codec_stream_fini(&c->stream);
+        c->is_streaming = false;
+    }
 }

@@ -5,7 +5,7 @@
 #ifndef RECORD_CHECK_H
 #define RECORD_CHECK_H
 
-#include "record/batch.h"
+#include "record/iterate.h"
 
 struct batch_rules {
     size_t batch_bytes_max;          // max.message.bytes: of the batch as it came, compressed
@@ -49,13 +49,30 @@ struct batch_facts {
 //   ERR_UNSUPPORTED_COMPRESSION  unknown codec, or zstd not allowed
 enum err batch_check(struct codec_context *ctx, struct bytes batch, const struct batch_rules *rules,
                      struct batch_facts *ret, struct error *e);
-// batch_check_into does the same and gives the records uncompressed: in place, or appended to `room`, which
-// is empty.
-enum err batch_check_into(struct codec_context *ctx, struct bytes batch, const struct batch_rules *rules,
-                          struct batch_facts *ret, struct buf *room, struct bytes *ret_records,
-                          struct error *e);
-// batch_records gives the records of a batch that was checked before, likewise.
-enum err batch_records(struct codec_context *ctx, struct bytes batch, const struct codec_limits *limits,
-                       struct buf *room, struct bytes *ret_records, struct error *e);
+
+// A check in steps, which gives the records uncompressed: for whoever needs them, and may not take the time
+// that a large batch costs at once.
+struct batch_checking {
+    struct batch_facts facts; // as batch_check gives them
+    struct bytes records;     // when it is done: in place, or in `room`
+    // private
+    struct batch_rules rules;
+    struct buf *room;
+    struct codec_stream stream;
+    struct record_iterator plain;
+    int32_t index;
+    bool is_known_good;
+    bool is_streaming;
+    bool is_walking;
+    bool has_bad_timestamp;
+};
+// batch_checking_begin: the batch, ctx (if it is compressed) and room, which is empty, are borrowed until
+// end. A batch that is_known_good was checked before: it is only decompressed.
+enum err batch_checking_begin(struct batch_checking *c, struct codec_context *ctx, struct bytes batch,
+                              const struct batch_rules *rules, bool is_known_good, struct buf *room,
+                              struct error *e);
+// batch_checking_step takes on about so many bytes of records more. Errors as batch_check's.
+enum err batch_checking_step(struct batch_checking *c, size_t bytes, bool *ret_is_done, struct error *e);
+void batch_checking_end(struct batch_checking *c); // also after errors; room stays
 
 #endif
