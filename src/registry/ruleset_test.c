@@ -144,12 +144,63 @@ static void many_rules_take_no_long_time(void **state)
     desk_fini(&d);
 }
 
+// names_of writes "a=EXPR b=EXPR" of the rules of the newest version of the subject "s".
+static void names_of(struct desk *d, struct buf *out)
+{
+    buf_reset(out);
+    assert_int_equal(ask(d, "GET", "/subjects/s/versions/latest", NULL), 200);
+    const struct json_value *rules = json_get(json_get(d->json, STR("ruleSet")), STR("domainRules"));
+    for (const struct json_value *v = rules == NULL ? NULL : rules->first; v != NULL; v = v->next) {
+        buf_printf(out, "%s" STR_FMT "=" STR_FMT, out->len == 0 ? "" : " ",
+                   STR_ARG(json_get_str(v, STR("name"))), STR_ARG(json_get_str(v, STR("expr"))));
+    }
+    buf_u8(out, 0);
+}
+
+// The rules of a version are those of the config's default, over them the ones given or else those of the
+// version before, over them the config's override: by name.
+static void rules_are_inherited(void **state)
+{
+    (void)state;
+#define RULE(name, expr) "{\"name\":\"" name "\",\"type\":\"CEL\",\"expr\":\"" expr "\"}"
+    struct desk d;
+    struct buf names;
+    desk_init(&d);
+    buf_init(&names, 1 << 12);
+    assert_int_equal(
+        ask(&d, "PUT", "/config/s",
+            "{\"compatibility\":\"NONE\",\"defaultRuleSet\":{\"domainRules\":[" RULE("a", "1") "," RULE(
+                "b",
+                "1") "]},\"overrideRuleSet\":{\"enableAt\":\"SERVER\",\"domainRules\":[" RULE("z",
+                                                                                              "3") "]}}"),
+        200);
+    assert_int_equal(ask(&d, "POST", "/subjects/s/versions",
+                         "{\"schema\":\"\\\"string\\\"\",\"ruleSet\":{\"domainRules\":[" RULE(
+                             "b", "2") "," RULE("c", "2") "," RULE("z", "2") "]}}"),
+                     200);
+    names_of(&d, &names);
+    assert_string_equal((char *)names.ptr, "a=1 b=2 c=2 z=3");
+    assert_true(str_equal(json_get_str(json_get(d.json, STR("ruleSet")), STR("enableAt")), STR("SERVER")));
+    assert_int_equal(ask(&d, "POST", "/subjects/s/versions", "{\"schema\":\"\\\"long\\\"\"}"), 200);
+    names_of(&d, &names);
+    assert_string_equal((char *)names.ptr, "a=1 b=2 c=2 z=3");
+    assert_int_equal(ask(&d, "POST", "/subjects/s/versions",
+                         "{\"schema\":\"\\\"int\\\"\",\"ruleSet\":{\"domainRules\":[" RULE("c", "4") "]}}"),
+                     200);
+    names_of(&d, &names);
+    assert_string_equal((char *)names.ptr, "a=1 b=1 c=4 z=3");
+#undef RULE
+    buf_fini(&names);
+    desk_fini(&d);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sound_rule_sets_pass),
         cmocka_unit_test(others_are_refused),
         cmocka_unit_test(many_rules_take_no_long_time),
+        cmocka_unit_test(rules_are_inherited),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

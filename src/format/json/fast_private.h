@@ -44,7 +44,7 @@ struct fast {
     struct buf text_scratch; // of a string with escapes
     struct run *run;         // for check.c's part
 };
-enum { NO_SLOT = UINT32_MAX };
+#define NO_SLOT UINT32_MAX
 
 // fast_value judges the value at `p`. Returns what is behind it; NULL: it does not hold, or is_unsure is set.
 const char *fast_value(struct fast *f, const struct jnode *node, const char *p);
