@@ -55,12 +55,13 @@ static bool program_make(struct compile *c, const struct contract_source *source
     struct contract *contract = c->contract;
     struct error e;
     enum err err = ERR_OK;
-    if (c->path_count == 0) {
+    if (c->path_count == 0 && c->loose_count == 0) {
         contract->program = program_ref(contract->types);
         return true;
     }
-    err = program_create_with(source->part.schema, source->indexes, source->index_count, c->paths,
-                              c->path_count, &contract->program, &e);
+    err = program_create_loose(source->part.schema, source->indexes, source->index_count, c->paths,
+                               c->path_count, (struct site_loose){c->loose, c->loose_count},
+                               &contract->program, &e);
     return err == ERR_OK || bind_fail(c, err, "%s", e.text);
 }
 
@@ -88,7 +89,8 @@ static bool compile_all(struct compile *c, const struct contract_source *source)
     if (!parts_read(c, source) || !names_make(c)) {
         return false;
     }
-    bool has_any = contract->level == CONTRACT_RULES && !contract->is_opaque;
+    bool is_loose = contract->parts[0].encryption_count > 0; // even where only the structure counts
+    bool has_any = (contract->level == CONTRACT_RULES || is_loose) && !contract->is_opaque;
     return (!has_any || (places_build(c) && rules_compile(c))) && program_make(c, source);
 }
 
@@ -101,6 +103,7 @@ enum err contract_create(const struct contract_source *source, struct contract *
     contract->level = source->level;
     contract->schema = schema_ref(source->part.schema);
     compile_all(&c, source);
+    mem_free(c.loose);
     if (contract->arena.failed) {
         bind_fail(&c, ERR_NO_MEMORY, "the rules need more than %d bytes", CONTRACT_MEMORY_BYTES_MAX);
     }

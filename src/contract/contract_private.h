@@ -113,6 +113,7 @@ struct field_rule {
 
 struct place_field {
     struct str name;
+    struct site written;  // while compiling
     struct str full_name; // NULL ptr: it is the way to it (JSON)
     struct place *place;
     struct field_rule *rules; // for primitive values of the field, alone or within lists and maps
@@ -189,6 +190,9 @@ struct compile {
     struct program_path *paths;
     size_t path_count;
     size_t branch_memory;
+    struct site *loose; // fields that clients encrypt, as they are written; owned
+    size_t loose_count;
+    size_t loose_cap;
 };
 
 // bind_fail notes the first error. Returns false.

@@ -220,7 +220,8 @@ static struct rule **checks_of(struct compile *c, const struct place *owner, uin
         }
     }
     *ret_count = 0;
-    struct check_entry *entry = notes->check_count == 0 ? NULL : arena_new(c->arena, struct check_entry, 1);
+    bool has_any = notes->check_count > 0 && c->contract->level == CONTRACT_RULES;
+    struct check_entry *entry = has_any ? arena_new(c->arena, struct check_entry, 1) : NULL;
     struct rule **rules = entry == NULL ? NULL : arena_new(c->arena, struct rule *, notes->check_count);
     for (uint32_t i = 0; rules != NULL && c->err == ERR_OK && i < notes->check_count; i++) {
         const struct site_check *check = &notes->checks[i];
@@ -273,7 +274,11 @@ static void field_fill(struct compile *c, struct place *record, const struct sit
     }
     struct field_work w = {.c = c, .record = record, .field = field, .states = states};
     *ret = (struct place_field){
-        .name = field->name, .full_name = field->full_name, .is_zero_if_absent = field->is_zero_if_absent};
+        .name = field->name,
+        .full_name = field->full_name,
+        .written = field->written,
+        .is_zero_if_absent = field->is_zero_if_absent,
+    };
     uint32_t most = field_rule_count(c, record->parts);
     ret->rules = arena_new(c->arena, struct field_rule, most + 1);
     for (uint32_t p = 0; ret->rules != NULL && p < c->contract->part_count; p++) {
@@ -345,19 +350,6 @@ static void branch_fill(struct compile *c, struct place *place, const struct sit
     *branch = (struct place_branch){.site = *site, .choice = choice};
     branch->place = place_get(c, site, place->parts, states);
     mem_free(states);
-    struct error e;
-    if (c->err == ERR_OK && (choice == SITE_ONE || choice == SITE_ANY)) {
-        enum err err = site_program(site, &branch->program, &e);
-        if (err != ERR_OK) {
-            bind_fail(c, err, "%s", e.text);
-            return;
-        }
-        c->branch_memory += program_memory(branch->program);
-        if (c->branch_memory > CONTRACT_MEMORY_BYTES_MAX) {
-            bind_fail(c, ERR_NO_MEMORY, "the branches of the schema need more than %d bytes",
-                      CONTRACT_MEMORY_BYTES_MAX);
-        }
-    }
 }
 
 static void branches_fill(struct compile *c, struct place *place)
@@ -469,6 +461,21 @@ static bool places_learn(struct compile *c)
            bind_fail(c, ERR_NO_MEMORY, "the types of the schema are within each other too intricately");
 }
 
+// loose_add notes a field of which JSON Schema may ask no more than the type.
+static void loose_add(struct compile *c, const struct site *site)
+{
+    for (size_t i = 0; i < c->loose_count; i++) {
+        if (c->loose[i].of == site->of) {
+            return;
+        }
+    }
+    if (c->loose_count == c->loose_cap) {
+        c->loose_cap = c->loose_cap == 0 ? 16 : c->loose_cap * 2;
+        c->loose = mem_realloc(c->loose, c->loose_cap * sizeof *c->loose);
+    }
+    c->loose[c->loose_count++] = *site;
+}
+
 // fields_settle drops field rules that meet no value, and what concerns encrypted fields.
 static void fields_settle(struct compile *c, struct place *place)
 {
@@ -477,6 +484,9 @@ static void fields_settle(struct compile *c, struct place *place)
         struct place_field *field = &place->fields[i];
         uint32_t kinds = field->place == NULL ? 0 : field->place->value_kinds;
         field->is_encrypted &= (kinds & TEXT_KINDS) != 0;
+        if (field->is_encrypted && is_json(c)) {
+            loose_add(c, &field->written);
+        }
         if (field->is_encrypted && (field->rule_count > 0 || field->check_count > 0)) {
             bind_remark(c, "clients encrypt " STR_FMT ": rule '" STR_FMT "' is left to them",
                         STR_ARG(field->full_name.ptr != NULL ? field->full_name : field->name),
@@ -496,6 +506,29 @@ static void fields_settle(struct compile *c, struct place *place)
     }
 }
 
+// branches_compile makes the programs that tell which branch a value is of.
+static bool branches_compile(struct compile *c, struct place *place)
+{
+    struct site_loose loose = {c->loose, c->loose_count};
+    for (uint32_t i = 0; i < place->branch_count; i++) {
+        struct place_branch *branch = &place->branches[i];
+        struct error e;
+        if (branch->choice != SITE_ONE && branch->choice != SITE_ANY) {
+            continue;
+        }
+        enum err err = site_program(&branch->site, loose, &branch->program, &e);
+        if (err != ERR_OK) {
+            return bind_fail(c, err, "%s", e.text);
+        }
+        c->branch_memory += program_memory(branch->program);
+        if (c->branch_memory > CONTRACT_MEMORY_BYTES_MAX) {
+            return bind_fail(c, ERR_NO_MEMORY, "the branches of the schema need more than %d bytes",
+                             CONTRACT_MEMORY_BYTES_MAX);
+        }
+    }
+    return true;
+}
+
 bool places_build(struct compile *c)
 {
     struct site root = site_root(c->contract->types);
@@ -512,6 +545,9 @@ bool places_build(struct compile *c)
     bool is_sound = c->err == ERR_OK && !c->arena->failed && places_learn(c);
     for (struct place *place = c->contract->places; is_sound && place != NULL; place = place->next) {
         fields_settle(c, place);
+    }
+    for (struct place *place = c->contract->places; is_sound && place != NULL; place = place->next) {
+        is_sound = branches_compile(c, place);
     }
     map_fini(&c->places);
     map_fini(&c->checks);

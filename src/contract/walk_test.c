@@ -445,6 +445,34 @@ static void encrypted_fields(void **state)
     rig_fini(&rig);
 }
 
+// Of what clients encrypt JSON Schema asks for the type alone, at every level; of what they do not, for all.
+static void encrypted_json_is_checked_for_its_type(void **state)
+{
+    (void)state;
+    const char *const schema =
+        "{\"oneOf\":[{\"type\":\"object\",\"required\":[\"ssn\"],\"properties\":{\"ssn\":{\"type\":"
+        "\"string\",\"pattern\":"
+        "\"^[0-9]*$\",\"confluent:tags\":[\"PII\"]},\"zip\":{\"type\":\"string\",\"pattern\":\"^[0-9]*$\","
+        "\"confluent:"
+        "rules\":[{\"name\":\"z\",\"expr\":\"this != '13'\"}]}}},{\"type\":\"integer\"}]}";
+    for (int level = CONTRACT_STRUCTURE; level <= CONTRACT_RULES; level++) {
+        struct rig rig;
+        struct rig_source source = {.format = FORMAT_JSON,
+                                    .schema = schema,
+                                    .rules = RULES(ENCRYPT),
+                                    .level = (enum contract_level)level};
+        rig_init(&rig, &source);
+        assert_text(rig_judge_text(&rig, "{\"ssn\":\"YWJj\",\"zip\":\"12\"}"), "pass");
+        assert_begins(rig_judge_text(&rig, "{\"ssn\":7}"), "reject: strom:structure $.ssn");
+        assert_begins(rig_judge_text(&rig, "{\"ssn\":\"YWJj\",\"zip\":\"ab\"}"),
+                      "reject: strom:structure $.zip");
+        // The branch is found though its pattern would refuse what is encrypted.
+        assert_text(rig_judge_text(&rig, "{\"ssn\":\"YWJj\",\"zip\":\"13\"}"),
+                    level == CONTRACT_STRUCTURE ? "pass" : "reject: z $.zip Expr failed: 'this != '13''");
+        rig_fini(&rig);
+    }
+}
+
 // ---- nothing of a payload is ever told
 
 #define CANARY "c4n4ry"
@@ -589,6 +617,7 @@ int main(void)
         cmocka_unit_test(types_within_themselves),
         cmocka_unit_test(rules_of_references),
         cmocka_unit_test(encrypted_fields),
+        cmocka_unit_test(encrypted_json_is_checked_for_its_type),
         cmocka_unit_test(no_value_is_told),
         cmocka_unit_test(no_key_of_a_map_is_told),
         cmocka_unit_test(too_many_places_are_refused),

@@ -55,8 +55,11 @@ struct site_ops {
     struct site (*item)(const struct site *site);
     bool (*branch)(const struct site *combined, uint32_t index, struct site *ret, enum site_choice *choice);
     bool (*fits)(const struct site *branch, const struct view *view);
-    // NULL: no branch needs one.
-    enum err (*program)(const struct site *branch, struct program **ret, struct error *e);
+    // NULL: no branch needs one, and nothing is looser.
+    enum err (*program)(const struct site *branch, struct site_loose loose, struct program **ret,
+                        struct error *e);
+    enum err (*loose)(const struct schema *schema, struct site_loose loose, struct program **ret,
+                      struct error *e);
     bool (*is_of)(const struct site *site, const struct schema *schema, bool *ret_is_root);
 };
 

@@ -113,15 +113,17 @@ void program_adopt(struct program *program, const struct schema *schema)
     atomic_init(&program->ref_count, 1);
 }
 
-enum err program_create_with(const struct schema *schema, const int32_t *root, size_t root_count,
-                             const struct program_path *paths, size_t path_count, struct program **ret,
-                             struct error *e)
+enum err program_create_loose(const struct schema *schema, const int32_t *root, size_t root_count,
+                              const struct program_path *paths, size_t path_count, struct site_loose loose,
+                              struct program **ret, struct error *e)
 {
+    bool is_loose = loose.count > 0 && schema->ops->sites->loose != NULL;
     struct program *program = NULL;
     struct slots *slots = NULL;
     enum err err = path_count == 0 ? ERR_OK : slots_create(paths, path_count, &slots, e);
     if (err == ERR_OK) {
-        err = schema->ops->compile(schema, root, root_count, slots, &program, e);
+        err = is_loose ? schema->ops->sites->loose(schema, loose, &program, e)
+                       : schema->ops->compile(schema, root, root_count, slots, &program, e);
     }
     if (err != ERR_OK) {
         slots_destroy(slots);
@@ -131,6 +133,13 @@ enum err program_create_with(const struct schema *schema, const int32_t *root, s
     program->slots = slots;
     *ret = program;
     return ERR_OK;
+}
+
+enum err program_create_with(const struct schema *schema, const int32_t *root, size_t root_count,
+                             const struct program_path *paths, size_t path_count, struct program **ret,
+                             struct error *e)
+{
+    return program_create_loose(schema, root, root_count, paths, path_count, (struct site_loose){0}, ret, e);
 }
 
 enum err program_create(const struct schema *schema, const int32_t *root, size_t root_count,

@@ -58,11 +58,12 @@ bool site_fits(const struct site *branch, const struct view *view)
     return ops_of(branch)->fits(branch, view);
 }
 
-enum err site_program(const struct site *branch, struct program **ret, struct error *e)
+enum err site_program(const struct site *branch, struct site_loose loose, struct program **ret,
+                      struct error *e)
 {
     struct program *program = NULL;
     ASSERT(ops_of(branch)->program != NULL);
-    enum err err = ops_of(branch)->program(branch, &program, e);
+    enum err err = ops_of(branch)->program(branch, loose, &program, e);
     if (err == ERR_OK) {
         program_adopt(program, branch->program->schema);
         *ret = program;

@@ -59,6 +59,7 @@ struct site_field {
     struct str name;
     struct str full_name; // "org.example.Order.id"; of JSON none: NULL ptr
     struct site site;
+    struct site written; // JSON: before a $ref is followed
     struct site_notes notes;
     bool is_zero_if_absent; // Protobuf: a scalar that is not there reads as its type's zero
 };
@@ -88,8 +89,19 @@ bool site_branch(const struct site *combined, uint32_t index, struct site *ret, 
 
 // site_fits tells whether a value that is at a combined site is of a SITE_FITTING branch.
 bool site_fits(const struct site *branch, const struct view *view);
-// site_program compiles a branch that is SITE_ONE or SITE_ANY, as program_create does.
-enum err site_program(const struct site *branch, struct program **ret, struct error *e);
+// Fields (as they are `written`) of whose values a program asks the type alone: what clients encrypt. Only
+// JSON Schema asks for more.
+struct site_loose {
+    const struct site *sites;
+    size_t count;
+};
+// program_create_loose is program_create_with, but for those fields.
+enum err program_create_loose(const struct schema *schema, const int32_t *root, size_t root_count,
+                              const struct program_path *paths, size_t path_count, struct site_loose loose,
+                              struct program **ret, struct error *e);
+// site_program compiles a branch that is SITE_ONE or SITE_ANY.
+enum err site_program(const struct site *branch, struct site_loose loose, struct program **ret,
+                      struct error *e);
 
 // Whether the site is a type that the schema (the program's own, or one that it refers to) defines, and
 // whether it is the one that the schema is for: Avro and JSON the root, Protobuf the first message.

@@ -237,7 +237,7 @@ static void branches_are_chosen(void **state)
         struct program *own = NULL;
         assert_true(site_branch(&root, i, &branch, &choice));
         assert_int_equal(choice, SITE_ONE);
-        assert_int_equal(site_program(&branch, &own, NULL), ERR_OK);
+        assert_int_equal(site_program(&branch, (struct site_loose){0}, &own, NULL), ERR_OK);
         assert_int_equal(program_check(own, bytes_of("\"abc\"", 5), NULL) == ERR_OK, i == 0);
         assert_int_equal(program_check(own, bytes_of("\"a\"", 3), NULL) == ERR_OK, i == 1);
         program_unref(own);

@@ -162,6 +162,17 @@ static struct node_entry *entry_find(struct compiler *c, const struct json_value
     return NULL;
 }
 
+// is_loose: only the type is asked of what is there.
+static bool is_loose(const struct compiler *c, const struct json_value *value)
+{
+    for (size_t i = 0; i < c->loose.count; i++) {
+        if (c->loose.sites[i].of == value) {
+            return true;
+        }
+    }
+    return false;
+}
+
 struct jnode *compile_place(struct compiler *c, struct jschema_place place, uint32_t scope)
 {
     scope = scope_enter(c, scope, place.resource);
@@ -169,7 +180,7 @@ struct jnode *compile_place(struct compiler *c, struct jschema_place place, uint
         struct keywords k;
         keywords_read(place, &k);
         enum keyword keyword = lone_ref(&k);
-        if (keyword == KEYWORD_COUNT) {
+        if (keyword == KEYWORD_COUNT || is_loose(c, place.value)) {
             break;
         }
         place = ref_target(c, place, scope, keyword, k.of[keyword]);
@@ -333,6 +344,10 @@ static enum err compile_node(struct compiler *c, struct node_entry *entry, struc
     keywords_read(entry->place, &k);
     node->types = compile_types(k.of[KEYWORD_TYPE]);
     node->wants_integer_text = entry->place.resource->draft == DRAFT_4;
+    if (is_loose(c, entry->place.value)) {
+        node->is_any = node->types == TYPES_ALL;
+        return ERR_OK;
+    }
     enum err err = compile_checks(c, entry, &k, e);
     if (err != ERR_OK) {
         return err;
@@ -448,9 +463,11 @@ static enum err compile_all(struct compiler *c, struct jschema_place root, struc
     return err == ERR_OK ? check_endless(c, e) : err;
 }
 
-enum err jschema_compile_at(struct jschema_place root, struct program **ret, struct error *e)
+enum err jschema_compile_at(struct jschema_place root, struct site_loose loose, struct program **ret,
+                            struct error *e)
 {
     struct compiler *c = mem_zalloc(sizeof *c);
+    c->loose = loose;
     c->program = mem_zalloc(sizeof *c->program);
     c->names = mem_array(ANCHORS_MAX, sizeof *c->names);
     c->scopes = mem_array(SCOPES_MAX, sizeof *c->scopes);
@@ -483,7 +500,8 @@ enum err jschema_compile(const struct schema *base, const int32_t *root, size_t 
     if (root_count > 0) {
         return FAIL(e, ERR_INVALID_SCHEMA, "a JSON Schema has no messages to choose from");
     }
-    return jschema_compile_at((struct jschema_place){schema->root, schema->resource}, ret, e);
+    return jschema_compile_at((struct jschema_place){schema->root, schema->resource}, (struct site_loose){0},
+                              ret, e);
 }
 
 void jschema_program_destroy(struct program *base)

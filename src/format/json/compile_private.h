@@ -25,6 +25,7 @@ struct node_entry {
 
 struct compiler {
     struct jprogram *program;
+    struct site_loose loose;
     struct arena scratch;
     struct map nodes;
     struct map entries;

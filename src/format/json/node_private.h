@@ -304,7 +304,8 @@ static inline bool all_seen(const struct object_check *check, const uint64_t *se
 enum err jschema_compile(const struct schema *schema, const int32_t *root, size_t root_count,
                          const struct slots *slots, struct program **ret, struct error *e);
 // jschema_compile_at compiles a part of a schema.
-enum err jschema_compile_at(struct jschema_place root, struct program **ret, struct error *e);
+enum err jschema_compile_at(struct jschema_place root, struct site_loose loose, struct program **ret,
+                            struct error *e);
 void jschema_program_destroy(struct program *program);
 size_t jschema_program_memory(const struct program *program);
 enum err jschema_check(const struct program *program, struct bytes payload, struct view *views,

@@ -133,6 +133,7 @@ static bool next_field(struct site_fields *fields, struct arena *arena, struct s
     *ret = (struct site_field){
         .name = value->key,
         .site = site_at(fields->of.program, jschema_sub(place, value), 0),
+        .written = {fields->of.program, value, jschema_sub(place, value).resource, 0},
         .notes = notes_of(value, arena),
     };
     return true;
@@ -240,9 +241,17 @@ static bool fits(const struct site *site, const struct view *view)
     }
 }
 
-static enum err program(const struct site *site, struct program **ret, struct error *e)
+static enum err program(const struct site *site, struct site_loose loose, struct program **ret,
+                        struct error *e)
 {
-    return jschema_compile_at(place_of(site), ret, e);
+    return jschema_compile_at(place_of(site), loose, ret, e);
+}
+
+static enum err loose_program(const struct schema *base, struct site_loose loose, struct program **ret,
+                              struct error *e)
+{
+    const struct jschema *schema = (const struct jschema *)base;
+    return jschema_compile_at((struct jschema_place){schema->root, schema->resource}, loose, ret, e);
 }
 
 static bool is_of(const struct site *site, const struct schema *schema, bool *ret_is_root)
@@ -260,5 +269,6 @@ const struct site_ops jschema_sites = {
     .branch = branch,
     .fits = fits,
     .program = program,
+    .loose = loose_program,
     .is_of = is_of,
 };
