@@ -15,6 +15,7 @@ enum {
     CEL_TEXT_BYTES_MAX = 64 << 10,
     CEL_DEPTH_MAX = 200,         // of nested expressions
     CEL_NODES_MAX = 20000,       // of one expression, macros expanded
+    CEL_PREPARED_MAX = 64,       // literals of one expression that are compiled: regular expressions
     CEL_PATHS_MAX = 64,          // static paths of one expression
     CEL_STEPS_DEFAULT = 1000000, // of one run
 };

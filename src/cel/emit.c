@@ -24,6 +24,7 @@ struct emitter {
     uint32_t depth_max;
     uint32_t loops; // that are open
     uint32_t loop_max;
+    uint32_t prepared_count;
 };
 
 static bool emit_node(struct emitter *e, const struct node *node, const struct scope *scope);
@@ -264,6 +265,11 @@ static bool call_prepare(struct emitter *e, struct cel_call_site *site, const st
         }
         struct error error = {0};
         struct cel_program *program = e->c->program;
+        if (e->prepared_count++ == CEL_PREPARED_MAX) {
+            compile_fail(e->c, ERR_NO_MEMORY, call->position,
+                         "the expression has more than %d regular expressions", CEL_PREPARED_MAX);
+            return false;
+        }
         struct cel_prepared *prepared = arena_new(&program->arena, struct cel_prepared, 1);
         if (prepared == NULL) {
             return false;

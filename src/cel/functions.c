@@ -22,20 +22,27 @@ static const struct cel_library *library_at(const struct cel_source *source, siz
     return index == cel_library_count ? source->library : NULL;
 }
 
+// Most names differ in their first letters.
+static bool has_name(const char *name, struct str wanted)
+{
+    return strncmp(name, wanted.ptr, wanted.len) == 0 && name[wanted.len] == '\0';
+}
+
 const struct cel_function *functions_find(const struct cel_source *source, struct str name, bool is_member,
                                           uint32_t *cursor)
 {
-    uint32_t at = 0;
+    size_t begin = 0; // of the library's rows, in the count of all
     for (size_t l = 0; l <= cel_library_count; l++) {
         const struct cel_library *library = library_at(source, l);
         size_t count = library == NULL ? 0 : library->function_count;
-        for (size_t i = 0; i < count; i++, at++) {
+        for (size_t i = *cursor > begin ? *cursor - begin : 0; i < count; i++) {
             const struct cel_function *f = &library->functions[i];
-            if (at >= *cursor && f->is_member == is_member && str_equal(name, str_from_c(f->name))) {
-                *cursor = at + 1;
+            if (f->is_member == is_member && has_name(f->name, name)) {
+                *cursor = (uint32_t)(begin + i + 1);
                 return f;
             }
         }
+        begin += count;
     }
     return NULL;
 }

@@ -199,6 +199,26 @@ static void test_doubling(void **state)
     buf_fini(&text);
 }
 
+// Compiling patterns is work, too: of literals when the expression is made, of others by the run.
+static void test_many_patterns(void **state)
+{
+    (void)state;
+    refuse(repeat("true", " && x.matches('a{1000}')", 1000, ""), ERR_NO_MEMORY, "regular expressions");
+    struct cel_value items[200];
+    for (int i = 0; i < 200; i++) {
+        items[i] = cel_int(i);
+    }
+    struct arena arena;
+    arena_init(&arena, ARENA_BYTES);
+    uint64_t steps = CEL_STEPS_DEFAULT;
+    struct cel_value value;
+    assert_int_equal(evaluate("x.all(i, !'b'.matches('a{1000}' + string(i)))", cel_list(items, 200), &steps,
+                              &value, &arena),
+                     ERR_NO_MEMORY);
+    assert_int_equal(steps, 0);
+    arena_fini(&arena);
+}
+
 // A pattern that makes others take exponential time.
 static void test_patterns(void **state)
 {
@@ -267,10 +287,15 @@ static void test_no_payload_in_errors(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_nesting),   cmocka_unit_test(test_size),
-        cmocka_unit_test(test_budget),    cmocka_unit_test(test_million_turns),
-        cmocka_unit_test(test_long_body), cmocka_unit_test(test_doubling),
-        cmocka_unit_test(test_patterns),  cmocka_unit_test(test_no_payload_in_errors),
+        cmocka_unit_test(test_nesting),
+        cmocka_unit_test(test_size),
+        cmocka_unit_test(test_budget),
+        cmocka_unit_test(test_million_turns),
+        cmocka_unit_test(test_long_body),
+        cmocka_unit_test(test_doubling),
+        cmocka_unit_test(test_many_patterns),
+        cmocka_unit_test(test_patterns),
+        cmocka_unit_test(test_no_payload_in_errors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

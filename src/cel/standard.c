@@ -7,7 +7,12 @@
 #include "base/utf8.h"
 #include "regex/regex.h"
 
-enum { BYTES_PER_STEP = 32, REGEX_STEPS_PER_STEP = 4, REGEX_COMPILE_STEPS = 1000 };
+enum {
+    BYTES_PER_STEP = 32,
+    REGEX_STEPS_PER_STEP = 4,
+    REGEX_STEPS_PER_BYTE =
+        16, // of a pattern that is no literal: compiling takes some 100 ns per byte that it makes
+};
 
 // ---- operators
 
@@ -177,13 +182,14 @@ static struct cel_value matches(struct cel_call *call, const struct cel_value *a
         return search(call, call->prepared, cel_str(args[0]));
     }
     struct regex *regex = NULL;
-    if (!cel_pay(call, REGEX_COMPILE_STEPS + args[1].len)) {
+    if (!cel_pay(call, (uint64_t)args[1].len * REGEX_STEPS_PER_BYTE)) {
         return cel_over(call);
     }
     if (regex_of(call->program, cel_str(args[1]), &regex, NULL) != ERR_OK) {
         return cel_fail_static("a regular expression that is none");
     }
-    struct cel_value result = search(call, regex, cel_str(args[0]));
+    bool is_paid = cel_pay(call, regex_memory(regex) * REGEX_STEPS_PER_BYTE);
+    struct cel_value result = is_paid ? search(call, regex, cel_str(args[0])) : cel_over(call);
     regex_destroy(regex);
     return result;
 }

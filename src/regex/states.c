@@ -16,7 +16,7 @@ enum {
     STATE_FIRST = 1,
     STATES_MAX = 1024,
     CELLS_MAX = 1 << 15,       // of a table: 64 KiB
-    BUILD_STEPS_MAX = 1 << 21, // places visited
+    BUILD_STEPS_MAX = 1 << 17, // places visited: a few milliseconds
     POOL_MAX = 1 << 18,        // places of all states
 };
 
