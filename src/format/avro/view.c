@@ -186,21 +186,38 @@ static struct view walk_view(struct walk *w, const struct program *program, stru
     return view;
 }
 
-// marked_view is walk_view where the end of a container is known.
-static struct view marked_view(const struct avro_program *program, struct bytes payload,
-                               const struct avro_mark *mark)
+// marked_view is walk_view, written where it is wanted, of what begins and ends where it was marked.
+static void marked_view(const struct avro_program *program, struct bytes payload,
+                        const struct avro_mark *mark, struct view *ret)
 {
     struct walk w = {program, mark->p, payload.len == 0 ? mark->p : payload.ptr + payload.len};
     uint32_t id = walk_branch(&w, mark->node);
-    enum view_kind kind = avro_view_kind(program->nodes[id].type->kind);
-    if (kind == VIEW_RECORD || kind == VIEW_LIST || kind == VIEW_MAP) {
-        return (struct view){.kind = kind,
-                             .program = &program->base,
-                             .node = id,
-                             .payload = payload,
-                             .raw = {w.p, (size_t)(mark->end - w.p)}};
+    const struct avro_type *type = program->nodes[id].type;
+    ret->kind = avro_view_kind(type->kind);
+    ret->program = &program->base;
+    ret->node = id;
+    ret->payload = payload;
+    ret->number = 0;
+    ret->real = 0;
+    ret->has_escape = false;
+    switch (ret->kind) {
+    case VIEW_RECORD:
+    case VIEW_LIST:
+    case VIEW_MAP:
+        ret->raw = bytes_of(w.p, (size_t)(mark->end - w.p));
+        break;
+    case VIEW_STRING:
+        ret->raw = walk_bytes(&w);
+        break;
+    case VIEW_INT:
+        ret->raw.ptr = w.p;
+        ret->number = avro_unzigzag(walk_number(&w));
+        ret->raw.len = (size_t)(w.p - ret->raw.ptr);
+        break;
+    default:
+        *ret = walk_view(&w, &program->base, payload, id);
+        break;
     }
-    return walk_view(&w, &program->base, payload, id);
 }
 
 static struct walk walk_of(const struct view *view)
@@ -303,12 +320,12 @@ void avro_view_slots(const struct avro_program *program, struct bytes payload, c
             views[slot->view] = (struct view){0};
             continue;
         }
-        views[slot->view] = marked_view(program, payload, &marks[i]);
+        marked_view(program, payload, &marks[i], &views[slot->view]);
     }
     for (uint32_t i = 0; i < slots->count && program->has_map_slots; i++) {
         struct view map = {0};
         if (marks[i].p != NULL && slots->slots[i].first != 0) {
-            map = marked_view(program, payload, &marks[i]);
+            marked_view(program, payload, &marks[i], &map);
         }
         for (uint32_t child = slots->slots[i].first; child != 0 && map.kind == VIEW_MAP;
              child = slots->slots[child].next) {

@@ -386,11 +386,12 @@ static void make_views(const struct fast *f, const struct program *program, stru
         if (view == SLOT_INNER) {
             continue;
         }
-        views[view] = (struct view){0};
-        if (f->marks[i].begin != NULL) {
+        if (f->marks[i].begin == NULL) {
+            views[view] = (struct view){0};
+        } else {
             size_t begin = (size_t)(f->marks[i].begin - f->text);
             size_t end = (size_t)(f->marks[i].end - f->text);
-            views[view] = jschema_view_at(program, f->payload, begin, end);
+            jschema_view_at(program, f->payload, begin, end, &views[view]);
         }
     }
 }

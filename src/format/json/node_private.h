@@ -321,7 +321,8 @@ bool jschema_view_next(struct view_items *items, struct str *ret_key, struct vie
 // gives program and payload.
 struct view jschema_view_of(const struct view *of, struct json_scan *s, enum json_token t);
 // jschema_view_at makes the view of a value that is known to be good.
-struct view jschema_view_at(const struct program *program, struct bytes payload, size_t begin, size_t end);
+void jschema_view_at(const struct program *program, struct bytes payload, size_t begin, size_t end,
+                     struct view *ret);
 bool jschema_key_equal(const struct json_scan *s, struct str name);
 // jschema_fill_slots reads a payload that has been accepted once more, for the views of the program's paths.
 void jschema_fill_slots(const struct program *program, struct bytes payload, struct view *views);

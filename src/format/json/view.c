@@ -6,8 +6,40 @@
 
 #include "base/mem.h"
 
+// Digits of up to 15 and the power of ten below them are exact as doubles, and so their quotient is rounded
+// once.
+static bool real_of_few(struct str raw, double *ret)
+{
+    static const double powers[] = {1e0, 1e1, 1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
+                                    1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15};
+    enum { DIGITS_MAX = 15 };
+    uint64_t digits = 0;
+    size_t scale = 0;
+    bool is_fraction = false;
+    if (raw.len > DIGITS_MAX) {
+        return false;
+    }
+    for (size_t i = raw.ptr[0] == '-'; i < raw.len; i++) {
+        if (raw.ptr[i] == '.') {
+            is_fraction = true;
+        } else if (raw.ptr[i] >= '0' && raw.ptr[i] <= '9') {
+            digits = digits * 10 + (uint64_t)(raw.ptr[i] - '0');
+            scale += is_fraction;
+        } else {
+            return false;
+        }
+    }
+    double real = (double)digits / powers[scale];
+    *ret = raw.ptr[0] == '-' ? -real : real;
+    return true;
+}
+
 static double real_of(struct str raw)
 {
+    double few;
+    if (real_of_few(raw, &few)) {
+        return few;
+    }
     struct json_value value = {.type = JSON_NUMBER, .text = raw};
     return json_value_f64(&value);
 }
@@ -48,35 +80,40 @@ struct view jschema_view_of(const struct view *of, struct json_scan *s, enum jso
     return v;
 }
 
-struct view jschema_view_at(const struct program *program, struct bytes payload, size_t begin, size_t end)
+void jschema_view_at(const struct program *program, struct bytes payload, size_t begin, size_t end,
+                     struct view *ret)
 {
-    struct view v = {.program = program, .payload = payload};
     struct str raw = {(const char *)payload.ptr + begin, end - begin};
+    ret->program = program;
+    ret->node = 0;
+    ret->payload = payload;
+    ret->number = 0;
+    ret->real = 0;
+    ret->has_escape = false;
     switch (*raw.ptr) {
     case 'n':
-        v.kind = VIEW_NULL;
-        return v;
     case 't':
     case 'f':
-        v.kind = VIEW_BOOL;
-        v.number = *raw.ptr == 't';
-        return v;
+        ret->kind = *raw.ptr == 'n' ? VIEW_NULL : VIEW_BOOL;
+        ret->number = *raw.ptr == 't';
+        raw = (struct str){0};
+        break;
     case '{':
     case '[':
-        v.kind = *raw.ptr == '[' ? VIEW_LIST : VIEW_RECORD;
+        ret->kind = *raw.ptr == '[' ? VIEW_LIST : VIEW_RECORD;
         break;
     case '"':
-        v.kind = VIEW_STRING;
+        ret->kind = VIEW_STRING;
         raw = (struct str){raw.ptr + 1, raw.len - 2};
-        v.has_escape = memchr(raw.ptr, '\\', raw.len) != NULL;
+        ret->has_escape = memchr(raw.ptr, '\\', raw.len) != NULL;
         break;
     default:
-        v.kind = str_parse_i64(raw, &v.number) ? VIEW_INT : VIEW_DOUBLE;
-        v.real = v.kind == VIEW_DOUBLE ? real_of(raw) : 0;
+        ret->kind = str_parse_i64(raw, &ret->number) ? VIEW_INT : VIEW_DOUBLE;
+        ret->number = ret->kind == VIEW_INT ? ret->number : 0;
+        ret->real = ret->kind == VIEW_DOUBLE ? real_of(raw) : 0;
         break;
     }
-    v.raw = bytes_of(raw.ptr, raw.len);
-    return v;
+    ret->raw = bytes_of(raw.ptr, raw.len);
 }
 
 struct view jschema_view_root(const struct program *program, struct bytes payload)

@@ -172,24 +172,36 @@ static void set_real(struct view *v, enum pb_type type, uint64_t bits)
     v->real = (double)real;
 }
 
+// view_set clears a view member by member: one made elsewhere and copied would be waited for.
+static inline void view_set(struct view *v, const struct view *of, struct bytes raw)
+{
+    v->program = of->program;
+    v->node = 0;
+    v->raw = raw;
+    v->payload = of->payload;
+    v->number = 0;
+    v->real = 0;
+    v->has_escape = false;
+}
+
 // A single value; raw of length 0 with a pointer stands for a field that is absent: the zero of its type.
-static struct view value_view(const struct view *of, const struct pb_node_field *f, struct bytes raw)
+static void put_value(const struct view *of, const struct pb_node_field *f, struct bytes raw, struct view *v)
 {
     const struct pb_program *p = pb_program_of(of->program);
-    struct view v = {.program = of->program, .payload = of->payload, .raw = raw};
     uint64_t bits = 0;
+    view_set(v, of, raw);
     switch ((enum pb_type)f->type) {
     case PB_TYPE_STRING:
-        v.kind = VIEW_STRING;
-        return v;
+        v->kind = VIEW_STRING;
+        return;
     case PB_TYPE_BYTES:
-        v.kind = VIEW_BYTES;
-        return v;
+        v->kind = VIEW_BYTES;
+        return;
     case PB_TYPE_MESSAGE:
     case PB_TYPE_GROUP:
-        v.kind = VIEW_RECORD;
-        v.node = f->target;
-        return v;
+        v->kind = VIEW_RECORD;
+        v->node = f->target;
+        return;
     default:
         break;
     }
@@ -199,15 +211,21 @@ static struct view value_view(const struct view *of, const struct pb_node_field 
         bits = load_little(raw);
     }
     if (f->type == PB_TYPE_ENUM) {
-        v.kind = VIEW_ENUM;
-        v.number = (int32_t)(uint32_t)bits;
-        struct str name = enum_name(p, f->target, v.number);
-        v.raw = bytes_of(name.ptr == NULL ? "" : name.ptr, name.len);
+        v->kind = VIEW_ENUM;
+        v->number = (int32_t)(uint32_t)bits;
+        struct str name = enum_name(p, f->target, v->number);
+        v->raw = bytes_of(name.ptr == NULL ? "" : name.ptr, name.len);
     } else if (f->type == PB_TYPE_DOUBLE || f->type == PB_TYPE_FLOAT) {
-        set_real(&v, (enum pb_type)f->type, bits);
+        set_real(v, (enum pb_type)f->type, bits);
     } else {
-        set_number(&v, (enum pb_type)f->type, bits);
+        set_number(v, (enum pb_type)f->type, bits);
     }
+}
+
+static struct view value_view(const struct view *of, const struct pb_node_field *f, struct bytes raw)
+{
+    struct view v;
+    put_value(of, f, raw, &v);
     return v;
 }
 
@@ -464,39 +482,42 @@ bool pb_view_next(struct view_items *items, struct str *ret_key, struct view *re
 
 // ---- slots
 
-static struct view marked_view(const struct view *record, const struct pb_node_field *f, const uint8_t *mark)
+static void marked_view(const struct view *record, const struct pb_node_field *f, const uint8_t *mark,
+                        struct view *ret)
 {
     struct occurrence o;
     if ((f->flags & PB_NODE_REPEATED) != 0) {
-        return field_view(record, f);
+        *ret = field_view(record, f);
+    } else if (mark != NULL && next_field(&mark, end_of(record->payload), &o)) {
+        put_value(record, f, o.value, ret);
+    } else {
+        *ret = absent_view(record, f);
     }
-    bool is_there = mark != NULL && next_field(&mark, end_of(record->payload), &o);
-    return is_there ? value_view(record, f, o.value) : absent_view(record, f);
 }
 
-static void fill_slots(const struct slots *slots, uint32_t index, const struct view *value,
+// fill_slots fills what lies below a slot that holds a message.
+static void fill_slots(const struct slots *slots, uint32_t index, const struct view *message,
                        const uint8_t *const *marks, struct view *views)
 {
-    const struct pb_program *p = pb_program_of(value->program);
-    const struct slot *slot = &slots->slots[index];
-    if (slot->view != SLOT_INNER) {
-        views[slot->view] = *value;
-    }
-    for (uint32_t child = slot->first; child != 0; child = slots->slots[child].next) {
+    const struct pb_program *p = pb_program_of(message->program);
+    for (uint32_t child = slots->slots[index].first; child != 0; child = slots->slots[child].next) {
         uint32_t field = p->slots[child].field;
-        struct view inner = {.kind = VIEW_NONE};
-        if (field != PB_NO_SLOT) {
-            inner = marked_view(value, &p->fields[field], marks[child]);
-        }
-        if (inner.kind == VIEW_RECORD) {
-            fill_slots(slots, child, &inner, marks, views);
-        } else if (inner.kind == VIEW_MAP) {
-            slots_walk(slots, child, &inner, views);
-        } else {
+        uint32_t wanted = slots->slots[child].view;
+        struct view own __attribute__((uninitialized));
+        struct view *inner = wanted == SLOT_INNER ? &own : &views[wanted];
+        if (field == PB_NO_SLOT) {
             slots_none(slots, child, views);
-            if (slots->slots[child].view != SLOT_INNER) {
-                views[slots->slots[child].view] = inner;
-            }
+            continue;
+        }
+        marked_view(message, &p->fields[field], marks[child], inner);
+        if (slots->slots[child].first == 0) {
+            continue;
+        }
+        if (inner->kind == VIEW_RECORD) {
+            fill_slots(slots, child, inner, marks, views);
+        } else {
+            struct view kept = *inner;
+            slots_walk(slots, child, &kept, views);
         }
     }
 }
@@ -505,5 +526,8 @@ void pb_view_slots(const struct pb_program *p, struct bytes payload, const uint8
                    struct view *views)
 {
     struct view root = pb_view_root(&p->base, payload);
+    if (p->base.slots->slots[0].view != SLOT_INNER) {
+        views[p->base.slots->slots[0].view] = root;
+    }
     fill_slots(p->base.slots, 0, &root, marks, views);
 }
