@@ -157,6 +157,29 @@ static void indexes(void **state)
     }
 }
 
+static void indexes_are_bounded(void **state)
+{
+    (void)state;
+    int32_t list[FRAME_INDEXES_MAX + 1];
+    for (int32_t count = FRAME_INDEXES_MAX; count <= FRAME_INDEXES_MAX + 1; count++) {
+        struct buf out;
+        size_t found = 0;
+        buf_init(&out, 1 << 10);
+        buf_varint(&out, count);
+        for (int32_t i = 0; i < count; i++) {
+            buf_varint(&out, i);
+        }
+        list[FRAME_INDEXES_MAX] = -7;
+        struct bytes payload = buf_bytes(&out);
+        bool is_in = count <= FRAME_INDEXES_MAX;
+        assert_int_equal(frame_indexes_read(&payload, list, &found, NULL),
+                         is_in ? ERR_OK : ERR_INVALID_RECORD);
+        assert_int_equal(found, is_in ? FRAME_INDEXES_MAX : 0);
+        assert_int_equal(list[FRAME_INDEXES_MAX], -7);
+        buf_fini(&out);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -164,6 +187,7 @@ int main(void)
         cmocka_unit_test(headers),
         cmocka_unit_test(of_records),
         cmocka_unit_test(indexes),
+        cmocka_unit_test(indexes_are_bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
