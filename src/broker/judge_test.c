@@ -111,7 +111,8 @@ static struct produce_part send(struct rig *rig, const char *topic, struct bytes
 static const char *values_of(struct rig *rig, const char *topic, int32_t partition, bool is_committed,
                              int64_t *ret_end)
 {
-    char *text = arena_alloc(&rig->arena, 4096);
+    enum { TEXT_MAX = 1 << 16 };
+    char *text = arena_alloc(&rig->arena, TEXT_MAX);
     size_t len = 0;
     struct codec_context codec = {0};
     int64_t offset = 0;
@@ -143,8 +144,9 @@ static const char *values_of(struct rig *rig, const char *topic, int32_t partiti
                 assert_int_equal(record_iterator_init(&it, &codec, bytes_of(rest.ptr, h.size), NULL, NULL),
                                  ERR_OK);
                 while (!batch_is_control(&h) && record_iterator_next(&it, &record)) {
-                    len += (size_t)snprintf(text + len, 4096 - len, "%lld=%.*s ", (long long)record.offset,
-                                            (int)record.value.len, (const char *)record.value.ptr);
+                    len +=
+                        (size_t)snprintf(text + len, TEXT_MAX - len, "%lld=%.*s ", (long long)record.offset,
+                                         (int)record.value.len, (const char *)record.value.ptr);
                 }
                 record_iterator_fini(&it, NULL);
                 offset = batch_last_offset(&h) + 1;
