@@ -209,6 +209,14 @@ static void marked_view(const struct avro_program *program, struct bytes payload
     case VIEW_STRING:
         ret->raw = walk_bytes(&w);
         break;
+    case VIEW_DOUBLE:
+        ret->raw = walk_take(&w, type->kind == AVRO_FLOAT ? sizeof(float) : sizeof(double));
+        ret->real = real_of(ret->raw.ptr, type->kind);
+        break;
+    case VIEW_ENUM:
+        ret->number = (int64_t)(walk_number(&w) >> 1);
+        ret->raw = bytes_of(type->symbols[ret->number].ptr, type->symbols[ret->number].len);
+        break;
     case VIEW_INT:
         ret->raw.ptr = w.p;
         ret->number = avro_unzigzag(walk_number(&w));
