@@ -47,7 +47,8 @@ static bool listed_count(struct run *run, struct listed *listed)
     if (found.topics_count != 1 || found.topics->error != ERR_OK) {
         return true;
     }
-    if (!dlq_open(run, listed->topic, "list", &dlq) || !dlq_positions(&dlq)) {
+    const char *what = run_print(run, "cannot list " STR_FMT, STR_ARG(listed->topic)).ptr;
+    if (!dlq_topic_open(run, listed->topic, what, &dlq) || !dlq_positions(&dlq)) {
         return false;
     }
     listed->kept = listed->waiting = 0;

@@ -47,7 +47,11 @@ struct dlq {
 // dlq_name is the topic that keeps the dead letters of `governed` by its settings; NULL ptr if none does.
 // false after saying what went wrong; a topic that is not there is no failure.
 bool dlq_name(struct run *run, struct str governed, struct str *ret);
-// dlq_open finds the dead letters by the name of a governed topic or their own, and where they begin and end.
+// dlq_topic_open finds where the dead letters in `topic` begin and end. `what`: "cannot replay orders.dlq".
+bool dlq_topic_open(struct run *run, struct str topic, const char *what, struct dlq *ret);
+// dlq_open finds the dead letters by the name of a governed topic or their own: where its settings say, else
+// TOPIC.dlq, else the topic itself if it holds dead letters. Fails for a topic of other records: replay would
+// double them, and drop lose them.
 bool dlq_open(struct run *run, struct str name, const char *verb, struct dlq *ret);
 // dlq_positions reads how far replay has come; it waits for a transaction that is still open.
 bool dlq_positions(struct dlq *dlq);

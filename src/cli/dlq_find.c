@@ -76,17 +76,11 @@ static bool ends_find(struct dlq *dlq)
     return true;
 }
 
-bool dlq_open(struct run *run, struct str name, const char *verb, struct dlq *ret)
+bool dlq_topic_open(struct run *run, struct str topic, const char *what, struct dlq *ret)
 {
     struct metadata_response found;
-    struct str topic;
-    *ret = (struct dlq){.run = run, .what = run_print(run, "cannot %s " STR_FMT, verb, STR_ARG(name)).ptr};
-    if (!dlq_name(run, name, &topic)) {
-        return false;
-    }
-    bool is_governed = topic.ptr != NULL;
-    ret->topic = is_governed ? topic : name;
-    ret->group = run_print(run, "strom-dlq-replay." STR_FMT, STR_ARG(ret->topic));
+    *ret = (struct dlq){.run = run, .what = what, .topic = topic};
+    ret->group = run_print(run, "strom-dlq-replay." STR_FMT, STR_ARG(topic));
     if (!run_topics(run, &ret->topic, 1, false, &found)) {
         return false;
     }
@@ -105,6 +99,63 @@ bool dlq_open(struct run *run, struct str name, const char *verb, struct dlq *re
         ret->partitions[i].partition = found.topics->partitions[i].partition_index;
     }
     return ends_find(ret);
+}
+
+static bool first_take(void *arg, const struct record *record)
+{
+    struct dead_letter letter;
+    dead_letter_read(record, &letter);
+    *(bool *)arg = letter.rule.ptr != NULL || letter.topic.ptr != NULL;
+    return false;
+}
+
+// dead_letters_check: a topic that no setting names must hold dead letters; it may be any topic of records.
+static bool dead_letters_check(const struct dlq *dlq)
+{
+    struct log_reader reader;
+    struct error e = {0};
+    bool is_one = true;
+    enum err err = ERR_OK;
+    log_reader_init(&reader, dlq->run, dlq->topic, dlq->topic_id);
+    for (size_t i = 0; i < dlq->count && err == ERR_OK && is_one; i++) {
+        int64_t next;
+        err = log_reader_records(&reader, dlq->partitions[i].partition, dlq->partitions[i].start,
+                                 dlq->partitions[i].end, first_take, &is_one, &next, &e);
+    }
+    log_reader_fini(&reader);
+    if (err == ERR_OK && !is_one) {
+        err = FAIL(&e, ERR_INVALID_REQUEST,
+                   "its records are no dead letters, and its settings name no topic "
+                   "that keeps some");
+    }
+    if (err != ERR_OK) {
+        run_fail(dlq->run, dlq->what, err, &e, "`strom dlq list` shows which topics keep dead letters");
+    }
+    return err == ERR_OK;
+}
+
+// dlq_beside is TOPIC.dlq, where the rules of a topic put what its settings do not, if it is there.
+static bool dlq_beside(struct run *run, struct str name, struct str *ret)
+{
+    struct metadata_response found;
+    struct str topic = run_print(run, STR_FMT ".dlq", STR_ARG(name));
+    if (!run_topics(run, &topic, 1, false, &found)) {
+        return false;
+    }
+    bool is_there = found.topics_count == 1 && found.topics->error == ERR_OK;
+    *ret = is_there ? topic : (struct str){NULL, 0};
+    return true;
+}
+
+bool dlq_open(struct run *run, struct str name, const char *verb, struct dlq *ret)
+{
+    struct str topic;
+    const char *what = run_print(run, "cannot %s " STR_FMT, verb, STR_ARG(name)).ptr;
+    if (!dlq_name(run, name, &topic) || (topic.ptr == NULL && !dlq_beside(run, name, &topic))) {
+        return false;
+    }
+    return dlq_topic_open(run, topic.ptr == NULL ? name : topic, what, ret) &&
+           (topic.ptr != NULL || dead_letters_check(ret));
 }
 
 bool dlq_positions(struct dlq *dlq)

@@ -373,12 +373,19 @@ static void rate_keep(struct replay *r)
     }
 }
 
+// A chunk goes at once: it is no more than a second's share.
+static size_t chunk_limit(const struct replay *r)
+{
+    int64_t rate = args_int(r->run->args, "rate");
+    return rate > 0 && rate < CHUNK_RECORDS ? (size_t)rate : CHUNK_RECORDS;
+}
+
 // chunk_send takes letters up to *next; it tries until what is not refused is committed.
 static enum err chunk_send(struct replay *r, struct dlq_partition *part, struct error *e)
 {
     enum err err = ERR_OK;
     bool is_done = false;
-    r->limit = CHUNK_RECORDS;
+    r->limit = chunk_limit(r);
     while (err == ERR_OK && !is_done) {
         size_t limit = r->limit;
         int64_t next = part->position;
@@ -415,11 +422,11 @@ static enum err partition_replay(struct replay *r, struct dlq_partition *part, s
     enum err err = ERR_OK;
     r->partition = part->partition;
     while (err == ERR_OK && part->position < part->end && r->left != 0) {
+        rate_keep(r);
         err = chunk_send(r, part, e);
         if (err == ERR_OK) {
             chunk_count(r);
             progress_show(r, false);
-            rate_keep(r);
             err = part->position < part->end && r->left != 0 ? txn_begin(&r->txn, e) : ERR_OK;
         }
     }
@@ -443,7 +450,7 @@ static enum err again_count(struct replay *r, int64_t *ret_again, struct error *
     struct dlq now;
     enum err err = ERR_OK;
     *ret_again = 0;
-    if (!dlq_open(r->run, r->dlq.topic, "replay", &now)) {
+    if (!dlq_topic_open(r->run, r->dlq.topic, r->dlq.what, &now)) {
         return ERR_CLOSED;
     }
     for (size_t i = 0; i < now.count && i < r->dlq.count && err == ERR_OK; i++) {

@@ -199,6 +199,36 @@ def test_dlq_replay_refused(cli, broker):
     same(len(cli.records('strict')), 200)
 
 
+def test_dlq_of_others(cli, broker):
+    """A topic of ordinary records keeps no dead letters: nothing of it is replayed or dropped; rules that set aside
+    where the settings do not use TOPIC.dlq."""
+    c = Contracts(cli, broker)
+    cli.run('topic', 'create', 'ordinary')
+    produce(cli, 'ordinary', GOOD, NEGATIVE)
+    for words in (['show'], ['replay'], ['drop', '--all', '--yes']):
+        has(cli.error('dlq', *words, 'ordinary'), 'no dead letters')
+    same(len(cli.records('ordinary')), 2)
+    cli.run('topic', 'create', 'byrule.dlq')
+    c.run('apply', c.order('byrule', 'reject', [{**RULES[0], 'onFailure': 'DLQ'}]))
+    produce(cli, 'byrule', GOOD, NEGATIVE)
+    same(cli.json('dlq', 'replay', 'byrule', '--set', 'amount=1')['accepted'], 1)
+    same(len(cli.records('byrule')), 2)
+
+
+def test_dlq_replay_rate(cli, broker):
+    """No more than --rate arrive in a second, the first second included."""
+    c = Contracts(cli, broker)
+    c.run('apply', c.order('slow'))
+    produce(cli, 'slow', NEGATIVE, NEGATIVE, NEGATIVE)
+    replay = cli.start('dlq', 'replay', 'slow', '--set', 'amount=1', '--rate', '1')
+    seen = 0
+    while seen == 0:
+        seen = len(cli.records('slow'))
+    assert seen < 3, 'all of them at once'
+    replay.communicate(timeout=TIMEOUT_S)
+    same((replay.returncode, len(cli.records('slow'))), (0, 3))
+
+
 def test_dlq_replay_killed(cli, broker):
     """Killed anywhere and given again, replay delivers each dead letter exactly once."""
     c = Contracts(cli, broker)
