@@ -55,6 +55,7 @@ static bool expression_compile(const struct expression *x, struct str text, stru
         .variables = variables,
         .variable_count = variables_fill(x, variables),
         .regex = x->rule->regex,
+        .matches_whole = x->rule->regex == CEL_REGEX_JAVA,
         .has_unsigned = x->rule->has_unsigned,
         .types = x->c->contract->names,
     };

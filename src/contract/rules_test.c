@@ -51,6 +51,21 @@ static void conditions(void **state)
            "pass");
 }
 
+// As in Confluent's Java serializers: the default engine is asked of the whole text, re2 of any part.
+static void matches_asks_of_the_whole(void **state)
+{
+    (void)state;
+#define NAME(expr, more)                                                                                     \
+    RULES("{\"name\":\"n\",\"doc\":\"d\",\"kind\":\"CONDITION\",\"type\":\"CEL\",\"expr\":\"" expr "\"" more \
+          "}")
+    expect(NAME("message.name.matches('b+')", ""), "{\"name\":\"bb\"}", "pass");
+    expect(NAME("message.name.matches('b+')", ""), "{\"name\":\"abb\"}", "reject: n $ d");
+    expect(NAME("message.name.matches('.*b+')", ""), "{\"name\":\"abb\"}", "pass");
+    expect(NAME("message.name.matches('b+')", ",\"params\":{\"cel.regex.engine\":\"re2\"}"),
+           "{\"name\":\"abb\"}", "pass");
+#undef NAME
+}
+
 static void level_structure_runs_no_rule(void **state)
 {
     (void)state;
@@ -312,6 +327,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(conditions),
+        cmocka_unit_test(matches_asks_of_the_whole),
         cmocka_unit_test(level_structure_runs_no_rule),
         cmocka_unit_test(enable_at),
         cmocka_unit_test(actions),
