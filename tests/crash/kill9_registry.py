@@ -10,6 +10,7 @@ import http.client
 import json
 import os
 import random
+import subprocess
 import sys
 import threading
 import time
@@ -159,6 +160,33 @@ def verify(broker, writers):
     return len(acked)
 
 
+def told(broker):
+    """What somebody who replays `_schemas` knows: (subject, version) -> (id, schema, whether it is deleted)."""
+    out = subprocess.run(['kcat', '-b', broker.bootstrap, '-C', '-t', '_schemas', '-e', '-q', '-o', 'beginning', '-Z',
+                          '-f', '%k\t%s\n'], stdout=subprocess.PIPE, text=True, timeout=PATIENCE_S, check=True).stdout
+    state = {}
+    for line in out.splitlines():
+        key, value = line.split('\t')
+        key = json.loads(key)
+        if key['keytype'] == 'SCHEMA':
+            state[key['subject'], key['version']] = None if value == 'NULL' else json.loads(value)
+    return {where: (v['id'], v['schema'], v['deleted']) for where, v in state.items() if v is not None}
+
+
+def verify_topic(broker):
+    """Nobody writes any more: `_schemas` says the same as the registry, a moment later at most."""
+    _, listed = Client(broker).ask('GET', '/schemas?deleted=true&limit=1000000')
+    served = {(v['subject'], v['version']): (v['id'], v['schema'], v.get('deleted', False)) for v in listed}
+    deadline = time.monotonic() + PATIENCE_S
+    while told(broker) != served:
+        if time.monotonic() > deadline:
+            both = told(broker)
+            wrong = [where for where in served.keys() | both.keys() if served.get(where) != both.get(where)]
+            raise Wrong(f'_schemas differs in {len(wrong)} versions, as {wrong[0]}: {both.get(wrong[0])}, and '
+                        f'{served.get(wrong[0])} is served')
+        time.sleep(0.2)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--broker', default='build/src/server/strom')
@@ -184,6 +212,7 @@ def main():
         broker.kill()
         broker.start()
         count = verify(broker, writers)
+        verify_topic(broker)
         broker.stop()  # with a snapshot
         broker.start()
         verify(broker, writers)
