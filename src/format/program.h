@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// program.h - a schema compiled to a flat program that checks payloads where they lie: one pass, no
-// allocation for a record, bounded depth. Immutable and shared between threads. Payloads come without the
-// registry's framing. Pure.
+// program.h - a schema compiled to a flat program that checks payloads where they lie: one pass, bounded
+// depth, no allocation for a record (JSON: none up to 16 KiB, one copy of it above). Immutable and shared
+// between threads. Payloads come without the registry's framing. Pure.
 #ifndef FORMAT_PROGRAM_H
 #define FORMAT_PROGRAM_H
 
