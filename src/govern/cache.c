@@ -64,6 +64,7 @@ size_t want_key(const struct want *want, uint8_t room[WANT_KEY_SIZE])
         room[at++] = (uint8_t)want->index_count;
         at = put(room, at, &want->version, sizeof want->version);
         at = put(room, at, want->guid.b, sizeof want->guid.b);
+        at = put(room, at, &want->revision, sizeof want->revision);
         at = put(room, at, want->indexes, want->index_count * sizeof *want->indexes);
         break;
     }

@@ -22,12 +22,13 @@ enum snapshot_kind {
 // What a snapshot is asked for by.
 struct want {
     enum snapshot_kind kind;
-    struct uuid topic_id;               // TOPIC
-    struct str subject;                 // SUBJECT: as it is named; CONTRACT: qualified, its alias followed
-    struct registry_schema_name name;   // SCHEMA, of the default context
-    int32_t version;                    // CONTRACT
-    struct uuid guid;                   // CONTRACT: what that version has been
-    enum contract_level level;          // CONTRACT
+    struct uuid topic_id;             // TOPIC
+    struct str subject;               // SUBJECT: as it is named; CONTRACT: qualified, its alias followed
+    struct registry_schema_name name; // SCHEMA, of the default context
+    int32_t version;                  // CONTRACT
+    struct uuid guid;                 // CONTRACT: what that version has been
+    uint64_t revision;         // CONTRACT: of its subject; what it refers to is replaced only with that
+    enum contract_level level; // CONTRACT
     int32_t indexes[FRAME_INDEXES_MAX]; // CONTRACT, SCHEMA: of the Protobuf message
     size_t index_count;
 };

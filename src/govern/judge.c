@@ -212,6 +212,7 @@ static enum step contract_hold(struct judging *j, const struct source *source, c
         .subject = source->subject->subject.subject.name,
         .version = source->member->version,
         .guid = source->member->guid,
+        .revision = source->subject->subject.subject.grounds[0].revision,
         .level = level,
         .index_count = index_count,
     };
@@ -335,7 +336,7 @@ static enum step bound_judge(struct judging *j, int side, const struct frame *fr
     if (settings->level >= LEVEL_STRUCTURE && latest != NULL && latest->format == FORMAT_JSON) {
         source.member = latest;
         source_set(&j->last[side], &source);
-        return payload_judge(j, side, frame->whole);
+        return version_check(j, side) ? payload_judge(j, side, frame->whole) : STEP_ON;
     }
     source_set(&j->last[side], &source);
     enum step step = doubt(j);

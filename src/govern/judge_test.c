@@ -180,6 +180,21 @@ static void raw_json_is_judged_by_the_newest_version(void **state)
     expect_refused(&wrong, 1, "$.n: rule 'strom:structure'");
 }
 
+static void raw_json_is_of_a_version_that_may_be_used(void **state)
+{
+    (void)state;
+    static const char *const two[] = {"strom.value.validation.level", "structure",
+                                      "strom.value.schema.version.min", "2", NULL};
+    world_register(&world, "t-value", JSON_INT);
+    world_topic(&world, "t", two);
+    struct line raw = value(bytes_of("{\"n\":1}", 7));
+    expect_refused(&raw, 1, "version 1 of subject \"t-value\" is too old here, where 2 is the least");
+    world_register(&world, "t-value", JSON_INT_2);
+    judge(&raw, 1);
+    trial_end(&trial, POLICY_STALE);
+    expect_stored(&raw, 1);
+}
+
 static void raw_bytes_under_avro_are_refused(void **state)
 {
     (void)state;
@@ -370,6 +385,88 @@ static void a_subject_that_comes_later_is_found(void **state)
     expect_refused(&line, 1, "is not registered under subject \"t-value\"");
     assert_int_equal(world_register(&world, "t-value", JSON_INT), 1);
     expect_stored(&line, 1);
+}
+
+#define AVRO_REFERS                                                                                          \
+    "{\"schema\":\"{\\\"type\\\":\\\"record\\\",\\\"name\\\":\\\"S\\\",\\\"fields\\\":[{\\\"name\\\":"       \
+    "\\\"r\\\","                                                                                             \
+    "\\\"type\\\":\\\"R\\\"}]}\",\"references\":[{\"name\":\"R\",\"subject\":\"r\",\"version\":1}]}"
+#define AVRO_REFERRED(type)                                                                                  \
+    "{\"schema\":\"{\\\"type\\\":\\\"record\\\",\\\"name\\\":\\\"R\\\",\\\"fields\\\":[{\\\"name\\\":"       \
+    "\\\"a\\\","                                                                                             \
+    "\\\"type\\\":\\\"" type "\\\"}]}\"}"
+
+static void subject_purge(const char *name)
+{
+    char query[60];
+    snprintf(query, sizeof query, "%s?permanent=true", name);
+    assert_int_equal(world_ask(&world, "DELETE /subjects/{subject}", name, NULL), 200);
+    assert_int_equal(world_ask(&world, "DELETE /subjects/{subject}", query, NULL), 200);
+}
+
+// Version numbers and GUIDs come again where all was deleted for good: what is referred to may be another.
+static void what_is_referred_to_may_be_replaced(void **state)
+{
+    (void)state;
+    world_register(&world, "r", AVRO_REFERRED("string"));
+    struct line before = value(framed(&world, world_register(&world, "t-value", AVRO_REFERS), "\2a"));
+    world_topic(&world, "t", structure);
+    expect_stored(&before, 1);
+    subject_purge("t-value");
+    subject_purge("r");
+    world_register(&world, "r", AVRO_REFERRED("boolean"));
+    int32_t id = world_register(&world, "t-value", AVRO_REFERS);
+    struct line string = value(framed(&world, id, "\2a"));
+    struct line boolean = value(framed(&world, id, "\1"));
+    expect_refused(&string, 1, "strom:structure");
+    expect_stored(&boolean, 1);
+}
+
+// Of one subject, found by two names, one view is older: no verdict holds that rests on both.
+static void a_verdict_of_two_views_does_not_hold(void **state)
+{
+    (void)state;
+    static const char *const newest[] = {"strom.value.validation.level",
+                                         "structure",
+                                         "strom.value.subject",
+                                         "s",
+                                         "strom.value.schema.version.min",
+                                         "-1",
+                                         NULL};
+    static const char *const by_alias[] = {"strom.key.validation.level",
+                                           "id",
+                                           "strom.key.subject",
+                                           "alias",
+                                           "strom.value.validation.level",
+                                           "structure",
+                                           "strom.value.subject",
+                                           "s",
+                                           "strom.value.schema.version.min",
+                                           "-1",
+                                           NULL};
+    assert_int_equal(world_ask(&world, "PUT /config/{subject}", "alias", "{\"alias\":\"s\"}"), 200);
+    struct line old = good(world_register(&world, "s", JSON_INT));
+    world_topic(&world, "u", newest);
+    world_topic(&world, "t", by_alias);
+    trial_judge(&world, &trial, "u", &old, 1);
+    trial_end(&trial, POLICY_FINAL);
+    world_register(&world, "s", JSON_INT_2);
+    char key[] = "\0\0\0\0\0{}";
+    key[4] = (char)old.value.ptr[4];
+    old.key = key;
+    old.key_len = 7;
+    judge(&old, 1); // the key by what is, the value by what was
+    bool holds = true;
+    const struct core *core = broker_view_begin(world.rig.broker);
+    for (uint32_t i = 0; i < trial.c.condition_count; i++) {
+        const struct document *document = core_document_find(core, trial.c.conditions[i].key);
+        holds =
+            holds && trial.c.conditions[i].revision == (document == NULL ? 0 : document_revision(document));
+    }
+    broker_view_end(world.rig.broker);
+    assert_false(holds);
+    trial_end(&trial, POLICY_STALE);
+    expect_refused(&old, 1, "is not its newest one, 2");
 }
 
 static void newer_settings_are_seen_at_once(void **state)
@@ -686,6 +783,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(ids_must_belong_to_the_subject, setup, teardown),
         cmocka_unit_test_setup_teardown(level_id_looks_at_ids_only, setup, teardown),
         cmocka_unit_test_setup_teardown(raw_json_is_judged_by_the_newest_version, setup, teardown),
+        cmocka_unit_test_setup_teardown(raw_json_is_of_a_version_that_may_be_used, setup, teardown),
         cmocka_unit_test_setup_teardown(raw_bytes_under_avro_are_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(old_and_deleted_versions_are_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(null_is_refused_where_asked, setup, teardown),
@@ -696,6 +794,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(protobuf_message_is_named_by_its_indexes, setup, teardown),
         cmocka_unit_test_setup_teardown(a_new_version_is_found_when_its_id_comes, setup, teardown),
         cmocka_unit_test_setup_teardown(a_subject_that_comes_later_is_found, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_is_referred_to_may_be_replaced, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_verdict_of_two_views_does_not_hold, setup, teardown),
         cmocka_unit_test_setup_teardown(newer_settings_are_seen_at_once, setup, teardown),
         cmocka_unit_test_setup_teardown(bad_records_are_set_aside, setup, teardown),
         cmocka_unit_test_setup_teardown(a_batch_of_bad_records_leaves_its_offsets, setup, teardown),

@@ -319,17 +319,20 @@ void outcome_record(struct judging *j)
 
 // ---- what becomes of the batch
 
-static bool has_condition(const struct policy_case *c, struct str key)
+enum { REVISION_NONE = -1 }; // no document ever has it
+
+static struct item_condition *condition_find(const struct policy_case *c, struct str key)
 {
     for (uint32_t i = 0; i < c->condition_count; i++) {
         if (str_equal(c->conditions[i].key, key)) {
-            return true;
+            return &c->conditions[i];
         }
     }
-    return false;
+    return NULL;
 }
 
-// conditions_fill names all that the verdict rests on. false: that is too much.
+// conditions_fill names all that the verdict rests on. false: that is too much. What two snapshots saw with
+// different revisions cannot hold: the batch is judged again, by what does.
 static bool conditions_fill(struct judging *j)
 {
     struct policy_case *c = j->c;
@@ -341,7 +344,10 @@ static bool conditions_fill(struct judging *j)
             if (c->conditions == NULL) {
                 return false;
             }
-            if (has_condition(c, s->grounds[k].key)) {
+            struct item_condition *same = condition_find(c, s->grounds[k].key);
+            if (same != NULL) {
+                same->revision =
+                    same->revision == s->grounds[k].revision ? same->revision : (uint64_t)REVISION_NONE;
                 continue;
             }
             if (c->condition_count == POLICY_CONDITIONS_MAX) {

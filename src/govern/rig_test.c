@@ -59,10 +59,12 @@ static const struct registry_route *route_find(const char *route)
 int world_ask(struct world *w, const char *route, const char *params, const char *body)
 {
     struct registry_call call = {.arena = &w->arena, .route = route_find(route)};
-    struct str rest = str_from_c(params);
+    struct str query = {NULL, 0};
+    struct str rest = str_cut(str_from_c(params), '?', &query);
     struct outcome outcome;
     struct json_value *json = NULL;
     int64_t id = 0;
+    call.query = query;
     call.body = bytes_of(body, body == NULL ? 0 : strlen(body));
     for (int i = 0; rest.len > 0; i++) {
         call.params[i] = str_cut(rest, '\n', &rest);
@@ -184,8 +186,8 @@ static void batch_fill(struct trial *t, const struct line *lines, int32_t count)
     batch_builder_init(&builder, &options);
     for (int32_t i = 0; i < count; i++) {
         const struct line *line = &lines[i];
-        batch_builder_append(&builder, options.base_timestamp + i,
-                             bytes_of(line->key, line->key == NULL ? 0 : strlen(line->key)), line->value,
+        size_t key_len = line->key == NULL ? 0 : line->key_len > 0 ? line->key_len : strlen(line->key);
+        batch_builder_append(&builder, options.base_timestamp + i, bytes_of(line->key, key_len), line->value,
                              &line->header, line->header.key.ptr == NULL ? 0 : 1);
     }
     buf_init(&t->batch, 64 << 20);

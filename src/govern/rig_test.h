@@ -27,7 +27,7 @@ void world_init(struct world *w);
 void world_stop(struct world *w); // no more is loaded
 void world_fini(struct world *w);
 // world_ask makes a request of the registry: "POST /subjects/{subject}/versions", its params separated by
-// '\n'.
+// '\n', and behind a '?' its query.
 int world_ask(struct world *w, const char *route, const char *params, const char *body);
 // world_register gives the schema's id. schema: JSON text of the body.
 int32_t world_register(struct world *w, const char *subject, const char *body);
@@ -37,6 +37,7 @@ void world_configure(struct world *w, const char *name, const char *const *confi
 // One record to be judged. What is left out is null.
 struct line {
     const char *key;
+    size_t key_len; // 0: up to its NUL
     struct bytes value;
     struct record_header header; // key.ptr NULL: none
 };
