@@ -318,10 +318,12 @@ void governed_place(struct broker *b, struct produce_part *part)
         struct letter_part *made = &g->letters[i];
         struct topic *topic = core_topic_find(b->core, letter->topic);
         bool is_kept = topic != NULL && uuid_equal(topic_id(topic), b->kept_topic);
-        if (topic == NULL || is_kept || topic_is_governed(topic)) {
-            const char *why = topic == NULL ? "is not there"
-                              : is_kept     ? "is the broker's own"
-                                            : "is governed by contracts itself";
+        bool is_compacted = topic != NULL && topic_settings(b->core, topic)->is_compacted;
+        if (topic == NULL || is_kept || is_compacted || topic_is_governed(topic)) {
+            const char *why = topic == NULL  ? "is not there"
+                              : is_kept      ? "is the broker's own"
+                              : is_compacted ? "is compacted: letters of one key would not all stay"
+                                             : "is governed by contracts itself";
             refuse(
                 g, ERR_INVALID_RECORD,
                 arena_printf(op->arena, "the dead letter topic " STR_FMT " %s", STR_ARG(letter->topic), why));

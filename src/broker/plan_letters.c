@@ -22,6 +22,12 @@ static enum err check_taker(const struct broker *b, struct str name, struct str 
                     "' is governed by contracts: it cannot take the dead letters of topic '" STR_FMT "'.",
                     STR_ARG(letters), STR_ARG(name));
     }
+    if (taker != NULL && topic_settings(b->core, taker)->is_compacted) {
+        return FAIL(e, ERR_INVALID_CONFIG,
+                    "Topic '" STR_FMT "' is compacted: of dead letters with one key, or none, it would not "
+                    "keep all.",
+                    STR_ARG(letters));
+    }
     *ret_is_missing = letters.ptr != NULL && taker == NULL;
     return kept_check(b, taker, e);
 }
@@ -71,8 +77,12 @@ enum err broker_plan_letters(struct broker *b, const struct item *item, struct a
     if (!is_missing) {
         return ERR_OK;
     }
-    const struct topic_spec spec = {
-        .name = letters, .partition_count = partition_count, .replication_factor = -1};
+    const struct item_config stays = {STR("cleanup.policy"), STR("delete")}; // whatever is usual here
+    const struct topic_spec spec = {.name = letters,
+                                    .partition_count = partition_count,
+                                    .replication_factor = -1,
+                                    .configs = &stays,
+                                    .config_count = 1};
     enum err err = letters.ptr == NULL ? FAIL(e, ERR_NO_MEMORY, "the request is over its memory limit")
                                        : broker_plan_topic(b, &spec, arena, ret_create, e);
     if (err != ERR_OK) {

@@ -259,15 +259,37 @@ static void what_takes_letters_is_kept(void **state)
     assert_int_equal(gone->topics[0].error, ERR_OK);
 }
 
+static void what_takes_letters_keeps_them(void **state)
+{
+    (void)state;
+    const struct ask compacted = {"some", 1, {{"cleanup.policy", "compact"}}};
+    assert_int_equal(create(&compacted, 1)->topics[0].error, ERR_OK);
+    const struct ask with = {"full", 1, {CONTRACT, DLQ, {"strom.validation.dlq.topic", "some"}}};
+    const struct create_topics_response *made = create(&with, 1);
+    assert_int_equal(made->topics[0].error, ERR_INVALID_CONFIG);
+    assert_true(has_text(made->topics[0].error_message, "is compacted"));
+
+    const struct ask fine = {"whole", 1, {CONTRACT, DLQ}};
+    assert_int_equal(create(&fine, 1)->topics[0].error, ERR_OK);
+    assert_int_equal(alter("whole.dlq", "cleanup.policy", "compact")->error, ERR_OK);
+    set_word("whole", "aside");
+    const struct produce_response_partition *out =
+        produce_send(&c, 9, "whole", no_id, 0, batch_make(&c, NULL, 1, "aside"));
+    assert_int_equal(out->error, ERR_INVALID_RECORD);
+    assert_true(has_text(out->error_message, "is compacted"));
+    assert_int_equal(alter("whole.dlq", "cleanup.policy", "delete")->error, ERR_OK);
+    out = produce_send(&c, 9, "whole", no_id, 0, batch_make(&c, NULL, 1, "aside"));
+    assert_int_equal(out->error, ERR_OK);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, test_setup, test_teardown)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(every_version_is_told_what_it_can_hear),
-        TEST(sequences_after_a_refusal),
-        TEST(letters_come_with_their_topic),
-        TEST(what_takes_letters_is_kept),
+        TEST(every_version_is_told_what_it_can_hear), TEST(sequences_after_a_refusal),
+        TEST(letters_come_with_their_topic),          TEST(what_takes_letters_is_kept),
+        TEST(what_takes_letters_keeps_them),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
