@@ -273,6 +273,11 @@ void file_advise_cold(struct file *f, int64_t position, int64_t len)
     f->ops->advise_cold(f, position, len);
 }
 
+void file_advise_soon(struct file *f, int64_t position, int64_t len)
+{
+    f->ops->advise_soon(f, position, len);
+}
+
 void file_close(struct file *take_file)
 {
     if (take_file != NULL) {

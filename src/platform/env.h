@@ -116,7 +116,11 @@ enum disk_open_flags {
     DISK_WRITE = 1,
     DISK_CREATE = 2, // with DISK_WRITE: create if missing
     DISK_EXCL = 4,   // with DISK_CREATE: fail with ERR_EXISTS if present
+    // with DISK_WRITE: a write whose position, memory and lengths are multiples of DISK_ALIGN goes past the
+    // page cache, where the disk can do that. It is as durable as any other: after a sync.
+    DISK_DIRECT = 8,
 };
+enum { DISK_ALIGN = 4096 };
 
 struct file {
     const struct file_ops *ops;
@@ -133,6 +137,7 @@ struct file_ops {
     // reserve may be NULL: zeros are written instead.
     enum err (*reserve)(struct file *, int64_t from, int64_t to, struct error *);
     void (*advise_cold)(struct file *, int64_t position, int64_t len);
+    void (*advise_soon)(struct file *, int64_t position, int64_t len);
     void (*close)(struct file *);
 };
 
@@ -187,6 +192,8 @@ enum err file_size(struct file *f, int64_t *ret_size, struct error *e);
 enum err file_truncate(struct file *f, int64_t size, struct error *e);
 // file_advise_cold tells the kernel that a range will not be read again soon. Best effort.
 void file_advise_cold(struct file *f, int64_t position, int64_t len);
+// file_advise_soon: it will be read soon; reading ahead begins. Best effort.
+void file_advise_soon(struct file *f, int64_t position, int64_t len);
 void file_close(struct file *take_file); // NULL is a no-op
 
 // ---- network

@@ -43,6 +43,7 @@ static void suite_file(struct disk *d)
     ASSERT(file_read_exact(f, 0, text, 8, NULL) == ERR_OK && memcmp(text, "hello\0\0\0", 8) == 0);
     ASSERT(file_sync(f, NULL) == ERR_OK);
     file_advise_cold(f, 0, 8);
+    file_advise_soon(f, 0, 8);
     file_close(f);
 
     ASSERT(disk_open(d, STR("suite/a"), DISK_READ, &f, NULL) == ERR_OK);
@@ -76,6 +77,33 @@ static void suite_file_large(struct disk *d)
     mem_free(slices);
     mem_free(in);
     mem_free(out);
+}
+
+// Writes past the page cache and through it, also over pages that a reader has just brought in, are one file.
+static void suite_file_direct(struct disk *d)
+{
+    enum { BLOCKS = 8, SIZE = BLOCKS * DISK_ALIGN };
+    uint8_t *memory = mem_alloc(SIZE + DISK_ALIGN);
+    uint8_t *in = mem_zalloc(SIZE + 5);
+    uint8_t *out = memory + (DISK_ALIGN - (uintptr_t)memory % DISK_ALIGN) % DISK_ALIGN;
+    struct file *f = NULL;
+    ASSERT(disk_open(d, STR("suite/direct"), DISK_WRITE | DISK_CREATE | DISK_DIRECT, &f, NULL) == ERR_OK);
+    for (uint8_t round = 1; round <= 3; round++) {
+        memset(out, round, SIZE);
+        ASSERT(file_write_bytes(f, 0, bytes_of(out, SIZE), NULL) == ERR_OK);
+        ASSERT(file_write_bytes(f, SIZE, bytes_of("tail", 4), NULL) == ERR_OK); // not aligned
+        ASSERT(file_write_bytes(f, DISK_ALIGN + 1, bytes_of("x", 1), NULL) == ERR_OK);
+        ASSERT(file_sync(f, NULL) == ERR_OK);
+        ASSERT(file_read_exact(f, 0, in, SIZE + 4, NULL) == ERR_OK);
+        for (size_t i = 0; i < SIZE; i++) {
+            ASSERT(in[i] == (i == DISK_ALIGN + 1 ? 'x' : round));
+        }
+        ASSERT(memcmp(in + SIZE, "tail", 4) == 0);
+    }
+    file_close(f);
+    ASSERT(disk_unlink(d, STR("suite/direct"), NULL) == ERR_OK);
+    mem_free(in);
+    mem_free(memory);
 }
 
 struct listing {
@@ -149,6 +177,7 @@ void env_suite_disk(struct env *env)
     ASSERT(disk_mkdir(d, STR("suite"), NULL) == ERR_OK); // existing is fine
     suite_file(d);
     suite_file_large(d);
+    suite_file_direct(d);
     suite_directory(d);
     suite_unlinked(d);
     int64_t bytes_free = -1;

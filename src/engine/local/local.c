@@ -222,6 +222,7 @@ static void local_free(struct local *l)
     objects_fini(l);
     buf_fini(&l->body);
     mem_free(l->slices);
+    mem_free(l->staging_memory);
     cond_fini(&l->changed);
     mutex_fini(&l->lock);
     mem_free(l);

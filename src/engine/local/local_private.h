@@ -20,12 +20,17 @@ enum {
     SPARES_MAX = 16,              // ... while the disk has room for many times that
     SPARES_DISK_SHARE = 4,        // ... namely this many times the files kept
     OBJECT_SYNC_BYTES = 8 << 20,  // an object is synced as it grows: its seal does not hold up the log
+    OBJECT_WRITE_BYTES = 1 << 20, // it is written in such pieces, past the page cache
+    WARM_BYTES_MIN = 1 << 20,     // what is read ahead of a WAL file at once
+    WARM_WINDOWS = 64,            // ... or this part of it
     OPEN_FILES_MAX = 256,         // descriptors of objects that nobody has pinned; pinned ones come on top
     SNAPSHOTS_KEPT = 2,           // durable snapshots
     SNAPSHOTS_MAX = 64,           // looked at when starting
     PREPARE_BYTES = 4 << 20,      // pre-written by one call of maintain
     CONTROL_FILE_BYTES = 1 << 20, // a WAL file made from the reserve
     WAL_FILE_BYTES_MIN = 1 << 20,
+    STAGING_BYTES_MAX =
+        ENGINE_BUNDLE_BYTES + (1 << 18), // a bundle with its metadata; larger ones go in pieces
 };
 
 // A WAL file or an object; tools and readers know it by number.
@@ -44,6 +49,10 @@ struct object {
     bool is_sealed; // false: still written, through object_append
     bool is_dropped;
     bool is_opening;
+    uint64_t warmed;  // WAL files, left for good: windows whose reading ahead was asked for
+    uint8_t *pending; // unsealed: bytes that are gathered, of which so many are not written yet
+    size_t pending_len;
+    uint8_t *pending_memory; // what holds them
 };
 
 struct snapshot_writer {
@@ -119,6 +128,9 @@ struct local {
 
     struct io_slice *slices; // IO_SLICES_MAX; owner: is_writing
     struct buf body;         // entries of the frame being written; owner: is_writing
+    uint8_t *staging;        // the frame being written, aligned; owner: is_writing
+    size_t staging_size;
+    uint8_t *staging_memory; // what holds it
 };
 
 static inline struct local *local_of(struct engine *e)
@@ -136,6 +148,13 @@ static inline void local_unlock(struct local *l)
 
 // ---- local.c
 
+// local_align finds the first place inside `memory` that may be written from past the page cache; there are
+// DISK_ALIGN bytes more than needed.
+static inline uint8_t *local_align(uint8_t *memory)
+{
+    size_t over = (uintptr_t)memory % DISK_ALIGN;
+    return memory + (over == 0 ? 0 : DISK_ALIGN - over);
+}
 // local_fatal reports a failed sync or write that cannot be undone; returns the error's code where the
 // embedder lets us live on (tests), with every later verb refused.
 enum err local_fatal(struct local *l, const struct error *e);

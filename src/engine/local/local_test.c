@@ -105,6 +105,39 @@ struct seen {
     struct engine_object_info infos[64];
     uint32_t count;
 };
+// Bundles that are larger than the staging memory go in pieces; synced and unsynced ones share a file, and
+// what is read between them is never stale.
+static void bundles_of_all_sizes(void **state)
+{
+    (void)state;
+    enum { COUNT = 12 };
+    static const size_t sizes[] = {100, 70000, 3 << 20, 4072};
+    struct rig r;
+    rig_init(&r);
+    r.options.wal_file_bytes = 16 << 20;
+    rig_open(&r);
+    for (uint64_t n = 1; n <= COUNT; n++) {
+        struct ordered o = rig_order_as(&r, n, 3, sizes[n % 4], n % 3 != 0);
+        struct test_bundle b;
+        test_bundle_init(&b, n, 3, sizes[n % 4]);
+        uint8_t *read = mem_alloc(b.bundle.payload_size);
+        struct object *object = engine_object_pin(r.engine, o.object);
+        assert_int_equal(
+            engine_object_read(r.engine, object, o.payload_position, read, b.bundle.payload_size, NULL),
+            ERR_OK);
+        assert_memory_equal(read, b.payload, b.bundle.payload_size);
+        engine_object_unpin(r.engine, object);
+        mem_free(read);
+        test_bundle_fini(&b);
+    }
+    rig_reopen(&r, false);
+    assert_int_equal(r.replay.count, COUNT);
+    for (uint64_t n = 1; n <= COUNT; n++) {
+        assert_true(test_delivered_is(r.engine, &r.replay.list[n - 1], n, 3, sizes[n % 4]));
+    }
+    rig_fini(&r);
+}
+
 static void seen_each(void *arg, const struct engine_object_info *info)
 {
     struct seen *s = arg;
@@ -266,6 +299,39 @@ static void objects_life(void **state)
 }
 
 // More objects than descriptors: the oldest unpinned ones are closed and opened again.
+// An object is written in pieces of its own size, whatever those are that it is appended in.
+static void objects_of_all_sizes(void **state)
+{
+    (void)state;
+    static const size_t pieces[] = {700000, 348576, 1, 1 << 20, 3 << 20, 8 << 20, 5};
+    struct rig r;
+    rig_init(&r);
+    rig_open(&r);
+    uint64_t object = 0;
+    size_t total = 0;
+    uint8_t *data = mem_alloc(16 << 20);
+    for (size_t i = 0; i < 16 << 20; i++) {
+        data[i] = (uint8_t)(i * 7 + i / 4093);
+    }
+    assert_int_equal(engine_object_create(r.engine, &object, NULL), ERR_OK);
+    for (size_t i = 0; i < sizeof pieces / sizeof pieces[0]; i++) {
+        assert_int_equal(engine_object_append(r.engine, object, bytes_of(data + total, pieces[i]), NULL),
+                         ERR_OK);
+        total += pieces[i];
+    }
+    assert_int_equal(engine_object_seal(r.engine, object, NULL), ERR_OK);
+    rig_reopen(&r, false);
+    struct object *o = engine_object_pin(r.engine, object);
+    uint8_t *read = mem_alloc(total);
+    assert_int_equal(engine_object_size(r.engine, o), (int64_t)total);
+    assert_int_equal(engine_object_read(r.engine, o, 0, read, total, NULL), ERR_OK);
+    assert_memory_equal(read, data, total);
+    engine_object_unpin(r.engine, o);
+    mem_free(read);
+    mem_free(data);
+    rig_fini(&r);
+}
+
 static void descriptors_are_bounded(void **state)
 {
     (void)state;
@@ -554,9 +620,11 @@ int main(void)
         cmocka_unit_test(fresh_start),
         cmocka_unit_test(reopen_delivers_all),
         cmocka_unit_test(rolls_over_files),
+        cmocka_unit_test(bundles_of_all_sizes),
         cmocka_unit_test(recycles_only_what_is_free),
         cmocka_unit_test(spares_are_bounded),
         cmocka_unit_test(objects_life),
+        cmocka_unit_test(objects_of_all_sizes),
         cmocka_unit_test(snapshots_newest_two),
         cmocka_unit_test(snapshot_damaged),
         cmocka_unit_test(idle_mark),

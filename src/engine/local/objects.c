@@ -20,6 +20,7 @@ void object_free(struct object *take_object)
 {
     if (take_object != NULL) {
         file_close(take_object->file);
+        mem_free(take_object->pending_memory);
         mem_free(take_object);
     }
 }
@@ -166,6 +167,9 @@ static size_t spares_max_locked(const struct local *l)
 static enum err object_retire(struct local *l, struct object *take_object, struct error *e)
 {
     struct object *o = take_object;
+    if (o->is_wal && o->file != NULL) {
+        file_advise_cold(o->file, 0, o->size); // pages would have to go while it is written again
+    }
     file_close(o->file);
     o->file = NULL;
     if (o->is_wal && o->size == l->options.wal_file_bytes) {
@@ -246,7 +250,8 @@ enum err local_object_create(struct engine *engine, uint64_t *ret_object, struct
     struct object *o = object_new(number, 0, false);
     o->is_sealed = false;
     char text[LOCAL_PATH_SIZE];
-    rc = disk_open(l->disk, object_path(text, o), DISK_WRITE | DISK_CREATE | DISK_EXCL, &o->file, e);
+    rc = disk_open(l->disk, object_path(text, o), DISK_WRITE | DISK_CREATE | DISK_EXCL | DISK_DIRECT,
+                   &o->file, e);
     if (rc != ERR_OK) {
         o->file = NULL;
         object_free(o);
@@ -270,23 +275,42 @@ static struct object *object_unsealed_get(struct local *l, uint64_t number)
     return o;
 }
 
+// Merged records are old: they go past the page cache, which the log and its readers need.
+static enum err pending_write(struct local *l, struct object *o, struct error *e)
+{
+    int64_t from = o->size - (int64_t)o->pending_len;
+    enum err rc = file_write_bytes(o->file, from, bytes_of(o->pending, o->pending_len), e);
+    o->pending_len = 0;
+    bool is_due = from / OBJECT_SYNC_BYTES != o->size / OBJECT_SYNC_BYTES;
+    return rc == ERR_OK && is_due ? local_sync(l, o->file, e) : rc;
+}
+
 enum err local_object_append(struct engine *engine, uint64_t object, struct bytes data, struct error *e)
 {
-    struct object *o = object_unsealed_get(local_of(engine), object);
-    enum err rc = file_write_bytes(o->file, o->size, data, e);
-    if (rc != ERR_OK) {
-        return rc;
+    struct local *l = local_of(engine);
+    struct object *o = object_unsealed_get(l, object);
+    if (o->pending == NULL) {
+        o->pending_memory = mem_alloc(OBJECT_WRITE_BYTES + DISK_ALIGN);
+        o->pending = local_align(o->pending_memory);
     }
-    int64_t before = o->size;
-    o->size += (int64_t)data.len;
-    if (before / OBJECT_SYNC_BYTES == o->size / OBJECT_SYNC_BYTES) {
-        return ERR_OK;
+    enum err rc = ERR_OK;
+    for (size_t at = 0; at < data.len && rc == ERR_OK;) {
+        size_t room = OBJECT_WRITE_BYTES - o->pending_len;
+        size_t step = data.len - at < room ? data.len - at : room;
+        memcpy(o->pending + o->pending_len, data.ptr + at, step);
+        o->pending_len += step;
+        o->size += (int64_t)step;
+        at += step;
+        rc = o->pending_len == OBJECT_WRITE_BYTES ? pending_write(l, o, e) : ERR_OK;
     }
-    rc = local_sync(local_of(engine), o->file, e);
-    // Merged records are old: let go of their pages, which the log needs (measured: produce 1.7 times as
-    // fast).
-    file_advise_cold(o->file, 0, o->size);
     return rc;
+}
+
+static void pending_free(struct object *o)
+{
+    mem_free(o->pending_memory);
+    o->pending_memory = o->pending = NULL;
+    o->pending_len = 0;
 }
 
 enum err local_object_seal(struct engine *engine, uint64_t object, struct error *e)
@@ -294,7 +318,8 @@ enum err local_object_seal(struct engine *engine, uint64_t object, struct error 
     struct local *l = local_of(engine);
     struct object *o = object_unsealed_get(l, object);
     char from[LOCAL_PATH_SIZE], to[LOCAL_PATH_SIZE];
-    enum err rc = local_sync(l, o->file, e);
+    enum err rc = o->pending_len > 0 ? pending_write(l, o, e) : ERR_OK;
+    rc = rc == ERR_OK ? local_sync(l, o->file, e) : rc;
     if (rc == ERR_OK) {
         rc = disk_rename(l->disk, object_path(from, o), local_path(to, "obj", object, ".obj"), e);
     }
@@ -305,6 +330,7 @@ enum err local_object_seal(struct engine *engine, uint64_t object, struct error 
         return rc;
     }
     struct file *file = o->file;
+    pending_free(o);
     local_lock(l);
     o->file = NULL; // it was open for writing; readers open it anew
     o->is_sealed = true;
@@ -381,6 +407,23 @@ static enum err object_open(struct local *l, struct object *o, struct file **ret
     return rc;
 }
 
+// What was written past the page cache comes back in small pieces here and there, when it is merged or caught
+// up with: the first of them brings the pages around it in one sweep.
+static void object_warm(struct local *l, struct object *o, struct file *file, int64_t position, size_t len)
+{
+    int64_t window = o->size / WARM_WINDOWS > WARM_BYTES_MIN ? o->size / WARM_WINDOWS : WARM_BYTES_MIN;
+    for (int64_t i = position / window; i * window < position + (int64_t)len && i < WARM_WINDOWS; i++) {
+        uint64_t bit = UINT64_C(1) << i;
+        local_lock(l);
+        bool is_cold = !o->is_current && (o->warmed & bit) == 0;
+        o->warmed |= is_cold ? bit : 0;
+        local_unlock(l);
+        if (is_cold) {
+            file_advise_soon(file, i * window, window);
+        }
+    }
+}
+
 enum err local_object_read(struct engine *engine, struct object *o, int64_t position, void *out, size_t len,
                            struct error *e)
 {
@@ -391,6 +434,9 @@ enum err local_object_read(struct engine *engine, struct object *o, int64_t posi
     }
     struct file *file;
     enum err rc = object_open(l, o, &file, e);
+    if (rc == ERR_OK && o->is_wal) {
+        object_warm(l, o, file, position, len);
+    }
     return rc == ERR_OK ? file_read_exact(file, position, out, len, e) : rc;
 }
 

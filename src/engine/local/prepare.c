@@ -22,7 +22,7 @@ static enum err file_number(struct local *l, struct str from, int64_t size, stru
     }
     struct file *file = NULL;
     if (rc == ERR_OK) {
-        rc = disk_open(l->disk, local_path(to, "wal", number, ".wal"), DISK_WRITE, &file, e);
+        rc = disk_open(l->disk, local_path(to, "wal", number, ".wal"), DISK_WRITE | DISK_DIRECT, &file, e);
     }
     if (rc != ERR_OK) {
         return rc;

@@ -38,7 +38,7 @@ static enum err wal_adopt_unused(struct local *l, const struct recovery *r, uint
         return disk_unlink(l->disk, path, e);
     }
     struct file *file;
-    enum err rc = disk_open(l->disk, path, DISK_WRITE, &file, e);
+    enum err rc = disk_open(l->disk, path, DISK_WRITE | DISK_DIRECT, &file, e);
     if (rc == ERR_OK) {
         l->next = object_new(f->number, f->size, true);
         l->next->file = file;
@@ -57,7 +57,8 @@ static enum err wal_adopt(struct local *l, const struct recovery *r, struct erro
         struct object *o = wal_object_add(l, r, i);
         if (r->has_place && i == r->cut_file) {
             char text[LOCAL_PATH_SIZE];
-            rc = disk_open(l->disk, local_path(text, "wal", o->number, ".wal"), DISK_WRITE, &o->file, e);
+            rc = disk_open(l->disk, local_path(text, "wal", o->number, ".wal"), DISK_WRITE | DISK_DIRECT,
+                           &o->file, e);
             o->is_current = true;
             l->current = o;
             l->position = r->cut_position;

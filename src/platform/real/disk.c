@@ -23,6 +23,7 @@ _Static_assert(offsetof(struct io_slice, len) == offsetof(struct iovec, iov_len)
 struct real_file {
     struct file base;
     int fd;
+    int direct_fd;        // past the page cache; -1 = never
     char path[PATH_SIZE]; // for error texts
 };
 
@@ -87,15 +88,45 @@ static enum err real_read_at(struct file *base, int64_t position, void *out, siz
     return ERR_OK;
 }
 
+static bool is_aligned(int64_t position, const struct io_slice *slices, size_t count)
+{
+    uint64_t bits = (uint64_t)position;
+    for (size_t i = 0; i < count; i++) {
+        bits |= (uint64_t)(uintptr_t)slices[i].ptr | (uint64_t)slices[i].len;
+    }
+    return bits % DISK_ALIGN == 0;
+}
+
+static ssize_t pwritev_retry(int fd, const struct io_slice *slices, size_t count, int64_t position)
+{
+    ssize_t moved;
+    do {
+        moved = pwritev(fd, (const struct iovec *)(const void *)slices, (int)count, position);
+    } while (moved < 0 && errno == EINTR);
+    return moved;
+}
+
+// Some file systems take the flag at open and refuse the writes, or want a larger alignment.
+static ssize_t direct_write(struct real_file *f, const struct io_slice *slices, size_t count,
+                            int64_t position)
+{
+    ssize_t moved = pwritev_retry(f->direct_fd, slices, count, position);
+    if (moved < 0 && errno == EINVAL) {
+        (void)close(f->direct_fd);
+        f->direct_fd = -1;
+        moved = pwritev_retry(f->fd, slices, count, position);
+    }
+    return moved;
+}
+
 static enum err real_write_at(struct file *base, int64_t position, const struct io_slice *slices,
                               size_t count, size_t *ret_len, struct error *e)
 {
     struct real_file *f = file_of(base);
     ASSERT(count <= IO_SLICES_MAX);
-    ssize_t moved;
-    do {
-        moved = pwritev(f->fd, (const struct iovec *)(const void *)slices, (int)count, position);
-    } while (moved < 0 && errno == EINTR);
+    ssize_t moved = f->direct_fd >= 0 && is_aligned(position, slices, count)
+                        ? direct_write(f, slices, count, position)
+                        : pwritev_retry(f->fd, slices, count, position);
     if (moved < 0) {
         return disk_fail(e, errno, "write", f->path);
     }
@@ -150,9 +181,17 @@ static void real_advise_cold(struct file *base, int64_t position, int64_t len)
     (void)posix_fadvise(file_of(base)->fd, position, len, POSIX_FADV_DONTNEED);
 }
 
+static void real_advise_soon(struct file *base, int64_t position, int64_t len)
+{
+    (void)posix_fadvise(file_of(base)->fd, position, len, POSIX_FADV_WILLNEED);
+}
+
 static void real_file_close(struct file *base)
 {
     struct real_file *f = file_of(base);
+    if (f->direct_fd >= 0) {
+        (void)close(f->direct_fd);
+    }
     (void)close(f->fd); // what matters has been synced; Linux frees the descriptor in every case
     mem_free(f);
 }
@@ -165,6 +204,7 @@ static const struct file_ops real_file_ops = {
     .truncate = real_truncate,
     .reserve = real_reserve,
     .advise_cold = real_advise_cold,
+    .advise_soon = real_advise_soon,
     .close = real_file_close,
 };
 
@@ -200,6 +240,8 @@ static enum err real_open(struct disk *base, struct str path, unsigned flags, st
     struct real_file *f = mem_zalloc(sizeof *f);
     f->base.ops = &real_file_ops;
     f->fd = fd;
+    f->direct_fd =
+        (flags & DISK_DIRECT) != 0 ? open_retry(disk_of(base)->dir_fd, text, O_RDWR | O_DIRECT) : -1;
     path_text(path, f->path);
     *ret_file = &f->base;
     return ERR_OK;

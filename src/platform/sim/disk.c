@@ -206,6 +206,7 @@ static const struct file_ops sim_file_ops = {
     .size = sim_size,
     .truncate = sim_truncate,
     .advise_cold = sim_advise_cold,
+    .advise_soon = sim_advise_cold,
     .close = sim_file_close,
 };
 
