@@ -3,6 +3,7 @@
 // own.
 #include "cli/contract_formats.h"
 #include "cli/contract_report.h"
+#include "core/setting.h"
 
 // What a topic's settings say of contracts, in the order of the table.
 static const char *const keys[] = {
@@ -14,6 +15,11 @@ static const char *const keys[] = {
     "strom.key.subject",
     "confluent.value.schema.validation",
     "confluent.key.schema.validation",
+    "confluent.value.subject.name.strategy",
+    "confluent.key.subject.name.strategy",
+    "strom.value.null",
+    "strom.value.schema.version.min",
+    "strom.key.schema.version.min",
 };
 enum { KEY_COUNT = sizeof keys / sizeof *keys };
 enum key_place { VALUE_LEVEL, KEY_LEVEL, ON_FAILURE, DLQ_TOPIC, VALUE_SUBJECT, KEY_SUBJECT };
@@ -52,7 +58,8 @@ static bool governed_read(struct run *run, const struct str *topics, size_t coun
     for (int32_t r = 0; r < response.results_count && (size_t)r < count; r++) {
         const struct describe_configs_response_result *result = &response.results[r];
         for (int32_t c = 0; c < result->configs_count && ret[r].config_count < KEY_COUNT; c++) {
-            if (result->configs[c].value.ptr != NULL) {
+            bool is_set = result->configs[c].config_source != SETTING_FROM_DEFAULT;
+            if (is_set && result->configs[c].value.ptr != NULL) {
                 ret[r].configs[ret[r].config_count++] =
                     (struct item_config){result->configs[c].name, result->configs[c].value};
             }
@@ -191,8 +198,16 @@ static bool side_get(struct registry_client *c, const struct governed *g, enum g
     const struct side_settings *side = &g->governance.sides[which];
     char room[GOVERNANCE_SUBJECT_SIZE];
     struct json_value *found = NULL;
-    if (side->level == LEVEL_NONE || (side->subject.len == 0 && side->strategy != SUBJECT_TOPIC)) {
+    if (side->level == LEVEL_NONE) {
         return true;
+    }
+    if (side->subject.len == 0 && side->strategy != SUBJECT_TOPIC) {
+        struct error e = {0};
+        run_fail(run, run_print(run, "cannot get the contract of " STR_FMT, STR_ARG(g->topic)).ptr,
+                 FAIL(&e, ERR_INVALID_REQUEST, "each record names the subject of its %s: a file has one",
+                      contract_side_names[which]),
+                 &e, "`strom config describe` shows its settings, `strom schema get` a subject's contract");
+        return false;
     }
     struct str subject = governance_subject(side, which, g->topic, (struct str){NULL, 0}, room);
     if (!registry_get(c, "cannot get the schema", "GET",

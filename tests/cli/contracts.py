@@ -161,6 +161,20 @@ schema:
         has(cli.error('contract', 'import', c.write('bad.yaml', bad)), said)
 
 
+def test_contract_get_all(cli, broker):
+    """What get prints is all that governs the topic: null values, and the oldest version that counts."""
+    c = Contracts(cli, broker)
+    settings = {'strom.validation.on.failure': 'mark', 'strom.value.null': 'reject',
+                'strom.value.schema.version.min': '-1', 'strom.validation.dlq.topic': 'all.bad'}
+    c.run('apply', c.write('all.json', {'topic': 'all', 'settings': settings, 'value': {
+        'schemaType': 'JSON', 'schema': ORDER}}))
+    same(json.loads(c.text('get', 'all'))['settings'], settings)
+    cli.run('topic', 'create', 'named')
+    cli.run('config', 'set', '--topic', 'named', 'strom.value.validation.level=id', 'confluent.value.subject.name.strategy='
+            'io.confluent.kafka.serializers.subject.RecordNameStrategy')
+    has(c.error('get', 'named'), 'each record names the subject')
+
+
 def test_dlq_story(cli, broker):
     """Set aside, seen, mended, replayed once; what fails again stays; drop forgets."""
     c = Contracts(cli, broker)
