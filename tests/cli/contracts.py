@@ -170,8 +170,9 @@ def test_contract_get_all(cli, broker):
         'schemaType': 'JSON', 'schema': ORDER}}))
     same(json.loads(c.text('get', 'all'))['settings'], settings)
     cli.run('topic', 'create', 'named')
-    cli.run('config', 'set', '--topic', 'named', 'strom.value.validation.level=id', 'confluent.value.subject.name.strategy='
-            'io.confluent.kafka.serializers.subject.RecordNameStrategy')
+    strategy = 'io.confluent.kafka.serializers.subject.RecordNameStrategy'
+    cli.run('config', 'set', '--topic', 'named', 'strom.value.validation.level=id',
+            f'confluent.value.subject.name.strategy={strategy}')
     has(c.error('get', 'named'), 'each record names the subject')
 
 
