@@ -305,6 +305,7 @@ static bool refusals_take(struct replay *r, size_t count, bool *ret_is_all, stru
         snprintf(e->text, sizeof e->text, STR_FMT " partition %d" STR_FMT STR_FMT, STR_ARG(batch->topic),
                  batch->partition, batch->message.len > 0 ? 2 : 0, ": ", STR_ARG(batch->message));
         bool is_one = false;
+        bool has_news = false;
         for (int32_t i = 0; i < batch->record_error_count; i++) {
             int32_t index = batch->record_errors[i].batch_index;
             if (index >= 0 && (size_t)index < size) {
@@ -313,12 +314,13 @@ static bool refusals_take(struct replay *r, size_t count, bool *ret_is_all, stru
                 letter->is_returned = true;
             }
         }
-        if (!is_one && size == 1 && !err_is_retriable(batch->err)) {
-            struct letter *letter = &r->letters[r->order[r->first[b]]];
-            is_one = !letter->is_returned;
+        bool is_final = batch->is_barred || (size == 1 && !err_is_retriable(batch->err));
+        for (size_t i = 0; !is_one && is_final && i < size; i++) {
+            struct letter *letter = &r->letters[r->order[r->first[b] + i]];
+            has_news = has_news || !letter->is_returned;
             letter->is_returned = true;
         }
-        is_named = is_named && is_one;
+        is_named = is_named && (is_one || has_news);
     }
     return is_named;
 }

@@ -30,7 +30,36 @@ enum err txn_begin(struct txn *txn, struct error *e)
 
 // ---- batches
 
-static enum err partitions_add(struct txn *txn, const struct txn_batch *batches, size_t count,
+static bool bars(enum err err)
+{
+    return err == ERR_TOPIC_AUTHORIZATION || err == ERR_INVALID_TOPIC || err == ERR_UNKNOWN_PARTITION;
+}
+
+// added_take returns what forbids all; what forbids one partition is left with its batch, and *ret_barred is
+// one of these.
+static enum err added_take(struct txn_batch *batches, size_t count,
+                           const struct add_partitions_to_txn_response_topic_result *topic,
+                           enum err *ret_barred)
+{
+    for (int32_t p = 0; p < topic->results_by_partition_count; p++) {
+        enum err err = topic->results_by_partition[p].partition_error;
+        if (err != ERR_OK && err != ERR_OPERATION_NOT_ATTEMPTED && !bars(err)) {
+            return err;
+        }
+        for (size_t i = 0; i < count && bars(err); i++) {
+            if (str_equal(batches[i].topic, topic->name) &&
+                batches[i].partition == topic->results_by_partition[p].partition_index) {
+                batches[i].err = err;
+                batches[i].is_barred = true;
+                *ret_barred = err;
+            }
+        }
+    }
+    return ERR_OK;
+}
+
+// partitions_add: *ret_barred is ERR_OK if all are in the transaction, else none is.
+static enum err partitions_add(struct txn *txn, struct txn_batch *batches, size_t count, enum err *ret_barred,
                                struct error *e)
 {
     struct add_partitions_to_txn_request request;
@@ -71,10 +100,15 @@ static enum err partitions_add(struct txn *txn, const struct txn_batch *batches,
             topics = response.results_by_transaction->topic_results;
             topic_count = response.results_by_transaction->topic_results_count;
         }
+        *ret_barred = ERR_OK;
+        for (size_t i = 0; i < count; i++) {
+            batches[i].err = ERR_OK;
+            batches[i].is_barred = false;
+            batches[i].message = (struct str){NULL, 0};
+            batches[i].record_error_count = 0;
+        }
         for (int32_t t = 0; err == ERR_OK && t < topic_count; t++) {
-            for (int32_t p = 0; err == ERR_OK && p < topics[t].results_by_partition_count; p++) {
-                err = topics[t].results_by_partition[p].partition_error;
-            }
+            err = added_take(batches, count, &topics[t], ret_barred);
         }
     } while (run_retry(txn->run, err, deadline_ns));
     return err;
@@ -128,7 +162,11 @@ enum err txn_produce(struct txn *txn, struct txn_batch *batches, size_t count, s
 {
     struct produce_request request;
     struct produce_response response;
-    enum err err = partitions_add(txn, batches, count, e);
+    enum err barred = ERR_OK;
+    enum err err = partitions_add(txn, batches, count, &barred, e);
+    if (err == ERR_OK && barred != ERR_OK) {
+        return ERR_OK;
+    }
     err = err == ERR_OK ? produce_fill(txn, batches, count, &request, e) : err;
     err = err == ERR_OK ? call(txn, API_PRODUCE, &request, &response, e) : err;
     if (err != ERR_OK) {

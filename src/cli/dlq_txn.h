@@ -22,6 +22,7 @@ struct txn_batch {
     struct bytes batch;
     // out
     enum err err;
+    bool is_barred; // by its partition: none of its records can go there
     struct str message;
     const struct produce_response_record_error *record_errors; // in the arena
     int32_t record_error_count;
@@ -32,7 +33,7 @@ struct txn_batch {
 // earlier run left open: after it the group's committed position is final.
 enum err txn_begin(struct txn *txn, struct error *e);
 // txn_produce adds the partitions and sends the batches, one for each partition. ERR_OK: each batch has its
-// own outcome.
+// own outcome. If one is barred none was sent, and the others have no error.
 enum err txn_produce(struct txn *txn, struct txn_batch *batches, size_t count, struct error *e);
 enum err txn_position(struct txn *txn, struct str group, struct str topic, int32_t partition, int64_t offset,
                       struct error *e);

@@ -230,6 +230,19 @@ def test_dlq_of_others(cli, broker):
     same(len(cli.records('byrule')), 2)
 
 
+def test_dlq_barred(cli, broker):
+    """A dead letter whose origin nobody may write to holds no other one up."""
+    c = Contracts(cli, broker)
+    c.run('apply', c.order('barred'))
+    for topic in ('_schemas', 'nowhere', 'barred'):
+        subprocess.run(['kcat', '-b', cli.env['STROM_BOOTSTRAP'], '-P', '-t', 'barred.dlq', '-p', '0', '-H',
+                        f'__strom.origin.topic={topic}', '-H', '__rule.name=x'], input=GOOD, check=True,
+                       timeout=TIMEOUT_S)
+    done = cli.json('dlq', 'replay', 'barred')
+    same((done['replayed'], done['accepted'], done['set_aside_again']), (3, 1, 2))
+    same(len(cli.records('barred')), 1)
+
+
 def test_dlq_replay_rate(cli, broker):
     """No more than --rate arrive in a second, the first second included."""
     c = Contracts(cli, broker)
