@@ -154,6 +154,24 @@ def error_texts():
                   [(n, f"$: rule 'positive' of {topic}-value, version 1: the amount must be above 0") for n in (1, 3)])
 
 
+def texts_are_utf8():
+    """Names of fields are told, cut to a length: never within a character."""
+    topic = fresh_topic('utf8')
+    for n in range(4):
+        outer, inner = 'x' * n + 'ü' * 200, 'ä' * 200
+        schema = {'type': 'object', 'properties': {outer: {'type': 'object', 'properties': {inner: {
+            'type': 'integer'}}}}}
+        register(f'{topic}-{n}-value', json.dumps(schema), schemaType='JSON')
+        create(f'{topic}-{n}', 1, {'strom.value.validation.level': 'structure'})
+        value = json.dumps({outer: {inner: 'no integer'}}, ensure_ascii=False).encode()
+        values = {'acks': -1, 'timeout_ms': 10000, 'topics': [{'name': f'{topic}-{n}', 'partitions': [
+            {'index': 0, 'records': batch(record(value))}]}]}
+        with Connection((HOST, int(PORT))) as connection:  # which decodes strictly
+            answer = messages.ask(connection, 'Produce', 8, values)['topics'][0]['partitions'][0]
+        equal('error', answer['error'], INVALID_RECORD)
+        check('$.' + 'x' * n + 'üüü' in answer['record_errors'][0]['batch_index_error_message'], str(answer))
+
+
 def whose_schema():
     topic, i = bound('whose')
     other = register(fresh_topic('other') + '-value', json.dumps({'type': 'string'}))
@@ -352,7 +370,7 @@ def main():
     suite = Suite('contracts')
     if not HTTP:
         raise Failure('STROM_HTTP is not set: these are for Strom')
-    for scenario in (good_and_bad, error_texts, whose_schema, nulls, headers, raw_json, dead_letters,
+    for scenario in (good_and_bad, error_texts, texts_are_utf8, whose_schema, nulls, headers, raw_json, dead_letters,
                      letters_of_transactions, marks, observes, rule_actions, old_versions, compiles_first,
                      change_is_linearised, strategies, associations):
         suite.run(scenario.__name__, scenario)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Produce (key 0): append record batches. KIP-98, KIP-467 (record errors, v8), KIP-516 (topic ids, v13).
 // acks=0 gets no answer; on any error Kafka closes such a connection, and so do we (kafka.md 5.5).
+#include "base/utf8.h"
 #include "kafka/handlers/handlers.h"
 #include "kafka/topic_view.h"
 #include "kafka/txn_errors.h"
@@ -22,10 +23,18 @@ static enum err error_of(const struct request *rq, const struct produce_part *pa
     return is_transactional ? txn_state_error(rq, part->err, ABORTABLE_VERSION_MIN) : part->err;
 }
 
-// text_cut bounds what one record's error takes of the answer.
-static struct str text_cut(struct str text)
+// text_told is at most `max` bytes of the text. Names in it are the clients', and may have been cut within a
+// character: what is no UTF-8 becomes a question mark, as strict clients fail on it.
+static struct str text_told(struct request *rq, struct str text, size_t max)
 {
-    return (struct str){text.ptr, text.len < RECORD_ERROR_MAX ? text.len : RECORD_ERROR_MAX};
+    size_t len = text.len < max ? text.len : max;
+    char *told = request_new(rq, char, len + 1);
+    for (size_t i = 0; told != NULL && i < len;) {
+        size_t size = utf8_size((struct str){text.ptr + i, len - i});
+        memcpy(told + i, size == 0 ? "?" : text.ptr + i, size == 0 ? 1 : size);
+        i += size == 0 ? 1 : size;
+    }
+    return (struct str){told, told == NULL ? 0 : len};
 }
 
 static void fill_partition(struct request *rq, const struct produce_part *part,
@@ -39,14 +48,15 @@ static void fill_partition(struct request *rq, const struct produce_part *part,
         return;
     }
     if (part->text[0] != '\0') {
-        out->error_message = arena_str(&rq->arena, str_from_c(part->text));
+        out->error_message = text_told(rq, str_from_c(part->text), sizeof part->text);
     }
     out->record_errors =
         wire_array(&rq->arena, produce_response_record_error, (size_t)part->bad_record_count);
     out->record_errors_count = out->record_errors == NULL ? 0 : part->bad_record_count;
     for (int32_t i = 0; i < out->record_errors_count; i++) {
         out->record_errors[i].batch_index = part->bad_records[i].index;
-        out->record_errors[i].batch_index_error_message = text_cut(part->bad_records[i].text);
+        out->record_errors[i].batch_index_error_message =
+            text_told(rq, part->bad_records[i].text, RECORD_ERROR_MAX);
     }
 }
 
