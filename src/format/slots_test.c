@@ -644,7 +644,7 @@ static void test_protobuf(void **state)
 static struct program *must_compile(enum format format, const char *text)
 {
     struct schema *schema;
-    struct program *program;
+    struct program *program = NULL;
     struct error e = {0};
     struct schema_source source = {.format = format, .text = str_from_c(text)};
     if (schema_create(&source, &schema, &e) != ERR_OK ||
