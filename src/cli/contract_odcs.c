@@ -349,6 +349,9 @@ static void side_get(struct arena *arena, const struct json_value *document, con
                                           "schema", "references", "metadata"};
     const struct json_value *kept = custom_get(document, "strom.value");
     const struct json_value *properties = json_get(table, STR("properties"));
+    if (kept == NULL && properties == NULL && custom_get(document, "strom.key") != NULL) {
+        return; // only keys are governed
+    }
     struct json_value *side = json_with(arena, root, "value", JSON_OBJECT);
     for (size_t i = 0; i < sizeof members / sizeof *members; i++) {
         json_put_copy(arena, side, members[i], json_get(kept, str_from_c(members[i])));

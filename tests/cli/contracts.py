@@ -176,6 +176,15 @@ def test_contract_get_all(cli, broker):
     has(c.error('get', 'named'), 'each record names the subject')
 
 
+def test_contract_exchange_key(cli, broker):
+    """A contract of keys alone comes back from ODCS as it went."""
+    c = Contracts(cli, broker)
+    c.run('apply', c.write('keyed.json', {'topic': 'keyed', 'key': {'schemaType': 'JSON', 'schema': ORDER}}))
+    document = c.write('keyed.yaml', c.text('export', 'keyed'))
+    same(set(json.loads(cli.text('contract', 'import', document))), {'topic', 'settings', 'key'})
+    has(c.text('diff', c.write('again.json', cli.text('contract', 'import', document))), 'nothing to change')
+
+
 def test_dlq_story(cli, broker):
     """Set aside, seen, mended, replayed once; what fails again stays; drop forgets."""
     c = Contracts(cli, broker)
