@@ -148,7 +148,7 @@ static const char *values_of(struct rig *rig, const char *topic, int32_t partiti
                         (size_t)snprintf(text + len, TEXT_MAX - len, "%lld=%.*s ", (long long)record.offset,
                                          (int)record.value.len, (const char *)record.value.ptr);
                 }
-                record_iterator_fini(&it, NULL);
+                assert_int_equal(record_iterator_fini(&it, NULL), ERR_OK);
                 offset = batch_last_offset(&h) + 1;
                 at += h.size;
             }

@@ -356,8 +356,8 @@ static void rules_of_references(void **state)
 {
     (void)state;
     static const char *const inner[FORMAT_COUNT] = {
-        "{\"type\":\"record\",\"name\":\"H\",\"namespace\":\"n\",\"fields\":[{\"name\":\"zip\",\"type\":"
-        "\"string\"}]}",
+        ("{\"type\":\"record\",\"name\":\"H\",\"namespace\":\"n\",\"fields\":[{\"name\":\"zip\",\"type\":"
+         "\"string\"}]}"),
         "{\"type\":\"object\",\"properties\":{\"zip\":{\"type\":\"string\"}}}",
         "syntax = \"proto3\"; package n; message H { string zip = 1; }",
     };
@@ -508,9 +508,9 @@ static void no_value_is_told(void **state)
         "{\"type\":\"object\",\"confluent:rules\":[{\"name\":\"c\",\"expr\":\"this.a + 1 == 2\"}]}",
     };
     static const char *const payloads[] = {
-        "{\"a\":\"" CANARY "\",\"" CANARY "\":\"" CANARY "\"}",
-        "{\"a\":\"" CANARY "\"}",
-        "{\"a\":\"" CANARY,
+        ("{\"a\":\"" CANARY "\",\"" CANARY "\":\"" CANARY "\"}"),
+        ("{\"a\":\"" CANARY "\"}"),
+        ("{\"a\":\"" CANARY),
     };
     size_t findings = 0;
     for (size_t i = 0; i < sizeof json / sizeof *json; i++) {
