@@ -18,6 +18,7 @@ enum {
     DAMAGED_MAX = 1024,                 // remembered rotten places
     RECORDS_COPY_MAX = 256 << 10,       // decompressed records that are copied out of a port's room
     OPEN_AT_ONCE_MAX = 64 << 10,        // larger batches of governed topics are checked in slices
+    OPENED_BYTES_MAX = 64 << 20,        // of records held while they are judged: then a port opens no more
     LANE_COMPARES_MAX = 4096,           // parts looked at before an op rather waits for those before it
     FETCH_EXTENTS_MAX = 1024,           // extents of one partition in one response
     BEHIND_DELAY_NS = 50 * 1000 * 1000, // produce waits this long per bundle while the keeper is behind
@@ -92,6 +93,7 @@ struct broker_port {
     int64_t slice_round_ns; // the round whose slice ends at slice_until_ns
     int64_t slice_until_ns;
     struct opening openings[2]; // of small batches, at once; of large ones, in slices
+    size_t opened_bytes;        // of all governed.room
 };
 
 // What one part needs to know of its topic, copied out of the lock.

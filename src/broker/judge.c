@@ -46,7 +46,7 @@ void judge_port_init(struct broker_port *port)
 
 void judge_port_fini(struct broker_port *port)
 {
-    ASSERT(list_is_empty(&port->ready));
+    ASSERT(list_is_empty(&port->ready) && port->opened_bytes == 0);
     for (int i = 0; i < 2; i++) {
         ASSERT(port->openings[i].part == NULL);
         buf_fini(&port->openings[i].room);
@@ -88,6 +88,7 @@ static bool records_hold(struct produce_op *op, struct governed *g, struct buf *
     }
     if (room->len > RECORDS_COPY_MAX) { // it is not worth copying
         g->room = *room;
+        op->port->opened_bytes += g->room.cap;
         buf_init(room, SIZE_MAX / 2);
         return true;
     }
@@ -103,6 +104,7 @@ static void records_drop(struct governed *g)
 {
     chunk_unref(g->records);
     g->records = NULL;
+    g->op->port->opened_bytes -= g->room.cap;
     buf_fini(&g->room);
 }
 

@@ -151,6 +151,9 @@ static enum policy_step part_open(struct produce_op *op, struct produce_part *pa
     if ((opening->part != NULL && opening->part != part) || !judge_has_slice(op->port)) {
         return POLICY_MORE;
     }
+    if (opening->part == NULL && op->port->opened_bytes >= OPENED_BYTES_MAX) {
+        return POLICY_MORE; // what is held is judged first, or waits for a load that comes
+    }
     if (opening->part == NULL) {
         const struct batch_rules rules = rules_of(op, &topic->settings);
         opening->part = part;
