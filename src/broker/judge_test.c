@@ -510,6 +510,44 @@ static void large_batches_in_slices(void **state)
     rig_stop(rig);
 }
 
+// Small batches of much: a port holds a bounded part of it, however many wait to be judged.
+static void little_is_held_opened(void **state)
+{
+    enum { SENDS = 6, NOISE = 40000, SIZE = 30 << 20 };
+    struct suite *suite = *state;
+    struct rig *rig = &suite->rig;
+    suite->policy.wait_one_in = 1;
+    start(suite);
+    make_governed(rig, "orders", 1, false);
+    uint32_t noise = 1;
+    char *value = malloc(SIZE + 1);
+    memset(value, 'x', SIZE);
+    value[SIZE] = '\0';
+    for (int k = 0; k < NOISE; k++) {
+        noise = noise * 1103515245 + 12345;
+        value[k] = (char)(' ' + (noise >> 16) % 90);
+    }
+    const char *const values[] = {value};
+    struct produce_lane lanes[SENDS];
+    struct sending sends[SENDS];
+    struct bytes batch = batch_of(rig, values, 1, CODEC_ZSTD, -1, 0);
+    assert_true(batch.len <= OPEN_AT_ONCE_MAX);
+    for (int i = 0; i < SENDS; i++) {
+        uint8_t *own = arena_alloc(&rig->arena, batch.len);
+        memcpy(own, batch.ptr, batch.len);
+        produce_lane_init(&lanes[i]);
+        send_begin(rig, &sends[i], &lanes[i], "orders", bytes_of(own, batch.len));
+    }
+    for (int i = 0; i < SENDS; i++) {
+        send_end(&sends[i]);
+        assert_int_equal(sends[i].part.err, ERR_OK);
+    }
+    assert_true(suite->policy.opened_max >= SIZE);
+    assert_true(suite->policy.opened_max < 2 * (size_t)OPENED_BYTES_MAX);
+    free(value);
+    rig_stop(rig);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -520,6 +558,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(order_survives_changes, setup, teardown),
         cmocka_unit_test_setup_teardown(heavy_batches_yield, setup, teardown),
         cmocka_unit_test_setup_teardown(large_batches_in_slices, setup, teardown),
+        cmocka_unit_test_setup_teardown(little_is_held_opened, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "broker/broker_private.h"
 #include "broker/test_policy.h"
 
 #include <stdio.h>
@@ -158,6 +159,8 @@ static enum policy_step judge(void *arg, struct policy_case *c)
     c->state = j;
     __atomic_add_fetch(&policy->steps, 1, __ATOMIC_RELAXED);
     struct loop *loop = broker_port_loop(c->port);
+    size_t opened = c->port->opened_bytes;
+    policy->opened_max = opened > policy->opened_max ? opened : policy->opened_max;
     if (!j->has_waited) {
         j->has_waited = true;
         loop_timer_set(loop, &j->timer, loop_now_ns(loop) + WAIT_NS);

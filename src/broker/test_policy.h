@@ -15,6 +15,7 @@ struct test_policy {
     uint32_t cases;                 // atomic, as all that follows
     uint32_t ends[POLICY_LOST + 1]; // by enum policy_end
     uint32_t steps;
+    size_t opened_max; // the most that a port held opened, seen by its loop
 };
 
 void test_policy_init(struct test_policy *policy);
