@@ -323,11 +323,17 @@ static void json_members(struct world *w, const struct shape *s, int depth)
 {
     struct buf *out = &w->payload;
     uint32_t count = depth <= 0 ? 0 : below(&w->rng, 8);
+    uint32_t taken = 0;
     buf_u8(out, '{');
     for (uint32_t i = 0; i < count; i++) {
         uint32_t field = below(&w->rng, 5);
+        if ((taken >> field & 1) != 0) {
+            continue;
+        }
+        const char *comma = taken == 0 ? "" : below(&w->rng, 3) == 0 ? " ,\n " : ",";
+        taken |= 1u << field;
         const struct shape *inner = s->kind == MAP ? s->inner[0] : field < s->count ? s->inner[field] : NULL;
-        buf_append_str(out, i == 0 ? STR("") : below(&w->rng, 3) == 0 ? STR(" ,\n ") : STR(","));
+        buf_append_str(out, str_from_c(comma));
         buf_printf(out, below(&w->rng, 6) == 0 ? "\"\\u00%x\"" : "\"%c\"", 'a' + (int)field);
         buf_append_str(out, below(&w->rng, 3) == 0 ? STR(" : ") : STR(":"));
         if (inner != NULL) {

@@ -498,7 +498,12 @@ enum err jschema_judge(const struct jprogram *program, struct bytes payload, str
 {
     struct run r __attribute__((uninitialized));
     run_init(&r, payload, ret);
-    bool holds = eval(&r, program->root, json_scan_next(&r.scan), NULL) && !r.is_malformed;
+    bool holds = names_unique(&r, program);
+    if (holds) {
+        r.steps = 0;
+        json_scan_seek(&r.scan, 0, 0, true);
+        holds = eval(&r, program->root, json_scan_next(&r.scan), NULL) && !r.is_malformed;
+    }
     if (holds && json_scan_next(&r.scan) != JSON_TOKEN_END) {
         holds = run_malformed(&r);
     }

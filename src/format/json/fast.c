@@ -23,6 +23,12 @@ const char *fast_give_up(struct fast *f)
     return NULL;
 }
 
+const char *fast_twice(struct fast *f)
+{
+    f->is_twice = true;
+    return fast_give_up(f);
+}
+
 // ---- scalars
 
 static inline const char *skip_name(const char *p)
@@ -163,7 +169,15 @@ const char *fast_slow(struct fast *f, const struct jnode *node, const char *p)
     if (r->is_given_up || r->is_malformed) {
         return fast_give_up(f);
     }
-    return holds ? f->text + r->scan.pos : NULL;
+    if (!holds || (*p != '{' && *p != '[')) {
+        return holds ? f->text + r->scan.pos : NULL;
+    }
+    // check.c does not compare names within a value.
+    uint32_t slot = f->slot;
+    f->slot = NO_SLOT;
+    p = fast_skip(f, p);
+    f->slot = slot;
+    return p;
 }
 
 bool fast_items_unique(struct fast *f, const char *p)
@@ -267,16 +281,22 @@ const char *fast_value(struct fast *f, const struct jnode *node, const char *p)
 
 static const char *skip_members(struct fast *f, const char *p)
 {
+    struct fast_names names __attribute__((uninitialized)); // `begins` as far as `count` says
+    bool has_escape;
+    fast_names_init(&names);
     p = lex_space(p + 1);
     if (*p == '}') {
         return p + 1;
     }
     for (;;) {
-        p = *p == '"' ? skip_string(p) : NULL;
-        if (p == NULL) {
+        const char *end = *p == '"' ? lex_string(p + 1, &has_escape) : NULL;
+        if (end == NULL) {
             return NULL;
         }
-        p = lex_space(p);
+        if (!fast_name_is_new(f, &names, p + 1, end, has_escape)) {
+            return fast_twice(f);
+        }
+        p = lex_space(end + 1);
         if (*p != ':') {
             return NULL;
         }
@@ -396,6 +416,20 @@ static void make_views(const struct fast *f, const struct program *program, stru
     }
 }
 
+// names_differ compares the names that the pass did not.
+static bool names_differ(struct fast *f, const struct jprogram *program)
+{
+    if (!f->is_run_ready) {
+        run_init(f->run, f->payload, NULL);
+        f->is_run_ready = true;
+    }
+    json_scan_seek(&f->run->scan, 0, 0, true);
+    f->run->steps = 0;
+    f->is_twice = !names_unique(f->run, program) && !f->run->is_given_up;
+    f->is_unsure |= f->run->is_given_up;
+    return !f->is_twice && !f->is_unsure;
+}
+
 static enum fast_verdict judge(struct fast *f, const struct jprogram *program, struct view *views)
 {
     struct run run __attribute__((uninitialized)); // run_init's, if at all
@@ -414,6 +448,7 @@ static enum fast_verdict judge(struct fast *f, const struct jprogram *program, s
     const char *begin = lex_space(f->text);
     const char *end = fast_value(f, program->root, begin);
     bool is_good = end != NULL && !f->is_unsure && lex_space(end) == f->text + f->len;
+    is_good = is_good && (!f->owes_names || names_differ(f, program));
     if (is_good && views != NULL && f->lost_slots) {
         jschema_fill_slots(&program->base, f->payload, views);
     } else if (is_good && views != NULL) {
@@ -424,7 +459,7 @@ static enum fast_verdict judge(struct fast *f, const struct jprogram *program, s
         run_fini(&run);
     }
     buf_fini(&f->text_scratch);
-    return f->is_unsure ? FAST_UNKNOWN : is_good ? FAST_YES : FAST_NO;
+    return f->is_twice ? FAST_NO : f->is_unsure ? FAST_UNKNOWN : is_good ? FAST_YES : FAST_NO;
 }
 
 enum fast_verdict fast_judge(const struct jprogram *program, struct bytes payload, struct view *views)

@@ -44,6 +44,7 @@ struct members {
     uint32_t hint;
     uint32_t count;
     uint64_t seen[FAST_WORDS];
+    struct fast_names others;
 };
 
 // A member's name as it stands in the payload.
@@ -124,8 +125,14 @@ static const char *member_holds(struct fast *f, struct members *m, const char *p
     const struct jnode *node = NULL;
     if (property != NULL) {
         size_t index = (size_t)(property - check->properties);
-        m->seen[index / 64] |= (uint64_t)1 << (index % 64);
+        uint64_t bit = (uint64_t)1 << (index % 64);
+        if ((m->seen[index / 64] & bit) != 0) {
+            return fast_twice(f);
+        }
+        m->seen[index / 64] |= bit;
         node = property->node;
+    } else if (!fast_name_is_new(f, &m->others, name.begin, name.end, name.has_escape)) {
+        return fast_twice(f);
     }
     const char *value = lex_space(name.end + 1);
     if (*value != ':') {
@@ -225,7 +232,7 @@ static const char *members_hold(struct fast *f, struct members *m, const char *b
 
 const char *fast_object(struct fast *f, const struct jnode *node, const char *p)
 {
-    struct members m;
+    struct members m __attribute__((uninitialized)); // `others` as far as they are counted
     m.check = node->fast_object != NULL ? node->fast_object : &nothing_asked;
     m.slot = f->slot;
     if (m.check == &nothing_asked && m.slot == NO_SLOT) {
@@ -239,6 +246,7 @@ const char *fast_object(struct fast *f, const struct jnode *node, const char *p)
     }
     m.hint = 0;
     m.count = 0;
+    fast_names_init(&m.others);
     for (uint32_t i = 0; i < m.check->words; i++) {
         m.seen[i] = 0;
     }

@@ -14,6 +14,8 @@ enum {
     FAST_WORDS = 4,             // of known names of an object
     FAST_PEEK_MEMBERS = 8,      // looked through for what tells branches apart
     FAST_UNIQUE_ITEMS = 64,     // of an array whose items are told apart by their bytes
+    FAST_NAMES = 32,            // of an object, that the schema does not know: more are compared later
+    FAST_NAME_BITS = 256,       // by hash
     FAST_ENDS = 64,             // ends of objects and arrays that are remembered
 };
 
@@ -31,6 +33,8 @@ struct fast {
     bool is_unsure;    // something could not be judged: what failed may hold
     bool is_run_ready; // `run`
     bool lost_slots;   // check.c read what slots lie in
+    bool is_twice;     // a member's name: nothing holds
+    bool owes_names;   // there are names that this pass did not compare
     uint32_t depth;    // open objects and arrays
     uint32_t nest;
     uint64_t steps; // left
@@ -58,6 +62,44 @@ const char *fast_skip(struct fast *f, const char *p);
 const char *fast_slow(struct fast *f, const struct jnode *node, const char *p);
 bool fast_items_unique(struct fast *f, const char *p);
 const char *fast_give_up(struct fast *f); // NULL
+const char *fast_twice(struct fast *f);   // NULL
+
+// The names of an object's members that the schema does not know. A zeroed `bits` and count are ready.
+struct fast_names {
+    uint64_t bits[FAST_NAME_BITS / 64]; // by hash: there may be one
+    uint32_t count;
+    const char *begins[FAST_NAMES];
+};
+
+static inline void fast_names_init(struct fast_names *names)
+{
+    memset(names->bits, 0, sizeof names->bits);
+    names->count = 0;
+}
+
+// fast_name_is_new adds the name from `begin` to its quote. false: it is there already.
+static inline bool fast_name_is_new(struct fast *f, struct fast_names *names, const char *begin,
+                                    const char *end, bool has_escape)
+{
+    size_t len = (size_t)(end - begin);
+    if (has_escape || names->count == FAST_NAMES) {
+        f->owes_names = true;
+        return true;
+    }
+    uint32_t bit = (uint32_t)(property_hash(begin, len) % FAST_NAME_BITS);
+    uint64_t *word = &names->bits[bit / 64];
+    if (__builtin_expect((*word >> (bit % 64) & 1) != 0, 0)) {
+        // Up to its quote: no name that is written without escapes goes on behind one.
+        for (uint32_t i = 0; i < names->count; i++) {
+            if (memcmp(names->begins[i], begin, len + 1) == 0) {
+                return false;
+            }
+        }
+    }
+    *word |= (uint64_t)1 << (bit % 64);
+    names->begins[names->count++] = begin;
+    return true;
+}
 
 static inline struct str fast_text(struct fast *f, const char *begin, const char *end, bool has_escape)
 {

@@ -268,11 +268,19 @@ static void value(struct world *w, int depth)
         }
         put(w, "]");
     } else {
+        bool is_taken[9] = {false};
+        const char *comma = "";
         put(w, "{");
         for (uint32_t i = 0; i < count; i++) {
-            buf_printf(&w->text, "%s%s\"%s\"%s:", i == 0 ? "" : ",", PICK(w, spaces), PICK(w, names),
-                       PICK(w, spaces));
+            uint32_t at = below(w, 9);
+            bool *taken = &is_taken[at == 5 ? 0 : at]; // the same name
+            if (*taken && below(w, 16) > 0) {
+                continue;
+            }
+            *taken = true;
+            buf_printf(&w->text, "%s%s\"%s\"%s:", comma, PICK(w, spaces), names[at], PICK(w, spaces));
             value(w, depth - 1);
+            comma = ",";
         }
         put(w, "}");
     }

@@ -329,6 +329,8 @@ void jschema_fill_slots(const struct program *program, struct bytes payload, str
 
 struct value_type jschema_type_root(const struct program *program);
 bool jschema_type_field(const struct value_type *type, struct str name, struct value_type *ret);
+// jschema_type_has_name tells whether the name stands in the schema of an object.
+bool jschema_type_has_name(const struct value_type *type, struct str name);
 bool jschema_type_is_open(const struct value_type *type);
 bool jschema_type_field_name(const struct value_type *type, uint32_t index, struct str *ret);
 struct value_type jschema_type_item(const struct value_type *type);

@@ -111,6 +111,9 @@ bool value_equal(struct run *r, struct json_scan *s, enum json_token t, const st
 bool value_set_has_string(const struct value_set *set, struct str text);
 bool value_set_has_number(const struct value_set *set, struct str raw);
 bool value_in_set(struct run *r, const struct value_set *set, enum json_token t);
+// names_unique reads the payload from its beginning. false: an object has a member twice, and the fault is
+// told; or the steps are spent. Of what is malformed, the rest is not looked at.
+bool names_unique(struct run *r, const struct jprogram *program);
 // items_unique judges the array that begins at `start`; the scanner ends behind it.
 bool items_unique(struct run *r, struct span start);
 

@@ -68,17 +68,18 @@ struct value_type jschema_type_root(const struct program *program)
 
 // ---- what subschemas say of a member, of items, and which branches there are
 
-enum about { ABOUT_FIELD, ABOUT_ITEM, ABOUT_MEMBERS, ABOUT_NAMES, ABOUT_BRANCH };
+enum about { ABOUT_FIELD, ABOUT_ITEM, ABOUT_MEMBERS, ABOUT_NAMES, ABOUT_NAME, ABOUT_BRANCH };
 
 struct question {
     enum about about;
-    struct str name;           // of FIELD
+    struct str name;           // of FIELD and NAME
     uint32_t index;            // of NAMES and BRANCH: counted down
     const struct jnode *found; // by a subschema that always applies
     struct str found_name;
     bool is_required;
     bool is_perhaps; // some branch knows it
     bool is_closed;
+    bool is_known; // NAME
     uint32_t steps;
 };
 
@@ -121,6 +122,8 @@ static void ask_object(struct question *q, const struct object_check *check, boo
         } else if (check->additional != NULL && !is_closed) {
             found(q, check->additional, is_sure);
         }
+    } else if (q->about == ABOUT_NAME) {
+        q->is_known |= property_index(check, q->name) > 0;
     } else if (q->about == ABOUT_MEMBERS && check->pattern_count > 0) {
         q->is_perhaps = true;
     } else if (q->about == ABOUT_MEMBERS && check->additional != NULL && !is_closed) {
@@ -195,6 +198,14 @@ bool jschema_type_field(const struct value_type *type, struct str name, struct v
     ret->kinds |= TYPE_KIND(VIEW_NONE);
     ret->kinds &= q.is_required ? ~TYPE_KIND(VIEW_NONE) : TYPE_ANYTHING;
     return true;
+}
+
+bool jschema_type_has_name(const struct value_type *type, struct str name)
+{
+    struct question q = question_of(ABOUT_NAME);
+    q.name = name;
+    ask(&q, type->of, true);
+    return q.is_known;
 }
 
 bool jschema_type_is_open(const struct value_type *type)
