@@ -28,7 +28,7 @@ static enum err contract_make(const struct trial *trial, enum governance_side wh
                  .metadata = side->metadata,
                  .rule_set = side->rule_set,
                  .subject = side->subject},
-        .indexes = indexes,
+        .indexes = index_count > 0 ? indexes : NULL, // only Protobuf has them
         .index_count = index_count,
         .level = level_of(side),
     };
