@@ -265,10 +265,3 @@ bool contract_file_read(struct run *run, struct str path, struct contract_file *
     }
     return root_read(&r, root);
 }
-
-enum governance_action contract_file_action(const struct contract_file *file)
-{
-    struct governance governance;
-    (void)governance_resolve(file->settings, file->setting_count, &governance);
-    return governance.action;
-}

@@ -39,8 +39,6 @@ struct contract_file {
 
 // contract_file_read: false after saying what is wrong with it.
 bool contract_file_read(struct run *run, struct str path, struct contract_file *ret);
-// contract_file_action is what becomes of a record that fails, by the file's settings.
-enum governance_action contract_file_action(const struct contract_file *file);
 
 extern const char *const contract_side_names[SIDE_COUNT]; // "key", "value"
 

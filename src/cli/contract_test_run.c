@@ -115,6 +115,20 @@ static void report(struct run *run, const struct trial *trial)
     run->exit = trial_failed(trial) > 0 ? CLI_ERROR : run->exit;
 }
 
+// topic_check: a topic that is asked for by its name must be there, or a mistyped one would pass.
+static bool topic_check(struct run *run, struct str topic)
+{
+    struct metadata_response found;
+    if (!run_topics(run, &topic, 1, false, &found)) {
+        return false;
+    }
+    enum err err = found.topics_count == 1 ? found.topics->error : ERR_UNKNOWN;
+    if (err != ERR_OK) {
+        run_topic_error(run, "cannot try what it holds", topic, err);
+    }
+    return err == ERR_OK;
+}
+
 static void test(struct run *run, const struct contract_file *file, struct registry_client *registry)
 {
     struct trial trial;
@@ -122,10 +136,10 @@ static void test(struct run *run, const struct contract_file *file, struct regis
     struct str topic = args_text(run->args, "topic");
     int64_t limit = args_given(run->args, "limit") ? args_int(run->args, "limit") : -1;
     if (trial_init(&trial, run, file, registry)) {
-        bool is_done =
-            records.ptr != NULL
-                ? records_try(&trial, records, limit)
-                : run_connect(run) && trial_topic(&trial, topic.ptr != NULL ? topic : file->topic, limit);
+        bool is_done = records.ptr != NULL
+                           ? records_try(&trial, records, limit)
+                           : run_connect(run) && (topic.ptr == NULL || topic_check(run, topic)) &&
+                                 trial_topic(&trial, topic.ptr != NULL ? topic : file->topic, limit);
         if (is_done) {
             report(run, &trial);
         }

@@ -3,7 +3,6 @@
 
 #include "base/mem.h"
 #include "cli/log_reader.h"
-#include "contract/frame.h"
 
 static bool fail(struct trial *trial, const struct error *e, enum governance_side side)
 {
@@ -39,13 +38,14 @@ bool trial_init(struct trial *trial, struct run *run, const struct contract_file
                 struct registry_client *registry)
 {
     *trial = (struct trial){.run = run, .file = file, .registry = registry, .on_failure = CONTRACT_REJECT};
+    (void)governance_resolve(file->settings, file->setting_count, &trial->governance);
     arena_init(&trial->arena, CONTRACT_ARENA_BYTES_MAX);
     arena_init(&trial->scratch, CONTRACT_ARENA_BYTES_MAX);
     trial->contracts = mem_array(TRIAL_CONTRACTS_MAX, sizeof *trial->contracts);
     trial->rows = mem_array(TRIAL_RULES_MAX, sizeof *trial->rows);
-    if (contract_file_action(file) == ACTION_DLQ) {
+    if (trial->governance.action == ACTION_DLQ) {
         trial->on_failure = CONTRACT_DEAD_LETTER;
-    } else if (contract_file_action(file) == ACTION_MARK) {
+    } else if (trial->governance.action == ACTION_MARK) {
         trial->on_failure = CONTRACT_MARK;
     }
     for (int s = 0; s < SIDE_COUNT; s++) {
@@ -82,27 +82,42 @@ void trial_fini(struct trial *trial)
 
 // ---- the schema that a record names
 
-static struct schema *schema_by_id(struct trial *trial, int32_t id, const char **ret_why)
+static struct str guid_path(struct run *run, struct uuid guid)
+{
+    const uint8_t *b = guid.b;
+    return run_print(
+        run, "/schemas/guids/%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0],
+        b[1], b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14], b[15]);
+}
+
+static struct schema *schema_by_name(struct trial *trial, const struct frame_name *name, const char **ret_why)
 {
     int status = 0;
     struct json_value *found = NULL;
-    struct str path = path_of(trial->run, "/schemas/ids/%d", id);
+    struct str path = name->kind == FRAME_NAME_ID ? path_of(trial->run, "/schemas/ids/%d", name->id)
+                                                  : guid_path(trial->run, name->guid);
     if (!registry_ask(trial->registry, "GET", path, (struct str){NULL, 0}, &status, &found)) {
         return NULL;
     }
     if (status >= 300) {
-        *ret_why = "it names a schema id that is not registered";
+        *ret_why = "it names a schema that is not registered";
         return NULL;
     }
     return schema_of(trial->registry, found);
 }
 
-static struct trial_contract *contract_find(struct trial *trial, enum governance_side side, int32_t id,
-                                            const int32_t *indexes, size_t index_count)
+static bool is_same_name(const struct frame_name *a, const struct frame_name *b)
+{
+    return a->kind == b->kind && (a->kind == FRAME_NAME_ID ? a->id == b->id : uuid_equal(a->guid, b->guid));
+}
+
+static struct trial_contract *contract_find(struct trial *trial, enum governance_side side,
+                                            const struct frame_name *name, const int32_t *indexes,
+                                            size_t index_count)
 {
     for (size_t i = 0; i < trial->contract_count; i++) {
         struct trial_contract *have = &trial->contracts[i];
-        if (have->side == side && have->id == id && have->index_count == index_count &&
+        if (have->side == side && is_same_name(&have->name, name) && have->index_count == index_count &&
             memcmp(have->indexes, indexes, index_count * sizeof *indexes) == 0) {
             return have;
         }
@@ -113,10 +128,10 @@ static struct trial_contract *contract_find(struct trial *trial, enum governance
     }
     struct trial_contract *fresh = &trial->contracts[trial->contract_count++];
     struct error e = {0};
-    *fresh = (struct trial_contract){.side = side, .id = id, .index_count = index_count};
+    *fresh = (struct trial_contract){.side = side, .name = *name, .index_count = index_count};
     memcpy(fresh->indexes, indexes, index_count * sizeof *indexes);
     fresh->why = "the schema that it names cannot be read";
-    struct schema *schema = id == 0 ? schema_ref(trial->schemas[side]) : schema_by_id(trial, id, &fresh->why);
+    struct schema *schema = schema_by_name(trial, name, &fresh->why);
     if (schema != NULL &&
         contract_make(trial, side, schema, indexes, index_count, &fresh->contract, &e) != ERR_OK) {
         fresh->why = run_print(trial->run, "with the schema that it names: %s", e.text).ptr;
@@ -161,31 +176,48 @@ static void note(struct trial *trial, enum governance_side side, struct contract
     contract_verdict_add(run, verdict, rule, trial->file->sides[side].subject, reason);
 }
 
+static void raw_judge(struct trial *trial, enum governance_side side, const struct frame *frame,
+                      struct contract_run *run, struct contract_verdict *verdict)
+{
+    bool is_judged = trial->governance.sides[side].level >= LEVEL_STRUCTURE &&
+                     schema_format(trial->schemas[side]) == FORMAT_JSON;
+    if (is_judged) {
+        (void)contract_judge(trial->own[side], run, frame->whole, verdict);
+    } else {
+        note(trial, side, run, verdict, CONTRACT_RULE_FRAMING,
+             "there is no schema id: it was not written by a serializer of the schema registry");
+    }
+}
+
 // judge finds the payload's schema and judges it.
 static void judge(struct trial *trial, enum governance_side side, const struct frame *frame,
                   struct contract_run *run, struct contract_verdict *verdict)
 {
-    bool is_named = frame->prefix.kind == FRAME_NAME_ID;
+    bool has_header = frame->header.kind != FRAME_NAME_NONE;
+    const struct frame_name *name = has_header ? &frame->header : &frame->prefix;
+    bool is_behind = !has_header || is_same_name(&frame->header, &frame->prefix);
+    struct bytes payload = is_behind ? frame->behind : frame->whole;
+    struct bytes in_header = frame->header_indexes;
+    struct bytes *indexed = has_header && !is_behind ? &in_header : &payload;
     bool is_protobuf = schema_format(trial->schemas[side]) == FORMAT_PROTOBUF;
-    struct bytes payload = is_named ? frame->behind : frame->whole;
     int32_t indexes[FRAME_INDEXES_MAX];
     size_t index_count = 0;
     struct error e = {0};
-    if (is_named && is_protobuf && frame_indexes_read(&payload, indexes, &index_count, &e) != ERR_OK) {
+    if (name->kind == FRAME_NAME_NONE) {
+        raw_judge(trial, side, frame, run, verdict);
+        return;
+    }
+    if (is_protobuf && indexed->len > 0 && frame_indexes_read(indexed, indexes, &index_count, &e) != ERR_OK) {
         note(trial, side, run, verdict, CONTRACT_RULE_FRAMING, e.text);
         return;
     }
-    if (!is_named) {
-        (void)contract_judge(trial->own[side], run, payload, verdict);
-        return;
-    }
-    const struct trial_contract *found = contract_find(trial, side, frame->prefix.id, indexes, index_count);
+    const struct trial_contract *found = contract_find(trial, side, name, indexes, index_count);
     if (found == NULL || found->contract == NULL) {
         note(trial, side, run, verdict, CONTRACT_RULE_SCHEMA,
              found == NULL ? "too many schemas to try" : found->why);
-        return;
+    } else if (trial->governance.sides[side].level >= LEVEL_STRUCTURE) {
+        (void)contract_judge(found->contract, run, payload, verdict);
     }
-    (void)contract_judge(found->contract, run, payload, verdict);
 }
 
 static enum contract_action side_judge(struct trial *trial, enum governance_side side,
@@ -205,6 +237,8 @@ static enum contract_action side_judge(struct trial *trial, enum governance_side
         note(trial, side, &run, &verdict, CONTRACT_RULE_FRAMING, e.text);
     } else if (!frame.is_null) {
         judge(trial, side, &frame, &run, &verdict);
+    } else if (side == SIDE_VALUE && trial->governance.is_null_refused) {
+        note(trial, side, &run, &verdict, CONTRACT_RULE_NULL, "a null value is not accepted here");
     }
     for (size_t i = 0; i < verdict.count; i++) {
         finding_count(trial, side, &verdict.findings[i], partition, record->offset);

@@ -6,6 +6,7 @@
 
 #include "cli/contract_file.h"
 #include "contract/contract.h"
+#include "contract/frame.h"
 #include "record/iterate.h"
 
 enum { TRIAL_RULES_MAX = 256, TRIAL_CONTRACTS_MAX = 256 };
@@ -24,7 +25,7 @@ struct trial_row {
 
 struct trial_contract { // of one schema that records name
     enum governance_side side;
-    int32_t id; // 0: the file's own
+    struct frame_name name; // FRAME_NAME_NONE: the file's own
     int32_t indexes[8];
     size_t index_count;
     struct contract *contract; // NULL: it cannot be had
@@ -36,6 +37,7 @@ struct trial {
     const struct contract_file *file;
     struct registry_client *registry;
     enum contract_action on_failure;
+    struct governance governance;     // by the file's settings
     struct contract *own[SIDE_COUNT]; // of the file's schemas
     struct schema *schemas[SIDE_COUNT];
     struct trial_contract *contracts; // TRIAL_CONTRACTS_MAX
@@ -55,7 +57,9 @@ bool trial_init(struct trial *trial, struct run *run, const struct contract_file
 void trial_fini(struct trial *trial);
 
 // trial_record judges key and value as they are stored. A record that names a schema is read with that one,
-// and held to the rules of the file; one that names none is held to the file's schema.
+// and held to the rules of the file; one that names none is held to the file's schema if that is a JSON
+// Schema, as the broker does it. Not looked at: whether the schema that a record names belongs to the
+// subject, and the lowest version.
 void trial_record(struct trial *trial, const struct record *record, int32_t partition);
 // trial_topic does it with what a topic holds, at most `limit` records (-1 = all). false after saying what
 // went wrong; a topic that is not there holds nothing.

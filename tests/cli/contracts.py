@@ -3,9 +3,12 @@
 import json
 import os
 import signal
+import struct
 import subprocess
 import tempfile
 import time
+import urllib.request
+import uuid
 import xml.etree.ElementTree
 
 from program import TIMEOUT_S, has, same
@@ -174,6 +177,31 @@ def test_contract_get_all(cli, broker):
     cli.run('config', 'set', '--topic', 'named', 'strom.value.validation.level=id',
             f'confluent.value.subject.name.strategy={strategy}')
     has(c.error('get', 'named'), 'each record names the subject')
+
+
+def test_contract_test_as_broker(cli, broker):
+    """What the broker refuses for its framing, or as null, a trial refuses, too; what names its schema by id, GUID or
+    header is read by that; a topic that is not there does not pass."""
+    c = Contracts(cli, broker)
+    avro = {'type': 'record', 'name': 'A', 'fields': [{'name': 'a', 'type': 'int'}]}
+    cli.run('topic', 'create', 'tried', '--partitions', '1')
+    file = c.write('tried.json', {'topic': 'tried', 'settings': {'strom.value.null': 'reject'},
+                                  'value': {'schemaType': 'AVRO', 'schema': avro}})
+    cli.run('schema', 'register', 'tried-value', c.write('avro.avsc', avro), '--registry', c.url)
+    with urllib.request.urlopen(f'{c.url}/subjects/tried-value/versions/1') as answer:
+        found = json.load(answer)
+    by_id, by_guid = b'\0' + struct.pack('>i', found['id']), b'\1' + uuid.UUID(found['guid']).bytes
+    for value, header in ((b'\2', None), (b'', None), (by_id + b'\2', None), (by_guid + b'\2', None),
+                          (b'\2', by_guid)):
+        words = ['kcat', '-b', cli.env['STROM_BOOTSTRAP'], '-P', '-t', 'tried', '-p', '0', '-Z', '-D', '~~',
+                 '-K', '::']
+        if header is not None:
+            words += [b'-H', b'__value_schema_id=' + header]
+        subprocess.run(words, input=b'key::' + value, check=True, timeout=TIMEOUT_S)
+    done = c.json('test', file, expect=1)
+    same((done['records'], done['passed'], sorted(f['rule'] for f in done['findings'])),
+         (5, 3, ['strom:framing', 'strom:null']))
+    has(c.error('test', file, '--topic', 'no-such-topic'), 'no such topic')
 
 
 def test_contract_exchange_key(cli, broker):
