@@ -139,26 +139,21 @@ static struct json_value *value_begin(struct parse *p, enum json_token token)
     return v;
 }
 
-// member_put replaces an older value of the same name in its place.
-static void member_put(struct parse *p, struct json_value *object, struct str key, struct json_value *v)
+// member_put takes an older value of the same name for the new one, where it stands. Returns the value that
+// is in the object.
+static struct json_value *member_put(struct parse *p, struct json_value *object, struct str key,
+                                     struct json_value *v)
 {
-    v->key = key;
     struct json_value *old = json_get(object, key);
+    v->key = key;
     if (old == NULL) {
         index_grow(p->arena, object);
         json_append(object, v);
-        return;
+        return v;
     }
     v->next = old->next;
-    struct json_value **link = &object->first;
-    while (*link != old) {
-        link = &(*link)->next;
-    }
-    *link = v;
-    object->last = object->last == old ? v : object->last;
-    if (object->index != NULL) {
-        object->index->slots[slot_of(object->index, key)] = v;
-    }
+    *old = *v;
+    return old;
 }
 
 static enum err parse_all(struct parse *p, struct json_value **ret, struct error *e)
@@ -193,7 +188,7 @@ static enum err parse_all(struct parse *p, struct json_value **ret, struct error
         } else if (parent->type == JSON_ARRAY) {
             json_append(parent, v);
         } else {
-            member_put(p, parent, key, v);
+            v = member_put(p, parent, key, v);
         }
         if (is_open) {
             p->open[level] = v;

@@ -4,6 +4,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -32,6 +33,9 @@ static void test_print(void **state)
     expect_print("\"\\u0001\\u007f\\\"\\\\\\/\"", false, "\"\\u0001\x7f\\\"\\\\/\"");
     expect_print("{\"a\":1,\"b\":2,\"a\":3}", false, "{\"a\":3,\"b\":2}");
     expect_print("{\"b\":2,\"a\":1,\"a\":3}", false, "{\"b\":2,\"a\":3}");
+    expect_print("{\"a\":{\"x\":1,\"y\":[2]},\"b\":0,\"a\":{\"y\":3,\"z\":{}}}", false,
+                 "{\"a\":{\"y\":3,\"z\":{}},\"b\":0}");
+    expect_print("{\"a\":[1,{\"a\":2}],\"a\":true,\"c\":1,\"a\":[[4]]}", false, "{\"a\":[[4]],\"c\":1}");
     expect_print("[]", true, "[]");
     expect_print("{\"\":{}}", true, "{\"\":{}}");
 }
@@ -111,13 +115,37 @@ static void test_limits(void **state)
     arena_fini(&arena);
 }
 
+// A member that comes again and again costs what one costs, however many stand before it.
+static void test_repeated(void **state)
+{
+    (void)state;
+    enum { COUNT = 50000, CPU_SECONDS_MAX = 2 };
+    struct arena arena;
+    struct buf text;
+    struct json_value *v = NULL;
+    arena_init(&arena, 64 << 20);
+    buf_init(&text, 4 << 20);
+    buf_u8(&text, '{');
+    for (int i = 0; i < 2 * COUNT; i++) {
+        buf_printf(&text, "%s\"%d\":%d", i == 0 ? "" : ",", i < COUNT ? i : COUNT - 1, i);
+    }
+    buf_u8(&text, '}');
+    clock_t begin = clock();
+    assert_int_equal(json_parse(buf_str(&text), &arena, &v, NULL), ERR_OK);
+    assert_true(clock() - begin < CPU_SECONDS_MAX * CLOCKS_PER_SEC);
+    int64_t last;
+    assert_int_equal(v->count, COUNT);
+    assert_true(json_value_i64(v->last, &last) && last == 2 * COUNT - 1);
+    assert_ptr_equal(json_get(v, STR("49999")), v->last);
+    buf_fini(&text);
+    arena_fini(&arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_print),
-        cmocka_unit_test(test_get),
-        cmocka_unit_test(test_numbers),
-        cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_print),  cmocka_unit_test(test_get),      cmocka_unit_test(test_numbers),
+        cmocka_unit_test(test_limits), cmocka_unit_test(test_repeated),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
