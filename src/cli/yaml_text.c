@@ -96,6 +96,9 @@ static enum err children_parse(struct parsing *p, struct json_value *parent, int
         if (is_end || err != ERR_OK) {
             return err;
         }
+        if (is_object && parent->count == YAML_MEMBERS_MAX) { // each is compared with all before it
+            return FAIL(p->e, ERR_NO_MEMORY, "a mapping has more than %d keys", YAML_MEMBERS_MAX);
+        }
         value->key = key == NULL ? (struct str){NULL, 0} : key->text;
         if (key != NULL && json_get(parent, value->key) != NULL) {
             return FAIL(p->e, ERR_INVALID_REQUEST, "a mapping has the key \"" STR_FMT "\" twice",

@@ -6,7 +6,7 @@
 #include "base/buf.h"
 #include "json/tree.h"
 
-enum { YAML_DEPTH_MAX = 64, YAML_VALUES_MAX = 100000 };
+enum { YAML_DEPTH_MAX = 64, YAML_VALUES_MAX = 100000, YAML_MEMBERS_MAX = 10000 /* of a mapping */ };
 
 // yaml_parse reads one document; JSON is YAML, too. Scalars without quotes are null, booleans and numbers
 // where they look like one in JSON (YAML 1.2, core schema), else text. Anchors and aliases are refused.

@@ -160,7 +160,8 @@ schema:
     same(c.json('test', c.write('made.json', made), '--records', lines, expect=1)['passed'], 1)
     for bad, said in (('a: [1', 'line'), ('kind: DataContract\n', 'no data contract'),
                       ('a: &b [1]\nc: *b\n', 'anchors'), ('&a x: 1\n', 'anchors'),
-                      ('a: 1\na: 2\n', 'twice'), ('- ' * 200 + 'x', 'nested too deep')):
+                      ('a: 1\na: 2\n', 'twice'), ('- ' * 200 + 'x', 'nested too deep'),
+                      (''.join(f'k{i}: 1\n' for i in range(49000)), 'more than 10000 keys')):
         has(cli.error('contract', 'import', c.write('bad.yaml', bad)), said)
 
 
