@@ -531,6 +531,21 @@ static bool replay_begin(struct replay *r, struct error *e)
     return true;
 }
 
+static void waiting_show(struct replay *r)
+{
+    struct run *run = r->run;
+    if (run->is_json) {
+        json_object_begin(&run->json);
+        json_pair_str(&run->json, "dead_letters", r->dlq.topic);
+        json_pair_i64(&run->json, "waiting", r->total);
+        json_object_end(&run->json);
+        buf_u8(&run->out, '\n');
+    } else {
+        buf_printf(&run->out, "%lld dead letters of " STR_FMT " wait. Nothing was replayed.\n",
+                   (long long)r->total, STR_ARG(r->dlq.topic));
+    }
+}
+
 static void replay(struct replay *r)
 {
     struct run *run = r->run;
@@ -539,8 +554,7 @@ static void replay(struct replay *r)
         return;
     }
     if (args_given(run->args, "dry-run")) {
-        buf_printf(&run->out, "%lld dead letters of " STR_FMT " wait. Nothing was replayed.\n",
-                   (long long)r->total, STR_ARG(r->dlq.topic));
+        waiting_show(r);
         return;
     }
     enum err err = replay_all(r, &e);

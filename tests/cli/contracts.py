@@ -226,6 +226,7 @@ def test_dlq_story(cli, broker):
          [('positive', 'story'), ('positive', 'story'), ('strom:structure', 'story')])
     has(cli.text('dlq', 'show', 'story', '--rule', 'positive'), 'amounts are positive')
     has(cli.text('dlq', 'replay', 'story', '--dry-run'), '3 dead letters of story.dlq wait')
+    same(cli.json('dlq', 'replay', 'story', '--dry-run'), {'dead_letters': 'story.dlq', 'waiting': 3})
     done = cli.json('dlq', 'replay', 'story', '--set', 'amount=message.amount < 0 ? -message.amount : message.amount')
     same((done['replayed'], done['accepted'], done['set_aside_again']), (3, 2, 1))
     same(sorted(json.loads(r['value'])['amount'] for r in cli.records('story')), [1, 1, 5, 5])
