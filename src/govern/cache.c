@@ -147,7 +147,9 @@ bool cache_is_current(struct govern *g, const struct snapshot *snapshot)
     const struct core *core = broker_view_begin(g->broker);
     if (snapshot->kind == SNAPSHOT_TOPIC) {
         const struct topic *topic = core_topic_find_id(core, snapshot->topic.id);
-        is_current = topic != NULL && topic_config_revision(topic) == snapshot->topic.config_revision;
+        // One that was found to be gone stays so: ids are never given twice.
+        is_current = topic == NULL ? snapshot->topic.name.ptr == NULL
+                                   : topic_config_revision(topic) == snapshot->topic.config_revision;
     }
     for (size_t i = 0; i < snapshot->ground_count && is_current; i++) {
         const struct document *document = core_document_find(core, snapshot->grounds[i].key);

@@ -469,6 +469,24 @@ static void a_verdict_of_two_views_does_not_hold(void **state)
     expect_refused(&old, 1, "is not its newest one, 2");
 }
 
+// The broker then finds that the topic is gone, and says so.
+static void a_topic_that_is_gone_ends_it(void **state)
+{
+    (void)state;
+    int32_t id = world_register(&world, "t-value", JSON_INT);
+    world_topic(&world, "t", structure);
+    struct line line = good(id);
+    world.topic_id = (struct uuid){{7}};
+    for (int i = 0; i < 2; i++) {
+        judge(&line, 1);
+        assert_true(trial.c.is_refused);
+        assert_true(str_equal(trial.c.text, STR("the topic has just been deleted")));
+        trial_end(&trial, POLICY_STALE);
+    }
+    world.topic_id = (struct uuid){{0}};
+    expect_stored(&line, 1);
+}
+
 static void newer_settings_are_seen_at_once(void **state)
 {
     (void)state;
@@ -796,6 +814,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_subject_that_comes_later_is_found, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_referred_to_may_be_replaced, setup, teardown),
         cmocka_unit_test_setup_teardown(a_verdict_of_two_views_does_not_hold, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_topic_that_is_gone_ends_it, setup, teardown),
         cmocka_unit_test_setup_teardown(newer_settings_are_seen_at_once, setup, teardown),
         cmocka_unit_test_setup_teardown(bad_records_are_set_aside, setup, teardown),
         cmocka_unit_test_setup_teardown(a_batch_of_bad_records_leaves_its_offsets, setup, teardown),

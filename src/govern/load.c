@@ -34,7 +34,6 @@ static bool topic_copy(struct govern *g, struct uuid id, struct snapshot *s, str
     const struct topic *topic = core_topic_find_id(core, id);
     if (topic != NULL) {
         const struct item_config *configs = topic_configs(topic, &ret->config_count);
-        s->topic.id = id;
         s->topic.name = kept_text(s, topic_name(topic));
         s->topic.config_revision = topic_config_revision(topic);
         ret->configs = arena_new(&s->arena, struct item_config, ret->config_count + 1);
@@ -76,6 +75,7 @@ static void topic_load(struct govern *g, struct snapshot *s, const struct want *
     struct topic_copy copy = {0};
     struct error e = {0};
     struct registry_ground *grounds = arena_new(&s->arena, struct registry_ground, SIDE_COUNT);
+    s->topic.id = want->topic_id;
     if (grounds == NULL || !topic_copy(g, want->topic_id, s, &copy)) {
         s->failure = STR("the topic has just been deleted");
         return;

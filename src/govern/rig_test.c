@@ -156,6 +156,8 @@ struct bytes framed(struct world *w, int32_t id, const char *text)
 
 // ---- trials
 
+enum { TRIAL_MORES_MAX = 100000 };
+
 static void on_woken(struct task *task)
 {
     struct policy_case *c = (struct policy_case *)(void *)((char *)task - offsetof(struct policy_case, wake));
@@ -220,6 +222,7 @@ void trial_judge(struct world *w, struct trial *t, const char *topic, const stru
     batch_fill(t, lines, count);
     topic_look(t, topic);
     struct policy_case *c = &t->c;
+    c->topic_id = uuid_is_zero(w->topic_id) ? c->topic_id : w->topic_id;
     c->port = w->rig.port;
     c->arena = &w->arena;
     c->original = buf_bytes(&t->batch);
@@ -239,6 +242,7 @@ void trial_judge(struct world *w, struct trial *t, const char *topic, const stru
             return;
         }
         t->mores += step == POLICY_MORE;
+        assert_true(t->mores < TRIAL_MORES_MAX); // or it never ends
         if (step == POLICY_WAIT) {
             t->waits++;
             trial_wait(t);

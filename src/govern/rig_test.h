@@ -20,6 +20,7 @@ struct world {
     int32_t id;
     // What cases say instead of what holds, if set.
     struct str dlq_topic;
+    struct uuid topic_id;
     size_t letter_bytes_max;
 };
 
