@@ -216,6 +216,9 @@ static enum err part_store(struct produce_op *op, struct produce_part *part,
     part->stored = part->batch;
     *ret = part->header;
     struct policy_case *c = part->governed == NULL ? NULL : &part->governed->c;
+    if (c != NULL && c->is_refused) {
+        return ERR_OK; // nothing of it is appended
+    }
     if (c != NULL && c->is_rewritten) {
         part->stored = c->batch;
         part->own_chunk = c->chunk;

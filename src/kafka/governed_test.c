@@ -165,6 +165,24 @@ static void every_version_is_told_what_it_can_hear(void **state)
     assert_int_equal(produce(&c, "told", 0, batch_make(&c, NULL, 2, "good")), 0); // nothing has got in
 }
 
+// What is refused is not written anew before, which might fail for another reason.
+static void refusals_are_not_compressed_again(void **state)
+{
+    (void)state;
+    const struct ask ask = {
+        "plain", 1, {CONTRACT, {"compression.type", "uncompressed"}, {"max.message.bytes", "500"}}};
+    assert_int_equal(create(&ask, 1)->topics[0].error, ERR_OK);
+    set_word("plain", "bad");
+    struct batch_options options = batch_options_default();
+    options.codec = CODEC_ZSTD;
+    const struct produce_response_partition *out =
+        produce_send(&c, 9, "plain", no_id, 0, batch_make(&c, &options, 200, "bad"));
+    assert_int_equal(out->error, ERR_INVALID_RECORD);
+    assert_true(has_text(out->error_message, "200 of 200 records"));
+    out = produce_send(&c, 9, "plain", no_id, 0, batch_make(&c, &options, 200, "good"));
+    assert_int_equal(out->error, ERR_BATCH_TOO_LARGE);
+}
+
 // A client with several requests in flight: those behind a refused one are out of order until they have its
 // sequence numbers, as Java's producer gives them; the broker takes nothing in between.
 static void sequences_after_a_refusal(void **state)
@@ -287,8 +305,11 @@ static void what_takes_letters_keeps_them(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(every_version_is_told_what_it_can_hear), TEST(sequences_after_a_refusal),
-        TEST(letters_come_with_their_topic),          TEST(what_takes_letters_is_kept),
+        TEST(every_version_is_told_what_it_can_hear),
+        TEST(refusals_are_not_compressed_again),
+        TEST(sequences_after_a_refusal),
+        TEST(letters_come_with_their_topic),
+        TEST(what_takes_letters_is_kept),
         TEST(what_takes_letters_keeps_them),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
