@@ -575,6 +575,39 @@ static void a_batch_of_bad_records_leaves_its_offsets(void **state)
     trial_end(&trial, POLICY_FINAL);
 }
 
+// However many letters there are, the name of their topic is kept once.
+static void many_records_are_set_aside(void **state)
+{
+    enum { RECORDS = CASE_RECORDS_MAX };
+    (void)state;
+    char name[ITEM_NAME_MAX + 1];
+    char body[1200];
+    memset(name, 'q', ITEM_NAME_MAX);
+    name[ITEM_NAME_MAX] = '\0';
+    snprintf(body, sizeof body,
+             "{\"schemaType\":\"JSON\",\"schema\":\"{\\\"type\\\":\\\"object\\\"}\",\"ruleSet\":{"
+             "\"domainRules\":[{\"name\":\"r\",\"kind\":\"CONDITION\",\"type\":\"CEL\",\"mode\":\"WRITE\","
+             "\"expr\":\"false\",\"onFailure\":\"DLQ\",\"params\":{\"dlq.topic\":\"%s\"}}]}}",
+             name);
+    int32_t id = world_register(&world, "t-value", body);
+    static const char *const rules[] = {"strom.value.validation.level", "contract", NULL};
+    world_topic(&world, name, NULL);
+    world_topic(&world, "t", rules);
+    struct line *lines = arena_new(&world.arena, struct line, RECORDS);
+    for (int i = 0; i < RECORDS; i++) {
+        lines[i] = value(framed(&world, id, "{}"));
+    }
+    world.letter_bytes_max = 64 << 20;
+    judge(lines, RECORDS);
+    if (trial.c.is_refused) {
+        fail_msg(STR_FMT, STR_ARG(trial.c.text));
+    }
+    assert_int_equal(trial.c.letter_count, 1);
+    struct judging *j = trial.c.state;
+    assert_true(j->kept.total < 1 << 20);
+    trial_end(&trial, POLICY_FINAL);
+}
+
 static void dead_letters_need_a_place(void **state)
 {
     (void)state;
@@ -818,6 +851,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(newer_settings_are_seen_at_once, setup, teardown),
         cmocka_unit_test_setup_teardown(bad_records_are_set_aside, setup, teardown),
         cmocka_unit_test_setup_teardown(a_batch_of_bad_records_leaves_its_offsets, setup, teardown),
+        cmocka_unit_test_setup_teardown(many_records_are_set_aside, setup, teardown),
         cmocka_unit_test_setup_teardown(dead_letters_need_a_place, setup, teardown),
         cmocka_unit_test_setup_teardown(marks_are_headers, setup, teardown),
         cmocka_unit_test_setup_teardown(long_batches_are_judged_in_slices, setup, teardown),

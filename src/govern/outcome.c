@@ -207,17 +207,17 @@ static void take_marked(struct judging *j, const struct contract_finding *findin
 
 // letter_topic: the topic's settings say where its dead letters go, else the rule, else it is the topic's
 // name with .dlq.
-static struct str letter_topic(struct judging *j, const struct contract_finding *finding)
+static struct str letter_topic(struct judging *j, const struct contract_finding *finding,
+                               char room[GOVERNANCE_NAME_SIZE])
 {
     const struct topic_rules *topic = &j->topic->topic;
-    char room[GOVERNANCE_NAME_SIZE];
     if (j->c->dlq_topic.ptr != NULL) {
         return j->c->dlq_topic;
     }
     if (topic->settings.dlq_topic.len > 0 || finding->dead_letter_topic.len == 0) {
-        return kept_text(j, governance_dlq_topic(&topic->settings, topic->name, room));
+        return governance_dlq_topic(&topic->settings, topic->name, room);
     }
-    return kept_text(j, finding->dead_letter_topic);
+    return finding->dead_letter_topic;
 }
 
 // letter_topic_check: false and refused if the topic cannot take dead letters.
@@ -254,7 +254,7 @@ static struct letters *letters_for(struct judging *j, struct str topic)
     options.codec = batch_codec(&j->c->header);
     options.bytes_max = j->c->letter_bytes_max;
     struct letters *letters = &j->letters[j->letter_count++];
-    letters->topic = topic;
+    letters->topic = kept_text(j, topic);
     batch_builder_init(&letters->builder, &options);
     return letters;
 }
@@ -279,7 +279,8 @@ static void take_aside(struct judging *j, int side, const struct contract_findin
                                     j->c->letter_bytes_max));
         return;
     }
-    struct letters *letters = letters_for(j, letter_topic(j, finding));
+    char room[GOVERNANCE_NAME_SIZE];
+    struct letters *letters = letters_for(j, letter_topic(j, finding, room));
     if (letters != NULL) {
         dead_letter_append(&letters->builder, &record, finding, &origin);
         action_note(j, CONTRACT_DEAD_LETTER, NULL);
