@@ -170,6 +170,7 @@ static struct cel_value search(struct cel_call *call, const struct regex *regex,
         return cel_over(call);
     }
     enum regex_result result = regex_search(regex, text, &left);
+    call->steps = result == REGEX_GIVEN_UP ? 0 : call->steps;
     if (result == REGEX_GIVEN_UP || !cel_pay(call, (uint64_t)(steps - left) / REGEX_STEPS_PER_STEP)) {
         return cel_over(call);
     }
