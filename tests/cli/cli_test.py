@@ -131,7 +131,7 @@ def complete(cli, line, bootstrap=None):
 def test_completion(cli, broker):
     cli.run('topic', 'create', 'complete-a')
     cli.run('topic', 'create', 'complete-b')
-    same(complete(cli, 'strom con'), ['consume', 'config'])
+    same(complete(cli, 'strom con'), ['consume', 'config', 'contract'])
     same(complete(cli, 'strom topic '), ['create', 'list', 'describe', 'alter', 'delete', 'trim'])
     same(complete(cli, 'strom produce t --compression z'), ['zstd'])
     same(complete(cli, 'strom produce t --compression=g'), ['gzip'])
