@@ -2,6 +2,7 @@
 // contract_oracle.mjs - src/contract/ beside the rule executors of @confluentinc/schemaregistry: the same rule sets
 // and records, in Avro, JSON Schema and Protobuf, and the same verdicts. Where that client differs from Confluent's
 // Java ones, which are the norm here, EXPLAINED says how and why, and how often is printed.
+import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
 import { Probe, Random, finish, require, test } from '../format/probe.mjs'
 
@@ -9,8 +10,10 @@ const {
   SchemaRegistryClient, AvroSerializer, JsonSerializer, ProtobufSerializer, SerdeType, RuleRegistry, CelExecutor,
   CelFieldExecutor
 } = require('@confluentinc/schemaregistry')
-const { celEnv } = require('@bufbuild/cel')
-const { STRINGS_EXT_FUNCS } = require('@bufbuild/cel/ext/strings')
+// The client's own CEL, whatever version stands beside the client.
+const ofClient = createRequire(require.resolve('@confluentinc/schemaregistry'))
+const { celEnv } = ofClient('@bufbuild/cel')
+const { STRINGS_EXT_FUNCS } = ofClient('@bufbuild/cel/ext/strings')
 const { create, createFileRegistry, createMutableRegistry, fromBinary } = require('@bufbuild/protobuf')
 const { FileDescriptorProtoSchema, file_google_protobuf_descriptor: descriptorFile } = require('@bufbuild/protobuf/wkt')
 const { file_confluent_meta: metaFile } = require('@confluentinc/schemaregistry/dist/confluent/meta_pb')
