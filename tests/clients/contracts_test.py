@@ -90,7 +90,7 @@ def alter(topic, **settings):
 def send(topic, *values, **config):
     """Sends one batch; raises the error of its records. Each value is bytes, None, or (value, headers)."""
     errors = []
-    producer = Producer({**COMMON, 'acks': 'all', 'linger.ms': 50, 'message.timeout.ms': 15000,
+    producer = Producer({**COMMON, 'acks': 'all', 'linger.ms': 1000, 'message.timeout.ms': 15000,
                          'client.id': 'teller', **config})
     for value in values:
         value, headers = value if isinstance(value, tuple) else (value, None)
@@ -236,7 +236,7 @@ def dead_letters():
 def letters_of_transactions():
     topic, i = bound('txn', validation_on_failure='dlq')
     good, bad = framed(i, payload(1, 1.0)), framed(i, payload(2, -1.0))
-    producer = Producer({**COMMON, 'transactional.id': topic, 'linger.ms': 100})
+    producer = Producer({**COMMON, 'transactional.id': topic, 'linger.ms': 1000})
     producer.init_transactions(20)
     for commits in (False, True):
         producer.begin_transaction()
