@@ -80,6 +80,7 @@ def static(world, _broker):
 def take_over(group):
     """Another process with the instance id of a living member."""
     changes, had = group.changes('two'), set(group.members['one-again'].owned)
+    group.doom('one-again')
     group.start('one-thief', instance='instance-1')
     group.be_fenced('one-again')
     group.settle('one-thief', 'two')

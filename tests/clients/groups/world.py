@@ -202,11 +202,15 @@ class Group:
             member.killed = True
             self.start(f'{name}2')
 
-    def be_fenced(self, name):
-        """Waits until the member hears that another has its instance id, and ends it then."""
+    def doom(self, name):
+        """Another will take the member's instance id: from now on it may not know yet that it owns nothing."""
         member = self.members[name]
         member.may_end = True
         member.marks.append((time.monotonic(), 'killed'))
+
+    def be_fenced(self, name):
+        """Waits until a doomed member hears that another has its instance id, and ends it then."""
+        member = self.members[name]
         self.world.wait(f'{name} to be fenced', lambda: member.count('fenced') > 0 or member.has_ended())
         member.killed = True
         member.kill()
