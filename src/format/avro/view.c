@@ -239,7 +239,17 @@ struct view avro_view_root(const struct program *program, struct bytes payload)
     static const uint8_t nothing[1];
     const uint8_t *begin = payload.len == 0 ? nothing : payload.ptr;
     struct walk w = {avro_program_of(program), begin, begin + payload.len};
-    return walk_view(&w, program, payload, 0);
+    uint32_t id = walk_branch(&w, 0);
+    enum view_kind kind = avro_view_kind(w.program->nodes[id].type->kind);
+    if (kind == VIEW_RECORD || kind == VIEW_LIST ||
+        kind == VIEW_MAP) { // nothing is behind it: it was checked
+        return (struct view){.kind = kind,
+                             .program = program,
+                             .node = id,
+                             .payload = payload,
+                             .raw = {w.p, (size_t)(w.end - w.p)}};
+    }
+    return walk_view(&w, program, payload, id);
 }
 
 // Of entries with the same key the last counts, as in the maps of others.

@@ -118,6 +118,13 @@ void jschema_view_at(const struct program *program, struct bytes payload, size_t
 
 struct view jschema_view_root(const struct program *program, struct bytes payload)
 {
+    struct str text = str_trim((struct str){(const char *)payload.ptr, payload.len});
+    struct view root = {0};
+    if (text.len > 0 && (*text.ptr == '{' || *text.ptr == '[')) { // it was checked: it ends with the text
+        size_t begin = (size_t)(text.ptr - (const char *)payload.ptr);
+        jschema_view_at(program, payload, begin, begin + text.len, &root);
+        return root;
+    }
     struct view whole = {.program = program, .payload = payload};
     struct json_scan s;
     json_scan_init(&s, (struct str){(const char *)payload.ptr, payload.len});
