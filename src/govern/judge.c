@@ -225,9 +225,13 @@ static enum step contract_hold(struct judging *j, const struct source *source, c
 static bool indexes_take(struct judging *j, int side, struct bytes *from)
 {
     struct written *last = &j->last[side];
-    struct error e = {0};
+    struct error e;
     int32_t indexes[FRAME_INDEXES_MAX];
     size_t count = 0;
+    if (from->len > 0 && from->ptr[0] == 0 && last->index_count == 1 && last->indexes[0] == 0) {
+        *from = bytes_slice(*from, 1, from->len - 1); // the first message, as before
+        return true;
+    }
     if (from->len > 0 && frame_indexes_read(from, indexes, &count, &e) != ERR_OK) {
         find(j, side, CONTRACT_RULE_FRAMING, e.text);
         return false;
@@ -299,6 +303,7 @@ static void source_set(struct written *last, const struct source *source)
         last->index_count = 0;
     }
     last->source = *source;
+    last->has_prefix = false;
 }
 
 // contradiction: the prefix names another schema of the topic than the header, and what is behind it is of
@@ -386,6 +391,29 @@ static bool is_prefixed(const struct frame *frame, const struct registry_member 
            is_same_name(&frame->prefix, &by_guid);
 }
 
+// prefix_note: the version was found good, and the subject does not depend on more than the id.
+static void prefix_note(struct judging *j, int side, const struct frame *frame)
+{
+    struct written *last = &j->last[side];
+    if (last->has_prefix || frame->header.kind != FRAME_NAME_NONE || frame->prefix.kind != FRAME_NAME_ID ||
+        (j->subjects[side] == NULL && is_protobuf(last->source.member))) {
+        return;
+    }
+    memcpy(last->prefix, frame->whole.ptr, sizeof last->prefix);
+    last->has_prefix = true;
+}
+
+// prefixed_judge is framed_judge of a record whose prefix was noted.
+static enum step prefixed_judge(struct judging *j, int side, struct bytes value)
+{
+    struct bytes payload = bytes_slice(value, FRAME_PREFIX_ID_SIZE, value.len - FRAME_PREFIX_ID_SIZE);
+    if (j->topic->topic.settings.sides[side].level == LEVEL_ID ||
+        (is_protobuf(j->last[side].source.member) && !indexes_take(j, side, &payload))) {
+        return STEP_ON;
+    }
+    return payload_judge(j, side, payload);
+}
+
 static enum step framed_judge(struct judging *j, int side, const struct frame *frame)
 {
     struct written *last = &j->last[side];
@@ -407,7 +435,11 @@ static enum step framed_judge(struct judging *j, int side, const struct frame *f
     bool is_behind = is_prefixed(frame, member);
     struct bytes payload = is_behind ? frame->behind : frame->whole;
     struct bytes in_header = frame->header_indexes;
-    if (!version_check(j, side) || j->topic->topic.settings.sides[side].level == LEVEL_ID ||
+    if (!version_check(j, side)) {
+        return STEP_ON;
+    }
+    prefix_note(j, side, frame);
+    if (j->topic->topic.settings.sides[side].level == LEVEL_ID ||
         (is_protobuf(member) && !indexes_take(j, side, is_behind ? &payload : &in_header))) {
         return STEP_ON;
     }
@@ -428,11 +460,16 @@ static enum step side_judge(struct judging *j, int side)
 {
     const struct governance *settings = &j->topic->topic.settings;
     struct bytes value = side == SIDE_KEY ? j->record.key : j->record.value;
-    struct frame frame;
-    struct error e = {0};
+    const struct written *last = &j->last[side];
     if (settings->sides[side].level == LEVEL_NONE) {
         return STEP_ON;
     }
+    if (last->has_prefix && j->record.header_count == 0 && value.len >= sizeof last->prefix &&
+        memcmp(value.ptr, last->prefix, sizeof last->prefix) == 0) {
+        return prefixed_judge(j, side, value);
+    }
+    struct frame frame;
+    struct error e;
     if (value.ptr == NULL) {
         if (side == SIDE_VALUE && settings->is_null_refused) {
             find(j, side, CONTRACT_RULE_NULL, "a null value is not accepted here");

@@ -24,6 +24,10 @@ struct written { // the last record's, kept for the next one
     const struct snapshot *contract;    // NULL while it is not needed
     int32_t indexes[FRAME_INDEXES_MAX]; // Protobuf's
     size_t index_count;
+    // Records without headers that begin with `prefix` are of the same source, which may be used: nearly all
+    // records of a batch, so that nothing else is looked at for them.
+    bool has_prefix;
+    uint8_t prefix[FRAME_PREFIX_ID_SIZE];
 };
 
 struct tally {
@@ -66,6 +70,7 @@ struct judging {
     struct tally tallies[JUDGING_TALLIES_MAX];
     size_t tally_count;
     struct tally *last_pass;
+    const struct registry_member *last_pass_member; // of it; NULL: it is not to be had so cheaply
     struct contract_finding *last_mark;
     struct sample samples[GOVERN_CASE_SAMPLES_MAX];
     size_t sample_count;

@@ -131,11 +131,16 @@ static void tally_record(struct judging *j, enum contract_action action)
         source->subject == NULL ? (struct str){"", 0} : source->subject->subject.subject.name;
     int32_t version = source->member == NULL ? 0 : source->member->version;
     struct tally *t = j->last_pass;
+    if (action == CONTRACT_PASS && source->member != NULL && source->member == j->last_pass_member) {
+        t->count++;
+        return;
+    }
     if (action != CONTRACT_PASS || t == NULL || t->version != version || !str_equal(t->subject, subject)) {
         const struct tally like = {.subject = subject, .version = version, .side = side, .action = action};
         t = tally_find(j, &like);
         j->last_pass = action == CONTRACT_PASS ? t : j->last_pass;
     }
+    j->last_pass_member = action == CONTRACT_PASS ? source->member : j->last_pass_member;
     t->count++;
 }
 
@@ -292,6 +297,10 @@ void outcome_record(struct judging *j)
     const struct contract_finding *decides = NULL;
     int decides_side = 0;
     enum contract_action action = CONTRACT_PASS;
+    if (j->verdicts[SIDE_KEY].count == 0 && j->verdicts[SIDE_VALUE].count == 0) {
+        tally_record(j, CONTRACT_PASS);
+        return;
+    }
     for (int side = 0; side < SIDE_COUNT; side++) {
         const struct contract_verdict *verdict = &j->verdicts[side];
         for (size_t i = 0; i < verdict->count; i++) {
@@ -481,12 +490,15 @@ void outcome_reset(struct judging *j)
         batch_builder_fini(&j->letters[i].builder);
     }
     mem_free(j->actions);
-    memset(j->tallies, 0, sizeof j->tallies);
+    if (j->tally_count > 0) {
+        memset(j->tallies, 0, sizeof j->tallies);
+    }
     j->actions = NULL;
     j->letter_count = 0;
     j->letter_bytes = 0;
     j->tally_count = 0;
     j->last_pass = NULL;
+    j->last_pass_member = NULL;
     j->last_mark = NULL;
     j->sample_count = 0;
     j->is_refused = false;
