@@ -20,11 +20,12 @@ static void counts_text(const struct trial *trial, struct buf *out)
 {
     static const enum contract_action actions[] = {CONTRACT_REJECT, CONTRACT_DEAD_LETTER, CONTRACT_MARK,
                                                    CONTRACT_OBSERVE};
-    buf_printf(out, "%lld record%s: %lld pass", (long long)trial->records, trial->records == 1 ? "" : "s",
-               (long long)trial->actions[CONTRACT_PASS]);
+    buf_printf(out, "%lld record%s: %lld pass", (long long)trial->counts.records,
+               trial->counts.records == 1 ? "" : "s", (long long)trial->counts.actions[CONTRACT_PASS]);
     for (size_t i = 0; i < sizeof actions / sizeof *actions; i++) {
-        if (trial->actions[actions[i]] > 0) {
-            buf_printf(out, ", %lld would be %s", (long long)trial->actions[actions[i]], fate(actions[i]));
+        if (trial->counts.actions[actions[i]] > 0) {
+            buf_printf(out, ", %lld would be %s", (long long)trial->counts.actions[actions[i]],
+                       fate(actions[i]));
         }
     }
     buf_printf(out, "\n");
@@ -43,13 +44,13 @@ void trial_report_text(const struct trial *trial, struct buf *out)
                                                   {"WOULD BE", false}, {"FIRST", false}, {"REASON", false}};
     struct table t;
     counts_text(trial, out);
-    if (trial->row_count == 0) {
+    if (trial->counts.row_count == 0) {
         return;
     }
     buf_u8(out, '\n');
     table_init(&t, columns, sizeof columns / sizeof *columns);
-    for (size_t i = 0; i < trial->row_count; i++) {
-        const struct trial_row *row = &trial->rows[i];
+    for (size_t i = 0; i < trial->counts.row_count; i++) {
+        const struct trial_row *row = &trial->counts.rows[i];
         table_str(&t, row->rule);
         table_str(&t, row->side == SIDE_VALUE ? row->path
                                               : run_print(trial->run, "key " STR_FMT, STR_ARG(row->path)));
@@ -66,16 +67,16 @@ void trial_report_json(const struct trial *trial, struct json *json)
 {
     json_object_begin(json);
     json_pair_str(json, "topic", trial->file->topic);
-    json_pair_i64(json, "records", trial->records);
-    json_pair_i64(json, "passed", trial->actions[CONTRACT_PASS]);
-    json_pair_i64(json, "refused", trial->actions[CONTRACT_REJECT]);
-    json_pair_i64(json, "dead_lettered", trial->actions[CONTRACT_DEAD_LETTER]);
-    json_pair_i64(json, "marked", trial->actions[CONTRACT_MARK]);
-    json_pair_i64(json, "observed", trial->actions[CONTRACT_OBSERVE]);
+    json_pair_i64(json, "records", trial->counts.records);
+    json_pair_i64(json, "passed", trial->counts.actions[CONTRACT_PASS]);
+    json_pair_i64(json, "refused", trial->counts.actions[CONTRACT_REJECT]);
+    json_pair_i64(json, "dead_lettered", trial->counts.actions[CONTRACT_DEAD_LETTER]);
+    json_pair_i64(json, "marked", trial->counts.actions[CONTRACT_MARK]);
+    json_pair_i64(json, "observed", trial->counts.actions[CONTRACT_OBSERVE]);
     json_key(json, "findings");
     json_array_begin(json);
-    for (size_t i = 0; i < trial->row_count; i++) {
-        const struct trial_row *row = &trial->rows[i];
+    for (size_t i = 0; i < trial->counts.row_count; i++) {
+        const struct trial_row *row = &trial->counts.rows[i];
         json_object_begin(json);
         json_pair_str(json, "rule", row->rule);
         json_pair_str(json, "side", str_from_c(contract_side_names[row->side]));
@@ -107,23 +108,23 @@ static void xml_text(struct str text, struct buf *out)
 
 void trial_report_junit(const struct trial *trial, struct buf *out)
 {
-    bool has_rows = trial->row_count > 0;
+    bool has_rows = trial->counts.row_count > 0;
     buf_printf(out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuite name=\"");
     xml_text(trial->file->topic, out);
-    buf_printf(out, "\" tests=\"%zu\" failures=\"%zu\">\n", has_rows ? trial->row_count : 1,
-               trial->row_count);
+    buf_printf(out, "\" tests=\"%zu\" failures=\"%zu\">\n", has_rows ? trial->counts.row_count : 1,
+               trial->counts.row_count);
     if (!has_rows) {
         buf_printf(out, "  <testcase classname=\"contract\" name=\"%lld records keep the contract\"/>\n",
-                   (long long)trial->records);
+                   (long long)trial->counts.records);
     }
-    for (size_t i = 0; i < trial->row_count; i++) {
-        const struct trial_row *row = &trial->rows[i];
+    for (size_t i = 0; i < trial->counts.row_count; i++) {
+        const struct trial_row *row = &trial->counts.rows[i];
         buf_printf(out, "  <testcase classname=\"contract.%s\" name=\"", contract_side_names[row->side]);
         xml_text(row->rule, out);
         buf_u8(out, ' ');
         xml_text(row->path, out);
         buf_printf(out, "\"><failure message=\"%lld of %lld records; first: ", (long long)row->count,
-                   (long long)trial->records);
+                   (long long)trial->counts.records);
         xml_text(place(trial, row), out);
         buf_printf(out, "\">");
         xml_text(row->reason, out);

@@ -38,7 +38,7 @@ static const struct args_spec test_spec = {
 };
 
 struct lines_trial {
-    struct trial *trial;
+    struct trial_judge judge;
     int64_t line;
     int64_t left;
 };
@@ -54,7 +54,7 @@ static bool line_take(struct lines_trial *t, struct str line)
     }
     t->left -= t->left > 0 ? 1 : 0;
     struct record record = {.offset = t->line, .value = bytes_of(line.ptr, line.len)};
-    trial_record(t->trial, &record, -1);
+    (void)trial_record(&t->judge, &record, -1);
     return true;
 }
 
@@ -86,7 +86,7 @@ static enum err file_try(struct lines_trial *t, struct str path, struct error *e
 static bool records_try(struct trial *trial, struct str path, int64_t limit)
 {
     struct run *run = trial->run;
-    struct lines_trial t = {.trial = trial, .left = limit};
+    struct lines_trial t = {.left = limit};
     struct error e = {0};
     if (trial->own[SIDE_VALUE] == NULL || schema_format(trial->schemas[SIDE_VALUE]) != FORMAT_JSON) {
         run_fail(run, "cannot try lines of JSON",
@@ -94,7 +94,9 @@ static bool records_try(struct trial *trial, struct str path, int64_t limit)
                  "--topic tries what a topic holds, in any format");
         return false;
     }
+    trial_judge_init(&t.judge, trial);
     enum err err = is_stdin(path) ? stdin_try(&t, &e) : file_try(&t, path, &e);
+    trial_judge_end(&t.judge);
     if (err != ERR_OK) {
         run_fail(run, run_print(run, "cannot read " STR_FMT, STR_ARG(path)).ptr, err, &e, NULL);
     }
@@ -112,7 +114,7 @@ static void report(struct run *run, const struct trial *trial)
     } else {
         trial_report_text(trial, &run->out);
     }
-    run->exit = trial_failed(trial) > 0 ? CLI_ERROR : run->exit;
+    run->exit = trial_failed(&trial->counts) > 0 ? CLI_ERROR : run->exit;
 }
 
 // topic_check: a topic that is asked for by its name must be there, or a mistyped one would pass.

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/contract_trial.h"
 
+#include <stdlib.h>
+
 #include "base/mem.h"
-#include "cli/log_reader.h"
 
 static bool fail(struct trial *trial, const struct error *e, enum governance_side side)
 {
@@ -39,10 +40,11 @@ bool trial_init(struct trial *trial, struct run *run, const struct contract_file
 {
     *trial = (struct trial){.run = run, .file = file, .registry = registry, .on_failure = CONTRACT_REJECT};
     (void)governance_resolve(file->settings, file->setting_count, &trial->governance);
-    arena_init(&trial->arena, CONTRACT_ARENA_BYTES_MAX);
-    arena_init(&trial->scratch, CONTRACT_ARENA_BYTES_MAX);
     trial->contracts = mem_array(TRIAL_CONTRACTS_MAX, sizeof *trial->contracts);
-    trial->rows = mem_array(TRIAL_RULES_MAX, sizeof *trial->rows);
+    trial->counts.rows = mem_array(TRIAL_RULES_MAX, sizeof *trial->counts.rows);
+    trial->mutex = mem_zalloc(sizeof *trial->mutex);
+    mutex_init(trial->mutex, run->env->threads);
+    trial->now_ms = clock_wall_ms(run->env->clock);
     if (trial->governance.action == ACTION_DLQ) {
         trial->on_failure = CONTRACT_DEAD_LETTER;
     } else if (trial->governance.action == ACTION_MARK) {
@@ -74,10 +76,12 @@ void trial_fini(struct trial *trial)
     for (size_t i = 0; i < trial->contract_count; i++) {
         contract_unref(trial->contracts[i].contract);
     }
+    if (trial->mutex != NULL) {
+        mutex_fini(trial->mutex);
+    }
+    mem_free(trial->mutex);
     mem_free(trial->contracts);
-    mem_free(trial->rows);
-    arena_fini(&trial->arena);
-    arena_fini(&trial->scratch);
+    mem_free(trial->counts.rows);
 }
 
 // ---- the schema that a record names
@@ -111,19 +115,23 @@ static bool is_same_name(const struct frame_name *a, const struct frame_name *b)
     return a->kind == b->kind && (a->kind == FRAME_NAME_ID ? a->id == b->id : uuid_equal(a->guid, b->guid));
 }
 
-static struct trial_contract *contract_find(struct trial *trial, enum governance_side side,
-                                            const struct frame_name *name, const int32_t *indexes,
-                                            size_t index_count)
+static bool is_contract_of(const struct trial_contract *have, enum governance_side side,
+                           const struct frame_name *name, const int32_t *indexes, size_t index_count)
+{
+    return have->side == side && is_same_name(&have->name, name) && have->index_count == index_count &&
+           memcmp(have->indexes, indexes, index_count * sizeof *indexes) == 0;
+}
+
+static const struct trial_contract *contract_of(struct trial *trial, enum governance_side side,
+                                                const struct frame_name *name, const int32_t *indexes,
+                                                size_t index_count)
 {
     for (size_t i = 0; i < trial->contract_count; i++) {
-        struct trial_contract *have = &trial->contracts[i];
-        if (have->side == side && is_same_name(&have->name, name) && have->index_count == index_count &&
-            memcmp(have->indexes, indexes, index_count * sizeof *indexes) == 0) {
-            return have;
+        if (is_contract_of(&trial->contracts[i], side, name, indexes, index_count)) {
+            return &trial->contracts[i];
         }
     }
-    if (trial->contract_count == TRIAL_CONTRACTS_MAX ||
-        index_count > sizeof trial->contracts->indexes / sizeof *indexes) {
+    if (trial->contract_count == TRIAL_CONTRACTS_MAX) {
         return NULL;
     }
     struct trial_contract *fresh = &trial->contracts[trial->contract_count++];
@@ -140,34 +148,126 @@ static struct trial_contract *contract_find(struct trial *trial, enum governance
     return fresh;
 }
 
-// ---- counting
-
-static struct str kept(struct trial *trial, struct str text)
+// contract_find: a judge asks the trial once for each schema.
+static const struct trial_contract *contract_find(struct trial_judge *judge, enum governance_side side,
+                                                  const struct frame_name *name, const int32_t *indexes,
+                                                  size_t index_count)
 {
-    return arena_str(&trial->run->arena, text);
-}
-
-static void finding_count(struct trial *trial, enum governance_side side,
-                          const struct contract_finding *finding, int32_t partition, int64_t offset)
-{
-    for (size_t i = 0; i < trial->row_count; i++) {
-        struct trial_row *row = &trial->rows[i];
-        if (row->side == side && row->action == finding->action && str_equal(row->rule, finding->rule) &&
-            str_equal(row->path, finding->path)) {
-            row->count++;
-            return;
+    for (size_t i = 0; i < judge->known_count; i++) {
+        if (is_contract_of(judge->known[i], side, name, indexes, index_count)) {
+            return judge->known[i];
         }
     }
-    if (trial->row_count < TRIAL_RULES_MAX) {
-        trial->rows[trial->row_count++] = (struct trial_row){.rule = kept(trial, finding->rule),
-                                                             .path = kept(trial, finding->path),
-                                                             .side = side,
-                                                             .action = finding->action,
-                                                             .count = 1,
-                                                             .partition = partition,
-                                                             .offset = offset,
-                                                             .reason = kept(trial, finding->reason)};
+    if (index_count > TRIAL_INDEXES_MAX) {
+        return NULL;
     }
+    mutex_lock(judge->trial->mutex);
+    const struct trial_contract *found = contract_of(judge->trial, side, name, indexes, index_count);
+    mutex_unlock(judge->trial->mutex);
+    if (found != NULL) {
+        judge->known[judge->known_count++] = found;
+    }
+    return found;
+}
+
+// ---- counting
+
+static struct trial_row *row_find(struct trial_counts *counts, const struct trial_row *like)
+{
+    for (size_t i = 0; i < counts->row_count; i++) {
+        struct trial_row *row = &counts->rows[i];
+        if (row->side == like->side && row->action == like->action && str_equal(row->rule, like->rule) &&
+            str_equal(row->path, like->path)) {
+            return row;
+        }
+    }
+    return NULL;
+}
+
+static void finding_count(struct trial_judge *judge, enum governance_side side,
+                          const struct contract_finding *finding, int32_t partition, int64_t offset)
+{
+    struct trial_counts *counts = &judge->counts;
+    struct trial_row fresh = {
+        .rule = finding->rule, .path = finding->path, .side = side, .action = finding->action};
+    struct trial_row *row = row_find(counts, &fresh);
+    if (row != NULL) {
+        row->count++;
+    } else if (counts->row_count < TRIAL_RULES_MAX) {
+        fresh.rule = arena_str(&judge->texts, finding->rule);
+        fresh.path = arena_str(&judge->texts, finding->path);
+        fresh.reason = arena_str(&judge->texts, finding->reason);
+        fresh.count = 1;
+        fresh.partition = partition;
+        fresh.offset = offset;
+        fresh.order = counts->row_count;
+        counts->rows[counts->row_count++] = fresh;
+    }
+}
+
+static int row_compare(const void *left, const void *right)
+{
+    const struct trial_row *a = left;
+    const struct trial_row *b = right;
+    if (a->partition != b->partition) {
+        return a->partition < b->partition ? -1 : 1;
+    }
+    if (a->offset != b->offset) {
+        return a->offset < b->offset ? -1 : 1;
+    }
+    return a->order < b->order ? -1 : a->order > b->order; // one record has one judge
+}
+
+// row_add adds one judge's row to the trial's: told is the first record of all.
+static void row_add(struct trial *trial, const struct trial_row *row)
+{
+    struct trial_counts *counts = &trial->counts;
+    struct trial_row *have = row_find(counts, row);
+    int64_t before = have == NULL ? 0 : have->count;
+    bool is_earlier = have == NULL || row_compare(row, have) < 0;
+    if (have == NULL && counts->row_count < TRIAL_RULES_MAX) {
+        have = &counts->rows[counts->row_count++];
+    }
+    if (have == NULL) {
+        return;
+    }
+    if (is_earlier) {
+        *have = *row;
+        have->rule = arena_str(&trial->run->arena, row->rule);
+        have->path = arena_str(&trial->run->arena, row->path);
+        have->reason = arena_str(&trial->run->arena, row->reason);
+    }
+    have->count = before + row->count;
+}
+
+void trial_judge_init(struct trial_judge *judge, struct trial *trial)
+{
+    *judge = (struct trial_judge){.trial = trial};
+    arena_init(&judge->arena, CONTRACT_ARENA_BYTES_MAX);
+    arena_init(&judge->scratch, CONTRACT_ARENA_BYTES_MAX);
+    arena_init(&judge->texts, CONTRACT_ARENA_BYTES_MAX);
+    judge->known = mem_array(TRIAL_CONTRACTS_MAX, sizeof *judge->known);
+    judge->counts.rows = mem_array(TRIAL_RULES_MAX, sizeof *judge->counts.rows);
+}
+
+void trial_judge_end(struct trial_judge *judge)
+{
+    struct trial_counts *counts = &judge->trial->counts;
+    mutex_lock(judge->trial->mutex);
+    for (size_t i = 0; i < judge->counts.row_count; i++) {
+        row_add(judge->trial, &judge->counts.rows[i]);
+    }
+    for (size_t i = 0; i < sizeof counts->actions / sizeof *counts->actions; i++) {
+        counts->actions[i] += judge->counts.actions[i];
+    }
+    counts->records += judge->counts.records;
+    qsort(counts->rows, counts->row_count, sizeof *counts->rows, row_compare);
+    mutex_unlock(judge->trial->mutex);
+    mem_free(judge->counts.rows);
+    mem_free(judge->known);
+    arena_fini(&judge->arena);
+    arena_fini(&judge->scratch);
+    arena_fini(&judge->texts);
 }
 
 static void note(struct trial *trial, enum governance_side side, struct contract_run *run,
@@ -189,10 +289,11 @@ static void raw_judge(struct trial *trial, enum governance_side side, const stru
     }
 }
 
-// judge finds the payload's schema and judges it.
-static void judge(struct trial *trial, enum governance_side side, const struct frame *frame,
-                  struct contract_run *run, struct contract_verdict *verdict)
+// judge_frame finds the payload's schema and judges it.
+static void judge_frame(struct trial_judge *judge, enum governance_side side, const struct frame *frame,
+                        struct contract_run *run, struct contract_verdict *verdict)
 {
+    struct trial *trial = judge->trial;
     bool has_header = frame->header.kind != FRAME_NAME_NONE;
     const struct frame_name *name = has_header ? &frame->header : &frame->prefix;
     bool is_behind = !has_header || is_same_name(&frame->header, &frame->prefix);
@@ -200,9 +301,9 @@ static void judge(struct trial *trial, enum governance_side side, const struct f
     struct bytes in_header = frame->header_indexes;
     struct bytes *indexed = has_header && !is_behind ? &in_header : &payload;
     bool is_protobuf = schema_format(trial->schemas[side]) == FORMAT_PROTOBUF;
-    int32_t indexes[FRAME_INDEXES_MAX];
+    int32_t indexes[FRAME_INDEXES_MAX] __attribute__((uninitialized)); // as far as `index_count` says
     size_t index_count = 0;
-    struct error e = {0};
+    struct error e __attribute__((uninitialized)); // of what fails
     if (name->kind == FRAME_NAME_NONE) {
         raw_judge(trial, side, frame, run, verdict);
         return;
@@ -211,7 +312,7 @@ static void judge(struct trial *trial, enum governance_side side, const struct f
         note(trial, side, run, verdict, CONTRACT_RULE_FRAMING, e.text);
         return;
     }
-    const struct trial_contract *found = contract_find(trial, side, name, indexes, index_count);
+    const struct trial_contract *found = contract_find(judge, side, name, indexes, index_count);
     if (found == NULL || found->contract == NULL) {
         note(trial, side, run, verdict, CONTRACT_RULE_SCHEMA,
              found == NULL ? "too many schemas to try" : found->why);
@@ -220,105 +321,44 @@ static void judge(struct trial *trial, enum governance_side side, const struct f
     }
 }
 
-static enum contract_action side_judge(struct trial *trial, enum governance_side side,
+static enum contract_action side_judge(struct trial_judge *judge, enum governance_side side,
                                        const struct record *record, int32_t partition)
 {
+    struct trial *trial = judge->trial;
     struct contract_run run = {
-        .scratch = &trial->scratch,
-        .arena = &trial->arena,
-        .now_ms = clock_wall_ms(trial->run->env->clock),
+        .scratch = &judge->scratch,
+        .arena = &judge->arena,
+        .now_ms = trial->now_ms,
         .on_failure = trial->on_failure,
         .steps = CONTRACT_STEPS_BATCH_MAX,
     };
     struct contract_verdict verdict = {0};
     struct frame frame;
-    struct error e = {0};
+    struct error e __attribute__((uninitialized)); // of what fails
     if (frame_read(record, side == SIDE_KEY, &frame, &e) != ERR_OK) {
         note(trial, side, &run, &verdict, CONTRACT_RULE_FRAMING, e.text);
     } else if (!frame.is_null) {
-        judge(trial, side, &frame, &run, &verdict);
+        judge_frame(judge, side, &frame, &run, &verdict);
     } else if (side == SIDE_VALUE && trial->governance.is_null_refused) {
         note(trial, side, &run, &verdict, CONTRACT_RULE_NULL, "a null value is not accepted here");
     }
     for (size_t i = 0; i < verdict.count; i++) {
-        finding_count(trial, side, &verdict.findings[i], partition, record->offset);
+        finding_count(judge, side, &verdict.findings[i], partition, record->offset);
     }
     return verdict.action;
 }
 
-void trial_record(struct trial *trial, const struct record *record, int32_t partition)
+enum contract_action trial_record(struct trial_judge *judge, const struct record *record, int32_t partition)
 {
     enum contract_action strongest = CONTRACT_PASS;
-    arena_reset(&trial->arena);
+    arena_reset(&judge->arena);
     for (int s = 0; s < SIDE_COUNT; s++) {
-        if (trial->own[s] != NULL) {
-            enum contract_action action = side_judge(trial, (enum governance_side)s, record, partition);
+        if (judge->trial->own[s] != NULL) {
+            enum contract_action action = side_judge(judge, (enum governance_side)s, record, partition);
             strongest = action > strongest ? action : strongest;
         }
     }
-    trial->records++;
-    trial->actions[strongest]++;
-}
-
-// ---- a topic
-
-struct topic_trial {
-    struct trial *trial;
-    int32_t partition;
-    int64_t left;
-};
-
-static bool topic_take(void *arg, const struct record *record)
-{
-    struct topic_trial *t = arg;
-    if (t->left == 0) {
-        return false;
-    }
-    t->left -= t->left > 0 ? 1 : 0;
-    trial_record(t->trial, record, t->partition);
-    return true;
-}
-
-static bool topic_read(struct trial *trial, const struct metadata_response_topic *topic, int64_t limit)
-{
-    struct run *run = trial->run;
-    size_t count = (size_t)topic->partitions_count;
-    int32_t *partitions = run_room(run, count, sizeof *partitions);
-    int64_t *starts = run_room(run, count, sizeof *starts);
-    int64_t *ends = run_room(run, count, sizeof *ends);
-    struct topic_trial t = {.trial = trial, .left = limit};
-    struct log_reader reader;
-    struct error e = {0};
-    if (partitions == NULL || starts == NULL || ends == NULL) {
-        return false;
-    }
-    for (size_t i = 0; i < count; i++) {
-        partitions[i] = topic->partitions[i].partition_index;
-    }
-    if (!run_offsets(run, topic->name, partitions, count, OFFSETS_START, starts) ||
-        !run_offsets(run, topic->name, partitions, count, OFFSETS_END, ends)) {
-        return false;
-    }
-    enum err err = ERR_OK;
-    log_reader_init(&reader, run, topic->name, topic->topic_id);
-    for (size_t i = 0; i < count && err == ERR_OK && t.left != 0; i++) {
-        int64_t next;
-        t.partition = partitions[i];
-        err = log_reader_records(&reader, partitions[i], starts[i], ends[i], topic_take, &t, &next, &e);
-    }
-    log_reader_fini(&reader);
-    if (err != ERR_OK) {
-        run_fail(run, run_print(run, "cannot read " STR_FMT, STR_ARG(topic->name)).ptr, err, &e, NULL);
-    }
-    return err == ERR_OK;
-}
-
-bool trial_topic(struct trial *trial, struct str topic, int64_t limit)
-{
-    struct metadata_response found;
-    if (!run_topics(trial->run, &topic, 1, false, &found)) {
-        return false;
-    }
-    bool is_there = found.topics_count == 1 && found.topics->error == ERR_OK;
-    return !is_there || topic_read(trial, found.topics, limit);
+    judge->counts.records++;
+    judge->counts.actions[strongest]++;
+    return strongest;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // contract_trial.h - a contract tried on records, before it governs any: which would fail, by which rule, and
-// why. The judge is the broker's own code. Owner: the command.
+// why. The code that judges is the broker's own. A trial is shared by judges, one for each thread; it is the
+// command's own again once they have ended.
 #ifndef CLI_CONTRACT_TRIAL_H
 #define CLI_CONTRACT_TRIAL_H
 
@@ -9,7 +10,7 @@
 #include "contract/frame.h"
 #include "record/iterate.h"
 
-enum { TRIAL_RULES_MAX = 256, TRIAL_CONTRACTS_MAX = 256 };
+enum { TRIAL_RULES_MAX = 256, TRIAL_CONTRACTS_MAX = 256, TRIAL_INDEXES_MAX = 8 };
 
 // What one rule found on one path.
 struct trial_row {
@@ -20,34 +21,39 @@ struct trial_row {
     int64_t count;     // of findings
     int32_t partition; // of the first record
     int64_t offset;    // or its line in a file
+    size_t order;      // among the findings of one judge
     struct str reason; // of the first
 };
 
 struct trial_contract { // of one schema that records name
     enum governance_side side;
-    struct frame_name name; // FRAME_NAME_NONE: the file's own
-    int32_t indexes[8];
+    struct frame_name name;
+    int32_t indexes[TRIAL_INDEXES_MAX];
     size_t index_count;
     struct contract *contract; // NULL: it cannot be had
     const char *why;
 };
 
+struct trial_counts {
+    struct trial_row *rows; // TRIAL_RULES_MAX; more are counted alone
+    size_t row_count;
+    int64_t records;
+    int64_t actions[CONTRACT_REJECT + 1]; // records by what would become of them
+};
+
 struct trial {
     struct run *run;
     const struct contract_file *file;
-    struct registry_client *registry;
     enum contract_action on_failure;
     struct governance governance;     // by the file's settings
     struct contract *own[SIDE_COUNT]; // of the file's schemas
     struct schema *schemas[SIDE_COUNT];
-    struct trial_contract *contracts; // TRIAL_CONTRACTS_MAX
+    int64_t now_ms;      // what rules see as the time: when the trial began
+    struct mutex *mutex; // over all below, while there are judges
+    struct registry_client *registry;
+    struct trial_contract *contracts; // TRIAL_CONTRACTS_MAX; those made stay as they are
     size_t contract_count;
-    struct trial_row *rows; // TRIAL_RULES_MAX; more are counted alone
-    size_t row_count;
-    struct arena arena;   // of one record
-    struct arena scratch; // of one verdict
-    int64_t records;
-    int64_t actions[CONTRACT_REJECT + 1]; // records by what would become of them
+    struct trial_counts counts;
 };
 
 // trial_init compiles the file's contracts; false after saying what is wrong with them. The registry is asked
@@ -56,19 +62,34 @@ bool trial_init(struct trial *trial, struct run *run, const struct contract_file
                 struct registry_client *registry);
 void trial_fini(struct trial *trial);
 
+// One judge of a trial. Owner: its thread.
+struct trial_judge {
+    struct trial *trial;
+    struct arena arena;                  // of one record
+    struct arena scratch;                // of one verdict
+    struct arena texts;                  // of the rows
+    const struct trial_contract **known; // TRIAL_CONTRACTS_MAX: those it met
+    size_t known_count;
+    struct trial_counts counts;
+};
+void trial_judge_init(struct trial_judge *judge, struct trial *trial);
+// trial_judge_end adds what it found to the trial's, and frees it.
+void trial_judge_end(struct trial_judge *judge);
+
 // trial_record judges key and value as they are stored. A record that names a schema is read with that one,
 // and held to the rules of the file; one that names none is held to the file's schema if that is a JSON
 // Schema, as the broker does it. Not looked at: whether the schema that a record names belongs to the
-// subject, and the lowest version.
-void trial_record(struct trial *trial, const struct record *record, int32_t partition);
-// trial_topic does it with what a topic holds, at most `limit` records (-1 = all). false after saying what
-// went wrong; a topic that is not there holds nothing.
+// subject, and the lowest version. The strongest action is returned.
+enum contract_action trial_record(struct trial_judge *judge, const struct record *record, int32_t partition);
+
+// trial_topic (contract_history.c) does it with what a topic holds, at most `limit` records (-1 = all). false
+// after saying what went wrong; a topic that is not there holds nothing.
 bool trial_topic(struct trial *trial, struct str topic, int64_t limit);
 
-static inline int64_t trial_failed(const struct trial *trial)
+static inline int64_t trial_failed(const struct trial_counts *counts)
 {
-    return trial->actions[CONTRACT_REJECT] + trial->actions[CONTRACT_DEAD_LETTER] +
-           trial->actions[CONTRACT_MARK];
+    return counts->actions[CONTRACT_REJECT] + counts->actions[CONTRACT_DEAD_LETTER] +
+           counts->actions[CONTRACT_MARK];
 }
 
 #endif

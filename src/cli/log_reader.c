@@ -141,7 +141,8 @@ static enum err fetch(struct log_reader *reader, int32_t partition, int64_t offs
     if (response == NULL) {
         return FAIL(e, ERR_NO_MEMORY, "an answer");
     }
-    enum err err = client_call(reader->run->client, API_FETCH, &request, &reader->arena, response, e);
+    struct client *client = reader->client != NULL ? reader->client : reader->run->client;
+    enum err err = client_call(client, API_FETCH, &request, &reader->arena, response, e);
     if (err != ERR_OK) {
         return err;
     }

@@ -15,6 +15,7 @@ struct log_partition {
 
 struct log_reader {
     struct run *run;
+    struct client *client; // NULL: the run's
     struct str topic;
     struct uuid topic_id;
     struct codec_context codec;

@@ -11,6 +11,8 @@ import urllib.request
 import uuid
 import xml.etree.ElementTree
 
+import confluent_kafka
+
 from program import TIMEOUT_S, has, same
 
 ORDER = {'type': 'object', 'required': ['id', 'amount'],
@@ -119,6 +121,34 @@ def test_contract_apply(cli, broker):
     broken = c.order('applied', rules=None, schema={**ORDER, 'required': ['id', 'amount', 'by']})
     has(c.error('apply', broken), 'not compatible')
     has(c.error('get', 'nothing-governed'), 'no contract governs that topic')
+
+
+def test_contract_history(cli, broker):
+    """A long history is judged by several readers, each some ranges of offsets: to the record what one finds."""
+    c = Contracts(cli, broker)
+    cli.run('topic', 'create', 'history', '--partitions', '2')
+    bootstrap = {'bootstrap.servers': cli.env['STROM_BOOTSTRAP'], 'linger.ms': 50, 'partitioner': 'consistent'}
+    plain = confluent_kafka.Producer(bootstrap)
+    aborting = confluent_kafka.Producer({**bootstrap, 'transactional.id': 'history', 'batch.num.messages': 500})
+    aborting.init_transactions()
+    aborting.begin_transaction()
+    for n in range(60000):  # more than one range, and none of the aborted counts wherever a range begins
+        plain.produce('history', NEGATIVE if n % 1000 == 0 else GOOD, partition=0)
+        aborting.produce('history', TEXT, partition=0)
+        plain.produce('history', GOOD, partition=1)
+        if n % 10000 == 9999:
+            plain.flush()
+            aborting.flush()
+    aborting.abort_transaction()
+    plain.produce('history', TEXT, partition=1)
+    plain.flush()
+    contract = c.order('history')
+    told = c.json('diff', contract, expect=1)['history']
+    same((told['records'], told['passed'], told['dead_lettered']), (120001, 119940, 61))
+    same([(f['rule'], f['count'], f['partition']) for f in told['findings']],
+         [('positive', 60, 0), ('strom:structure', 1, 1)])
+    same(c.json('diff', contract, '--limit', '1000000', expect=1)['history'], told)
+    same(c.json('diff', contract, '--limit', '100', expect=1)['history']['records'], 100)
 
 
 def test_contract_exchange(cli, broker):
