@@ -14,6 +14,7 @@ struct reading {
     struct run *run;
     struct contract_file *file;
     const char *what;
+    struct str text; // of the file
 };
 
 static bool refuse(struct reading *r, const char *where, struct str name, const char *why)
@@ -40,6 +41,38 @@ static bool text_read(struct reading *r, struct str path, size_t bytes_max, stru
     }
     buf_fini(&text);
     return err == ERR_OK;
+}
+
+// refuse_at says where in the file the value begins, as the parser does.
+static bool refuse_at(struct reading *r, const char *where, const struct json_value *value, const char *why)
+{
+    const char *at = r->text.ptr + value->position;
+    const char *line = r->text.ptr;
+    int number = 1;
+    for (const char *p = line; p < at; p++) {
+        if (*p == '\n') {
+            number++;
+            line = p + 1;
+        }
+    }
+    struct error e = {0};
+    enum err err = FAIL(&e, ERR_INVALID_REQUEST, "line %d, column %lld: %s" STR_FMT ": %s", number,
+                        (long long)(at - line) + 1, where, STR_ARG(value->key), why);
+    run_fail(r->run, r->what, err, &e, NULL);
+    return false;
+}
+
+// type_check: what is there must be of the type; null is not there.
+static bool type_check(struct reading *r, const struct json_value *object, const char *where,
+                       const char *const *names, enum json_type type, const char *why)
+{
+    for (const char *const *name = names; *name != NULL; name++) {
+        const struct json_value *value = json_get(object, str_from_c(*name));
+        if (value != NULL && value->type != JSON_NULL && value->type != type) {
+            return refuse_at(r, where, value, why);
+        }
+    }
+    return true;
 }
 
 // members_check: a name that is misspelt would otherwise be a rule that is silently not there.
@@ -156,6 +189,16 @@ static bool level_check(struct reading *r, const char *where, struct str level)
     return refuse(r, where, STR("level"), "none, id, structure or contract is needed");
 }
 
+static bool side_types_check(struct reading *r, const struct json_value *side, const char *where)
+{
+    static const char *const texts[] = {"level", "subject", "schemaType", "schemaFile", NULL};
+    static const char *const lists[] = {"references", NULL};
+    static const char *const objects[] = {"metadata", "ruleSet", NULL};
+    return type_check(r, side, where, texts, JSON_STRING, "a text is needed") &&
+           type_check(r, side, where, lists, JSON_ARRAY, "a list is needed") &&
+           type_check(r, side, where, objects, JSON_OBJECT, "an object is needed");
+}
+
 static bool side_read(struct reading *r, enum governance_side which, const struct json_value *side)
 {
     static const char *const names[] = {"level",      "subject",  "schemaType", "schema", "schemaFile",
@@ -171,7 +214,8 @@ static bool side_read(struct reading *r, enum governance_side which, const struc
     if (side->type != JSON_OBJECT) {
         return refuse(r, "", str_from_c(name), "an object is needed");
     }
-    if (!members_check(r, side, where, names) || !schema_read(r, side, where, &schema)) {
+    if (!members_check(r, side, where, names) || !side_types_check(r, side, where) ||
+        !schema_read(r, side, where, &schema)) {
         return false;
     }
     if (!format_find(type.ptr == NULL ? STR("AVRO") : type, &format)) {
@@ -214,6 +258,10 @@ static bool root_read(struct reading *r, const struct json_value *root)
         return refuse(r, "", file->path, "an object is needed");
     }
     if (!members_check(r, root, "", names)) {
+        return false;
+    }
+    static const char *const texts[] = {"topic", NULL};
+    if (!type_check(r, root, "", texts, JSON_STRING, "a text is needed")) {
         return false;
     }
     file->topic = json_get_str(root, STR("topic"));
@@ -263,5 +311,6 @@ bool contract_file_read(struct run *run, struct str path, struct contract_file *
         run_fail(run, r.what, err, &e, NULL);
         return false;
     }
+    r.text = text;
     return root_read(&r, root);
 }

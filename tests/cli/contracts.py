@@ -74,6 +74,11 @@ def test_contract_file(cli, broker):
              'no such setting'),
             ({'topic': 't', 'settings': {'strom.validation.on.failure': 'maybe'}, 'value': {'schema': {}}}, 'maybe')):
         has(c.error('test', c.write('bad.json', content)), said)
+    for member, said in (('level', 'a text'), ('schemaType', 'a text'), ('subject', 'a text'), ('schemaFile', 'a text'),
+                         ('references', 'a list'), ('metadata', 'an object'), ('ruleSet', 'an object')):
+        bad = '{"topic": "t",\n "value": {"schema": {},\n  "%s": 7}}' % member
+        has(c.error('apply', c.write('bad.json', bad)), f'line 3, column {len(member) + 7}: value.{member}: {said} is needed')
+    has(c.error('apply', c.write('bad.json', '{"topic": ["t"], "value": {}}')), 'line 1, column 11: topic: a text is needed')
     has(c.error('test', os.path.join(c.folder.name, 'nothing.json')), 'cannot read')
     rules = [{**RULES[0], 'expr': 'positiv(message.amount)'}]
     has(c.error('test', c.order('t', rules=rules)), "rule 'positive'", 'line 1, column', 'positiv')
