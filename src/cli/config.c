@@ -74,13 +74,15 @@ static void change_refused(struct run *run, const struct config_target *target, 
 }
 
 bool config_change(struct run *run, const struct config_target *target,
-                   struct incremental_alter_configs_request_config *changes, size_t count, const char *what)
+                   struct incremental_alter_configs_request_config *changes, size_t count, bool is_trial,
+                   const char *what)
 {
     struct incremental_alter_configs_request request;
     struct incremental_alter_configs_response response;
     wire_init(&incremental_alter_configs_request_type, &request);
     request.resources = run_array(run, incremental_alter_configs_request_resource, 1);
     request.resources_count = 1;
+    request.validate_only = is_trial;
     request.resources->resource_type = target->type;
     request.resources->resource_name = target->name;
     request.resources->configs = changes;
@@ -121,7 +123,7 @@ bool config_alter_topic(struct run *run, struct str topic, const char *what, siz
     *ret_count = 0;
     return changes_add(run, "config", CONFIG_SET, changes, ret_count) &&
            changes_add(run, "delete-config", CONFIG_DELETE, changes, ret_count) &&
-           (*ret_count == 0 || config_change(run, &target, changes, *ret_count, what));
+           (*ret_count == 0 || config_change(run, &target, changes, *ret_count, false, what));
 }
 
 // ---- the verbs
@@ -143,7 +145,7 @@ static void change(struct run *run, struct incremental_alter_configs_request_con
         return;
     }
     const char *what = run_print(run, "cannot change the settings of %s", target.text).ptr;
-    if (!run_connect(run) || !config_change(run, &target, changes, count, what)) {
+    if (!run_connect(run) || !config_change(run, &target, changes, count, false, what)) {
         return;
     }
     if (run->is_json) {

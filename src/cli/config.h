@@ -33,9 +33,11 @@ struct config_target {
 
 // config_target_choose reads the flags; nothing given is the broker. false after saying what is wrong.
 bool config_target_choose(struct run *run, struct config_target *ret);
-// config_change sends changes; false after saying why they were refused.
+// config_change sends changes; false after saying why they were refused. `is_trial` changes nothing: the
+// broker says only whether it would.
 bool config_change(struct run *run, const struct config_target *target,
-                   struct incremental_alter_configs_request_config *changes, size_t count, const char *what);
+                   struct incremental_alter_configs_request_config *changes, size_t count, bool is_trial,
+                   const char *what);
 
 extern const struct cli_command config_describe_command;
 extern const struct cli_command config_list_command;

@@ -51,6 +51,8 @@ static const struct args_spec diff_spec = {
     .is_json = true,
 };
 
+enum { DONE_BYTES_MAX = 4096 };
+
 struct setting_change {
     struct str key;
     struct str from; // NULL ptr: not known
@@ -62,12 +64,15 @@ struct apply {
     struct contract_file file;
     struct registry_client registry;
     const char *what;
-    bool is_there; // the topic
+    bool is_there;      // the topic
+    int64_t partitions; // that it has
+    bool is_growing;    // and needs more
     struct setting_change *changes;
     size_t change_count;
     struct str version[SIDE_COUNT]; // registered already; empty: a new one
     struct trial trial;
     bool has_tried;
+    struct buf done; // what was changed, for when the rest fails
 };
 
 // ---- the plan
@@ -143,6 +148,160 @@ static bool schema_plan(struct apply *a, enum governance_side which)
     return false;
 }
 
+// ---- the change: first what governs nothing yet, at last the settings that switch it on
+
+// topic_create: a trial says whether the topic could be, with its settings.
+static bool topic_create(struct apply *a, bool is_trial)
+{
+    struct run *run = a->run;
+    struct create_topics_request request;
+    struct create_topics_response response;
+    wire_init(&create_topics_request_type, &request);
+    request.timeout_ms = (int32_t)args_int(run->args, "timeout-ms");
+    request.topics = run_array(run, create_topics_request_topic, 1);
+    request.topics_count = 1;
+    request.topics->name = a->file.topic;
+    request.topics->num_partitions = (int32_t)a->file.partitions;
+    request.topics->replication_factor = -1;
+    request.validate_only = is_trial;
+    request.topics->configs = run_array(run, create_topics_request_config, CONTRACT_SETTINGS_MAX);
+    request.topics->configs_count = is_trial ? (int32_t)a->change_count : 0;
+    for (size_t i = 0; is_trial && i < a->change_count; i++) {
+        request.topics->configs[i].name = a->changes[i].key;
+        request.topics->configs[i].value = a->changes[i].to;
+    }
+    if (!run_call(run, API_CREATE_TOPICS, &request, &response)) {
+        return false;
+    }
+    enum err err = response.topics_count == 1 ? response.topics->error : ERR_UNKNOWN;
+    if (err != ERR_OK) {
+        run_refused(run, a->what, err,
+                    response.topics_count == 1 ? response.topics->error_message : (struct str){NULL, 0},
+                    NULL);
+    }
+    return err == ERR_OK;
+}
+
+static bool schema_register(struct apply *a, const struct contract_side *side)
+{
+    struct json_value *found = NULL;
+    return registry_get(&a->registry,
+                        run_print(a->run, "cannot register " STR_FMT, STR_ARG(side->subject)).ptr, "POST",
+                        path_of(a->run, "/subjects/%S/versions", side->subject),
+                        json_text(a->run, side->body, false), &found);
+}
+
+static bool topic_grow(struct apply *a, bool is_trial)
+{
+    struct run *run = a->run;
+    struct create_partitions_request request;
+    struct create_partitions_response response;
+    wire_init(&create_partitions_request_type, &request);
+    request.timeout_ms = (int32_t)args_int(run->args, "timeout-ms");
+    request.validate_only = is_trial;
+    request.topics = run_array(run, create_partitions_request_topic, 1);
+    request.topics_count = 1;
+    request.topics->name = a->file.topic;
+    request.topics->count = (int32_t)a->file.partitions;
+    request.topics->assignments_count = -1;
+    if (!run_call(run, API_CREATE_PARTITIONS, &request, &response)) {
+        return false;
+    }
+    enum err err = response.results_count == 1 ? response.results->error : ERR_UNKNOWN;
+    if (err != ERR_OK) {
+        run_refused(run, a->what, err,
+                    response.results_count == 1 ? response.results->error_message : (struct str){NULL, 0},
+                    NULL);
+    }
+    return err == ERR_OK;
+}
+
+static bool settings_set(struct apply *a, bool is_trial)
+{
+    const struct config_target target = {RESOURCE_TOPIC, a->file.topic, "the topic"};
+    struct incremental_alter_configs_request_config *changes =
+        run_array(a->run, incremental_alter_configs_request_config, CONTRACT_SETTINGS_MAX);
+    for (size_t i = 0; i < a->change_count; i++) {
+        changes[i].config_operation = CONFIG_SET;
+        changes[i].name = a->changes[i].key;
+        changes[i].value = a->changes[i].to;
+    }
+    return a->change_count == 0 ||
+           config_change(a->run, &target, changes, a->change_count, is_trial, a->what);
+}
+
+// change_try asks the broker whether it would take the change: what can be refused is refused before anything
+// is changed.
+static bool change_try(struct apply *a)
+{
+    if (!a->is_there) {
+        return topic_create(a, true);
+    }
+    return (!a->is_growing || topic_grow(a, true)) && settings_set(a, true);
+}
+
+static bool steps_take(struct apply *a)
+{
+    if (!a->is_there) {
+        if (!topic_create(a, false)) {
+            return false;
+        }
+        buf_printf(&a->done, "topic " STR_FMT " was created", STR_ARG(a->file.topic));
+    }
+    if (a->is_growing) {
+        if (!topic_grow(a, false)) {
+            return false;
+        }
+        buf_printf(&a->done, "topic " STR_FMT " has %lld partitions now", STR_ARG(a->file.topic),
+                   (long long)a->file.partitions);
+    }
+    for (int side = 0; side < SIDE_COUNT; side++) {
+        const struct contract_side *s = &a->file.sides[side];
+        if (!s->is_there || a->version[side].len > 0) {
+            continue;
+        }
+        if (!schema_register(a, s)) {
+            return false;
+        }
+        buf_printf(&a->done, "%sa version of " STR_FMT " was registered", a->done.len > 0 ? ", " : "",
+                   STR_ARG(s->subject));
+    }
+    return settings_set(a, false);
+}
+
+static bool change(struct apply *a)
+{
+    buf_init(&a->done, DONE_BYTES_MAX);
+    bool is_done = steps_take(a);
+    if (!is_done && a->done.len > 0) {
+        run_note("strom: before that, " STR_FMT
+                 "; the topic is not governed by this contract. Apply the file "
+                 "again to go on.",
+                 STR_ARG(buf_str(&a->done)));
+    }
+    buf_fini(&a->done);
+    return is_done;
+}
+
+// ---- the plan, as a whole
+
+// partitions_plan: a topic grows if the file wants more, and never shrinks.
+static bool partitions_plan(struct apply *a, const struct metadata_response_topic *topic)
+{
+    struct error e = {0};
+    a->partitions = topic->partitions_count;
+    a->is_growing = a->file.partitions > a->partitions;
+    if (a->file.partitions < 0 || a->file.partitions >= a->partitions) {
+        return true;
+    }
+    run_fail(a->run, a->what,
+             FAIL(&e, ERR_INVALID_PARTITIONS,
+                  "partitions: the topic has %lld, the file says %lld; a topic can only grow",
+                  (long long)a->partitions, (long long)a->file.partitions),
+             &e, NULL);
+    return false;
+}
+
 static bool plan(struct apply *a)
 {
     struct run *run = a->run;
@@ -151,7 +310,7 @@ static bool plan(struct apply *a)
         return false;
     }
     a->is_there = found.topics_count == 1 && found.topics->error == ERR_OK;
-    if (!settings_plan(a)) {
+    if ((a->is_there && !partitions_plan(a, found.topics)) || !settings_plan(a)) {
         return false;
     }
     for (int side = 0; side < SIDE_COUNT; side++) {
@@ -159,7 +318,7 @@ static bool plan(struct apply *a)
             return false;
         }
     }
-    if (!trial_init(&a->trial, run, &a->file, &a->registry)) {
+    if (!trial_init(&a->trial, run, &a->file, &a->registry) || !change_try(a)) {
         return false;
     }
     a->has_tried = a->is_there && !args_given(run->args, "no-history");
@@ -173,7 +332,7 @@ static bool has_changes(const struct apply *a)
     for (int side = 0; side < SIDE_COUNT; side++) {
         has_new = has_new || (a->file.sides[side].is_there && a->version[side].len == 0);
     }
-    return has_new || !a->is_there || a->change_count > 0;
+    return has_new || !a->is_there || a->is_growing || a->change_count > 0;
 }
 
 static void plan_text(const struct apply *a)
@@ -181,6 +340,10 @@ static void plan_text(const struct apply *a)
     struct buf *out = &a->run->out;
     if (!a->is_there) {
         buf_printf(out, "+ topic " STR_FMT "\n", STR_ARG(a->file.topic));
+    }
+    if (a->is_growing) {
+        buf_printf(out, "~ partitions: %lld -> %lld; keys may go to other partitions than before\n",
+                   (long long)a->partitions, (long long)a->file.partitions);
     }
     for (int s = 0; s < SIDE_COUNT; s++) {
         const struct contract_side *side = &a->file.sides[s];
@@ -216,6 +379,10 @@ static void plan_json(struct apply *a, bool is_done)
     json_pair_bool(json, "changes", has_changes(a));
     json_pair_bool(json, "applied", is_done);
     json_pair_bool(json, "topic_created", !a->is_there);
+    if (a->is_growing) {
+        json_pair_i64(json, "partitions_from", a->partitions);
+        json_pair_i64(json, "partitions_to", a->file.partitions);
+    }
     json_key(json, "settings");
     json_array_begin(json);
     for (size_t i = 0; i < a->change_count; i++) {
@@ -234,67 +401,7 @@ static void plan_json(struct apply *a, bool is_done)
     buf_u8(&a->run->out, '\n');
 }
 
-// ---- the change: first what governs nothing yet, at last the settings that switch it on
-
-static bool topic_create(struct apply *a)
-{
-    struct run *run = a->run;
-    struct create_topics_request request;
-    struct create_topics_response response;
-    wire_init(&create_topics_request_type, &request);
-    request.timeout_ms = (int32_t)args_int(run->args, "timeout-ms");
-    request.topics = run_array(run, create_topics_request_topic, 1);
-    request.topics_count = 1;
-    request.topics->name = a->file.topic;
-    request.topics->num_partitions = (int32_t)a->file.partitions;
-    request.topics->replication_factor = -1;
-    if (!run_call(run, API_CREATE_TOPICS, &request, &response)) {
-        return false;
-    }
-    enum err err = response.topics_count == 1 ? response.topics->error : ERR_UNKNOWN;
-    if (err != ERR_OK) {
-        run_refused(run, a->what, err,
-                    response.topics_count == 1 ? response.topics->error_message : (struct str){NULL, 0},
-                    NULL);
-    }
-    return err == ERR_OK;
-}
-
-static bool schema_register(struct apply *a, const struct contract_side *side)
-{
-    struct json_value *found = NULL;
-    return registry_get(&a->registry,
-                        run_print(a->run, "cannot register " STR_FMT, STR_ARG(side->subject)).ptr, "POST",
-                        path_of(a->run, "/subjects/%S/versions", side->subject),
-                        json_text(a->run, side->body, false), &found);
-}
-
-static bool settings_set(struct apply *a)
-{
-    const struct config_target target = {RESOURCE_TOPIC, a->file.topic, "the topic"};
-    struct incremental_alter_configs_request_config *changes =
-        run_array(a->run, incremental_alter_configs_request_config, CONTRACT_SETTINGS_MAX);
-    for (size_t i = 0; i < a->change_count; i++) {
-        changes[i].config_operation = CONFIG_SET;
-        changes[i].name = a->changes[i].key;
-        changes[i].value = a->changes[i].to;
-    }
-    return a->change_count == 0 || config_change(a->run, &target, changes, a->change_count, a->what);
-}
-
-static bool change(struct apply *a)
-{
-    if (!a->is_there && !topic_create(a)) {
-        return false;
-    }
-    for (int side = 0; side < SIDE_COUNT; side++) {
-        if (a->file.sides[side].is_there && a->version[side].len == 0 &&
-            !schema_register(a, &a->file.sides[side])) {
-            return false;
-        }
-    }
-    return settings_set(a);
-}
+// ---- the verbs
 
 static bool is_agreed(struct apply *a)
 {

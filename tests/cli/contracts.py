@@ -54,6 +54,12 @@ class Contracts:
     def error(self, *words, expect=1):
         return self.run(*words, expect=expect)[1]
 
+    def registry(self, method, path, body=None):
+        request = urllib.request.Request(self.url + path, None if body is None else json.dumps(body).encode(), {
+            'Content-Type': 'application/vnd.schemaregistry.v1+json'}, method=method)
+        with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:
+            return json.load(answer)
+
 
 def produce(cli, topic, *values, expect=0):
     return cli.run('produce', topic, stdin=b'\n'.join(values) + b'\n', expect=expect)
@@ -126,6 +132,38 @@ def test_contract_apply(cli, broker):
     broken = c.order('applied', rules=None, schema={**ORDER, 'required': ['id', 'amount', 'by']})
     has(c.error('apply', broken), 'not compatible')
     has(c.error('get', 'nothing-governed'), 'no contract governs that topic')
+
+
+def test_contract_apply_refused(cli, broker):
+    """What the broker would refuse is refused before anything is changed; a later failure says what was done."""
+    c = Contracts(cli, broker)
+    c.run('apply', c.order('taken'))
+    contract = c.write('planned.json', {
+        'topic': 'planned', 'partitions': 2,
+        'settings': {'strom.validation.on.failure': 'dlq', 'strom.validation.dlq.topic': 'taken'},
+        'value': {'schemaType': 'JSON', 'schema': ORDER}})
+    for verb in ('diff', 'apply'):
+        has(c.error(verb, contract), 'taken')
+    assert 'planned' not in cli.text('topic', 'list'), 'the topic is left behind'
+    assert 'planned-value' not in cli.text('schema', 'list', '--registry', c.url), 'the schema is left behind'
+    contract = c.order('half')
+    c.registry('PUT', '/mode/half-value', {'mode': 'READONLY'})
+    has(c.error('apply', contract), 'cannot register half-value', 'before that, topic half was created')
+    c.registry('DELETE', '/mode/half-value')
+    same(c.json('apply', contract)['applied'], True)
+
+
+def test_contract_apply_partitions(cli, broker):
+    """A topic with fewer partitions than the file says grows; one with more is an error."""
+    c = Contracts(cli, broker)
+    cli.run('topic', 'create', 'grown', '--partitions', '1')
+    contract = c.order('grown')
+    has(c.text('diff', contract, expect=1), '~ partitions: 1 -> 2')
+    told = c.json('apply', contract)
+    same((told['applied'], told['partitions_from'], told['partitions_to']), (True, 1, 2))
+    same(c.json('apply', contract)['changes'], False)
+    cli.run('topic', 'alter', 'grown', '--partitions', '3')
+    has(c.error('apply', contract), 'partitions: the topic has 3, the file says 2')
 
 
 def test_contract_history(cli, broker):
