@@ -190,6 +190,31 @@ static const struct args_spec get_spec = {
     .is_remote = true,
 };
 
+// associated_find: the subject that the topic's association names, one of this cluster's before others, as
+// the broker has it; NULL ptr if there is none.
+static bool associated_find(struct registry_client *c, struct str topic, enum governance_side which,
+                            struct str *ret)
+{
+    struct run *run = c->run;
+    struct metadata_response found;
+    struct json_value *list = NULL;
+    int status = 0;
+    bool is_ours = false;
+    struct str path = path_of(run, "/associations/resources/-/%S?resourceType=topic&associationType=%s",
+                              topic, contract_side_names[which]);
+    *ret = (struct str){NULL, 0};
+    if (!run_topics(run, &topic, 1, false, &found) ||
+        !registry_ask(c, "GET", path, (struct str){NULL, 0}, &status, &list)) {
+        return false;
+    }
+    bool is_known = status < 300 && list != NULL && list->type == JSON_ARRAY; // older registries have none
+    for (const struct json_value *v = is_known ? list->first : NULL; v != NULL && !is_ours; v = v->next) {
+        is_ours = str_equal(json_get_str(v, STR("resourceNamespace")), found.cluster_id);
+        *ret = ret->ptr == NULL || is_ours ? json_get_str(v, STR("subject")) : *ret;
+    }
+    return true;
+}
+
 static bool side_get(struct registry_client *c, const struct governed *g, enum governance_side which,
                      struct json_value *root)
 {
@@ -201,7 +226,12 @@ static bool side_get(struct registry_client *c, const struct governed *g, enum g
     if (side->level == LEVEL_NONE) {
         return true;
     }
-    if (side->subject.len == 0 && side->strategy != SUBJECT_TOPIC) {
+    struct str subject = side->subject;
+    if (subject.len == 0 && !associated_find(c, g->topic, which, &subject)) {
+        return false;
+    }
+    bool is_named = subject.len > 0;
+    if (!is_named && side->strategy != SUBJECT_TOPIC) {
         struct error e = {0};
         run_fail(run, run_print(run, "cannot get the contract of " STR_FMT, STR_ARG(g->topic)).ptr,
                  FAIL(&e, ERR_INVALID_REQUEST, "each record names the subject of its %s: a file has one",
@@ -209,15 +239,17 @@ static bool side_get(struct registry_client *c, const struct governed *g, enum g
                  &e, "`strom config describe` shows its settings, `strom schema get` a subject's contract");
         return false;
     }
-    struct str subject = governance_subject(side, which, g->topic, (struct str){NULL, 0}, room);
+    if (!is_named) {
+        subject = governance_subject(side, which, g->topic, (struct str){NULL, 0}, room);
+    }
     if (!registry_get(c, "cannot get the schema", "GET",
                       path_of(run, "/subjects/%S/versions/latest", subject), (struct str){NULL, 0}, &found)) {
         return false;
     }
     struct json_value *out = json_with(&run->arena, root, contract_side_names[which], JSON_OBJECT);
     json_put_text(&run->arena, out, "level", str_from_c(level_name(side->level)));
-    if (side->subject.len > 0) {
-        json_put_text(&run->arena, out, "subject", side->subject);
+    if (is_named) {
+        json_put_text(&run->arena, out, "subject", subject);
     }
     for (size_t i = 0; i < sizeof members / sizeof *members; i++) {
         const struct json_value *value = json_get(found, str_from_c(members[i]));

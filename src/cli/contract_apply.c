@@ -362,6 +362,7 @@ static void plan_text(const struct apply *a)
         }
         buf_printf(out, STR_FMT "\n", STR_ARG(change->to));
     }
+    trial_remarks_text(&a->trial, out);
     if (!has_changes(a)) {
         buf_printf(out, "Everything is in place; nothing to change.\n");
     }
@@ -393,6 +394,7 @@ static void plan_json(struct apply *a, bool is_done)
         json_object_end(json);
     }
     json_array_end(json);
+    trial_remarks_json(&a->trial, json);
     if (a->has_tried) {
         json_key(json, "history");
         trial_report_json(&a->trial, json);

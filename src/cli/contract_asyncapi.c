@@ -51,21 +51,33 @@ static void server_put(const struct contract_export *x, struct json_value *root)
     json_put_text(arena, kafka, "bindingVersion", STR("0.5.0"));
 }
 
+// key_put: the key of Kafka's binding is a Schema Object or an Avro schema (binding 0.5.0): Protobuf has no
+// place there, and is told in an extension.
+static void key_put(struct arena *arena, struct json_value *kafka, const struct json_value *key)
+{
+    const struct json_value *schema = json_get(key, STR("schema"));
+    bool is_told = schema != NULL && !str_equal(json_get_str(key, STR("schemaType")), STR("PROTOBUF"));
+    json_put_copy(arena, kafka, is_told ? "key" : "x-strom-key-schema", schema);
+    json_put_copy(arena, kafka, "x-strom-key-rules",
+                  json_get(json_get(key, STR("ruleSet")), STR("domainRules")));
+}
+
 static void message_put(const struct contract_export *x, struct json_value *messages)
 {
     struct arena *arena = x->arena;
     const struct json_value *value = json_get(x->contract, STR("value"));
     struct json_value *message = json_with(arena, messages, "value", JSON_OBJECT);
     json_put_text(arena, message, "name", json_get_str(x->contract, STR("topic")));
-    json_put_text(arena, message, "contentType",
-                  str_from_c(content_type(json_get_str(value, STR("schemaType")))));
     if (value != NULL) {
+        json_put_text(arena, message, "contentType",
+                      str_from_c(content_type(json_get_str(value, STR("schemaType")))));
         payload_put(arena, message, value);
         json_put_copy(arena, message, "x-strom-rules",
                       json_get(json_get(value, STR("ruleSet")), STR("domainRules")));
     }
     struct json_value *kafka =
         json_with(arena, json_with(arena, message, "bindings", JSON_OBJECT), "kafka", JSON_OBJECT);
+    key_put(arena, kafka, json_get(x->contract, STR("key")));
     json_put_text(arena, kafka, "schemaIdLocation", STR("payload"));
     json_put_text(arena, kafka, "schemaIdPayloadEncoding", STR("confluent"));
     json_put_text(arena, kafka, "schemaLookupStrategy", STR("TopicIdStrategy"));

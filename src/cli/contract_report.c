@@ -38,6 +38,35 @@ static struct str place(const struct trial *trial, const struct trial_row *row)
                : run_print(trial->run, "partition %d offset %lld", row->partition, (long long)row->offset);
 }
 
+void trial_remarks_text(const struct trial *trial, struct buf *out)
+{
+    for (int s = 0; s < SIDE_COUNT; s++) {
+        const char *text;
+        for (size_t i = 0; trial->own[s] != NULL && (text = contract_remark(trial->own[s], i)) != NULL; i++) {
+            buf_printf(out, "note: %s\n", text);
+        }
+    }
+}
+
+void trial_remarks_json(const struct trial *trial, struct json *json)
+{
+    json_key(json, "remarks");
+    json_object_begin(json);
+    for (int s = 0; s < SIDE_COUNT; s++) {
+        const char *text;
+        if (trial->own[s] == NULL) {
+            continue;
+        }
+        json_key(json, contract_side_names[s]);
+        json_array_begin(json);
+        for (size_t i = 0; (text = contract_remark(trial->own[s], i)) != NULL; i++) {
+            json_str(json, str_from_c(text));
+        }
+        json_array_end(json);
+    }
+    json_object_end(json);
+}
+
 void trial_report_text(const struct trial *trial, struct buf *out)
 {
     static const struct table_column columns[] = {{"RULE", false},     {"PATH", false},  {"FINDINGS", true},

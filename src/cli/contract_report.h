@@ -5,6 +5,9 @@
 
 #include "cli/contract_trial.h"
 
+// What the contract's rules mean for whoever binds it: those that are left to clients, or never apply.
+void trial_remarks_text(const struct trial *trial, struct buf *out);
+void trial_remarks_json(const struct trial *trial, struct json *json); // a member of an object
 void trial_report_text(const struct trial *trial, struct buf *out);
 void trial_report_json(const struct trial *trial, struct json *json);
 // One test case for each rule and path that found something, as CI servers read it.

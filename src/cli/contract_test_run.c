@@ -112,6 +112,7 @@ static void report(struct run *run, const struct trial *trial)
     } else if (str_equal(format, STR("junit"))) {
         trial_report_junit(trial, &run->out);
     } else {
+        trial_remarks_text(trial, &run->out);
         trial_report_text(trial, &run->out);
     }
     run->exit = trial_failed(&trial->counts) > 0 ? CLI_ERROR : run->exit;

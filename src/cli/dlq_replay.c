@@ -102,6 +102,7 @@ struct replay {
     int64_t left;  // of --count; -1 = no limit
     int64_t replayed;
     int64_t returned; // by this command: refused, or nowhere to go
+    int64_t blocked;  // offsets behind a transaction that is still open
     int64_t total;
     int64_t begin_ns;
     bool is_terminal;
@@ -432,7 +433,11 @@ static enum err partition_replay(struct replay *r, struct dlq_partition *part, s
             err = part->position < part->end && r->left != 0 ? txn_begin(&r->txn, e) : ERR_OK;
         }
     }
-    return err == ERR_WOULD_BLOCK ? ERR_OK : err;
+    if (err == ERR_WOULD_BLOCK) {
+        r->blocked += part->end - part->position;
+        return ERR_OK;
+    }
+    return err;
 }
 
 // ---- the command
@@ -473,16 +478,22 @@ static void result_show(struct replay *r, int64_t again)
         json_pair_i64(&run->json, "replayed", sent);
         json_pair_i64(&run->json, "accepted", sent - again);
         json_pair_i64(&run->json, "set_aside_again", again);
+        json_pair_i64(&run->json, "waiting_behind_transaction", r->blocked);
         json_object_end(&run->json);
         buf_u8(&run->out, '\n');
         return;
     }
-    if (sent == 0) {
+    if (sent == 0 && r->blocked == 0) {
         buf_printf(&run->out, "No dead letters of " STR_FMT " wait.\n", STR_ARG(r->dlq.topic));
         return;
     }
     buf_printf(&run->out, "%lld dead letters replayed: %lld accepted, %lld set aside again.\n",
                (long long)sent, (long long)(sent - again), (long long)again);
+    if (r->blocked > 0) {
+        buf_printf(&run->out,
+                   "%lld wait behind a transaction that is still open; replay again when it has ended.\n",
+                   (long long)r->blocked);
+    }
 }
 
 static enum err replay_all(struct replay *r, struct error *e)

@@ -83,8 +83,10 @@ def test_contract_file(cli, broker):
     for member, said in (('level', 'a text'), ('schemaType', 'a text'), ('subject', 'a text'), ('schemaFile', 'a text'),
                          ('references', 'a list'), ('metadata', 'an object'), ('ruleSet', 'an object')):
         bad = '{"topic": "t",\n "value": {"schema": {},\n  "%s": 7}}' % member
-        has(c.error('apply', c.write('bad.json', bad)), f'line 3, column {len(member) + 7}: value.{member}: {said} is needed')
-    has(c.error('apply', c.write('bad.json', '{"topic": ["t"], "value": {}}')), 'line 1, column 11: topic: a text is needed')
+        has(c.error('apply', c.write('bad.json', bad)),
+            f'line 3, column {len(member) + 7}: value.{member}: {said} is needed')
+    has(c.error('apply', c.write('bad.json', '{"topic": ["t"], "value": {}}')),
+        'line 1, column 11: topic: a text is needed')
     has(c.error('test', os.path.join(c.folder.name, 'nothing.json')), 'cannot read')
     rules = [{**RULES[0], 'expr': 'positiv(message.amount)'}]
     has(c.error('test', c.order('t', rules=rules)), "rule 'positive'", 'line 1, column', 'positiv')
@@ -253,6 +255,41 @@ def test_contract_get_all(cli, broker):
     has(c.error('get', 'named'), 'each record names the subject')
 
 
+def test_contract_get_associated(cli, broker):
+    """get follows the topic's association, as the broker does: this cluster's before others, else the one there is."""
+    c = Contracts(cli, broker)
+    c.registry('POST', '/subjects/shared/versions', {'schemaType': 'JSON', 'schema': json.dumps(ORDER)})
+    c.registry('POST', '/subjects/other/versions', {'schemaType': 'JSON', 'schema': '{}'})
+    cli.run('topic', 'create', 'linked')
+
+    def associate(namespace, subject):
+        c.registry('POST', '/associations', {
+            'resourceName': 'linked', 'resourceNamespace': namespace, 'resourceId': namespace + '-linked',
+            'resourceType': 'topic', 'associations': [{'subject': subject, 'associationType': 'value'}]})
+    associate('elsewhere', 'other')
+    cli.run('config', 'set', '--topic', 'linked', 'strom.value.validation.level=contract')
+    same(json.loads(c.text('get', 'linked'))['value']['schema'], {})
+    associate(cli.json('cluster')['cluster_id'], 'shared')
+    got = json.loads(c.text('get', 'linked'))
+    same((got['value']['subject'].rsplit(':', 1)[-1], got['value']['schema']), ('shared', ORDER))
+    same(c.json('apply', c.write('linked.json', got), '--no-history')['applied'], True)
+
+
+def test_contract_remarks(cli, broker):
+    """What binding a contract means for its rules is said before it is bound."""
+    c = Contracts(cli, broker)
+    schema = {**ORDER, 'properties': {**ORDER['properties'], 'by': {'type': 'string', 'confluent:tags': ['PII']}}}
+    rules = [{'name': 'enc', 'kind': 'TRANSFORM', 'type': 'ENCRYPT', 'mode': 'WRITEREAD', 'tags': ['PII']},
+             {'name': 'named', 'kind': 'CONDITION', 'type': 'CEL_FIELD', 'mode': 'WRITE', 'tags': ['PII'],
+              'expr': "value != ''"}]
+    contract = c.order('remarked', rules=rules, schema=schema)
+    lines = c.write('lines.jsonl', GOOD.decode())
+    for out in (c.text('diff', contract, expect=1), c.text('test', contract, '--records', lines)):
+        has(out, "note: clients encrypt by: rule 'named' is left to them")
+    told = c.json('apply', contract)
+    assert any('clients encrypt' in remark for remark in told['remarks']['value']), told
+
+
 def test_contract_test_as_broker(cli, broker):
     """What the broker refuses for its framing, or as null, a trial refuses, too; what names its schema by id, GUID or
     header is read by that; a topic that is not there does not pass."""
@@ -285,6 +322,10 @@ def test_contract_exchange_key(cli, broker):
     document = c.write('keyed.yaml', c.text('export', 'keyed'))
     same(set(json.loads(cli.text('contract', 'import', document))), {'topic', 'settings', 'key'})
     has(c.text('diff', c.write('again.json', cli.text('contract', 'import', document))), 'nothing to change')
+    (message,) = json.loads(c.text('export', 'keyed', '--as', 'asyncapi', '--format', 'json'))['channels']['topic'][
+        'messages'].values()
+    assert 'contentType' not in message and 'payload' not in message, f'it claims what values are: {message}'
+    same(message['bindings']['kafka']['key']['properties'], ORDER['properties'])
 
 
 def test_dlq_story(cli, broker):
@@ -353,6 +394,26 @@ def test_dlq_barred(cli, broker):
     done = cli.json('dlq', 'replay', 'barred')
     same((done['replayed'], done['accepted'], done['set_aside_again']), (3, 1, 2))
     same(len(cli.records('barred')), 1)
+
+
+def test_dlq_replay_open_transaction(cli, broker):
+    """What stands behind a transaction that is still open waits, and the command says so."""
+    c = Contracts(cli, broker)
+    c.run('apply', c.order('opened'))
+    producer = confluent_kafka.Producer({'bootstrap.servers': cli.env['STROM_BOOTSTRAP'], 'transactional.id': 'opened'})
+    producer.init_transactions()
+    producer.begin_transaction()
+    producer.produce('opened', NEGATIVE, partition=0)
+    producer.flush()
+    produce(cli, 'opened', NEGATIVE, TEXT)
+    told = cli.json('dlq', 'replay', 'opened', '--set', 'amount=7')
+    waiting = told['waiting_behind_transaction']
+    assert waiting >= 1 and told['replayed'] + waiting >= 3, told
+    has(cli.run('dlq', 'replay', 'opened')[0].decode(), f'{waiting} wait behind a transaction that is still open')
+    producer.commit_transaction()
+    told = cli.json('dlq', 'replay', 'opened', '--set', 'amount=7')
+    same(told['waiting_behind_transaction'], 0)
+    assert told['replayed'] > 0, told
 
 
 def test_dlq_replay_rate(cli, broker):
