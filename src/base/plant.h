@@ -79,6 +79,8 @@
     X(PLANT_SPAN_SHRINKS, "a batch with dead letters takes the offsets of the others only")                  \
     X(PLANT_LANE_OVERTAKEN, "order a batch before one that came first and is judged again")                  \
     X(PLANT_LETTER_ALONE, "append dead letters whatever became of their batch")                              \
+    X(PLANT_TALLY_OF_DUPLICATE, "count the records of a batch once more with its duplicate")                 \
+    X(PLANT_FORGET_TALLIES, "leave what was counted out of snapshots")                                       \
     X(PLANT_FORGET_TXN_BEGIN, "a snapshot forgets where open transactions began")
 
 enum plant {

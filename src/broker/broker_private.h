@@ -246,6 +246,8 @@ void governed_settle(struct produce_op *op, struct produce_part *part, enum poli
 // governed_place finds the partitions of the dead letters and completes their items and the part's; without
 // them the part is refused. The lock is held.
 void governed_place(struct broker *b, struct produce_part *part);
+// governed_tallies gives the item how its records are counted.
+void governed_tallies(const struct governed *g, struct item *item);
 uint64_t governed_fingerprint(const struct item_data *data);
 // judge_has_slice: there is time left for judging in this round of the loop.
 bool judge_has_slice(struct broker_port *port);

@@ -185,6 +185,20 @@ void governed_open(struct produce_op *op, struct produce_part *part, const struc
     part->governed = g;
 }
 
+// tallies_refuse: each record counts as refused, whatever the policy had found.
+static void tallies_refuse(struct policy_case *c)
+{
+    for (uint32_t i = 0; i < c->tally_count; i++) {
+        struct item_tally *tally = &c->tallies[i];
+        tally->kind = tally->kind < TALLY_RECORD_KINDS ? TALLY_REFUSED : tally->kind;
+    }
+    if (c->tally_count == 0 && c->header.record_count > 0) {
+        c->unnamed = (struct item_tally){.kind = TALLY_REFUSED, .count = (uint32_t)c->header.record_count};
+        c->tallies = &c->unnamed;
+        c->tally_count = 1;
+    }
+}
+
 static void refuse(struct governed *g, enum err err, struct str text)
 {
     struct policy_case *c = &g->c;
@@ -193,6 +207,15 @@ static void refuse(struct governed *g, enum err err, struct str text)
     c->text = text;
     c->bad_records = NULL;
     c->bad_record_count = 0;
+    tallies_refuse(c);
+}
+
+void governed_tallies(const struct governed *g, struct item *item)
+{
+    item->version = g->c.tally_count > 0 ? 3 : 2;
+    item->data.tally_who = g->c.tally_who;
+    item->data.tallies = g->c.tallies;
+    item->data.tally_count = g->c.tally_count;
 }
 
 // letters_make builds the items of the dead letters, all but where they go.
@@ -332,6 +355,7 @@ void governed_place(struct broker *b, struct produce_part *part)
             part->item.data.flags |= DATA_REFUSED;
             part->item.data.payload_length = 0;
             part->item.data.target_count = 0;
+            governed_tallies(g, &part->item);
             g->letter_count = 0;
             return;
         }

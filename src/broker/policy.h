@@ -78,13 +78,22 @@ struct policy_case {
     // it does not exist. They must have been looked up before, or together with, what was read. In the arena.
     struct item_condition *conditions;
     uint32_t condition_count;
+    // How its records are counted once it is in or refused for good: each as one of the first kinds, and the
+    // findings. Valid until settle; none: nothing is counted.
+    struct bytes tally_who;
+    struct item_tally *tallies; // at most ITEM_DATA_TALLIES_MAX
+    uint32_t tally_count;
+    // in, for settle with POLICY_FINAL
+    int64_t base_offset; // of the batch; -1: it was refused
     // the policy's own
     void *state; // NULL before the first judge
     // the broker's
     struct task wake;
+    struct item_tally unnamed;
 };
 
-// How a case ended. Count verdicts with POLICY_FINAL only: each batch gives exactly one of those, or none.
+// How a case ended. A verdict was given with POLICY_FINAL only: each batch gives exactly one of those, or
+// none.
 enum policy_end {
     POLICY_FINAL,     // appended, or refused: ordered, and true of what was current then
     POLICY_DUPLICATE, // an earlier copy had been appended
@@ -98,7 +107,7 @@ struct broker_policy {
     // slice_until_ns has passed (policy_slice_is_over), after at least one record. A WAIT must be woken
     // exactly once, also where loading fails and when the server stops.
     enum policy_step (*judge)(void *arg, struct policy_case *c);
-    // settle is called once for every case that was judged at least once: release `state`, count.
+    // settle is called once for every case that was judged at least once: release `state`.
     void (*settle)(void *arg, struct policy_case *c, enum policy_end end);
     // bind says whether these configs (the whole new set, sorted by key) may govern the topic: contracts are
     // found and compile. Called on a loop before a topic is created or its configs are changed; it must not

@@ -280,6 +280,7 @@ static void part_item(struct produce_op *op, struct produce_part *part, const st
         data->config_revision = topic->config_revision;
         data->conditions = c->conditions;
         data->condition_count = c->condition_count;
+        governed_tallies(part->governed, &part->item);
     }
     part->fingerprint = governed_fingerprint(data);
 }
@@ -626,6 +627,9 @@ static void part_finish(struct produce_op *op, struct produce_part *part)
     for (uint32_t i = 0; part->governed != NULL && i < part->governed->letter_count; i++) {
         const struct letter_part *letter = &part->governed->letters[i];
         op->letter_bytes += letter->outcome.err == ERR_OK ? letter->submission.payload.len : 0;
+    }
+    if (part->governed != NULL) {
+        part->governed->c.base_offset = outcome->base_offset;
     }
     governed_settle(op, part, end);
     chunk_unref(part->own_chunk);

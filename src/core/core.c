@@ -29,6 +29,8 @@ struct core *core_create(void)
     map_init(&core->txn_offsets);
     list_init(&core->txn_list);
     map_init(&core->documents_by_key);
+    map_init(&core->tallies);
+    list_init(&core->tally_list);
     core->txn_due_ms = INT64_MAX;
     buf_init(&core->cut.saved, SIZE_MAX / 2);
     limits_refresh(core);
@@ -47,6 +49,7 @@ void core_destroy(struct core *take_core)
     core_quotas_fini(core);
     core_txns_fini(core);
     core_documents_fini(core);
+    core_tallies_fini(core);
     LIST_EACH_SAFE (node, after, &core->producer_lru) {
         mem_free(LIST_ENTRY(node, struct producer, in_lru));
     }
@@ -314,6 +317,8 @@ uint64_t core_state_bytes(const struct core *core)
     bytes += (core->group_cap + core->groups_by_id.slot_count + core->quota_cap) * sizeof(void *);
     bytes += core->document_bytes + core->document_count * (sizeof(struct document) + HEAP_OVERHEAD) +
              core->document_places_cap * (sizeof(struct document *) + sizeof(uint64_t));
+    bytes +=
+        core->tally_bytes + core->tallies.count * HEAP_OVERHEAD + core->tallies.slot_count * sizeof(void *);
     bytes += core->topic_count * (sizeof(struct topic) + 32 + HEAP_OVERHEAD);
     bytes += core->slot_count * (sizeof(struct partition) + 2 * sizeof(void *) + HEAP_OVERHEAD);
     bytes += core->extent_cap_total * sizeof(struct extent);

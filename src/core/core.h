@@ -290,6 +290,34 @@ int64_t document_number(const struct document *document);
 uint64_t document_revision(const struct document *document);
 int64_t document_stamp_ms(const struct document *document); // of the bundle that put it
 
+// ---- reading: what became of records (decision 0013), by topic
+
+enum {
+    TALLY_TOPIC_MAX = 2048,  // cells of a topic; frozen with DATA version 3, as the next one
+    TALLY_TOTAL_MAX = 16384, // of all topics
+    TALLY_SLOT_MS = 5000,    // steps in which the last minute is counted
+    TALLY_RECENT_MS = 60000,
+};
+// One cell. Once three quarters of either limit are taken, new cells are made without `who`; at the limit, or
+// by whoever has no name, what is counted goes to one cell for each kind that has neither (and counts beyond
+// the limits): a topic's cells always add up.
+struct tally_view {
+    struct bytes who;
+    struct bytes what;
+    uint8_t kind; // enum tally_kind
+    uint64_t count;
+    int64_t stamp_ms; // of the last bundle that counted here
+};
+struct tally;
+uint32_t core_tally_count(const struct core *core); // of all topics
+uint32_t topic_tally_count(const struct topic *topic);
+// topic_tally_next walks a topic's cells: NULL gives the first, NULL at the end.
+const struct tally *topic_tally_next(const struct topic *topic, const struct tally *after);
+void tally_view(const struct tally *tally, struct tally_view *ret);
+// topic_tally_recent: records counted in the last TALLY_RECENT_MS before now_ms, on the clock of stamps, to
+// TALLY_SLOT_MS. Not part of the state: counted since this core object began to apply.
+void topic_tally_recent(const struct topic *topic, int64_t now_ms, uint64_t ret[TALLY_RECORD_KINDS]);
+
 // core_object_extents: live extents in an object; 0 = nothing refers to it.
 uint64_t core_object_extents(const struct core *core, uint64_t object);
 uint64_t core_object_max(const struct core *core); // highest object number ever seen in an item

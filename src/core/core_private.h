@@ -26,6 +26,7 @@ enum {
     SNAPSHOT_STEP_BYTES = 1 << 20, // of records, which end a step before its number of objects
     DOCUMENT_REMOVALS_MAX = 4096,  // remembered for readers that follow
     SNAPSHOT_RECORD_HEAD_SIZE = 5, // body_length, kind
+    TALLY_SLOTS = 12,              // of TALLY_SLOT_MS: what was counted lately
 };
 
 enum record_kind {
@@ -41,6 +42,7 @@ enum record_kind {
     RECORD_CONSUMER = 12, // the members of a group of the consumer protocol
     RECORD_DOCUMENT = 16,
     RECORD_DOCUMENTS = 17, // the last revision given
+    RECORD_TALLY = 20,     // one cell
     RECORD_END = 255,
 };
 
@@ -55,11 +57,14 @@ struct config_set {
 struct topic {
     struct map_node by_name;
     struct map_node by_id;
-    struct map_node by_shape;     // the name with '.' read as '_'
-    struct list in_dying;         // deleted, memory not yet given back
-    struct list offset_pages;     // of all groups
-    uint32_t txn_partition_count; // its partitions in open transactions
-    uint64_t serial;              // unique within this core object; not part of the state
+    struct map_node by_shape; // the name with '.' read as '_'
+    struct list in_dying;     // deleted, memory not yet given back
+    struct list offset_pages; // of all groups
+    struct list tallies;      // in the order of creation
+    uint32_t tally_count;
+    struct tally_slot *tally_slots; // TALLY_SLOTS of them; NULL: none counted. Not part of the state
+    uint32_t txn_partition_count;   // its partitions in open transactions
+    uint64_t serial;                // unique within this core object; not part of the state
     struct uuid id;
     struct partition **partitions;
     int32_t partition_count;
@@ -276,6 +281,25 @@ struct document_removal {
     struct str key; // owned
 };
 
+// A cell in which a topic counts records. Part of the state while its topic lives.
+struct tally {
+    struct map_node by_key;
+    struct list in_all; // in the order of creation
+    struct list in_topic;
+    struct topic *topic;
+    uint64_t count;
+    int64_t stamp_ms; // of the last bundle that counted here
+    uint32_t snap_gen;
+    uint16_t who_len;
+    uint16_t what_len;
+    uint8_t kind;
+    uint8_t key[]; // who, what
+};
+struct tally_slot {
+    int64_t number; // stamp_ms / TALLY_SLOT_MS
+    uint64_t counts[TALLY_RECORD_KINDS];
+};
+
 struct object_ref {
     struct map_node by_object;
     uint64_t object;
@@ -306,6 +330,7 @@ enum cut_phase {
     CUT_QUOTAS,
     CUT_TXNS,
     CUT_DOCUMENTS,
+    CUT_TALLIES,
     CUT_END
 };
 
@@ -322,6 +347,7 @@ struct cut {
     struct list *page;              // next of core->offset_pages
     struct list *quota;             // next of core->quota_list
     struct list *txn;               // next of core->txn_list
+    struct list *tally;             // next of core->tally_list
     uint64_t document_revision;     // documents up to here are handed out
     uint64_t document_revision_end; // those above came after the cut
     uint64_t record_count;
@@ -404,6 +430,11 @@ struct core {
     struct document_removal *removals; // a ring; not part of the state
     uint32_t removal_count;            // ever
     uint64_t removals_from;            // those above this revision are all in the ring
+
+    struct map tallies;     // by topic, who, what and kind
+    struct list tally_list; // of living and dying topics
+    uint32_t tally_count;   // of living topics
+    uint64_t tally_bytes;   // heap use
 
     struct config_set configs;       // the broker's own
     struct config_set fixed_configs; // given at start; not part of the state
@@ -501,6 +532,17 @@ void document_put(struct core *core, struct str key, struct bytes value, int64_t
 // documents_sort puts what was loaded into the order of revisions; false if two have the same.
 bool documents_sort(struct core *core);
 void core_documents_fini(struct core *core);
+
+// ---- tallies.c
+
+// tallies_apply counts what the batch says, which has taken effect or is refused for good.
+void tallies_apply(struct apply *a, struct topic *topic, const struct item_data *data);
+void topic_tallies_leave(struct core *core, struct topic *topic); // the topic is being deleted
+// tallies_reclaim frees cells of a deleted topic; true once it has none.
+bool tallies_reclaim(struct core *core, struct topic *topic, uint32_t *budget);
+void tally_body(const struct tally *tally, struct buf *out);
+bool tally_load(struct core *core, struct bytes body);
+void core_tallies_fini(struct core *core);
 
 // ---- core.c
 
@@ -695,11 +737,13 @@ void offset_page_touch(struct core *core, struct offset_page *page);
 void quota_touch(struct core *core, struct quota *quota);
 void txn_touch(struct core *core, struct txn *txn);
 void document_touch(struct core *core, struct document *document);
+void tally_touch(struct core *core, struct tally *tally);
 void cut_txn_leaving(struct core *core, struct txn *txn);
 // The cut_..._leaving functions keep the cut's place when an object leaves the list that it walks.
 void cut_group_leaving(struct core *core, struct group *group);
 void cut_offset_page_leaving(struct core *core, struct offset_page *page);
 void cut_quota_leaving(struct core *core, struct quota *quota);
+void cut_tally_leaving(struct core *core, struct tally *tally);
 // cut_producer_leaving keeps the cut's place when a producer leaves the LRU list or moves in it.
 void cut_producer_leaving(struct core *core, struct producer *producer);
 uint64_t record_hash(uint8_t kind, struct bytes body);

@@ -318,6 +318,52 @@ static void verdicts_story_make(struct item items[VERDICTS_ITEMS])
     assert_int_equal(n, VERDICTS_ITEMS);
 }
 
+// DATA, version 3: what became of its records.
+enum { TALLIES_ITEMS = 9, TALLIES_BUNDLES = 4 };
+static const uint32_t tallies_ends[TALLIES_BUNDLES] = {2, 4, 7, TALLIES_ITEMS};
+
+static struct item tallied(struct item item, uint8_t flags, struct item_tally *tallies, uint32_t count)
+{
+    item.version = 3;
+    item.data.flags = flags;
+    item.data.tally_who = (struct bytes){(const uint8_t *)"\x03"
+                                                          "appUser:ANONYMOUS",
+                                         18};
+    item.data.tallies = tallies;
+    item.data.tally_count = count;
+    item.data.payload_length = (flags & DATA_REFUSED) != 0 ? 0 : item.data.payload_length;
+    return item;
+}
+
+static void tallies_story_make(struct item items[TALLIES_ITEMS])
+{
+    static struct item_config governed[] = {{{"strom.value.validation.level", 28}, {"contract", 8}}};
+    static const uint8_t schema[] = "\0\0\0\0\1\0\6orders";
+    static const uint8_t rule[] = "\2\0\0\0\1\0\6orders\5adult$.age";
+    static struct item_tally good[] = {{{schema, sizeof schema - 1}, TALLY_PASSED, 4}};
+    static struct item_tally mixed[] = {{{schema, sizeof schema - 1}, TALLY_PASSED, 1},
+                                        {{schema, sizeof schema - 1}, TALLY_MARKED, 1},
+                                        {{rule, sizeof rule - 1}, TALLY_FINDING + TALLY_MARKED, 1}};
+    static struct item_tally bad[] = {{{schema, sizeof schema - 1}, TALLY_REFUSED, 2},
+                                      {{rule, sizeof rule - 1}, TALLY_FINDING + TALLY_REFUSED, 1}};
+    uint32_t n = 0;
+    items[n] = rig_create(1, "orders", 1);
+    items[n].topic_create.configs = governed;
+    items[n++].topic_create.config_count = 1;
+    items[n] = rig_create(2, "gone", 1);
+    items[n].topic_create.configs = governed;
+    items[n++].topic_create.config_count = 1;
+    items[n++] = tallied(rig_idempotent(1, 0, 7, 0, 0, 4), DATA_JUDGED, good, 1);
+    items[n++] = tallied(rig_idempotent(1, 0, 7, 0, 0, 4), DATA_JUDGED, good, 1); // duplicate: counts nothing
+    items[n++] = tallied(rig_data(1, 0, 2), DATA_JUDGED, mixed, 3);
+    items[n++] = tallied(rig_data(1, 0, 2), DATA_JUDGED | DATA_REFUSED, bad, 2);
+    items[n++] = tallied(rig_data(2, 0, 4), DATA_JUDGED, good, 1);
+    items[n++] = rig_delete(2);
+    items[n] = tallied(rig_data(1, 0, 2), DATA_JUDGED, mixed, 3); // stale: counts nothing
+    items[n++].data.config_revision = 9;
+    assert_int_equal(n, TALLIES_ITEMS);
+}
+
 // A story and its two files.
 static const struct story {
     void (*make)(struct item *items);
@@ -348,6 +394,9 @@ static const struct story {
     {verdicts_story_make, VERDICTS_ITEMS, verdicts_ends, VERDICTS_BUNDLES, 250, "core_items_v2_data.hex",
      "Item frames, DATA of version 2 among them (docs/formats/item.md).", "core_snapshot_v1_data.hex",
      "Snapshot, version 1, after core_items_v2_data.hex in bundles (docs/formats/snapshot.md)."},
+    {tallies_story_make, TALLIES_ITEMS, tallies_ends, TALLIES_BUNDLES, 250, "core_items_v3_tallies.hex",
+     "Item frames, DATA of version 3 among them (docs/formats/item.md).", "core_snapshot_v1_tallies.hex",
+     "Snapshot, version 1, after core_items_v3_tallies.hex in bundles (docs/formats/snapshot.md)."},
 };
 enum { STORIES = sizeof stories / sizeof stories[0], STORY_ITEMS_MAX = 32 };
 
@@ -467,6 +516,31 @@ static void golden_items_v1_replay(void **state)
     assert_int_equal(partition_high_watermark(rig_partition(&rig, 1, 1)), 4);
     assert_int_equal(partition_high_watermark(rig_partition(&rig, 1, 2)), 4);
     assert_int_equal(errs[STORY_ITEMS - 1], ERR_UNKNOWN_TOPIC_ID);
+    rig_fini(&rig);
+}
+
+static void golden_tallies_v3_replay(void **state)
+{
+    (void)state;
+    static const enum err want[TALLIES_ITEMS] = {[5] = ERR_INVALID_RECORD, [8] = ERR_STALE};
+    static const uint64_t counts[] = {5, 1, 1, 2, 1}; // in the order in which the cells were made
+    struct rig rig;
+    enum err errs[STORY_ITEMS_MAX];
+    golden_replay(&stories[5], &rig, errs);
+    for (int i = 0; i < TALLIES_ITEMS; i++) {
+        assert_int_equal(errs[i], want[i]);
+    }
+    const struct topic *topic = core_topic_find_id(rig.core, rig_id(1));
+    const struct tally *tally = NULL;
+    struct tally_view view;
+    assert_int_equal(core_tally_count(rig.core), 5);
+    for (int i = 0; i < 5; i++) {
+        tally = topic_tally_next(topic, tally);
+        assert_non_null(tally);
+        tally_view(tally, &view);
+        assert_int_equal(view.count, counts[i]);
+    }
+    assert_null(topic_tally_next(topic, tally));
     rig_fini(&rig);
 }
 
@@ -609,6 +683,7 @@ int main(void)
         cmocka_unit_test(golden_txns_v1_replay),
         cmocka_unit_test(golden_consumers_v1_replay),
         cmocka_unit_test(golden_data_v2_replay),
+        cmocka_unit_test(golden_tallies_v3_replay),
         cmocka_unit_test(golden_snapshot_v1),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -9,7 +9,7 @@ enum {
     EXTENT_NAME_SIZE = 32,
     EXTENT_SIZE = EXTENT_NAME_SIZE + 24,
     ITEM_VERSION = 1,      // of every kind, ...
-    ITEM_DATA_VERSION = 2, // ... but one, of which both are read
+    ITEM_DATA_VERSION = 3, // ... but one, of which all are read
 };
 
 // ---- shared with the snapshot

@@ -51,6 +51,8 @@ enum {
     ITEM_DOCUMENTS_MAX = 10000,    // conditions, and likewise changes, of one DOCUMENTS
     ITEM_DATA_CONDITIONS_MAX = 64, // documents that the verdict on one batch rests on
     ITEM_DATA_TARGETS_MAX = 16,    // partitions that its dead letters go to
+    ITEM_DATA_TALLIES_MAX = 64,    // cells that its records are counted in
+    ITEM_TALLY_KEY_MAX = 2048,     // bytes that name such a cell, or whose it is
 };
 
 enum {
@@ -64,6 +66,24 @@ struct item_condition {
 struct item_target { // a partition
     struct uuid topic_id;
     int32_t partition;
+};
+
+// What became of records (decision 0013): cells of their topic count them, once, when the batch takes effect
+// or its refusal is final. Each record of a batch is counted as one of the first five kinds, and what was
+// found about it as others: TALLY_FINDING, and what the finding asked for as the difference to TALLY_PASSED.
+enum tally_kind {
+    TALLY_PASSED = 0,
+    TALLY_OBSERVED = 1,
+    TALLY_MARKED = 2,
+    TALLY_DEAD_LETTERED = 3,
+    TALLY_REFUSED = 4,
+    TALLY_FINDING = 5,
+};
+enum { TALLY_RECORD_KINDS = TALLY_FINDING, TALLY_KINDS = 2 * TALLY_FINDING };
+struct item_tally {
+    struct bytes what; // a contract's, or a rule's: its writer's to read. Never empty but for what is unknown
+    uint8_t kind;      // enum tally_kind
+    uint32_t count;    // never 0
 };
 
 enum data_flags {     // version 2
@@ -93,6 +113,10 @@ struct item_data {
     uint32_t condition_count;
     struct item_target *targets; // of its dead letters, one for each
     uint32_t target_count;
+    // version 3
+    struct bytes tally_who; // whose records they are: its writer's to read
+    struct item_tally *tallies;
+    uint32_t tally_count;
 };
 
 struct item_config {
@@ -370,7 +394,7 @@ struct item_documents {
 
 struct item {
     enum item_kind kind;
-    uint8_t version; // ITEM_DATA: 1 or 2; 1 for every other kind
+    uint8_t version; // ITEM_DATA: 1, 2 or 3; 1 for every other kind
     uint32_t
         depends_on; // 1-based index of an earlier item in the bundle that must have newly appended; 0 = none
     union {

@@ -34,7 +34,7 @@ static bool record_next(struct reader *r, struct record *ret)
 static bool record_kind_is_known(uint8_t kind)
 {
     return (kind >= RECORD_HEAD && kind <= RECORD_ABORTED) || kind == RECORD_CONSUMER ||
-           kind == RECORD_DOCUMENT || kind == RECORD_DOCUMENTS;
+           kind == RECORD_DOCUMENT || kind == RECORD_DOCUMENTS || kind == RECORD_TALLY;
 }
 
 // records_check walks the whole stream once and leaves *ret at its first record.
@@ -324,6 +324,8 @@ static bool record_load(struct core *core, const struct record *record)
         return document_load(core, record->body);
     case RECORD_DOCUMENTS:
         return document_serial_load(core, record->body);
+    case RECORD_TALLY:
+        return tally_load(core, record->body);
     case RECORD_END:
         break;
     }
@@ -396,6 +398,7 @@ enum err core_load(struct core *core, struct bytes snapshot, struct error *e)
     if (err == ERR_OK && !documents_sort(core)) {
         return FAIL(e, ERR_CORRUPT, "two documents of the snapshot have the same revision");
     }
+    err = err == ERR_OK ? records_load(core, r, RECORD_TALLY, &count, e) : err;
     core->txn_due_ms = txns_deadline_ms(core);
     if (err == ERR_OK && !quotas_sort(core)) {
         return FAIL(e, ERR_CORRUPT, "an entity of the snapshot has quotas twice");

@@ -179,12 +179,13 @@ static void data_duplicate(const struct partition *p, const struct producer_batc
     ret->leader_epoch = p->epoch.epoch;
 }
 
-// data_refuse: nothing is appended. Of a producer of which nothing is known, it is from now on that the next
-// sequence is the one refused: what it sent behind it does not get in before.
+// data_refuse: nothing is appended, but its records are counted. Of a producer of which nothing is known, it
+// is from now on that the next sequence is the one refused: what it sent behind it does not get in before.
 static void data_refuse(struct apply *a, const struct judged *judged, const struct item_data *data,
                         struct outcome *ret)
 {
     ret->is_refused = true;
+    tallies_apply(a, judged->partition->topic, data);
     if (judged->producer == NULL && !judged->is_unsequenced) {
         struct item_data none = *data;
         none.offset_span = 0;
@@ -206,6 +207,9 @@ void data_apply(struct apply *a, const struct item *item, struct outcome *ret)
     }
     if (judged.duplicate != NULL) {
         data_duplicate(p, judged.duplicate, ret);
+        if (plant_is(PLANT_TALLY_OF_DUPLICATE)) {
+            tallies_apply(a, p->topic, data);
+        }
         return;
     }
     if (judged.txn != NULL) {
@@ -219,6 +223,7 @@ void data_apply(struct apply *a, const struct item *item, struct outcome *ret)
         producer_append(a->core, p, judged.producer, data, p->high_watermark);
     }
     data_store(a, p, data);
+    tallies_apply(a, p->topic, data);
     facts_slot_add(a->facts, p, data->payload_length);
 }
 

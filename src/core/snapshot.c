@@ -118,6 +118,9 @@ static void record_body(enum record_kind kind, const void *object, struct buf *o
     case RECORD_DOCUMENTS:
         buf_be64(out, ((const struct core *)object)->document_serial);
         return;
+    case RECORD_TALLY:
+        tally_body(object, out);
+        return;
     case RECORD_END:
         break;
     }
@@ -239,6 +242,17 @@ void document_touch(struct core *core, struct document *document)
     }
 }
 
+void tally_touch(struct core *core, struct tally *tally)
+{
+    if (plant_is(PLANT_FORGET_TALLIES)) {
+        return;
+    }
+    if (cut_lacks(core, tally->topic, tally->snap_gen)) {
+        tally->snap_gen = core->cut.gen;
+        record_write(&core->cut, RECORD_TALLY, tally, &core->cut.saved);
+    }
+}
+
 static struct producer *producer_after(const struct core *core, const struct list *node)
 {
     return node->next == &core->producer_lru ? NULL : LIST_ENTRY(node->next, struct producer, in_lru);
@@ -283,6 +297,11 @@ void cut_txn_leaving(struct core *core, struct txn *txn)
     cut_node_leaving(&core->cut.txn, &core->txn_list, &txn->in_all);
 }
 
+void cut_tally_leaving(struct core *core, struct tally *tally)
+{
+    cut_node_leaving(&core->cut.tally, &core->tally_list, &tally->in_all);
+}
+
 // ---- the cut
 
 void core_snapshot_begin(struct core *core)
@@ -300,6 +319,7 @@ void core_snapshot_begin(struct core *core)
     cut->page = node_after(&core->offset_pages, &core->offset_pages);
     cut->quota = node_after(&core->quota_list, &core->quota_list);
     cut->txn = node_after(&core->txn_list, &core->txn_list);
+    cut->tally = node_after(&core->tally_list, &core->tally_list);
     cut->record_count = 0;
     cut->hash = 0;
     buf_append(&cut->saved, snapshot_magic, sizeof snapshot_magic);
@@ -316,7 +336,7 @@ void core_snapshot_abort(struct core *core)
 {
     core->cut.is_active = false;
     core->cut.producer = NULL;
-    core->cut.group = core->cut.page = core->cut.quota = core->cut.txn = NULL;
+    core->cut.group = core->cut.page = core->cut.quota = core->cut.txn = core->cut.tally = NULL;
     buf_fini(&core->cut.saved);
 }
 
@@ -425,6 +445,15 @@ static bool cut_document_next(struct core *core)
     return true;
 }
 
+static bool cut_tally_next(struct core *core)
+{
+    struct list *node = cut_node_take(&core->cut.tally, &core->tally_list);
+    if (node != NULL) {
+        tally_touch(core, LIST_ENTRY(node, struct tally, in_all));
+    }
+    return node != NULL;
+}
+
 static bool cut_next(struct core *core)
 {
     struct cut *cut = &core->cut;
@@ -453,6 +482,9 @@ static bool cut_next(struct core *core)
         break;
     case CUT_DOCUMENTS:
         is_more = cut_document_next(core);
+        break;
+    case CUT_TALLIES:
+        is_more = cut_tally_next(core);
         break;
     case CUT_END:
         return false;
@@ -547,6 +579,12 @@ uint64_t core_state_hash(const struct core *core)
     }
     if (core->document_serial > 0) {
         hash_add(&sum, RECORD_DOCUMENTS, core, &scratch);
+    }
+    LIST_EACH (node, &core->tally_list) {
+        const struct tally *tally = LIST_ENTRY(node, struct tally, in_all);
+        if (!tally->topic->is_deleted && !plant_is(PLANT_FORGET_TALLIES)) {
+            hash_add(&sum, RECORD_TALLY, tally, &scratch);
+        }
     }
     buf_fini(&scratch);
     return sum.hash;

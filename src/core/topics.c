@@ -183,6 +183,7 @@ struct topic *topic_new(struct core *core, struct uuid id, struct str name)
     topic->id = id;
     topic->serial = ++core->topic_serial;
     list_init(&topic->offset_pages);
+    list_init(&topic->tallies);
     topic->name_len = (uint16_t)name.len;
     topic->snap_gen = core->cut.gen;
     memcpy(topic->name, name.ptr, name.len);
@@ -345,6 +346,7 @@ enum err topic_delete_apply(struct apply *a, const struct item_topic_delete *ite
     core->partition_total -= (uint64_t)topic->partition_count;
     core->producer_count -= topic->producer_count;
     topic_offsets_leave(core, topic);
+    topic_tallies_leave(core, topic);
     topic->is_deleted = true;
     topic->delete_gen = core->cut.gen;
     list_push_back(&core->dying, &topic->in_dying);
@@ -355,6 +357,7 @@ void topic_free(struct topic *topic)
 {
     config_set_fini(&topic->configs);
     mem_free(topic->partitions);
+    mem_free(topic->tally_slots);
     mem_free(topic);
 }
 
@@ -393,7 +396,7 @@ void topics_reclaim(struct apply *a, uint32_t *budget)
     uint32_t partitions = RECLAIM_PARTITIONS_MAX;
     while (*budget > 0 && partitions > 0 && !list_is_empty(&a->core->dying)) {
         struct topic *topic = LIST_ENTRY(a->core->dying.next, struct topic, in_dying);
-        if (!offsets_reclaim(a->core, topic, budget)) {
+        if (!offsets_reclaim(a->core, topic, budget) || !tallies_reclaim(a->core, topic, budget)) {
             return;
         }
         if (topic->partition_count == 0) {

@@ -33,10 +33,10 @@ static struct series_name name_of(const char *topic, const char *rule, const cha
 }
 
 static void add(const char *topic, const char *rule, const char *client, enum contract_action action,
-                uint64_t n)
+                uint32_t n)
 {
     struct series_name name = name_of(topic, rule, client);
-    counts_add(&world.govern->counts, &name, action, n, 1000);
+    world_count(&world, &name, 1, action, n);
 }
 
 static const char *printed(const char *topic)
@@ -45,7 +45,7 @@ static const char *printed(const char *topic)
     struct json j = {.out = &out};
     buf_init(&out, 64 << 20);
     json_object_begin(&j);
-    counts_print(&world.govern->counts, str_from_c(topic), &j);
+    counts_print(world.govern, str_from_c(topic), &j);
     json_object_end(&j);
     const char *text = arena_str(&world.arena, buf_str(&out)).ptr;
     buf_fini(&out);
@@ -64,6 +64,8 @@ static void expect_in(const char *text, const char *part)
 static void sums_are_over_producers_and_rules(void **state)
 {
     (void)state;
+    world_topic(&world, "t", NULL);
+    world_topic(&world, "u", NULL);
     add("t", NULL, "a", CONTRACT_PASS, 5);
     add("t", NULL, "a", CONTRACT_REJECT, 2);
     add("t", NULL, "b", CONTRACT_PASS, 1);
@@ -73,9 +75,12 @@ static void sums_are_over_producers_and_rules(void **state)
     add("u", "r", "b", CONTRACT_REJECT, 9);
     const char *text = printed("t");
     expect_in(text,
-              "{\"checked\":8,\"passed\":6,\"observed\":0,\"marked\":0,\"dead_lettered\":0,\"refused\":2,");
-    expect_in(text, "\"rule\":\"r\",\"path\":\"$\",\"action\":\"mark\",\"count\":4,\"last_ms\":1000}");
+              "{\"checked\":8,\"passed\":6,\"observed\":0,\"marked\":0,\"dead_lettered\":0,\"refused\":2,"
+              "\"recent\":{\"window_ms\":60000,\"checked\":8,");
+    expect_in(text, "\"rule\":\"r\",\"path\":\"$\",\"action\":\"mark\",\"count\":4,\"last_ms\":");
     expect_in(text, "\"action\":\"reject\",\"count\":5,");
+    expect_in(text, "\"paths\":[{\"side\":\"key\",\"path\":\"$\",\"count\":9}]");
+    expect_in(text, "\"versions\":[{\"subject\":\"s\",\"version\":1,\"checked\":8,\"passed\":6,");
     expect_in(text, "{\"client\":\"a\",\"principal\":\"User:ANONYMOUS\",\"checked\":7,\"passed\":5,");
 }
 
@@ -83,36 +88,68 @@ static void sums_are_over_producers_and_rules(void **state)
 static void series_are_bounded(void **state)
 {
     (void)state;
-    char client[32];
-    for (int i = 0; i < 2 * GOVERN_SERIES_MAX; i++) {
-        snprintf(client, sizeof client, "client-%d", i);
-        add("t", NULL, client, CONTRACT_PASS, 1);
-    }
-    assert_true(world.govern->counts.series_count <= GOVERN_SERIES_MAX);
-    const char *text = printed("t");
-    expect_in(text, "{\"checked\":8192,\"passed\":8192,");
-    expect_in(text, "{\"client\":\"(others)\",\"principal\":\"(others)\",\"checked\":5120,");
-    for (int i = 0; i < 2 * GOVERN_SERIES_MAX; i++) {
-        snprintf(client, sizeof client, "topic-%d", i);
-        add(client, NULL, "c", CONTRACT_PASS, 1);
-    }
-    assert_int_equal(world.govern->counts.series_count, GOVERN_SERIES_MAX);
+    enum { AT_ONCE = 64, BATCHES = 2 * TALLY_TOPIC_MAX / AT_ONCE };
+    static char rules[AT_ONCE][32];
+    struct series_name names[AT_ONCE];
+    char text[64];
     struct buf out;
+    world_topic(&world, "t", NULL);
+    add("t", NULL, "client-0", CONTRACT_PASS, 1);
+    for (int b = 0; b < BATCHES; b++) {
+        for (int i = 0; i < AT_ONCE; i++) {
+            snprintf(rules[i], sizeof rules[i], "rule-%d", b * AT_ONCE + i);
+            names[i] = name_of("t", rules[i], b % 2 == 0 ? "client-0" : "client-1");
+        }
+        world_count(&world, names, AT_ONCE, CONTRACT_MARK, 1);
+    }
+    add("t", NULL, "client-2", CONTRACT_PASS, 7);
+    const char *report = printed("t");
+    expect_in(report, "{\"checked\":8,\"passed\":8,");
+    expect_in(report, "{\"client\":\"(others)\",\"principal\":\"(others)\",\"checked\":7,");
     buf_init(&out, 64 << 20);
     metrics_render(world.rig.metrics, &out);
     buf_u8(&out, '\0');
-    expect_in((const char *)out.ptr, "\nstrom_contract_counts_unnamed_total 7169\n");
+    // All room is taken; of what was added last not even what it is of is known.
+    snprintf(text, sizeof text, "\nstrom_contract_counts_unnamed_total %d\n",
+             1 + 2 * TALLY_TOPIC_MAX - TALLY_TOPIC_MAX + 7);
+    expect_in((const char *)out.ptr, text);
     expect_in((const char *)out.ptr,
               "strom_contract_records_total{topic=\"t\",subject=\"s\",version=\"1\",client="
               "\"client-0\",principal=\"User:ANONYMOUS\",outcome=\"passed\"} 1\n");
+    expect_in((const char *)out.ptr, "rule=\"(others)\",path=\"\",side=\"key\",client=\"(others)\"");
     buf_fini(&out);
+}
+
+// What cells are named by comes back as it went in, but for what is too long.
+static void names_of_cells_round_trip(void **state)
+{
+    (void)state;
+    char client[300];
+    memset(client, 'c', sizeof client);
+    struct series_name name = name_of("t", "r", "a");
+    struct series_name read = {0};
+    name.side = SIDE_VALUE;
+    name.version = -7;
+    name.client_id = (struct str){NULL, 0};
+    tally_who_decode(tally_who_encode(name.client_id, name.principal, &world.arena), &read);
+    tally_what_decode(tally_what_encode(&name, &world.arena), false, &read);
+    assert_null(read.client_id.ptr);
+    assert_true(str_equal(read.principal, name.principal) && str_equal(read.subject, name.subject));
+    assert_true(str_equal(read.rule, name.rule) && str_equal(read.path, name.path));
+    assert_true(read.version == -7 && read.side == SIDE_VALUE);
+    name.client_id = (struct str){client, sizeof client};
+    tally_who_decode(tally_who_encode(name.client_id, name.principal, &world.arena), &read);
+    assert_int_equal(read.client_id.len, 254);
+    assert_true(str_equal(read.principal, name.principal));
+    tally_what_decode(bytes_of("\x01zzzz\xff", 6), false, &read); // not ours: a later release's, or broken
+    assert_true(str_equal(read.rule, STR("(others)")));
 }
 
 static const char *samples(int64_t after, size_t limit)
 {
     struct buf out;
     buf_init(&out, 64 << 20);
-    counts_print_samples(&world.govern->counts, STR("t"), after, limit, &out);
+    samples_print(&world.govern->samples, STR("t"), after, limit, &out);
     const char *text = arena_str(&world.arena, buf_str(&out)).ptr;
     buf_fini(&out);
     return text;
@@ -124,7 +161,7 @@ static void samples_are_a_ring(void **state)
     for (int i = 1; i <= GOVERN_SAMPLES_MAX + 50; i++) {
         const struct sample sample = {
             .topic = i % 10 == 0 ? STR("other") : STR("t"), .rule = STR("r"), .path = STR("$"), .index = i};
-        counts_sample(&world.govern->counts, &sample);
+        samples_add(&world.govern->samples, &sample);
     }
     expect_in(samples(-1, 1), "{\"violations\":[{\"number\":1049,");
     expect_in(samples(-1, 1), "}],\"last\":1049}");
@@ -141,6 +178,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(sums_are_over_producers_and_rules, setup, teardown),
         cmocka_unit_test_setup_teardown(series_are_bounded, setup, teardown),
+        cmocka_unit_test_setup_teardown(names_of_cells_round_trip, setup, teardown),
         cmocka_unit_test_setup_teardown(samples_are_a_ring, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

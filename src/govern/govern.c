@@ -21,7 +21,8 @@ struct govern *govern_create(struct env *env, struct metrics *metrics)
     g->env = env;
     mutex_init(&g->registry_lock, env->threads);
     cache_init(&g->cache, env);
-    counts_init(&g->counts, env, metrics);
+    samples_init(&g->samples, env);
+    metrics_collector(metrics, counts_collect, g);
     g->loads = metrics_counter(metrics, "strom_contract_loads_total", NULL,
                                "Topics, subjects, schemas and contracts loaded for judging records");
     g->load_failures = metrics_counter(metrics, "strom_contract_load_failures_total", NULL,
@@ -68,7 +69,7 @@ void govern_destroy(struct govern *take_govern)
     registry_destroy(g->registry);
     bindings_fini(&g->bindings);
     cache_fini(&g->cache);
-    counts_fini(&g->counts);
+    samples_fini(&g->samples);
     mutex_fini(&g->registry_lock);
     mem_free(g);
 }

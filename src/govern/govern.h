@@ -19,9 +19,8 @@ enum {
     GOVERN_SNAPSHOTS_MAX = 100000,         // kept; the least used go first
     GOVERN_SNAPSHOT_BYTES_MAX = 512 << 20, // likewise, compiled contracts and all
     GOVERN_CASE_SNAPSHOTS_MAX = 256,       // that one batch may need: subjects, schemas, contracts
-    GOVERN_SERIES_MAX = 4096,    // of counters; what is over it is counted without its producer, then as one
-    GOVERN_SAMPLES_MAX = 1000,   // of violations, the newest
-    GOVERN_CASE_SAMPLES_MAX = 4, // of one batch among them
+    GOVERN_SAMPLES_MAX = 1000,             // of violations, the newest
+    GOVERN_CASE_SAMPLES_MAX = 4,           // of one batch among them
 };
 
 struct govern;

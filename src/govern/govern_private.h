@@ -136,12 +136,38 @@ struct series_name {
     struct str client_id;
     struct str principal;
 };
-struct series;
+struct series { // one cell as it was read, or a sum of some
+    struct series_name name;
+    uint64_t counts[OUTCOME_COUNT];
+    int64_t last_ms;
+    bool is_unnamed; // it found no room for what it is of
+};
+struct str side_name(int32_t side);
+// counts_print writes members of an object about a topic: sums, "recent":{...}, "rules":[...], "paths":[...],
+// "versions":[...], "producers":[...].
+struct json;
+void counts_print(struct govern *g, struct str topic, struct json *j);
+// counts_topics lists the topics that have counts, in order.
+size_t counts_topics(struct govern *g, struct arena *arena, struct str **ret);
+void counts_collect(void *arg, struct buf *out); // for metrics; arg: govern
+
+// ---- tally.c: how cells are named in the log. A NULL ptr: no memory.
+
+struct bytes tally_who_encode(struct str client_id, struct str principal, struct arena *arena);
+struct bytes tally_what_encode(const struct series_name *name, struct arena *arena);
+// The decoders fill parts of a name; "(others)" is for what has none. Texts are the bytes' own.
+void tally_who_decode(struct bytes who, struct series_name *ret);
+void tally_what_decode(struct bytes what, bool is_record, struct series_name *ret);
+
+// ---- samples.c
+
 struct sample { // of a violation; texts never hold a value of the payload
     int64_t time_ms;
     struct str topic;
     int32_t partition;
     int32_t index; // within its batch
+    int64_t offset_delta;
+    int64_t offset; // -1: its batch was refused
     struct str client_id;
     struct str principal;
     struct str subject;
@@ -152,27 +178,15 @@ struct sample { // of a violation; texts never hold a value of the payload
     struct str reason;
     enum contract_action action;
 };
-struct counts {
-    struct mutex lock; // guards what follows; taken alone
-    struct map by_name;
-    struct series **series; // in the order in which they came
-    size_t series_count;
-    struct series *overflow;     // what found no room
-    struct kept_sample *samples; // a ring
-    uint64_t sample_count;
+struct samples {
+    struct mutex lock;        // guards what follows; taken alone
+    struct kept_sample *ring; // of GOVERN_SAMPLES_MAX
+    uint64_t count;           // ever
 };
-void counts_init(struct counts *counts, struct env *env, struct metrics *metrics);
-void counts_fini(struct counts *counts);
-void counts_add(struct counts *counts, const struct series_name *name, enum contract_action outcome,
-                uint64_t n, int64_t now_ms);
-void counts_sample(struct counts *counts, const struct sample *sample);
-// counts_print writes members of an object about a topic: sums, "rules":[...], "producers":[...].
-struct json;
-void counts_print(struct counts *counts, struct str topic, struct json *j);
-// counts_topics lists the topics that have counts, in order.
-size_t counts_topics(struct counts *counts, struct arena *arena, struct str **ret);
-void counts_print_samples(struct counts *counts, struct str topic, int64_t after, size_t limit,
-                          struct buf *out);
+void samples_init(struct samples *samples, struct env *env);
+void samples_fini(struct samples *samples);
+void samples_add(struct samples *samples, const struct sample *sample);
+void samples_print(struct samples *samples, struct str topic, int64_t after, size_t limit, struct buf *out);
 
 // ---- bind.c: the topics that are governed. The registry's lock guards them.
 
@@ -208,7 +222,7 @@ struct govern {
     struct registry *registry;
     struct bindings bindings;
     struct cache cache;
-    struct counts counts;
+    struct samples samples;
     struct metric *loads;
     struct metric *load_failures;
 };

@@ -643,7 +643,7 @@ void govern_settle(void *arg, struct policy_case *c, enum policy_end end)
         return;
     }
     if (end == POLICY_FINAL) {
-        outcome_count(j);
+        outcome_samples(j);
     }
     c->state = NULL;
     held_release(j, false);

@@ -8,8 +8,9 @@
 #include "govern/govern_private.h"
 
 enum {
-    JUDGING_KEPT_BYTES_MAX = 8 << 20, // texts that outlive their record
-    JUDGING_TALLIES_MAX = 64, // distinct rules, subjects and outcomes of one batch; more are counted as one
+    JUDGING_KEPT_BYTES_MAX = 8 << 20,                // texts that outlive their record
+    JUDGING_TALLIES_MAX = ITEM_DATA_TALLIES_MAX - 1, // distinct rules, subjects and outcomes of one batch;
+                                                     // more are counted as one. The last: what was not judged
     JUDGING_LETTERS_MAX = POLICY_LETTERS_MAX,
 };
 
@@ -69,6 +70,7 @@ struct judging {
     // what came of it so far
     struct tally tallies[JUDGING_TALLIES_MAX];
     size_t tally_count;
+    struct item_tally unnamed[TALLY_RECORD_KINDS]; // where there is no memory for names
     struct tally *last_pass;
     const struct registry_member *last_pass_member; // of it; NULL: it is not to be had so cheaply
     struct contract_finding *last_mark;
@@ -90,8 +92,8 @@ void outcome_record(struct judging *j);
 void outcome_refuse(struct judging *j, enum err err, struct str text);
 // outcome_finish fills the case's out fields.
 void outcome_finish(struct judging *j);
-// outcome_count adds to the counters what the case came to.
-void outcome_count(struct judging *j);
+// outcome_samples keeps what was seen of the case's violations.
+void outcome_samples(struct judging *j);
 void outcome_reset(struct judging *j);
 
 #endif

@@ -762,7 +762,7 @@ static void counts_are_of_final_verdicts(void **state)
     govern_violations_print(world.govern, STR("t"), -1, 10, &out);
     buf_u8(&out, '\0');
     expect_in((const char *)out.ptr, "{\"violations\":[{\"number\":1,");
-    expect_in((const char *)out.ptr, "\"index\":1,\"client\":\"tester\"");
+    expect_in((const char *)out.ptr, "\"index\":1,\"offset\":null,\"client\":\"tester\"");
     expect_in((const char *)out.ptr, "\"last\":1}");
     buf_reset(&out);
     govern_violations_print(world.govern, STR("t"), 1, 10, &out);

@@ -153,6 +153,7 @@ static void sample_keep(struct judging *j, int side, const struct contract_findi
     j->samples[j->sample_count++] = (struct sample){
         .time_ms = j->run.now_ms,
         .index = j->index,
+        .offset_delta = j->record.offset - j->c->header.base_offset,
         .subject = kept_text(j, finding->subject),
         .version = source->member == NULL ? 0 : source->member->version,
         .side = side,
@@ -461,6 +462,75 @@ static void refused_fill(struct judging *j)
     }
 }
 
+// ---- how it is counted
+
+// tallies_unnamed counts the batch's records where there is no memory to say whose they are.
+static void tallies_unnamed(struct judging *j)
+{
+    struct policy_case *c = j->c;
+    uint64_t counts[TALLY_RECORD_KINDS] = {0};
+    uint64_t left = (uint64_t)c->header.record_count;
+    for (size_t i = 0; i < JUDGING_TALLIES_MAX; i++) {
+        const struct tally *t = &j->tallies[i];
+        uint64_t count = t->rule.ptr == NULL ? t->count : 0;
+        counts[t->action] += count;
+        left -= count;
+    }
+    if (j->is_refused) {
+        memset(counts, 0, sizeof counts);
+        left = (uint64_t)c->header.record_count;
+    }
+    counts[TALLY_REFUSED] += left;
+    c->tally_who = (struct bytes){NULL, 0};
+    c->tallies = j->unnamed;
+    c->tally_count = 0;
+    for (uint8_t kind = 0; kind < TALLY_RECORD_KINDS; kind++) {
+        if (counts[kind] > 0) {
+            j->unnamed[c->tally_count++] = (struct item_tally){.kind = kind, .count = (uint32_t)counts[kind]};
+        }
+    }
+}
+
+static bool tally_put(struct judging *j, const struct series_name *name, enum tally_kind kind, uint64_t count)
+{
+    struct policy_case *c = j->c;
+    struct item_tally *tally = &c->tallies[c->tally_count++];
+    tally->what = tally_what_encode(name, &j->kept);
+    tally->kind = (uint8_t)kind;
+    tally->count = count > UINT32_MAX ? UINT32_MAX : (uint32_t)count;
+    return tally->what.ptr != NULL;
+}
+
+// tallies_fill: of a refused batch every record is refused, whatever was found about it.
+static bool tallies_fill(struct judging *j)
+{
+    struct policy_case *c = j->c;
+    uint64_t left = (uint64_t)c->header.record_count;
+    c->tally_who = tally_who_encode(c->client_id, c->principal, &j->kept);
+    c->tallies = arena_new(&j->kept, struct item_tally, ITEM_DATA_TALLIES_MAX);
+    c->tally_count = 0;
+    bool is_done = c->tally_who.ptr != NULL && c->tallies != NULL;
+    for (size_t i = 0; i < JUDGING_TALLIES_MAX && is_done; i++) {
+        const struct tally *t = &j->tallies[i];
+        bool is_record = t->rule.ptr == NULL;
+        if (t->count == 0) {
+            continue;
+        }
+        const struct series_name name = {
+            .subject = t->subject, .version = t->version, .side = t->side, .rule = t->rule, .path = t->path};
+        enum tally_kind kind = !is_record      ? TALLY_FINDING + (enum tally_kind)t->action
+                               : j->is_refused ? TALLY_REFUSED
+                                               : (enum tally_kind)t->action;
+        is_done = tally_put(j, &name, kind, t->count);
+        left -= is_record ? t->count : 0;
+    }
+    if (left > 0 && is_done) { // judging had stopped
+        const struct series_name name = {.subject = STR("")};
+        is_done = tally_put(j, &name, TALLY_REFUSED, left);
+    }
+    return is_done;
+}
+
 void outcome_finish(struct judging *j)
 {
     struct error e = {0};
@@ -481,6 +551,9 @@ void outcome_finish(struct judging *j)
     }
     if (j->is_refused) {
         refused_fill(j);
+    }
+    if (!tallies_fill(j)) {
+        tallies_unnamed(j);
     }
 }
 
@@ -506,44 +579,18 @@ void outcome_reset(struct judging *j)
     j->refused_count = 0;
 }
 
-// ---- counting, once it is true
+// ---- samples, once it is true
 
-// outcome_count: of a refused batch every record is refused, whatever was found about it.
-void outcome_count(struct judging *j)
+void outcome_samples(struct judging *j)
 {
-    struct policy_case *c = j->c;
-    struct series_name name = {
-        .topic = c->topic_name,
-        .client_id = c->client_id,
-        .principal = c->principal,
-    };
-    uint64_t left = (uint64_t)c->header.record_count;
-    for (size_t i = 0; i < JUDGING_TALLIES_MAX; i++) {
-        const struct tally *t = &j->tallies[i];
-        if (t->count == 0) {
-            continue;
-        }
-        name.subject = t->subject;
-        name.version = t->version;
-        name.rule = t->rule;
-        name.path = t->path;
-        bool is_record = t->rule.ptr == NULL;
-        name.side = is_record ? 0 : t->side;
-        counts_add(&j->g->counts, &name, is_record && j->is_refused ? CONTRACT_REJECT : t->action, t->count,
-                   j->run.now_ms);
-        left -= is_record ? t->count : 0;
-    }
-    if (left > 0) { // judging had stopped
-        name.subject = name.rule = name.path = (struct str){NULL, 0};
-        name.version = name.side = 0;
-        counts_add(&j->g->counts, &name, CONTRACT_REJECT, left, j->run.now_ms);
-    }
+    const struct policy_case *c = j->c;
     for (size_t i = 0; i < j->sample_count; i++) {
         struct sample *sample = &j->samples[i];
         sample->topic = c->topic_name;
         sample->partition = c->partition;
+        sample->offset = c->base_offset < 0 ? -1 : c->base_offset + sample->offset_delta;
         sample->client_id = c->client_id;
         sample->principal = c->principal;
-        counts_sample(&j->g->counts, sample);
+        samples_add(&j->g->samples, sample);
     }
 }

@@ -4,12 +4,14 @@
 #include "govern/govern_private.h"
 #include "json/write.h"
 
+enum { TOPICS_BYTES_MAX = 64 << 20 }; // of names of topics that have counts
+
 static const char *const level_names[] = {"none", "id", "structure", "contract"};
 static const char *const action_names[] = {"reject", "dlq", "mark", "observe"};
 
 void govern_violations_print(struct govern *g, struct str topic, int64_t after, size_t limit, struct buf *out)
 {
-    counts_print_samples(&g->counts, topic, after, limit, out);
+    samples_print(&g->samples, topic, after, limit, out);
 }
 
 static void side_print(const struct binding *b, int side, struct json *j)
@@ -43,7 +45,7 @@ static void topic_print(struct govern *g, struct str name, const struct binding 
         side_print(b, SIDE_KEY, &j);
         side_print(b, SIDE_VALUE, &j);
     }
-    counts_print(&g->counts, name, &j);
+    counts_print(g, name, &j);
     json_object_end(&j);
 }
 
@@ -74,8 +76,8 @@ void govern_topics_print(struct govern *g, struct buf *out)
 {
     struct arena arena;
     struct str *counted;
-    arena_init(&arena, GOVERN_SERIES_MAX * 1024);
-    size_t count = counts_topics(&g->counts, &arena, &counted);
+    arena_init(&arena, TOPICS_BYTES_MAX);
+    size_t count = counts_topics(g, &arena, &counted);
     (void)govern_registry_begin(g);
     const struct bindings *b = bindings_get(g);
     bool is_first = true;

@@ -250,8 +250,56 @@ void trial_judge(struct world *w, struct trial *t, const char *topic, const stru
     }
 }
 
+// tallies_order orders what is to be counted as a refusal, which needs no bytes.
+static void tallies_order(struct world *w, struct str topic, struct bytes who, struct item_tally *tallies,
+                          uint32_t count)
+{
+    struct item item = {.kind = ITEM_DATA, .version = 3};
+    struct outcome outcome;
+    const struct core *core = broker_view_begin(w->rig.broker);
+    const struct topic *found = core_topic_find(core, topic);
+    assert_non_null(found);
+    item.data = (struct item_data){
+        .topic_id = topic_id(found),
+        .producer_id = -1,
+        .producer_epoch = -1,
+        .base_sequence = -1,
+        .offset_span = 1,
+        .record_count = 1,
+        .flags = DATA_JUDGED | DATA_REFUSED,
+        .config_revision = topic_config_revision(found),
+        .tally_who = who,
+        .tallies = tallies,
+        .tally_count = count,
+    };
+    broker_view_end(w->rig.broker);
+    (void)!broker_change_wait(w->rig.broker, &item, &outcome, NULL);
+    assert_true(outcome.is_refused);
+}
+
+void world_count(struct world *w, const struct series_name *names, uint32_t count,
+                 enum contract_action action, uint32_t n)
+{
+    struct item_tally tallies[ITEM_DATA_TALLIES_MAX];
+    struct arena arena;
+    arena_init(&arena, 1 << 20);
+    assert_true(count <= ITEM_DATA_TALLIES_MAX);
+    for (uint32_t i = 0; i < count; i++) {
+        int first = names[i].rule.ptr == NULL ? TALLY_PASSED : TALLY_FINDING;
+        tallies[i] =
+            (struct item_tally){tally_what_encode(&names[i], &arena), (uint8_t)(first + (int)action), n};
+    }
+    tallies_order(w, names->topic, tally_who_encode(names->client_id, names->principal, &arena), tallies,
+                  count);
+    arena_fini(&arena);
+}
+
 void trial_end(struct trial *t, enum policy_end end)
 {
+    t->c.base_offset = t->c.is_refused ? -1 : 0;
+    if (end == POLICY_FINAL) {
+        tallies_order(t->world, t->c.topic_name, t->c.tally_who, t->c.tallies, t->c.tally_count);
+    }
     govern_settle(t->world->govern, &t->c, end);
     chunk_unref(t->c.chunk);
     for (uint32_t i = 0; i < t->c.letter_count; i++) {

@@ -53,7 +53,12 @@ struct trial {
 // trial_judge judges a batch of the records for partition 0; waits for what is loaded.
 void trial_judge(struct world *w, struct trial *t, const char *topic, const struct line *lines,
                  int32_t count);
+// trial_end settles the case; with POLICY_FINAL its records are counted first, as the broker would have them.
 void trial_end(struct trial *t, enum policy_end end);
+// world_count orders a batch of the topic that counts n in each of the cells so named, which have one
+// producer.
+void world_count(struct world *w, const struct series_name *names, uint32_t count,
+                 enum contract_action action, uint32_t n);
 // framed gives 00 | id | text.
 struct bytes framed(struct world *w, int32_t id, const char *text);
 
