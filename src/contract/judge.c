@@ -354,8 +354,15 @@ enum contract_action contract_judge(const struct contract *contract, struct cont
         budget_find(&j);
         return ret->action;
     }
-    enum err err =
-        program_check_hiding(contract->program, payload, contract->slot_count == 0 ? NULL : slots, &fault);
+    int64_t left = (int64_t)j.steps;
+    struct view *views = contract->slot_count == 0 ? NULL : slots;
+    enum err err = program_check_hiding(contract->program, payload, views, &left, &fault);
+    j.steps = (uint64_t)left;
+    if (err == ERR_NO_MEMORY && left == 0) {
+        budget_find(&j);
+        run->steps -= most;
+        return ret->action;
+    }
     if (err != ERR_OK) {
         structure_find(&j, &fault);
         run->steps -= most - j.steps;

@@ -308,6 +308,86 @@ static void budgets(void **state)
     rig_fini(&rig);
 }
 
+// judge_hostile judges a text of `count` letters and gives the steps that it took.
+static uint64_t judge_hostile(struct rig *rig, const char *prefix, char letter, size_t count,
+                              const char *want)
+{
+    struct buf payload;
+    buf_init(&payload, 1 << 20);
+    buf_printf(&payload, "%s", prefix);
+    for (size_t i = 0; i < count; i++) {
+        buf_u8(&payload, (uint8_t)letter);
+    }
+    buf_append_str(&payload, STR("\""));
+    uint64_t before = rig->run.steps;
+    assert_begins(rig_judge(rig, buf_bytes(&payload)), want);
+    buf_fini(&payload);
+    return before - rig->run.steps;
+}
+
+// What checking the structure takes beyond a pass over the payload comes out of the same steps as the rules.
+static void structure_is_charged(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *schema;
+        const char *prefix;
+        size_t count;
+        const char *want;
+        uint64_t least;
+    } rows[] = {
+        {"{\"type\":\"string\",\"pattern\":\"^(a+)+\\\\1b$\"}", "\"", 20000, "reject: strom:budget $ ",
+         CONTRACT_STEPS_RECORD_MAX},
+        {"{\"type\":\"string\",\"pattern\":\"^(?=b)\"}", "\"", 20, "reject: strom:structure", 3},
+        {"{\"type\":\"string\",\"pattern\":\"(a|b)*a(a|b){14}c\"}", "\"", 2000, "reject: strom:structure",
+         2000 * 16},
+        {"{\"type\":\"string\",\"format\":\"regex\"}", "\"", 2000, "pass", 2000},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct rig rig;
+        struct rig_source source = {.format = FORMAT_JSON, .schema = rows[i].schema};
+        rig_init(&rig, &source);
+        uint64_t steps = judge_hostile(&rig, rows[i].prefix, 'a', rows[i].count, rows[i].want);
+        assert_in_range(steps, rows[i].least, CONTRACT_STEPS_RECORD_MAX);
+        rig_fini(&rig);
+    }
+    // of a batch that has few steps left it is the batch that is over
+    struct rig rig;
+    struct rig_source source = {.format = FORMAT_JSON, .schema = rows[0].schema};
+    rig_init(&rig, &source);
+    rig.run.steps = 5000;
+    rig.run.on_failure = CONTRACT_MARK;
+    (void)judge_hostile(&rig, "\"", 'a', 20000,
+                        "reject: strom:budget $ the rules used up the steps that a batch may take");
+    assert_int_equal(rig.run.steps, 0);
+    rig_fini(&rig);
+}
+
+// Branches within branches: each level doubles what has to be tried.
+static void branches_are_charged(void **state)
+{
+    (void)state;
+    struct buf schema;
+    struct rig rig;
+    buf_init(&schema, 1 << 20);
+    buf_append_str(&schema, STR("{\"$schema\":\"https://json-schema.org/draft/2020-12/schema\",\"$ref\":\"#/"
+                                "$defs/d0\",\"unevaluatedProperties\":false,\"$defs\":{"));
+    for (int i = 0; i < 40; i++) {
+        buf_printf(&schema, "\"d%d\":{\"anyOf\":[{\"$ref\":\"#/$defs/d%d\"},{\"$ref\":\"#/$defs/d%d\"}]},", i,
+                   i + 1, i + 1);
+    }
+    buf_append_str(&schema, STR("\"d40\":{\"properties\":{\"x\":true}}}}"));
+    buf_u8(&schema, 0);
+    struct rig_source source = {.format = FORMAT_JSON, .schema = (const char *)schema.ptr};
+    rig_init(&rig, &source);
+    uint64_t before = rig.run.steps;
+    assert_begins(rig_judge_text(&rig, "{\"x\":2,\"y\":1}"),
+                  "reject: strom:budget $ the rules used up the steps");
+    assert_int_equal(before - rig.run.steps, CONTRACT_STEPS_RECORD_MAX);
+    rig_fini(&rig);
+    buf_fini(&schema);
+}
+
 static void findings_of_the_caller(void **state)
 {
     (void)state;
@@ -339,6 +419,8 @@ int main(void)
         cmocka_unit_test(what_cannot_run_is_refused),
         cmocka_unit_test(remarks),
         cmocka_unit_test(budgets),
+        cmocka_unit_test(structure_is_charged),
+        cmocka_unit_test(branches_are_charged),
         cmocka_unit_test(findings_of_the_caller),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

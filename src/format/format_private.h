@@ -80,6 +80,7 @@ struct format_ops {
     void (*program_destroy)(struct program *program);
     size_t (*program_memory)(const struct program *program);
     // views: NULL, or to be filled if the program has slots; paths that end at one slot share its view.
+    // ret->steps: only formats whose work is not linear in the payload take from it.
     enum err (*check)(const struct program *program, struct bytes payload, struct view *views,
                       struct program_fault *ret);
     struct view (*view_root)(const struct program *program, struct bytes payload);

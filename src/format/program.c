@@ -208,14 +208,16 @@ enum err program_check_slots(const struct program *program, struct bytes payload
 {
     if (ret != NULL) {
         ret->hides_values = false;
+        ret->steps = NULL;
     }
     return check(program, payload, views, ret);
 }
 
 enum err program_check_hiding(const struct program *program, struct bytes payload, struct view *views,
-                              struct program_fault *ret)
+                              int64_t *steps, struct program_fault *ret)
 {
     ret->hides_values = true;
+    ret->steps = steps;
     return check(program, payload, views, ret);
 }
 

@@ -46,6 +46,7 @@ size_t program_memory(const struct program *program);
 // asks.
 struct program_fault {
     bool hides_values; // as asked for
+    int64_t *steps;    // likewise; NULL: none are counted
     size_t position;   // byte in the payload
     char path[FAULT_PATH_SIZE];
     char text[FAULT_TEXT_SIZE];
@@ -64,9 +65,12 @@ enum err program_check_slots(const struct program *program, struct bytes payload
                              struct program_fault *ret);
 
 // program_check_hiding judges as both do (`views` as program_check_slots, or NULL), and no part of the
-// payload shows in the fault: values are "...", and keys that the schema does not know are [*].
+// payload shows in the fault: values are "...", and keys that the schema does not know are [*]. *steps (may
+// be NULL) is what may be spent beyond one step per byte of the payload - regular expressions, branches that
+// are tried - and what is left of it, at least 0: ERR_NO_MEMORY where it ran out. A step is some ten
+// nanoseconds.
 enum err program_check_hiding(const struct program *program, struct bytes payload, struct view *views,
-                              struct program_fault *ret);
+                              int64_t *steps, struct program_fault *ret);
 
 // ---- views: a checked payload by field, without decoding the rest
 

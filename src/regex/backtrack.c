@@ -144,6 +144,7 @@ static bool take_group(struct search *s, uint32_t group, int32_t *position)
         return true; // a group that took part in nothing is empty: ECMA-262
     }
     size_t len = (size_t)(to - from);
+    *s->budget -= (int64_t)(len / REGEX_BYTES_PER_STEP);
     if (s->text.len - (size_t)*position < len ||
         memcmp(s->text.ptr + from, s->text.ptr + *position, len) != 0) {
         return false;
@@ -256,6 +257,7 @@ enum regex_result regex_search_steps(const struct regex *regex, struct str text,
     if (!regex->has_backrefs && words <= VISITED_WORDS_MAX) {
         s.visited = words <= VISITED_INLINE ? few : mem_array(words, sizeof *s.visited);
         memset(s.visited, 0, words * sizeof *s.visited);
+        *budget -= (int64_t)(words * sizeof *s.visited / REGEX_BYTES_PER_STEP);
     }
     const struct regex_inst *first = &regex->insts[0];
     bool is_anchored = first->kind == INST_ASSERT && first->assert_kind == ASSERT_TEXT_BEGIN;

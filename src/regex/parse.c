@@ -101,6 +101,15 @@ static bool set_equal(const struct char_set *a, const struct char_set *b)
            (a->count == 0 || memcmp(a->ranges, b->ranges, a->count * sizeof *a->ranges) == 0);
 }
 
+// work counts steps; one that takes too many is refused.
+static void work(struct parser *p, uint64_t steps)
+{
+    p->tree->work += steps;
+    if (p->tree->work > REGEX_WORK_MAX) {
+        fail(p, p->pos, "too much work: too many characters and sets of them");
+    }
+}
+
 // node_of_set takes the set.
 static uint32_t node_of_set(struct parser *p, struct char_set *take_set)
 {
@@ -109,6 +118,7 @@ static uint32_t node_of_set(struct parser *p, struct char_set *take_set)
     while (index < t->set_count && !set_equal(&t->sets[index], take_set)) {
         index++;
     }
+    work(p, 1 + index / 4);
     if (index < t->set_count) {
         char_set_fini(take_set);
     } else if (t->set_count == REGEX_CLASSES_MAX) {
@@ -244,6 +254,7 @@ static bool add_class_escape(struct parser *p, uint32_t c, struct char_set *set)
     } else {
         return false;
     }
+    work(p, own.count);
     char_set_finish(&own);
     if (c < 'a') { // an upper case letter
         char_set_invert(&own);

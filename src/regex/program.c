@@ -91,7 +91,11 @@ static void emit_repeat(struct emitter *m, const struct regex_node *node)
         return;
     }
     for (int32_t i = 0; i < node->min && !m->is_full; i++) {
+        uint32_t before = m->regex->inst_count;
         emit_node(m, node->first);
+        if (m->regex->inst_count == before) {
+            return; // nothing, however often
+        }
     }
     if (node->max == REPEAT_ENDLESS) {
         emit_endless(m, node->first);
@@ -279,7 +283,8 @@ static void members_make(const struct regex_tree *tree, struct regex *r, const u
     }
 }
 
-static void classes_make(const struct regex_tree *tree, struct regex *r)
+// classes_make gives false if it takes too much work.
+static bool classes_make(const struct regex_tree *tree, struct regex *r)
 {
     uint32_t count;
     uint32_t *bounds = bounds_make(tree, &count);
@@ -289,13 +294,20 @@ static void classes_make(const struct regex_tree *tree, struct regex *r)
         uint64_t kind = tree->has_word_edges ? kind_of(bounds[i]) : 0;
         signatures[i] = (struct signature){hash_mix(kind + 1, 0), i};
     }
-    for (uint32_t s = 0; s < tree->set_count; s++) {
+    for (uint32_t s = 0; s < tree->set_count && r->work <= REGEX_WORK_MAX; s++) {
         for (uint32_t k = 0; k < tree->sets[s].count; k++) {
             uint32_t b = bound_find(bounds, count, tree->sets[s].ranges[k].first);
             for (; b < count && bounds[b] <= tree->sets[s].ranges[k].last; b++) {
                 signatures[b].hash = hash_mix(signatures[b].hash, s + 1);
+                r->work++;
             }
         }
+    }
+    if (r->work > REGEX_WORK_MAX) {
+        mem_free(bounds);
+        mem_free(signatures);
+        mem_free(classes);
+        return false;
     }
     r->class_count = classes_number(signatures, count, classes);
     members_make(tree, r, bounds, count, classes);
@@ -310,6 +322,7 @@ static void classes_make(const struct regex_tree *tree, struct regex *r)
     }
     mem_free(signatures);
     mem_free(classes);
+    return true;
 }
 
 uint32_t regex_class_of(const struct regex *regex, uint32_t c)
@@ -330,7 +343,11 @@ enum err regex_tree_compile(const struct regex_tree *tree, struct regex *regex, 
         return FAIL(e, ERR_INVALID_REQUEST, "a regular expression of more than %d places, repeats unrolled",
                     REGEX_PLACES_MAX);
     }
-    classes_make(tree, regex);
+    regex->work = tree->work + regex->inst_count;
+    if (!classes_make(tree, regex)) {
+        return FAIL(e, ERR_INVALID_REQUEST,
+                    "a regular expression whose sets of characters take too much work");
+    }
     if (regex->class_count > UINT16_MAX) {
         return FAIL(e, ERR_INVALID_REQUEST, "too many different characters in a regular expression");
     }

@@ -48,13 +48,31 @@ size_t regex_memory(const struct regex *regex)
            (size_t)regex->set_count * regex->set_words * sizeof(uint64_t) + regex->class_count + states;
 }
 
+uint64_t regex_work(const struct regex *regex)
+{
+    return regex->work;
+}
+
+enum err regex_check(struct str pattern, enum regex_syntax syntax, int64_t *budget, struct error *e)
+{
+    struct regex_tree tree = {0};
+    enum err err = regex_parse(pattern, syntax, &tree, e);
+    *budget -= (int64_t)(1 + tree.work);
+    regex_tree_fini(&tree);
+    return err;
+}
+
 enum regex_result regex_search(const struct regex *regex, struct str text, int64_t *budget)
 {
     int64_t own = REGEX_BUDGET;
+    budget = budget == NULL ? &own : budget;
+    if (*budget < 0) {
+        return REGEX_GIVEN_UP;
+    }
     if (regex->states != NULL) {
+        *budget -= (int64_t)(1 + text.len / REGEX_BYTES_PER_STEP);
         return regex_search_states(regex, text);
     }
-    budget = budget == NULL ? &own : budget;
     if (!regex->has_backrefs && !regex->has_looks) {
         return regex_search_places(regex, text, budget);
     }

@@ -16,6 +16,7 @@ enum {
     REGEX_PLACES_MAX = 1 << 16,  // instructions, repeats unrolled
     REGEX_CLASSES_MAX = 1 << 11, // different sets of characters
     REGEX_GROUPS_MAX = 256,
+    REGEX_WORK_MAX = 1 << 20, // steps of compiling one: some ten milliseconds
 };
 
 enum regex_syntax {
@@ -30,6 +31,10 @@ struct regex;
 enum err regex_create(struct str pattern, enum regex_syntax syntax, struct regex **ret, struct error *e);
 void regex_destroy(struct regex *take_regex); // NULL is a no-op
 size_t regex_memory(const struct regex *regex);
+uint64_t regex_work(const struct regex *regex); // steps that compiling it took
+
+// regex_check only tells whether there is such an expression, and takes the steps from *budget.
+enum err regex_check(struct str pattern, enum regex_syntax syntax, int64_t *budget, struct error *e);
 
 enum regex_result {
     REGEX_NO,
@@ -40,8 +45,8 @@ enum regex_result {
 enum { REGEX_BUDGET = 1 << 21 }; // steps: milliseconds
 
 // regex_search tells whether the expression matches anywhere in the text, which is valid UTF-8. *budget (may
-// be NULL: REGEX_BUDGET) is what is left for this and later searches; a table of states takes nothing from
-// it.
+// be NULL: REGEX_BUDGET) is what is left for this and later searches, and may end below 0; a table of states
+// takes a step for sixteen bytes of the text.
 enum regex_result regex_search(const struct regex *regex, struct str text, int64_t *budget);
 
 #endif

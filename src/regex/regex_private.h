@@ -11,6 +11,7 @@ enum {
     CODE_POINT_MAX = 0x10ffff,
     REPEAT_ENDLESS = -1,
     NO_NODE = 0,
+    REGEX_BYTES_PER_STEP = 16, // of what is only copied, cleared, compared or looked up in a table
 };
 
 // ---- sets of characters: sorted, disjoint ranges
@@ -88,6 +89,7 @@ struct regex_tree {
     bool has_backrefs;
     bool has_looks;
     bool has_word_edges; // or line edges
+    uint64_t work;       // steps that reading it took
 };
 enum err regex_parse(struct str pattern, enum regex_syntax syntax, struct regex_tree *ret, struct error *e);
 void regex_tree_fini(struct regex_tree *tree);
@@ -146,6 +148,7 @@ struct regex {
     uint16_t *states;
     uint8_t *accepts_at_end;
     uint32_t state_count;
+    uint64_t work; // steps that compiling it took
 };
 
 enum err regex_tree_compile(const struct regex_tree *tree, struct regex *regex, struct error *e);

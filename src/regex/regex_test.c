@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "base/buf.h"
 #include "base/mem.h"
 
 static struct regex *make(const char *pattern, enum regex_syntax syntax)
@@ -317,13 +318,52 @@ static void test_places(void **state)
     mem_free((char *)text.ptr);
 }
 
+// Compiling is bounded as well: what emits nothing is not repeated, and sets of characters cost steps.
+static void test_compiling_is_bounded(void **state)
+{
+    (void)state;
+    struct regex *regex = make("(?:(?:(?:(?:){30000}){30000}){30000}){30000}a", REGEX_ECMA);
+    assert_int_equal(regex_search(regex, STR("ba"), NULL), REGEX_YES);
+    regex_destroy(regex);
+    struct buf text;
+    struct error e;
+    buf_init(&text, REGEX_PATTERN_BYTES_MAX);
+    buf_u8(&text, '[');
+    while (text.len + 8 < REGEX_PATTERN_BYTES_MAX) {
+        buf_append_str(&text, STR("\\p{L}"));
+    }
+    buf_u8(&text, ']');
+    assert_int_equal(regex_create(buf_str(&text), REGEX_ECMA, &regex, &e), ERR_INVALID_REQUEST);
+    assert_non_null(strstr(e.text, "too much work"));
+    int64_t budget = REGEX_BUDGET;
+    assert_int_equal(regex_check(buf_str(&text), REGEX_ECMA, &budget, NULL), ERR_INVALID_REQUEST);
+    assert_true(budget < REGEX_BUDGET - REGEX_WORK_MAX);
+    buf_reset(&text);
+    for (uint32_t c = 0; text.len + 32 < REGEX_PATTERN_BYTES_MAX; c++) { // each set has almost all bounds
+        buf_printf(&text, "[^\\u%04x]", 0x4000 + 2 * c);
+    }
+    assert_int_equal(regex_create(buf_str(&text), REGEX_ECMA, &regex, &e), ERR_INVALID_REQUEST);
+    assert_non_null(strstr(e.text, "too much work"));
+    buf_fini(&text);
+    regex = make("^[a-z]+$", REGEX_ECMA);
+    assert_true(regex_work(regex) > 0 && regex_work(regex) < 1000);
+    struct str long_text = repeated('a', 5000, 'b');
+    budget = 5000;
+    assert_int_equal(regex_search(regex, long_text, &budget), REGEX_YES);
+    assert_true(budget < 5000 - 5000 / 17);
+    budget = -1;
+    assert_int_equal(regex_search(regex, long_text, &budget), REGEX_GIVEN_UP);
+    regex_destroy(regex);
+    mem_free((char *)long_text.ptr);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_ecma),         cmocka_unit_test(test_lookaround_and_references),
         cmocka_unit_test(test_re2),          cmocka_unit_test(test_refused),
         cmocka_unit_test(test_catastrophes), cmocka_unit_test(test_ways_agree),
-        cmocka_unit_test(test_places),
+        cmocka_unit_test(test_places),       cmocka_unit_test(test_compiling_is_bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

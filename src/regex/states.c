@@ -264,6 +264,7 @@ void regex_build_states(struct regex *r)
         r->states = NULL;
         r->accepts_at_end = NULL;
     }
+    r->work += b->walk.steps;
     walk_fini(&b->walk);
     mem_free(b->pool);
     mem_free(b);
@@ -294,6 +295,7 @@ enum regex_result regex_search_states(const struct regex *regex, struct str text
 enum regex_result regex_search_places(const struct regex *regex, struct str text, int64_t *budget)
 {
     struct walk w;
+    *budget -= regex->inst_count / REGEX_BYTES_PER_STEP; // of the sets
     walk_init(&w, regex);
     places_add(&w.now, 0);
     enum char_kind before = CHAR_EDGE;

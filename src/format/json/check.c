@@ -241,7 +241,12 @@ static bool eval_string(struct run *r, const struct string_check *check)
                              SHOWN(check->pattern_text));
         }
     }
-    if (check->format != FORMAT_NONE && !json_format_holds(check->format, text)) {
+    bool holds = check->format == FORMAT_NONE || json_format_holds(check->format, text, &r->regex_budget);
+    if (r->regex_budget < 0) {
+        r->is_given_up = true;
+        return false;
+    }
+    if (!holds) {
         return run_fault(r, pos, "\"%.*s\"; format: %.*s", SHOWN(of_payload(r, text)),
                          SHOWN(check->format_name));
     }
@@ -472,19 +477,33 @@ bool eval_quietly(struct run *r, const struct jnode *node, struct span start, st
 
 // ---- the face
 
-void run_init(struct run *r, struct bytes payload, struct program_fault *fault)
+void run_init(struct run *r, struct bytes payload, const int64_t *steps, struct program_fault *fault)
 {
     r->fault = fault;
     r->has_fault = r->is_quiet = r->is_explaining = r->is_malformed = r->is_given_up = false;
     r->depth = r->path_count = 0;
-    r->steps = 0;
+    r->steps = r->steps_before = 0;
     r->steps_max = STEPS_MIN + (uint64_t)payload.len * STEPS_PER_BYTE;
     r->regex_budget = REGEX_BUDGET;
+    if (steps != NULL) {
+        uint64_t most = (uint64_t)*steps + payload.len;
+        r->steps_max = most < r->steps_max ? most : r->steps_max;
+        r->regex_budget = *steps < REGEX_BUDGET ? *steps : REGEX_BUDGET;
+    }
+    r->regex_most = r->regex_budget;
     r->memo = NULL;
     buf_init(&r->key, payload.len + 1);
     buf_init(&r->text, payload.len + 1);
     json_scan_init(&r->scan, (struct str){(const char *)payload.ptr, payload.len});
     r->scan.depth_max = PAYLOAD_DEPTH_MAX;
+}
+
+void run_spend(const struct run *r, int64_t *steps)
+{
+    if (steps != NULL) {
+        uint64_t taken = r->steps_before + r->steps;
+        steps_take(steps, taken, r->scan.text.len, r->regex_most - r->regex_budget);
+    }
 }
 
 void run_fini(struct run *r)
@@ -494,12 +513,14 @@ void run_fini(struct run *r)
     mem_free(r->memo);
 }
 
-enum err jschema_judge(const struct jprogram *program, struct bytes payload, struct program_fault *ret)
+enum err jschema_judge(const struct jprogram *program, struct bytes payload, int64_t *steps,
+                       struct program_fault *ret)
 {
     struct run r __attribute__((uninitialized));
-    run_init(&r, payload, ret);
+    run_init(&r, payload, steps, ret);
     bool holds = names_unique(&r, program);
     if (holds) {
+        r.steps_before = r.steps;
         r.steps = 0;
         json_scan_seek(&r.scan, 0, 0, true);
         holds = eval(&r, program->root, json_scan_next(&r.scan), NULL) && !r.is_malformed;
@@ -513,6 +534,7 @@ enum err jschema_judge(const struct jprogram *program, struct bytes payload, str
         run_fault(&r, r.scan.token_pos, "given up: judging this payload takes too long");
         err = ERR_NO_MEMORY;
     }
+    run_spend(&r, steps);
     run_fini(&r);
     return err;
 }
@@ -521,10 +543,11 @@ enum err jschema_check(const struct program *base, struct bytes payload, struct 
                        struct program_fault *ret)
 {
     const struct jprogram *program = (const struct jprogram *)base;
-    if (fast_judge(program, payload, views) == FAST_YES) {
+    int64_t *steps = ret == NULL ? NULL : ret->steps;
+    if (fast_judge(program, payload, views, steps) == FAST_YES) {
         return ERR_OK;
     }
-    enum err err = jschema_judge(program, payload, ret);
+    enum err err = jschema_judge(program, payload, steps, ret);
     if (err == ERR_OK && views != NULL) {
         jschema_fill_slots(base, payload, views);
     }

@@ -452,6 +452,9 @@ static enum err compile_all(struct compiler *c, struct jschema_place root, struc
                               c->program->arena.total + c->program->regex_bytes > PROGRAM_BYTES_MAX)) {
             err = FAIL(e, ERR_NO_MEMORY, "the schema's program needs more than %d bytes", PROGRAM_BYTES_MAX);
         }
+        if (err == ERR_OK && c->program->regex_work > JSON_REGEX_WORK_MAX) {
+            err = FAIL(e, ERR_INVALID_SCHEMA, JSON_REGEX_WORK_TEXT, JSON_REGEX_WORK_MAX);
+        }
     }
     for (struct node_entry *entry = c->first; entry != NULL && err == ERR_OK && !c->is_full;
          entry = entry->next) {

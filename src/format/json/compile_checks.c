@@ -50,6 +50,7 @@ static const struct regex *regex_of(struct compiler *c, struct str pattern)
     *link = (struct regex_link){regex, c->program->regexes};
     c->program->regexes = link;
     c->program->regex_bytes += regex_memory(regex);
+    c->program->regex_work += regex_work(regex);
     return regex;
 }
 

@@ -67,7 +67,11 @@ static const char *string_holds(struct fast *f, const struct string_check *check
             return result == REGEX_NO ? NULL : fast_give_up(f);
         }
     }
-    return check->format == FORMAT_NONE || json_format_holds(check->format, text) ? end + 1 : NULL;
+    if (check->format == FORMAT_NONE) {
+        return end + 1;
+    }
+    bool holds = json_format_holds(check->format, text, &f->regex_budget);
+    return f->regex_budget < 0 ? fast_give_up(f) : holds ? end + 1 : NULL;
 }
 
 static const char *symbol_holds(struct fast *f, const struct value_set *set, const char *p)
@@ -158,7 +162,7 @@ const char *fast_slow(struct fast *f, const struct jnode *node, const char *p)
 {
     struct run *r = f->run;
     if (!f->is_run_ready) {
-        run_init(r, f->payload, NULL);
+        run_init(r, f->payload, f->limit, NULL);
         r->is_quiet = true;
         f->is_run_ready = true;
     }
@@ -184,7 +188,7 @@ bool fast_items_unique(struct fast *f, const char *p)
 {
     struct span at = {(size_t)(p - f->text), f->depth};
     if (!f->is_run_ready) {
-        run_init(f->run, f->payload, NULL);
+        run_init(f->run, f->payload, f->limit, NULL);
         f->run->is_quiet = true;
         f->is_run_ready = true;
     }
@@ -420,23 +424,50 @@ static void make_views(const struct fast *f, const struct program *program, stru
 static bool names_differ(struct fast *f, const struct jprogram *program)
 {
     if (!f->is_run_ready) {
-        run_init(f->run, f->payload, NULL);
+        run_init(f->run, f->payload, f->limit, NULL);
         f->is_run_ready = true;
     }
     json_scan_seek(&f->run->scan, 0, 0, true);
+    f->run->steps_before += f->run->steps;
     f->run->steps = 0;
     f->is_twice = !names_unique(f->run, program) && !f->run->is_given_up;
     f->is_unsure |= f->run->is_given_up;
     return !f->is_twice && !f->is_unsure;
 }
 
-static enum fast_verdict judge(struct fast *f, const struct jprogram *program, struct view *views)
+// limits_set gives the pass what it may spend; limits_take takes what it, or check.c for it, has spent.
+static void limits_set(struct fast *f, const int64_t *steps)
+{
+    f->limit = steps;
+    f->steps_most = FAST_STEPS_MIN + (uint64_t)f->len * FAST_STEPS_PER_BYTE;
+    f->regex_most = REGEX_BUDGET;
+    if (steps != NULL) {
+        uint64_t most = (uint64_t)*steps + f->len;
+        f->steps_most = most < f->steps_most ? most : f->steps_most;
+        f->regex_most = *steps < REGEX_BUDGET ? *steps : REGEX_BUDGET;
+    }
+    f->steps = f->steps_most;
+    f->regex_budget = f->regex_most;
+}
+
+static void limits_take(struct fast *f, int64_t *steps)
+{
+    if (steps == NULL) {
+        return;
+    }
+    if (f->is_run_ready) {
+        run_spend(f->run, steps);
+    }
+    steps_take(steps, f->steps_most - f->steps, f->len, f->regex_most - f->regex_budget);
+}
+
+static enum fast_verdict judge(struct fast *f, const struct jprogram *program, struct view *views,
+                               int64_t *steps)
 {
     struct run run __attribute__((uninitialized)); // run_init's, if at all
     struct fast_mark marks[SLOTS_MAX] __attribute__((uninitialized));
     f->run = &run;
-    f->steps = FAST_STEPS_MIN + (uint64_t)f->len * FAST_STEPS_PER_BYTE;
-    f->regex_budget = REGEX_BUDGET;
+    limits_set(f, steps);
     f->slot = NO_SLOT;
     f->marks = marks;
     buf_init(&f->text_scratch, f->len + 1);
@@ -455,6 +486,7 @@ static enum fast_verdict judge(struct fast *f, const struct jprogram *program, s
         marks[0] = (struct fast_mark){begin, end};
         make_views(f, &program->base, views);
     }
+    limits_take(f, steps);
     if (f->is_run_ready) {
         run_fini(&run);
     }
@@ -462,7 +494,8 @@ static enum fast_verdict judge(struct fast *f, const struct jprogram *program, s
     return f->is_twice ? FAST_NO : f->is_unsure ? FAST_UNKNOWN : is_good ? FAST_YES : FAST_NO;
 }
 
-enum fast_verdict fast_judge(const struct jprogram *program, struct bytes payload, struct view *views)
+enum fast_verdict fast_judge(const struct jprogram *program, struct bytes payload, struct view *views,
+                             int64_t *steps)
 {
     if (program->root->fast == FAST_SLOW) {
         return FAST_UNKNOWN;
@@ -472,7 +505,7 @@ enum fast_verdict fast_judge(const struct jprogram *program, struct bytes payloa
     struct fast f = {.text = text, .len = payload.len, .payload = payload};
     f.is_ascii = copy(text, payload);
     bool is_text = f.is_ascii || utf8_is_valid((struct str){text, f.len});
-    enum fast_verdict verdict = is_text ? judge(&f, program, views) : FAST_NO;
+    enum fast_verdict verdict = is_text ? judge(&f, program, views, steps) : FAST_NO;
     if (text != few) {
         mem_free(text);
     }
@@ -482,8 +515,8 @@ enum fast_verdict fast_judge(const struct jprogram *program, struct bytes payloa
 bool jschema_judges_alike(const struct program *base, struct bytes payload, bool *ret_is_fast)
 {
     const struct jprogram *program = (const struct jprogram *)base;
-    enum fast_verdict verdict = fast_judge(program, payload, NULL);
-    enum err err = jschema_judge(program, payload, NULL);
+    enum fast_verdict verdict = fast_judge(program, payload, NULL, NULL);
+    enum err err = jschema_judge(program, payload, NULL, NULL);
     if (ret_is_fast != NULL) {
         *ret_is_fast = verdict != FAST_UNKNOWN;
     }

@@ -37,9 +37,12 @@ struct fast {
     bool owes_names;   // there are names that this pass did not compare
     uint32_t depth;    // open objects and arrays
     uint32_t nest;
-    uint64_t steps; // left
-    int64_t regex_budget;
-    uint32_t slot; // of the value judged next; NO_SLOT: none
+    const int64_t *limit; // the caller's, of steps; NULL: none
+    uint64_t steps_most;
+    uint64_t steps; // left of them
+    int64_t regex_most;
+    int64_t regex_budget; // left of it
+    uint32_t slot;        // of the value judged next; NO_SLOT: none
     // Of the objects and arrays read last, by their place: who only wants to pass over one that a branch has
     // read.
     const char *ends[FAST_ENDS][2];

@@ -430,17 +430,7 @@ static bool is_relative_json_pointer(struct str s)
     return str_equal(rest, STR("#")) || is_json_pointer(rest);
 }
 
-static bool is_regex(struct str s)
-{
-    struct regex *regex = NULL;
-    if (regex_create(s, REGEX_ECMA, &regex, NULL) != ERR_OK) {
-        return false;
-    }
-    regex_destroy(regex);
-    return true;
-}
-
-bool json_format_holds(enum json_format format, struct str text)
+bool json_format_holds(enum json_format format, struct str text, int64_t *budget)
 {
     switch (format) {
     case FORMAT_NONE:
@@ -470,7 +460,7 @@ bool json_format_holds(enum json_format format, struct str text)
     case FORMAT_RELATIVE_JSON_POINTER:
         return is_relative_json_pointer(text);
     case FORMAT_REGEX:
-        return is_regex(text);
+        return regex_check(text, REGEX_ECMA, budget, NULL) == ERR_OK;
     }
     return true;
 }

@@ -33,8 +33,8 @@ static enum err judge(const struct program *program, struct bytes payload, struc
     const struct jprogram *own = (const struct jprogram *)program;
     struct view views[1];
     enum err err = program_check(program, payload, ret);
-    enum fast_verdict fast = fast_judge(own, payload, NULL);
-    assert_int_equal(jschema_judge(own, payload, NULL), err);
+    enum fast_verdict fast = fast_judge(own, payload, NULL, NULL);
+    assert_int_equal(jschema_judge(own, payload, NULL, NULL), err);
     assert_true(fast == FAST_UNKNOWN || (fast == FAST_YES) == (err == ERR_OK));
     assert_int_equal(program_check_slots(program, payload, views, NULL), err);
     return err;
@@ -141,7 +141,7 @@ static void test_hidden(void **state)
         struct program *program = program_of(rows[i].schema, NULL);
         struct program_fault fault = {0};
         struct bytes payload = bytes_of(rows[i].payload, strlen(rows[i].payload));
-        assert_int_equal(program_check_hiding(program, payload, NULL, &fault), ERR_INVALID_RECORD);
+        assert_int_equal(program_check_hiding(program, payload, NULL, NULL, &fault), ERR_INVALID_RECORD);
         assert_string_equal(fault.path, rows[i].path);
         assert_string_equal(fault.text, "a member name is there twice");
         program_unref(program);
@@ -189,7 +189,7 @@ static void test_sizes(void **state)
 static uint64_t steps_of(const struct program *program, const struct buf *text, bool is_unique)
 {
     struct run r;
-    run_init(&r, buf_bytes(text), NULL);
+    run_init(&r, buf_bytes(text), NULL, NULL);
     assert_int_equal(names_unique(&r, (const struct jprogram *)program), is_unique);
     assert_false(r.is_given_up);
     uint64_t steps = r.steps;

@@ -38,7 +38,8 @@ enum json_format {
     FORMAT_REGEX,
 };
 enum json_format json_format_find(struct str name, const struct jschema_resource *resource);
-bool json_format_holds(enum json_format format, struct str text);
+// budget: of regular expressions; below 0 there is no answer.
+bool json_format_holds(enum json_format format, struct str text, int64_t *budget);
 
 struct jnode;
 
@@ -218,6 +219,7 @@ struct jprogram {
     struct arena arena;
     struct regex_link *regexes;
     size_t regex_bytes;
+    uint64_t regex_work;
     const struct jnode *root;
 };
 
@@ -311,9 +313,12 @@ size_t jschema_program_memory(const struct program *program);
 enum err jschema_check(const struct program *program, struct bytes payload, struct view *views,
                        struct program_fault *ret);
 enum fast_verdict { FAST_NO, FAST_YES, FAST_UNKNOWN };
-enum fast_verdict fast_judge(const struct jprogram *program, struct bytes payload, struct view *views);
+// steps: as program_check_hiding's; NULL: the module's own limits alone.
+enum fast_verdict fast_judge(const struct jprogram *program, struct bytes payload, struct view *views,
+                             int64_t *steps);
 // jschema_judge judges by check.c alone.
-enum err jschema_judge(const struct jprogram *program, struct bytes payload, struct program_fault *ret);
+enum err jschema_judge(const struct jprogram *program, struct bytes payload, int64_t *steps,
+                       struct program_fault *ret);
 struct view jschema_view_root(const struct program *program, struct bytes payload);
 struct view jschema_view_field(const struct view *record, struct str name);
 bool jschema_view_next(struct view_items *items, struct str *ret_key, struct view *ret);

@@ -20,6 +20,7 @@ struct parser {
     struct str path[PATH_MAX_SEGMENTS];
     uint32_t path_count;
     uint32_t depth;
+    uint64_t regex_work; // of all patterns so far
 };
 
 // ---- places for people
@@ -210,7 +211,12 @@ static enum err check_regex(struct parser *p, struct str pattern, struct error *
     if (jschema_regex(pattern, &regex, &why) != ERR_OK) {
         return refuse(p, why.text, e);
     }
+    p->regex_work += regex_work(regex);
     regex_destroy(regex);
+    if (p->regex_work > JSON_REGEX_WORK_MAX) {
+        (void)FAIL(&why, ERR_INVALID_SCHEMA, JSON_REGEX_WORK_TEXT, JSON_REGEX_WORK_MAX);
+        return refuse(p, why.text, e);
+    }
     return ERR_OK;
 }
 

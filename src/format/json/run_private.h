@@ -53,16 +53,20 @@ struct run {
     uint32_t path_count; // steps of `path` that are set
     uint64_t steps;
     uint64_t steps_max;
+    uint64_t steps_before; // of what is finished
     int64_t regex_budget;
-    struct buf key;  // of the member at hand, if it has escapes
-    struct buf text; // of the string at hand, if it has escapes
+    int64_t regex_most; // what it began with
+    struct buf key;     // of the member at hand, if it has escapes
+    struct buf text;    // of the string at hand, if it has escapes
     struct memo_slot *memo;
     struct path_step path[PAYLOAD_DEPTH_MAX + 1];
 };
 
 // run_init: nothing has been read yet. `r` need not be cleared: what is read of `path` is what path_count
-// says.
-void run_init(struct run *r, struct bytes payload, struct program_fault *fault);
+// says. steps: what may be spent, beyond a step per byte; NULL: no more than the limits above.
+void run_init(struct run *r, struct bytes payload, const int64_t *steps, struct program_fault *fault);
+// run_spend takes what the run has spent.
+void run_spend(const struct run *r, int64_t *steps);
 void run_fini(struct run *r);
 
 extern const uint8_t token_types[]; // TYPE_ bits by enum json_token
@@ -87,6 +91,12 @@ static inline bool run_step(struct run *r) // false: the budget is spent
         r->is_given_up = true;
     }
     return !r->is_given_up && !r->is_malformed;
+}
+// steps_take takes from *steps, down to 0, what a payload of `len` bytes cost beyond a step per byte.
+static inline void steps_take(int64_t *steps, uint64_t taken, size_t len, int64_t regex)
+{
+    int64_t beyond = (taken > len ? (int64_t)(taken - len) : 0) + regex;
+    *steps = beyond < *steps ? *steps - beyond : 0;
 }
 // run_fault notes the first reason, unless the run is quiet. Returns false.
 bool run_fault(struct run *r, size_t pos, const char *format, ...) __attribute__((format(printf, 3, 4)));

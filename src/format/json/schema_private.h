@@ -192,6 +192,10 @@ struct jschema_place jschema_sub(struct jschema_place outer, const struct json_v
 bool jschema_resolve(const struct jschema_resource *from, struct str ref, struct jschema_place *ret,
                      const struct jschema_anchor **ret_dynamic);
 
+// Steps of compiling all patterns of a schema: a tenth of a second or so.
+enum { JSON_REGEX_WORK_MAX = 1 << 24 };
+#define JSON_REGEX_WORK_TEXT "the schema's patterns take more than %d steps to compile"
+
 // jschema_regex compiles a pattern: ECMA-262, or what only RE2 and Java know, such as (?i).
 enum err jschema_regex(struct str pattern, struct regex **ret, struct error *e);
 

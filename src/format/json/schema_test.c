@@ -447,13 +447,43 @@ static void test_hostile_payloads(void **state)
     program_unref(program);
 }
 
+// All patterns together: each one would do.
+static void test_patterns_are_bounded(void **state)
+{
+    (void)state;
+    struct buf text;
+    struct schema *schema = NULL;
+    struct error e = {0};
+    buf_init(&text, 1 << 20);
+    buf_append_str(&text, STR("{\"allOf\":["));
+    for (int i = 0; i < 30; i++) {
+        buf_append_str(&text, STR("{\"pattern\":\"["));
+        for (int k = 0; k < 500; k++) {
+            buf_append_str(&text, STR("\\\\p{L}"));
+        }
+        buf_append_str(&text, STR("]\"},"));
+    }
+    buf_append_str(&text, STR("{}]}"));
+    buf_u8(&text, 0);
+    assert_int_equal(make((const char *)text.ptr, &schema, &e), ERR_INVALID_SCHEMA);
+    if (strstr(e.text, "the schema's patterns take more than") == NULL) {
+        fail_msg("%s", e.text);
+    }
+    buf_fini(&text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_refused),         cmocka_unit_test(test_print),
-        cmocka_unit_test(test_references),      cmocka_unit_test(test_faults),
-        cmocka_unit_test(test_numbers),         cmocka_unit_test(test_views),
-        cmocka_unit_test(test_hostile_schemas), cmocka_unit_test(test_hostile_payloads),
+        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_print),
+        cmocka_unit_test(test_references),
+        cmocka_unit_test(test_faults),
+        cmocka_unit_test(test_numbers),
+        cmocka_unit_test(test_views),
+        cmocka_unit_test(test_hostile_schemas),
+        cmocka_unit_test(test_hostile_payloads),
+        cmocka_unit_test(test_patterns_are_bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
