@@ -92,7 +92,7 @@ void call(int fd, int16_t key, int16_t version, const void *request, void *ret_a
 static void send_create(int fd, struct str name, int32_t partitions, const char *config, struct buf *in,
                         struct arena *arena)
 {
-    struct create_topics_request_config row;
+    struct create_topics_request_config rows[TOPIC_CONFIGS_MAX];
     struct create_topics_request_topic topic;
     struct create_topics_request request;
     struct create_topics_response answer;
@@ -101,13 +101,14 @@ static void send_create(int fd, struct str name, int32_t partitions, const char 
     topic.name = name;
     topic.num_partitions = partitions;
     topic.replication_factor = 1;
-    const char *equals = config == NULL ? NULL : strchr(config, '=');
-    if (equals != NULL) {
-        wire_init(&create_topics_request_config_type, &row);
-        row.name = (struct str){config, (size_t)(equals - config)};
-        row.value = str_from_c(equals + 1);
-        topic.configs = &row;
-        topic.configs_count = 1;
+    struct str rest = config == NULL ? STR("") : str_from_c(config);
+    for (topic.configs = rows; rest.len > 0 && topic.configs_count < TOPIC_CONFIGS_MAX;
+         topic.configs_count++) {
+        struct create_topics_request_config *row = &rows[topic.configs_count];
+        wire_init(&create_topics_request_config_type, row);
+        struct str value = str_cut(rest, ',', &rest);
+        row->name = str_cut(value, '=', &value);
+        row->value = value;
     }
     request.topics = &topic;
     request.topics_count = 1;

@@ -25,7 +25,8 @@ void call(int fd, int16_t key, int16_t version, const void *request, void *ret_a
           struct arena *arena);
 
 // topic_create makes a topic (one that exists is fine) and returns its id once every partition has a leader.
-// config: "name=value" or NULL.
+// config: "name=value", at most TOPIC_CONFIGS_MAX with commas between them, or NULL.
+enum { TOPIC_CONFIGS_MAX = 4 };
 struct uuid topic_create(int fd, struct str name, int32_t partitions, const char *config);
 
 struct producer {

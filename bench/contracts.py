@@ -22,6 +22,9 @@ LEVELS = ('none', 'id', 'structure', 'contract')
 RULES = [{'name': 'positive', 'kind': 'CONDITION', 'mode': 'WRITE', 'type': 'CEL', 'expr': 'message.qty > 0'},
          {'name': 'named', 'kind': 'CONDITION', 'mode': 'WRITE', 'type': 'CEL',
           'expr': "size(message.id) > 0 && message.price >= 0.0"}]
+BAD_ACTIONS = ('reject', 'dlq')
+BAD_OF = 100
+BAD_COUNTS = {0: 'none', 1: 'one of a batch', BAD_OF: 'all'}  # a batch of 64 KiB has less than a hundred
 GOALS = {('avro', 'id'): 1, ('avro', 'structure'): 5, ('avro', 'contract'): 10, ('protobuf', 'id'): 1,
          ('protobuf', 'structure'): 5, ('protobuf', 'contract'): 10, ('json', 'contract'): 25}
 AVRO = {'type': 'record', 'name': 'Order', 'namespace': 'shop', 'fields': [
@@ -79,20 +82,29 @@ def register(http, subject, kind, schema):
         return json.load(answer)['id']
 
 
-def values_file(bench, name, schema_id, encode):
+def spoiled(count, bad):
+    """So many orders, of which as many break the rules: one stands in the middle."""
+    found = [dict(order) for order in (orders() * 2)[:count]]
+    for i in range((count - bad) // 2, (count - bad) // 2 + bad):
+        found[i]['qty'] = 0
+    return found
+
+
+def values_file(bench, name, schema_id, encode, values=None):
     path = os.path.join(bench.data, f'values-{name}')
     with open(path, 'wb') as f:
-        for order in orders():
+        for order in values or orders():
             value = b'\0' + struct.pack('>I', schema_id) + encode(order)
             f.write(struct.pack('>I', len(value)) + value)
     return path
 
 
-def turn(bench, server, name, level, values, codec):
+def turn(bench, server, topic, level, values, codec, on_failure='reject'):
     """(CPU ns per record, records/s) of one level."""
-    config = {} if level == 'none' else {'topic_config': f'strom.value.validation.level={level}'}
+    config = {} if level == 'none' else {
+        'topic_config': f'strom.value.validation.level={level},strom.validation.on.failure={on_failure}'}
     ns = server.cpu_ns_and_switches()[0]
-    result = bench.timed('produce', server.port, topic=f'{name}-{level}', connections=16, partitions=16,
+    result = bench.timed('produce', server.port, topic=topic, connections=16, partitions=16, refused=True,
                          batch_bytes=64 * KIB, record_bytes=1, values=values, codec=codec, **config)
     records = result['bytes_all'] / result['batch_bytes'] * result['batch_records']
     return (server.cpu_ns_and_switches()[0] - ns) / records, result['records_per_s']
@@ -109,7 +121,7 @@ def measure(bench, name, codec):
         values = values_file(bench, name, schema_id, encode)
         for _ in range(bench.repetitions):
             for level in LEVELS:
-                found[level].append(turn(bench, server, name, level, values, codec))
+                found[level].append(turn(bench, server, f'{name}-{level}', level, values, codec))
     finally:
         server.stop()
         shutil.rmtree(folder)
@@ -117,6 +129,40 @@ def measure(bench, name, codec):
         print(f'  {name}, {codec}, {level}: {statistics.median(n for n, _ in found[level]):,.0f} ns per record',
               flush=True)
     return found
+
+
+def measure_bad(bench, name, codec):
+    """{(action, bad records of a batch): [(ns, records/s)]}, clean batches in turns with the others."""
+    kind, schema, encode = FORMATS[name]
+    folder, http, found = os.path.join(bench.data, 'contracts'), free_port(), {}
+    server = bench.strom(folder, f'http.listeners=127.0.0.1:{http}')
+    try:
+        for action in BAD_ACTIONS:
+            schema_id = register(http, f'{name}-{action}-value', kind, schema)
+        for _ in range(bench.repetitions):
+            for action in BAD_ACTIONS:
+                for bad in BAD_COUNTS:
+                    values = values_file(bench, name, schema_id, encode, spoiled(BAD_OF, bad))
+                    found.setdefault((action, bad), []).append(
+                        turn(bench, server, f'{name}-{action}', 'contract', values, codec, action))
+    finally:
+        server.stop()
+        shutil.rmtree(folder)
+    return found
+
+
+def bad_rows(name, codec, found):
+    for action in BAD_ACTIONS:
+        clean_ns, clean_rate = (statistics.median(column) for column in zip(*found[(action, 0)]))
+        for bad in BAD_COUNTS:
+            ns, rate = (statistics.median(column) for column in zip(*found[(action, bad)]))
+            times, share, verdict = ns / clean_ns, rate / clean_rate, ''
+            print(f'  {name}, {codec}, {action}, {bad} bad: {ns:,.0f} ns per record, {rate:,.0f} records/s', flush=True)
+            if bad == BAD_OF:
+                verdict = f'≥ half of the throughput: {100 * share:.0f} %, {"met" if share >= 0.5 else "missed"}'
+            elif bad > 0:
+                verdict = f'≤ 2 times as much: {times:.2f}, {"met" if times <= 2 else "missed"}'
+            yield f'| {name}, {codec} | {action} | {BAD_COUNTS[bad]} | {rate:,.0f} | {ns:,.0f} | {verdict} |'
 
 
 def peer(bench, name):
@@ -163,4 +209,10 @@ def section(bench, wanted, about):
             beside = peer(bench, name)
             for codec in ('none', 'lz4'):
                 lines += rows(name, codec, measure(bench, name, codec), beside)
+    lines += ['', 'The same with records that break a rule; the topic refuses their batch, or sets them aside.', '',
+              '| records | on failure | bad | records/s | CPU, ns per record | goal |', '|---|---|---|---:|---:|---|']
+    for name in NAMES:
+        if wanted(name):
+            for codec in ('none', 'lz4'):
+                lines += bad_rows(name, codec, measure_bad(bench, name, codec))
     return '\n'.join(lines) + '\n'

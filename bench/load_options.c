@@ -11,13 +11,14 @@
 const char load_usage[] =
     "usage: load create|produce|fetch|e2e --port N [--cpu N] [--congestion NAME]\n"
     "  --topic NAME --topics N --partitions N      what to create; the others use one topic\n"
-    "  --topic-config NAME=VALUE                   of topics that are created\n"
+    "  --topic-config NAME=VALUE,NAME=VALUE        of topics that are created\n"
     "  --connections N --in-flight N               each connection has one partition, or takes turns\n"
     "  --batch-bytes N --record-bytes N            a request holds one batch of such records\n"
     "  --values FILE                               the records' values, in turns: each its length (4 bytes,\n"
     "                                              big-endian) and its bytes\n"
     "  --codec none|gzip|snappy|lz4|zstd           of the batches\n"
     "  --idempotent                                a producer id and sequences for each connection\n"
+    "  --refused                                   that a contract refuses a batch is an answer as well\n"
     "  --skew S                                    partitions by chance, Zipf with this exponent\n"
     "  --rate N                                    open loop: requests per second; latency from when it was "
     "due\n"
@@ -105,6 +106,7 @@ static void option_other(struct load_options *o, int option, const char *text)
     o->is_probe = o->is_probe || option == 'o';
     o->is_tail = o->is_tail || option == 'l';
     o->is_idempotent = o->is_idempotent || option == 'i';
+    o->may_be_refused = o->may_be_refused || option == 'e';
 }
 
 static bool is_sensible(const struct load_options *o)
@@ -118,29 +120,14 @@ static bool is_sensible(const struct load_options *o)
 void load_options_read(int argc, char **argv, struct load_options *ret)
 {
     static const struct option names[] = {
-        {"port", 1, NULL, 'p'},
-        {"cpu", 1, NULL, 'c'},
-        {"congestion", 1, NULL, 'g'},
-        {"topic", 1, NULL, 't'},
-        {"topics", 1, NULL, 'T'},
-        {"topic-config", 1, NULL, 'C'},
-        {"partitions", 1, NULL, 'P'},
-        {"connections", 1, NULL, 'n'},
-        {"in-flight", 1, NULL, 'w'},
-        {"batch-bytes", 1, NULL, 'b'},
-        {"record-bytes", 1, NULL, 'r'},
-        {"codec", 1, NULL, 'z'},
-        {"idempotent", 0, NULL, 'i'},
-        {"skew", 1, NULL, 'S'},
-        {"rate", 1, NULL, 'R'},
-        {"seconds", 1, NULL, 's'},
-        {"fetch-bytes", 1, NULL, 'f'},
-        {"warmup", 1, NULL, 'u'},
-        {"bytes", 1, NULL, 'B'},
-        {"probe", 0, NULL, 'o'},
-        {"tail", 0, NULL, 'l'},
-        {"values", 1, NULL, 'v'},
-        {NULL, 0, NULL, 0},
+        {"port", 1, NULL, 'p'},        {"cpu", 1, NULL, 'c'},          {"congestion", 1, NULL, 'g'},
+        {"topic", 1, NULL, 't'},       {"topics", 1, NULL, 'T'},       {"topic-config", 1, NULL, 'C'},
+        {"partitions", 1, NULL, 'P'},  {"connections", 1, NULL, 'n'},  {"in-flight", 1, NULL, 'w'},
+        {"batch-bytes", 1, NULL, 'b'}, {"record-bytes", 1, NULL, 'r'}, {"codec", 1, NULL, 'z'},
+        {"idempotent", 0, NULL, 'i'},  {"refused", 0, NULL, 'e'},      {"skew", 1, NULL, 'S'},
+        {"rate", 1, NULL, 'R'},        {"seconds", 1, NULL, 's'},      {"fetch-bytes", 1, NULL, 'f'},
+        {"warmup", 1, NULL, 'u'},      {"bytes", 1, NULL, 'B'},        {"probe", 0, NULL, 'o'},
+        {"tail", 0, NULL, 'l'},        {"values", 1, NULL, 'v'},       {NULL, 0, NULL, 0},
     };
     *ret = (struct load_options){
         .topic = "bench",

@@ -13,7 +13,7 @@ enum load_mode { LOAD_NONE, LOAD_CREATE, LOAD_PRODUCE, LOAD_FETCH, LOAD_END_TO_E
 struct load_options {
     enum load_mode mode;
     const char *topic;
-    const char *topic_config; // name=value, or NULL
+    const char *topic_config; // name=value,name=value, or NULL
     const char *congestion;
     const char *values; // a file of them; NULL: made up
     int port, cpu;
@@ -27,6 +27,7 @@ struct load_options {
     double skew;       // Zipf exponent of the choice of partitions; 0 = in turns
     int64_t bytes_max; // stop after so many; 0 = by time
     bool is_probe, is_tail, is_idempotent;
+    bool may_be_refused; // a batch that breaks a contract is answered as well
 };
 
 // load_options_read: mode LOAD_NONE when the command line is wrong.
