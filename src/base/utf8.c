@@ -23,19 +23,20 @@ size_t utf8_size(struct str text)
     return is_long_form || is_no_character ? 0 : size;
 }
 
-static bool is_ascii8(const char *p)
-{
-    uint64_t word;
-    memcpy(&word, p, sizeof word);
-    return (word & 0x8080808080808080) == 0;
-}
-
 bool utf8_is_valid(struct str text)
 {
+    if (text.len == 0 || utf8_is_ascii(text.ptr, text.len)) {
+        return true;
+    }
     while (text.len > 0) {
-        if (text.len >= 8 && is_ascii8(text.ptr)) {
-            text.ptr += 8;
-            text.len -= 8;
+        uint64_t word = 0x80;
+        if (text.len >= sizeof word) {
+            memcpy(&word, text.ptr, sizeof word);
+        }
+        if ((word & 0x8080808080808080) == 0) {
+            size_t plain = sizeof word + utf8_ascii_blocks(text.ptr + sizeof word, text.len - sizeof word);
+            text.ptr += plain;
+            text.len -= plain;
             continue;
         }
         size_t size = utf8_size(text);
@@ -51,6 +52,9 @@ bool utf8_is_valid(struct str text)
 size_t utf8_count(struct str text)
 {
     size_t count = 0;
+    if (text.len == 0 || utf8_is_ascii(text.ptr, text.len)) {
+        return text.len;
+    }
     for (size_t i = 0; i < text.len; i++) {
         count += ((uint8_t)text.ptr[i] & 0xc0) != 0x80;
     }

@@ -91,24 +91,14 @@ static inline const uint8_t *read_length(const uint8_t *p, const uint8_t *end, s
     return p;
 }
 
-// Most text is short and ASCII: whole words, the last of which may overlap, or reach into what follows.
+// Most text is short and ASCII: a word, which may reach into what follows.
 static inline bool is_utf8(const uint8_t *p, size_t length, const uint8_t *end)
 {
-    uint64_t high = 0;
-    if (length >= 8) {
-        size_t i = 0;
-        for (; i + 8 <= length; i += 8) {
-            high |= load8(p + i);
-        }
-        high |= load8(p + length - 8);
-    } else if (end - p >= 8) {
-        high = length == 0 ? 0 : load8(p) << (64 - 8 * length);
-    } else {
-        for (size_t i = 0; i < length; i++) {
-            high |= (uint64_t)p[i] << 56;
-        }
+    if (length <= 8 && end - p >= 8) {
+        uint64_t high = length == 0 ? 0 : load8(p) << (64 - 8 * length);
+        return (high & HIGH_BITS) == 0 || utf8_is_valid((struct str){(const char *)p, length});
     }
-    return (high & HIGH_BITS) == 0 || utf8_is_valid((struct str){(const char *)p, length});
+    return utf8_is_ascii((const char *)p, length) || utf8_is_valid((struct str){(const char *)p, length});
 }
 
 static inline const uint8_t *skip_bytes(const uint8_t *p, const uint8_t *end)
