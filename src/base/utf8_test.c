@@ -35,11 +35,36 @@ static void test_every_code_point(void **state)
     }
 }
 
+// One character that is not ASCII, good or bad, at each place of texts of each length.
+static void test_every_place(void **state)
+{
+    (void)state;
+    enum { LEN_MAX = 150 };
+    char text[LEN_MAX];
+    for (size_t len = 1; len < LEN_MAX; len++) {
+        for (size_t at = 0; at < len; at++) {
+            memset(text, 'a', len);
+            assert_true(utf8_is_ascii(text, len));
+            text[at] = (char)0x80;
+            assert_false(utf8_is_ascii(text, len));
+            assert_false(utf8_is_valid((struct str){text, len}));
+            text[at] = (char)0xc3;
+            assert_false(utf8_is_valid((struct str){text, len}));
+            if (at + 1 < len) {
+                text[at + 1] = (char)0xa4;
+                assert_true(utf8_is_valid((struct str){text, len}));
+                assert_int_equal(utf8_count((struct str){text, len}), len - 1);
+            }
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_utf8),
         cmocka_unit_test(test_every_code_point),
+        cmocka_unit_test(test_every_place),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
