@@ -15,7 +15,7 @@ struct checker {
     const uint8_t *begin;
     struct program_fault *fault; // NULL: nobody asks
     const uint8_t *at;           // of the fault
-    char path[FAULT_PATH_SIZE];  // of the fault, at the end of this array
+    char *path;                  // of the fault, at the end of FAULT_PATH_SIZE bytes
     size_t path_begin;
     unsigned depth;
     uint32_t slot;         // of the message that is entered next, or PB_NO_SLOT
@@ -34,8 +34,8 @@ static void put_path(struct checker *c, struct str text)
     }
     if (text.len + 4 > c->path_begin) { // too long: the outermost part is cut
         memcpy(c->path, "...", 3);
-        memmove(c->path + 3, c->path + c->path_begin, sizeof c->path - c->path_begin);
-        memset(c->path + 3 + sizeof c->path - c->path_begin, 0, c->path_begin - 3);
+        memmove(c->path + 3, c->path + c->path_begin, FAULT_PATH_SIZE - c->path_begin);
+        memset(c->path + 3 + FAULT_PATH_SIZE - c->path_begin, 0, c->path_begin - 3);
         c->path_begin = 0;
         return;
     }
@@ -110,6 +110,17 @@ static uint32_t read_tag(struct checker *c, const uint8_t **at, const uint8_t *e
     return (uint32_t)tag;
 }
 
+// next_tag is read_tag; most tags are one byte.
+static inline uint32_t next_tag(struct checker *c, const uint8_t **at, const uint8_t *end)
+{
+    uint8_t first = **at;
+    if (first >= 8 && first < 0x80) {
+        (*at)++;
+        return first;
+    }
+    return read_tag(c, at, end);
+}
+
 static const uint8_t *skip_group(struct checker *c, const uint8_t *at, const uint8_t *end, uint32_t group)
 {
     if (++c->depth > PAYLOAD_DEPTH_MAX) {
@@ -167,6 +178,22 @@ static const uint8_t *check_message(struct checker *c, uint32_t message, const u
     at = check_fields(c, message, at, end, group);
     c->depth--;
     return at;
+}
+
+// usual_text takes a text or bytes that are sound; NULL: it is not such a one, or not sound.
+static inline const uint8_t *usual_text(const struct pb_node_field *f, const uint8_t *at, const uint8_t *end,
+                                        uint32_t tag)
+{
+    uint64_t size = 0;
+    if ((tag & 7) != PB_WIRE_LENGTH || f->wire != PB_WIRE_LENGTH || f->type == PB_TYPE_MESSAGE) {
+        return NULL;
+    }
+    at = pb_varint(at, end, 10, &size);
+    if (at == NULL || size > (uint64_t)(end - at)) {
+        return NULL;
+    }
+    bool is_good = (f->flags & PB_NODE_UTF8) == 0 || utf8_is_ascii((const char *)at, (size_t)size);
+    return is_good ? at + size : NULL;
 }
 
 static const uint8_t *check_length(struct checker *c, const struct pb_node_field *f, const uint8_t *at,
@@ -369,7 +396,7 @@ static const uint8_t *check_fields(struct checker *c, uint32_t message, const ui
     bool is_closed = group == 0;
     while (at < end) {
         const uint8_t *tag_at = at;
-        uint32_t tag = read_tag(c, &at, end);
+        uint32_t tag = next_tag(c, &at, end);
         if (tag == 0) {
             return NULL;
         }
@@ -388,11 +415,12 @@ static const uint8_t *check_fields(struct checker *c, uint32_t message, const ui
             }
             continue;
         }
-        hint = (uint32_t)(f - (c->program->fields + m->first)) + 1;
+        hint = (uint32_t)(f - (c->program->fields + m->first)) + ((f->flags & PB_NODE_REPEATED) == 0);
         if (slot != PB_NO_SLOT) {
             c->slot = mark_field(c, slot, f, tag_at, at, end);
         }
-        const uint8_t *next = check_value(c, f, at, end, tag);
+        const uint8_t *next = usual_text(f, at, end, tag);
+        next = next != NULL ? next : check_value(c, f, at, end, tag);
         if (next == NULL) {
             note_field(c, f, begin, tag_at, at, end);
             return NULL;
@@ -412,14 +440,16 @@ enum err pb_check(const struct program *program, struct bytes payload, struct vi
                   struct program_fault *ret)
 {
     const uint8_t *marks[SLOTS_MAX] __attribute__((uninitialized)); // as many as there are slots are cleared
+    char path[FAULT_PATH_SIZE] __attribute__((uninitialized));      // from path_begin on
     struct checker c = {
-        .program = pb_program_of(program), .begin = payload.ptr, .fault = ret, .marks = marks};
+        .program = pb_program_of(program), .begin = payload.ptr, .fault = ret, .path = path, .marks = marks};
     c.slot = program->slots == NULL || c.program->slots[0].table == PB_NO_SLOT ? PB_NO_SLOT : 0;
     if (program->slots != NULL) {
         memset(marks, 0, program->slots->count * sizeof *marks);
     }
     const uint8_t *end = payload.len == 0 ? payload.ptr : payload.ptr + payload.len;
-    c.path_begin = sizeof c.path - 1;
+    c.path_begin = FAULT_PATH_SIZE - 1;
+    path[c.path_begin] = '\0';
     if (payload.len == 0) {
         static const uint8_t nothing[1];
         c.begin = nothing;
@@ -436,7 +466,7 @@ enum err pb_check(const struct program *program, struct bytes payload, struct vi
         if (c.path_begin > 0) {
             put_path(&c, STR("$"));
         }
-        memcpy(ret->path, c.path + c.path_begin, sizeof c.path - c.path_begin);
+        memcpy(ret->path, c.path + c.path_begin, FAULT_PATH_SIZE - c.path_begin);
     }
     return ERR_INVALID_RECORD;
 }
