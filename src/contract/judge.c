@@ -265,7 +265,7 @@ static enum err code_run(struct judge *j, const struct code *code, const struct 
 enum rule_answer rule_run(struct judge *j, const struct rule *rule, const struct cel_value *values,
                           struct str *ret_reason)
 {
-    struct error e;
+    struct error e UNINITIALIZED; // what fails fills it
     struct cel_value value;
     bool is_true = true;
     if (!judge_spend(j, STEPS_OF_RULE)) {
@@ -310,9 +310,9 @@ static struct cel_value now_of(const struct contract_run *run)
 
 static void message_rules_run(struct judge *j, const struct view *root)
 {
+    const struct cel_value values[] = {cel_view(root), now_of(j->run)};
     for (uint32_t i = 0; i < j->contract->message_rule_count; i++) {
         const struct rule *rule = j->contract->message_rules[i];
-        const struct cel_value values[] = {cel_view(root), now_of(j->run)};
         struct str reason;
         enum rule_answer answer = rule_run(j, rule, values, &reason);
         if (answer != RULE_HOLDS) {

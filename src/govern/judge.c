@@ -220,18 +220,14 @@ static enum step contract_hold(struct judging *j, const struct source *source, c
     return hold(j, &want, ret);
 }
 
-// indexes_take reads Protobuf's message indexes, from the header or from the front of the payload, and
+// indexes_read reads Protobuf's message indexes, from the header or from the front of the payload, and
 // forgets the last record's contract if they differ. false: a finding.
-static bool indexes_take(struct judging *j, int side, struct bytes *from)
+static bool indexes_read(struct judging *j, int side, struct bytes *from)
 {
     struct written *last = &j->last[side];
     struct error e;
     int32_t indexes[FRAME_INDEXES_MAX];
     size_t count = 0;
-    if (from->len > 0 && from->ptr[0] == 0 && last->index_count == 1 && last->indexes[0] == 0) {
-        *from = bytes_slice(*from, 1, from->len - 1); // the first message, as before
-        return true;
-    }
     if (from->len > 0 && frame_indexes_read(from, indexes, &count, &e) != ERR_OK) {
         find(j, side, CONTRACT_RULE_FRAMING, e.text);
         return false;
@@ -242,6 +238,16 @@ static bool indexes_take(struct judging *j, int side, struct bytes *from)
         last->contract = NULL;
     }
     return true;
+}
+
+static inline bool indexes_take(struct judging *j, int side, struct bytes *from)
+{
+    const struct written *last = &j->last[side];
+    if (from->len > 0 && from->ptr[0] == 0 && last->index_count == 1 && last->indexes[0] == 0) {
+        *from = bytes_slice(*from, 1, from->len - 1); // the first message, as before
+        return true;
+    }
+    return indexes_read(j, side, from);
 }
 
 // version_check: false with a finding if the schema may not be used for new records.
