@@ -51,12 +51,12 @@ static void server_put(const struct contract_export *x, struct json_value *root)
     json_put_text(arena, kafka, "bindingVersion", STR("0.5.0"));
 }
 
-// key_put: the key of Kafka's binding is a Schema Object or an Avro schema (binding 0.5.0): Protobuf has no
-// place there, and is told in an extension.
+// key_put: the key of Kafka's binding (0.5.0) is taken as a JSON Schema only; of other formats it is told in
+// an extension.
 static void key_put(struct arena *arena, struct json_value *kafka, const struct json_value *key)
 {
     const struct json_value *schema = json_get(key, STR("schema"));
-    bool is_told = schema != NULL && !str_equal(json_get_str(key, STR("schemaType")), STR("PROTOBUF"));
+    bool is_told = str_equal(json_get_str(key, STR("schemaType")), STR("JSON"));
     json_put_copy(arena, kafka, is_told ? "key" : "x-strom-key-schema", schema);
     json_put_copy(arena, kafka, "x-strom-key-rules",
                   json_get(json_get(key, STR("ruleSet")), STR("domainRules")));
