@@ -79,13 +79,14 @@ const SIDES = {
       fields: [{ name: 'amount', type: 'double' }, { name: 'by', type: 'string' },
         { name: 'lines', type: { type: 'array', items: { type: 'record', name: 'Line', fields: [
           { name: 'sku', type: ['null', 'string'], default: null }] } } },
-        { name: 'day', type: { type: 'int', logicalType: 'date' } }, { name: 'tags', type: { type: 'map', values: 'long' } }]
+        { name: 'day', type: { type: 'int', logicalType: 'date' } },
+        { name: 'tags', type: { type: 'map', values: 'long' } }]
     }
   },
   protobuf: {
     schemaType: 'PROTOBUF',
-    schema: 'syntax = "proto3"; package shop; message Order { double amount = 1; string by = 2; repeated Line lines = 3; '
-      + 'message Line { optional string sku = 1; } }'
+    schema: 'syntax = "proto3"; package shop; message Order { double amount = 1; string by = 2; '
+      + 'repeated Line lines = 3; message Line { optional string sku = 1; } }'
   }
 }
 const full = name => ({ ...SIDES[name], ruleSet: rules, metadata })

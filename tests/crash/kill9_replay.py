@@ -116,12 +116,12 @@ class Story:
         return done.stdout
 
     def govern(self):
-        rules = [{'name': 'positive', 'kind': 'CONDITION', 'type': 'CEL', 'mode': 'WRITE', 'expr': 'message.amount > 0'},
-                 {'name': 'known', 'kind': 'CONDITION', 'type': 'CEL', 'mode': 'WRITE', 'expr': 'message.id >= 0'}]
+        rules = [{'name': name, 'kind': 'CONDITION', 'type': 'CEL', 'mode': 'WRITE', 'expr': expression}
+                 for name, expression in (('positive', 'message.amount > 0'), ('known', 'message.id >= 0'))]
+        value = {'schemaType': 'JSON', 'schema': {'type': 'object'}, 'ruleSet': {'domainRules': rules}}
         with tempfile.NamedTemporaryFile('w', suffix='.json') as f:
-            json.dump({'topic': TOPIC, 'partitions': PARTITIONS, 'settings': {'strom.validation.on.failure': 'dlq'},
-                       'value': {'schemaType': 'JSON', 'schema': {'type': 'object'}, 'ruleSet': {'domainRules': rules}}},
-                      f)
+            json.dump({'topic': TOPIC, 'partitions': PARTITIONS, 'value': value,
+                       'settings': {'strom.validation.on.failure': 'dlq'}}, f)
             f.flush()
             self.strom('contract', 'apply', f.name, '--registry', self.broker.http)
 
@@ -181,8 +181,9 @@ class Story:
             raise Wrong(f'{len(waiting)} dead letters wait, not the one that is never mended')
 
     def committed(self):
-        consumer = Consumer({'bootstrap.servers': self.broker.bootstrap, 'group.id': 'verify', 'enable.auto.commit': False,
-                             'isolation.level': 'read_committed', 'enable.partition.eof': True})
+        consumer = Consumer({'bootstrap.servers': self.broker.bootstrap, 'group.id': 'verify',
+                             'enable.auto.commit': False, 'isolation.level': 'read_committed',
+                             'enable.partition.eof': True})
         consumer.assign([TopicPartition(TOPIC, p, 0) for p in range(PARTITIONS)])
         ended = set()
         while len(ended) < PARTITIONS:
