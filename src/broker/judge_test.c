@@ -430,13 +430,13 @@ static void order_survives_changes(void **state)
     rig_stop(rig);
 }
 
-// A batch that takes long to judge does not keep others waiting.
+// A batch that takes for ever to judge does not keep others waiting.
 static void heavy_batches_yield(void **state)
 {
-    enum { RECORDS = 2000 };
+    enum { RECORDS = 2000, OTHERS = 20 };
     struct suite *suite = *state;
     struct rig *rig = &suite->rig;
-    suite->policy.busy_ns = 50000; // 100 ms for all of them
+    suite->policy.is_endless = true;
     start(suite);
     make_governed(rig, "orders", 1, false);
     topic_make(rig, "plain", 1);
@@ -446,25 +446,19 @@ static void heavy_batches_yield(void **state)
     }
     struct sending heavy;
     send_begin(rig, &heavy, &rig->lane, "orders", batch_of(rig, values, RECORDS, CODEC_LZ4, -1, 0));
-    int others = 0;
-    int64_t longest_ns = 0;
     struct produce_lane other_lane;
     produce_lane_init(&other_lane);
-    while (!rig_is_done(&heavy.call)) {
-        int64_t from_ns = clock_mono_ns(rig->env->clock);
+    for (int i = 0; i < OTHERS; i++) {
         struct sending other;
         struct bytes batch = batch_of(rig, good, 2, CODEC_NONE, -1, 0);
         send_begin(rig, &other, &other_lane, "plain", batch);
         send_end(&other);
-        int64_t took_ns = clock_mono_ns(rig->env->clock) - from_ns;
-        longest_ns = took_ns > longest_ns ? took_ns : longest_ns;
-        others++;
+        assert_int_equal(other.part.err, ERR_OK);
+        assert_false(rig_is_done(&heavy.call));
     }
+    __atomic_store_n(&suite->policy.is_endless, false, __ATOMIC_RELEASE);
     send_end(&heavy);
     assert_int_equal(heavy.part.err, ERR_OK);
-    print_message("%d others meanwhile, the slowest took %lld us\n", others, (long long)longest_ns / 1000);
-    assert_true(others >= 10);
-    assert_true(suite->policy.steps >= 50);
     rig_stop(rig);
 }
 

@@ -169,16 +169,15 @@ static enum policy_step judge(void *arg, struct policy_case *c)
     if (!j->has_word) {
         word_load(c, j);
     }
+    if (__atomic_load_n(&policy->is_endless, __ATOMIC_ACQUIRE)) {
+        return POLICY_MORE;
+    }
     struct record record;
     size_t bytes = 0;
-    int64_t until_ns = clock_mono_ns(loop_env(loop)->clock);
     for (int32_t done = 0; !c->is_refused && record_iterator_next(&j->records, &record);) {
         j->is_bad[j->index] = record_is_bad(j, &record);
         j->bad_count += j->is_bad[j->index++];
         bytes += record.value.len;
-        until_ns += policy->busy_ns;
-        while (policy->busy_ns > 0 && clock_mono_ns(loop_env(loop)->clock) < until_ns) {
-        }
         if (step_is_over(policy, c, ++done, bytes) && j->index < c->header.record_count) {
             return POLICY_MORE;
         }

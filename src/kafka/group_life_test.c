@@ -15,7 +15,7 @@ static int setup(void **state)
     rig_init(&rig);
     rig.options.frame_bytes_max = rig.options.first_frame_bytes_max = 32 << 20;
     rig_set(&rig, "group.initial.rebalance.delay.ms", "0");
-    rig_set(&rig, "group.min.session.timeout.ms", "300");
+    rig.has_own_time = true;
     rig_set(&rig, "strom.group.bytes.max", "1048576");
     rig_set(&rig, "strom.group.members.max", "40");
     rig_set(&rig, "strom.groups.max", "20");
@@ -300,7 +300,6 @@ static void unused_ids_are_bounded(void **state)
     (void)state;
     struct member m;
     member_open(&m, &rig, 9, "flood");
-    m.session_ms = 2000;
     int given = 0;
     enum err err = ERR_MEMBER_ID_REQUIRED;
     while (err == ERR_MEMBER_ID_REQUIRED) {
@@ -309,6 +308,7 @@ static void unused_ids_are_bounded(void **state)
         assert_true(given <= 41); // strom.group.members.max, and the one too many
     }
     assert_int_equal(err, ERR_GROUP_MAX_SIZE_REACHED);
+    rig_time_passes(&rig, SESSION_MS);
     until_state(&c, "flood", "Dead");
     join(&m);
     assert_int_equal(leave(&m), ERR_OK);
@@ -321,7 +321,6 @@ static void groups_are_bounded(void **state)
     struct member m;
     char names[64][16];
     member_open(&m, &rig, 9, "x");
-    m.session_ms = 2000;
     int refused = 0;
     for (int i = 0; i < 30; i++) {
         snprintf(names[i], sizeof names[i], "many-%d", i);
@@ -331,6 +330,7 @@ static void groups_are_bounded(void **state)
         refused += out->error == ERR_POLICY_VIOLATION;
     }
     assert_true(refused >= 10); // strom.groups.max
+    rig_time_passes(&rig, SESSION_MS);
     until_state(&c, "many-0", "Dead");
     member_close(&m);
 }

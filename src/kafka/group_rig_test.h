@@ -8,7 +8,7 @@
 
 #include "kafka/test_rig.h"
 
-enum { ERA_LAST = 10, MEMBER_PROTOCOLS_MAX = 3 };
+enum { ERA_LAST = 10, MEMBER_PROTOCOLS_MAX = 3, SESSION_MS = 60000 };
 
 static inline int16_t version_of(enum api_key key, int16_t era)
 {
@@ -35,7 +35,6 @@ struct member {
     const char *instance; // NULL = dynamic
     const char *protocol; // NULL = "range"
     const char *metadata; // NULL = "m"
-    int32_t session_ms;   // 0 = 20000
     struct str id;
     int32_t generation;
     bool is_leader;
@@ -56,8 +55,8 @@ static inline struct join_group_request *join_make(struct member *m)
 {
     struct join_group_request *in = client_new(&m->c, join_group_request, 1);
     in->group_id = str_from_c(m->group);
-    in->session_timeout_ms = m->session_ms == 0 ? 20000 : m->session_ms;
-    in->rebalance_timeout_ms = 20000;
+    in->session_timeout_ms = SESSION_MS;
+    in->rebalance_timeout_ms = SESSION_MS;
     in->member_id = m->id;
     in->group_instance_id = str_or_null(m->instance);
     in->protocol_type = STR("consumer");
@@ -200,10 +199,12 @@ static inline const struct describe_groups_response_group *describe(struct clien
     return &out->groups[0];
 }
 
+enum { PATIENCE_MS = 120000 };
+
 // until_state and until_members wait for what another connection does. Asked in version 4.
 static inline void until_state(struct client *c, const char *group, const char *state)
 {
-    int64_t end_ms = wall_now_ms() + 20000;
+    int64_t end_ms = wall_now_ms() + PATIENCE_MS;
     while (!is(describe(c, 4, group)->group_state, state)) {
         assert_true(wall_now_ms() < end_ms);
     }
@@ -211,7 +212,7 @@ static inline void until_state(struct client *c, const char *group, const char *
 
 static inline void until_members(struct client *c, const char *group, int32_t count)
 {
-    int64_t end_ms = wall_now_ms() + 20000;
+    int64_t end_ms = wall_now_ms() + PATIENCE_MS;
     while (describe(c, 4, group)->members_count != count) {
         assert_true(wall_now_ms() < end_ms);
     }

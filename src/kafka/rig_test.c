@@ -16,7 +16,7 @@
 #include "engine/local/local.h"
 #include "platform/real/real.h"
 
-enum { RIG_FRAME_MAX = 12 << 20, RIG_POOL = 64 << 20, PATIENCE_S = 20 };
+enum { RIG_FRAME_MAX = 12 << 20, RIG_POOL = 64 << 20, IDLE_MS = 600000, PATIENCE_S = 120 };
 
 // ---- the broker
 
@@ -48,7 +48,7 @@ void rig_init(struct rig *rig)
         .rate = {11, 1000000000},
         .connections_max = 1000,
         .connections_per_ip = 1000,
-        .idle_ms = 600000,
+        .idle_ms = IDLE_MS,
         .first_frame_ms = 60000,
         .inflight_max = 64,
         .output_bytes_max = 1 << 20,
@@ -96,7 +96,13 @@ static void rig_open_broker(struct rig *rig)
     engine_options.wal_first_bytes = 256 << 10;
     engine_options.disk_reserve_bytes = 0;
     engine_options.fatal = on_fatal;
-    check(real_env_open(str_from_c(rig->dir), &rig->env, &e), &e);
+    check(real_env_open(str_from_c(rig->dir), &rig->real, &e), &e);
+    rig->env = rig->real;
+    if (rig->has_own_time) {
+        rig_clock_init(&rig->clock, rig->real);
+        rig->env = &rig->clock.env;
+        rig->options.idle_ms = rig->options.idle_ms == IDLE_MS ? -1 : rig->options.idle_ms;
+    }
     check(engine_local_open(rig->env, &engine_options, &rig->engine, &e), &e);
     rig->metrics = metrics_create();
     rig->pool = pool_create(rig->env, rig->pool_bytes, 4 << 20);
@@ -175,7 +181,13 @@ void rig_stop(struct rig *rig)
     tracer_destroy(rig->tracer);
     kafka_stats_destroy(rig->options.stats);
     metrics_destroy(rig->metrics);
-    real_env_close(rig->env);
+    real_env_close(rig->real);
+}
+
+void rig_time_passes(struct rig *rig, int64_t ms)
+{
+    assert_true(rig->has_own_time);
+    rig_clock_move(&rig->clock, ms);
 }
 
 void rig_fini(struct rig *rig)
@@ -316,6 +328,17 @@ void client_assert_served(const struct rig *rig)
         client_call(&c, API_API_VERSIONS, 0, client_new(&c, api_versions_request, 1));
     assert_int_equal(out->error, ERR_OK);
     client_close(&c);
+}
+
+void client_wait_for_parked(const struct rig *rig, int64_t count)
+{
+    const struct metric *parked =
+        metrics_gauge(rig->metrics, "kafka_server_delayedoperationpurgatory_purgatorysize",
+                      "delayedOperation=\"Fetch\"", "");
+    for (int i = 0; metric_value(parked) != count; i++) {
+        assert_true(i < PATIENCE_S * 1000);
+        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+    }
 }
 
 // ---- what many tests say

@@ -128,17 +128,6 @@ static int64_t partition_count(void)
         the_rig.metrics, "kafka_server_fetchsessioncache_numincrementalfetchpartitionscached", NULL, ""));
 }
 
-static void wait_for_parked(int64_t count)
-{
-    struct metric *parked =
-        metrics_gauge(the_rig.metrics, "kafka_server_delayedoperationpurgatory_purgatorysize",
-                      "delayedOperation=\"Fetch\"", "");
-    for (int i = 0; metric_value(parked) != count; i++) {
-        assert_true(i < 10000);
-        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
-    }
-}
-
 // ---- what KIP-227 promises
 
 static void kafka_05_22_only_what_changed(void **state)
@@ -380,7 +369,7 @@ static void one_session_on_two_connections(void **state)
     struct fetch_request *in = ask(&other, id, 1, NULL, 0);
     in->max_wait_ms = LONG_MS;
     client_send(&other, API_FETCH, NAME_VERSION, in);
-    wait_for_parked(1);
+    client_wait_for_parked(&the_rig, 1);
     // One request at a time: while it waits, the next epoch is wrong, too.
     for (int32_t epoch = 1; epoch <= 3; epoch++) {
         assert_int_equal(error_of(NAME_VERSION, id, epoch), ERR_FETCH_SESSION_EPOCH);
@@ -398,7 +387,7 @@ static void one_session_on_two_connections(void **state)
     in = ask(&other, id, 3, &end, 1);
     in->max_wait_ms = LONG_MS;
     client_send(&other, API_FETCH, NAME_VERSION, in);
-    wait_for_parked(1);
+    client_wait_for_parked(&the_rig, 1);
     close_session(id);
     produce(&c, "shared", 0, batch_make(&c, NULL, 1, "v"));
     out = client_recv(&other, API_FETCH, NAME_VERSION, other.correlation);
@@ -420,9 +409,9 @@ static void connection_gone_while_fetching(void **state)
     struct fetch_request *in = ask(&other, id, 1, NULL, 0);
     in->max_wait_ms = LONG_MS;
     client_send(&other, API_FETCH, NAME_VERSION, in);
-    wait_for_parked(1);
+    client_wait_for_parked(&the_rig, 1);
     client_close(&other);
-    wait_for_parked(0);
+    client_wait_for_parked(&the_rig, 0);
     enum err err;
     do { // refused while the answer that nobody wants is being made
         err = call(NAME_VERSION, id, 2, NULL, 0)->error;

@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "kafka/kafka.h"
+#include "kafka/rig_clock_test.h"
 #include "record/build.h"
 #include "wire/messages.h"
 #include "wire/wire.h"
@@ -30,7 +31,9 @@ struct rig_loop {
 
 struct rig {
     char dir[64];
-    struct env *env;
+    struct env *real;
+    struct rig_clock clock;
+    struct env *env; // `real` or that of `clock`
     struct engine *engine;
     struct metrics *metrics;
     struct pool *pool;
@@ -44,6 +47,7 @@ struct rig {
     size_t pool_bytes;
     const struct broker_policy *policy;
     uint32_t loop_count; // connections go to them in turn
+    bool has_own_time;   // rig_time_passes may be called; connections may be idle for ever
     int listen_port;
 };
 
@@ -52,6 +56,8 @@ void rig_set(struct rig *rig, const char *key, const char *value); // a broker s
 void rig_start(struct rig *rig);
 void rig_stop(struct rig *rig); // the directory stays: rig_start again is a restart
 void rig_fini(struct rig *rig);
+// rig_time_passes moves the clock ahead: what was to happen until then happens now, or is about to.
+void rig_time_passes(struct rig *rig, int64_t ms);
 
 struct client {
     int fd;
@@ -75,6 +81,8 @@ void *client_call(struct client *c, enum api_key key, int16_t version, const voi
 bool client_is_closed(struct client *c);
 // client_assert_served checks that the broker still answers a fresh connection.
 void client_assert_served(const struct rig *rig);
+// client_wait_for_parked: until so many Fetches wait for records.
+void client_wait_for_parked(const struct rig *rig, int64_t count);
 
 #define client_new(c, name, count) wire_array(&(c)->arena, name, (count))
 
