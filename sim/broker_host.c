@@ -63,6 +63,9 @@ static void note_state(struct broker_host *host, struct server *server)
     const struct core *core = broker_view_begin(server_broker(server));
     uint64_t lsn = core_lsn(core);
     uint64_t hash = core_state_hash(core);
+    if (host->scenario->has_ruled && host->index == host->scenario->txn_broker) {
+        ruled_note(host->scenario, core);
+    }
     broker_view_end(server_broker(server));
     if (!host->is_read_only) {
         states_note(host->scenario, lsn, hash);

@@ -88,6 +88,7 @@ struct checker_counts {
     uint64_t ruled;         // batches of governed topics that were kept ...
     uint64_t ruled_refused; // ... and that were refused
     uint64_t ruled_letters; // records that were set aside
+    uint64_t ruled_tallied; // worlds whose counters were compared
     uint64_t rounds;        // generations that somebody was told its share of
 };
 struct checker_counts checker_counts(const struct checker *c);

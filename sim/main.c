@@ -79,6 +79,7 @@ static bool run_seed(const struct options *o, uint64_t seed, bool is_shared, str
     total->ruled += counts.ruled;
     total->ruled_refused += counts.ruled_refused;
     total->ruled_letters += counts.ruled_letters;
+    total->ruled_tallied += counts.ruled_tallied;
     total->transactions += counts.transactions;
     return is_fine;
 }

@@ -3,7 +3,8 @@
 // their batches. The rule is a word, here one letter, that a thread of a broker changes all the time; the
 // policy is that of the broker's own tests. I15: what was acknowledged and committed is in exactly one of
 // topic and dead letter topic, at the offset that was told; what was refused or aborted is in neither. I16:
-// what enters after a change was acknowledged was judged by it.
+// what enters after a change was acknowledged was judged by it. I22: what the log counts of a topic is what is
+// in it, in its dead letters and was refused.
 #ifndef SIM_RULED_H
 #define SIM_RULED_H
 
@@ -41,6 +42,15 @@ void ruled_settled(struct ruled_history *h, uint64_t batch, enum ruled_fate fate
 void ruled_found(struct ruled_history *h, enum ruled_topic topic, bool is_letter, int64_t offset,
                  struct str value);
 void ruled_end(struct ruled_history *h);
+
+// ---- what is counted: noted by a broker, compared at the end
+
+// ruled_note keeps what the reader's broker has counted, and where the topics end.
+struct core;
+void ruled_note(struct scenario *s, const struct core *core);
+// ruled_counted: records were found up to `end`, visible or not. False: the broker's topics end elsewhere.
+bool ruled_is_noted(const struct ruled_history *h, enum ruled_topic topic, bool is_letter, int64_t end);
+void ruled_counted(struct ruled_history *h, const uint64_t records[RULED_TOPICS], uint64_t letters);
 
 // ---- ruled.c, ruled_reader.c
 

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "core/core.h"
 #include "ruled.h"
 
 enum { ROOM_MIN = 64, VALUE_MAX = 64 };
@@ -30,7 +31,14 @@ struct ruled_batch {
     int64_t offsets[RULED_RECORDS_MAX];
 };
 
+struct noted { // of one topic
+    int64_t end;
+    int64_t letters_end;
+    uint64_t counts[TALLY_KINDS];
+};
+
 struct ruled_history {
+    struct noted noted[RULED_TOPICS];
     struct scenario *s;
     struct word *words;
     int word_count;
@@ -227,6 +235,59 @@ static void check_batch(const struct ruled_history *h, uint64_t number)
              b->fate == RULED_REFUSED ? "I16: refused by no rule that held"
                                       : "I16: judged by no rule that held");
     }
+}
+
+// ---- what is counted
+
+static int64_t end_of(const struct core *core, const char *name)
+{
+    struct topic *topic = core_topic_find(core, str_from_c(name));
+    return topic == NULL ? 0 : partition_high_watermark(topic_partition(topic, 0));
+}
+
+void ruled_note(struct scenario *s, const struct core *core)
+{
+    for (int t = 0; t < RULED_TOPICS; t++) {
+        struct noted *noted = &s->ruled->noted[t];
+        struct topic *topic = core_topic_find(core, str_from_c(ruled_topics[t]));
+        *noted = (struct noted){.end = end_of(core, ruled_topics[t])};
+        noted->letters_end = t == RULED_ASIDE ? end_of(core, "ruled.dlq") : 0;
+        for (const struct tally *tally = topic == NULL ? NULL : topic_tally_next(topic, NULL); tally != NULL;
+             tally = topic_tally_next(topic, tally)) {
+            struct tally_view view;
+            tally_view(tally, &view);
+            noted->counts[view.kind] += view.count;
+        }
+    }
+}
+
+bool ruled_is_noted(const struct ruled_history *h, enum ruled_topic topic, bool is_letter, int64_t end)
+{
+    return end == (is_letter ? h->noted[topic].letters_end : h->noted[topic].end);
+}
+
+void ruled_counted(struct ruled_history *h, const uint64_t records[RULED_TOPICS], uint64_t letters)
+{
+    for (int t = 0; t < RULED_TOPICS; t++) {
+        uint64_t refused = 0;
+        for (uint64_t i = 0; i < h->batch_count; i++) {
+            const struct ruled_batch *b = &h->batches[i];
+            refused += (int)b->topic == t && b->fate == RULED_REFUSED ? (uint64_t)b->count : 0;
+        }
+        const uint64_t *counts = h->noted[t].counts;
+        uint64_t aside = t == RULED_ASIDE ? letters : 0;
+        if (counts[TALLY_PASSED] != records[t] || counts[TALLY_DEAD_LETTERED] != aside ||
+            counts[TALLY_REFUSED] < refused) {
+            checker_fail(h->s->checker,
+                         "I22: %s has %llu records, %llu dead letters, %llu were refused; counted are %llu, "
+                         "%llu, %llu",
+                         ruled_topics[t], (unsigned long long)records[t], (unsigned long long)aside,
+                         (unsigned long long)refused, (unsigned long long)counts[TALLY_PASSED],
+                         (unsigned long long)counts[TALLY_DEAD_LETTERED],
+                         (unsigned long long)counts[TALLY_REFUSED]);
+        }
+    }
+    checker_counting(h->s->checker)->ruled_tallied++;
 }
 
 void ruled_end(struct ruled_history *h)

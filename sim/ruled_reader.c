@@ -7,7 +7,7 @@
 #include "record/build.h"
 #include "ruled.h"
 
-enum { CALL_MS = 5000, FETCH_VERSION = 11, PATIENCE_S = 60, QUIET = 20 };
+enum { CALL_MS = 5000, FETCH_VERSION = 11, PATIENCE_S = 60, QUIET = 20, NOTES = 50 };
 #define MS 1000000LL
 
 struct ruled_reader {
@@ -19,6 +19,7 @@ struct ruled_reader {
     bool is_letters;
     int64_t position;
     int64_t stable;
+    uint64_t records; // seen, whether they are visible or not
 };
 
 static void take_batch(struct ruled_reader *k, const struct fetch_response_partition *got, struct bytes batch)
@@ -40,7 +41,10 @@ static void take_batch(struct ruled_reader *k, const struct fetch_response_parti
             if (is_txn && control_type_read(record.key, &type) && type == CONTROL_ABORT) {
                 isolation_leave(&k->isolation, it.header.producer_id);
             }
-        } else if (is_visible && record.offset >= k->position) {
+        } else if (record.offset >= k->position) {
+            k->records++;
+        }
+        if (!batch_is_control(&it.header) && is_visible && record.offset >= k->position) {
             ruled_found(k->s->ruled, k->topic, k->is_letters, record.offset,
                         (struct str){(const char *)record.value.ptr, record.value.len});
         }
@@ -105,6 +109,7 @@ static void read_whole(struct ruled_reader *k)
     int quiet_wanted = k->s->is_shared ? QUIET : 1;
     int quiet = 0;
     k->position = k->stable = 0;
+    k->records = 0;
     while (quiet < quiet_wanted && !checker_has_failed(k->s->checker)) {
         int64_t before = k->position;
         if (sim_world_now_ns(k->s->world) > deadline_ns) {
@@ -123,8 +128,28 @@ static void read_whole(struct ruled_reader *k)
     }
 }
 
+// compare waits until the broker has noted the topics as they were read, and compares. In the shared order what
+// was in doubt may come meanwhile: then there is nothing to compare.
+static void compare(struct ruled_reader *k, const uint64_t records[RULED_TOPICS],
+                    const int64_t ends[RULED_TOPICS], int64_t letters_end)
+{
+    bool is_noted = false;
+    for (int i = 0; i < NOTES && !is_noted; i++) {
+        client_sleep(&k->client, 30 * MS);
+        is_noted = ruled_is_noted(k->s->ruled, RULED_ASIDE, true, letters_end);
+        for (int t = 0; t < RULED_TOPICS; t++) {
+            is_noted = is_noted && ruled_is_noted(k->s->ruled, (enum ruled_topic)t, false, ends[t]);
+        }
+    }
+    if (is_noted && !checker_has_failed(k->s->checker)) {
+        ruled_counted(k->s->ruled, records, k->records);
+    }
+}
+
 void ruled_final(struct scenario *s, struct env *env)
 {
+    uint64_t records[RULED_TOPICS];
+    int64_t ends[RULED_TOPICS];
     struct ruled_reader *k = mem_zalloc(sizeof *k);
     k->s = s;
     client_init(&k->client, env);
@@ -132,10 +157,13 @@ void ruled_final(struct scenario *s, struct env *env)
         k->topic = (enum ruled_topic)topic;
         k->is_letters = false;
         read_whole(k);
+        records[topic] = k->records;
+        ends[topic] = k->position;
     }
     k->topic = RULED_ASIDE;
     k->is_letters = true;
     read_whole(k);
+    compare(k, records, ends, k->position);
     if (!checker_has_failed(s->checker)) {
         ruled_end(s->ruled);
     }

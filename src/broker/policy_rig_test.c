@@ -132,6 +132,24 @@ static void refuse(struct policy_case *c, const struct judging *j)
     }
 }
 
+// tally_fill says what is to be counted: by the word, whoever sent it.
+static void tally_fill(struct policy_case *c, const struct judging *j)
+{
+    uint32_t bad = c->is_refused ? (uint32_t)c->header.record_count : (uint32_t)j->bad_count;
+    uint32_t good = (uint32_t)c->header.record_count - bad;
+    c->tally_who = bytes_of("w", 1);
+    c->tallies = arena_new(c->arena, struct item_tally, 2);
+    ASSERT(c->tallies != NULL);
+    if (good > 0) {
+        c->tallies[c->tally_count++] =
+            (struct item_tally){bytes_of(j->word, j->word_len), TALLY_PASSED, good};
+    }
+    if (bad > 0) {
+        c->tallies[c->tally_count++] = (struct item_tally){
+            bytes_of(j->word, j->word_len), c->is_refused ? TALLY_REFUSED : TALLY_DEAD_LETTERED, bad};
+    }
+}
+
 static struct judging *begin(struct test_policy *policy, struct policy_case *c)
 {
     struct judging *j = mem_zalloc(sizeof *j);
@@ -187,6 +205,7 @@ static enum policy_step judge(void *arg, struct policy_case *c)
     } else if (j->bad_count > 0) {
         refuse(c, j);
     }
+    tally_fill(c, j);
     return POLICY_JUDGED;
 }
 

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """kill9_contracts.py - a governed topic under load, with a contract that changes and a broker that is killed with -9:
 every acknowledged, committed record is in exactly one of the topic and its dead letters, and where no change was under
-way it is where the contract of that moment wants it.
+way it is where the contract of that moment wants it. After each kill what the broker has counted is what is in the topic
+and in its dead letters, aborted records included.
 
   tests/crash/kill9_contracts.py --broker build/src/server/strom --runs 10 [--seed N]
 """
@@ -90,6 +91,14 @@ class Worker(threading.Thread):
         self.chance = random.Random(seed)
         self.stopping = threading.Event()
         self.failure = None
+        self.pausing, self.resting = threading.Event(), threading.Event()
+
+    def rest(self):
+        """While it is asked to, between two pieces of work: nothing of it is on its way."""
+        while self.pausing.is_set() and not self.stopping.is_set():
+            self.resting.set()
+            time.sleep(0.01)
+        self.resting.clear()
 
     def run(self):
         try:
@@ -119,6 +128,10 @@ class Plain(Worker):
     def work(self):
         producer = Producer(settings(self.broker, **{'enable.idempotence': True}))
         while not self.stopping.is_set():
+            if self.pausing.is_set():
+                if producer.flush(WAIT_S):
+                    raise Wrong('records without an answer')
+                self.rest()
             self.produce(producer, self.sent.acked.__setitem__)
             if self.chance.random() < 0.02:
                 time.sleep(0.005)
@@ -132,6 +145,7 @@ class Transactional(Worker):
     def work(self):
         producer = None
         while not self.stopping.is_set():
+            self.rest()
             if producer is None:
                 producer = Producer(settings(self.broker, **{'transactional.id': 'kill9'}))
                 self.until_done(producer.init_transactions)
@@ -169,10 +183,10 @@ class Transactional(Worker):
         return self.until_done(producer.abort_transaction)
 
 
-def read(broker, topic):
-    """The committed records: {id: how often}, read to the end of each partition."""
+def read(broker, topic, isolation='read_committed'):
+    """The committed records, or all: {id: how often}, read to the end of each partition."""
     consumer = Consumer({'bootstrap.servers': broker.bootstrap, 'group.id': 'verify', 'enable.auto.commit': False,
-                         'isolation.level': 'read_committed', 'auto.offset.reset': 'earliest',
+                         'isolation.level': isolation, 'auto.offset.reset': 'earliest',
                          'enable.partition.eof': True})
     consumer.assign([TopicPartition(topic, p, 0) for p in range(PARTITIONS)])
     found, ended, end = {}, set(), time.monotonic() + WAIT_S
@@ -215,7 +229,37 @@ def verify(broker, sent):
     return len(kept), len(letters)
 
 
-def one_run(broker, contract, sent, chance):
+def counted(broker):
+    with urllib.request.urlopen(f'{broker.http}/contracts/topics/{TOPIC}', timeout=WAIT_S) as answer:
+        return json.load(answer)
+
+
+def verify_counters(broker, before):
+    """Nothing is on its way: counters, topic and dead letters add up; and nothing was forgotten."""
+    now = counted(broker)
+    sums = {name: now[name] for name in ('passed', 'dead_lettered', 'refused', 'marked', 'observed')}
+    found = {'passed': sum(read(broker, TOPIC, 'read_uncommitted').values()),
+             'dead_lettered': sum(read(broker, LETTERS, 'read_uncommitted').values()),
+             'refused': 0, 'marked': 0, 'observed': 0}
+    if sums != found or now['checked'] != sum(sums.values()):
+        raise Wrong(f'counted are {sums}, {now["checked"]} in all, and there are {found}')
+    if any(now[name] < before[name] for name in sums):
+        raise Wrong(f'counters go back: {before} before the kill, {now} after it')
+    for part in ('producers', 'versions'):
+        if sum(row['checked'] for row in now[part]) != now['checked']:
+            raise Wrong(f'the {part} do not add up to {now["checked"]}: {now[part]}')
+    return now['checked']
+
+
+def pause(workers):
+    for worker in workers:
+        worker.pausing.set()
+    for worker in workers:
+        while worker.is_alive() and not worker.resting.wait(1):
+            pass
+
+
+def one_run(broker, contract, sent, chance, workers):
     before = len(sent.acked)
     end = time.monotonic() + WAIT_S
     wanted = before + chance.randrange(50, 600)
@@ -225,11 +269,17 @@ def one_run(broker, contract, sent, chance):
         if chance.random() < 0.1:
             contract.change()
         time.sleep(0.005)
+    before = counted(broker)
     broker.kill()
     acked = len(sent.acked)
     seconds = broker.start()
     contract.try_change()
-    return f'{acked} acknowledged before, contract {contract.done}, listening again after {seconds * 1000:.0f} ms'
+    pause(workers)
+    checked = verify_counters(broker, before)
+    for worker in workers:
+        worker.pausing.clear()
+    return (f'{acked} acknowledged before, contract {contract.done}, listening again after {seconds * 1000:.0f} ms, '
+            f'{checked} counted')
 
 
 def play(broker, runs, chance):
@@ -245,15 +295,17 @@ def play(broker, runs, chance):
     for worker in workers:
         worker.start()
     for run in range(1, runs + 1):
-        print(f'ok contracts {run}: {one_run(broker, contract, sent, chance)}', flush=True)
+        print(f'ok contracts {run}: {one_run(broker, contract, sent, chance, workers)}', flush=True)
     for worker in workers:
         worker.stopping.set()
     for worker in workers:
         worker.join(2 * WAIT_S)
         if worker.failure is not None or worker.is_alive():
             raise Wrong(f'{type(worker).__name__}: {worker.failure or "hangs"}')
+    before = counted(broker)
     broker.kill()
     broker.start()
+    verify_counters(broker, before)
     kept, letters = verify(broker, sent)
     exact = sum(phase is not None for _, phase in sent.acked.values())
     print(f'ok contracts all: {kept} records in the topic, {letters} dead letters, {len(sent.gone)} aborted, '
