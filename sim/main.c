@@ -126,9 +126,10 @@ static int run_seeds(const struct options *o)
            (unsigned long long)total.transactions, (unsigned long long)total.stable_reads);
     printf("consumer protocol: %llu partitions given\n", (unsigned long long)total.beats);
     printf("compaction: %llu records not found again\n", (unsigned long long)total.compacted);
-    printf("contracts: %llu batches kept, %llu refused, %llu records set aside\n",
+    printf("contracts: %llu batches kept, %llu refused, %llu records set aside, %llu times counters add "
+           "up\n",
            (unsigned long long)total.ruled, (unsigned long long)total.ruled_refused,
-           (unsigned long long)total.ruled_letters);
+           (unsigned long long)total.ruled_letters, (unsigned long long)total.ruled_tallied);
     printf("%llu passed, %llu failed\n", (unsigned long long)passed, (unsigned long long)failed);
     return failed == 0 ? 0 : 1;
 }

@@ -3,8 +3,8 @@
 // their batches. The rule is a word, here one letter, that a thread of a broker changes all the time; the
 // policy is that of the broker's own tests. I15: what was acknowledged and committed is in exactly one of
 // topic and dead letter topic, at the offset that was told; what was refused or aborted is in neither. I16:
-// what enters after a change was acknowledged was judged by it. I22: what the log counts of a topic is what is
-// in it, in its dead letters and was refused.
+// what enters after a change was acknowledged was judged by it. I22: what the log counts of a topic is what
+// is in it, in its dead letters and was refused.
 #ifndef SIM_RULED_H
 #define SIM_RULED_H
 

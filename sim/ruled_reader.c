@@ -128,8 +128,8 @@ static void read_whole(struct ruled_reader *k)
     }
 }
 
-// compare waits until the broker has noted the topics as they were read, and compares. In the shared order what
-// was in doubt may come meanwhile: then there is nothing to compare.
+// compare waits until the broker has noted the topics as they were read, and compares. In the shared order
+// what was in doubt may come meanwhile: then there is nothing to compare.
 static void compare(struct ruled_reader *k, const uint64_t records[RULED_TOPICS],
                     const int64_t ends[RULED_TOPICS], int64_t letters_end)
 {

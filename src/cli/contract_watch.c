@@ -5,7 +5,8 @@
 #include "cli/stop.h"
 #include "platform/real/process.h"
 
-enum { WATCH_MS = 1000, FOLLOW_MS = 300, PAGE = 500, NS_PER_MS = 1000000 };
+// FOLLOW_MS is for a broker that does not wait, or cannot: see violations_page.
+enum { WATCH_MS = 1000, WAIT_MS = 1000, FOLLOW_MS = 300, PAGE = 500, NS_PER_MS = 1000000 };
 
 static int64_t number_of(const struct json_value *object, const char *name)
 {
@@ -29,9 +30,11 @@ static const struct args_spec status_spec = {
     .command = "strom contract status",
     .names_usage = "[TOPIC]",
     .summary = "show what contracts let through, and what not",
-    .text = "Without TOPIC: one line for each governed topic. With it: its rules and producers, too. Counted "
-            "is what was "
-            "decided since the broker started, when its batch was appended or refused.",
+    .text =
+        "Without TOPIC: one line for each governed topic. With it: its rules, failing places, versions and "
+        "producers, "
+        "too. Counted is, since the topic exists, what was decided when its batch was appended or refused; "
+        "LAST MIN is how much of it in the last minute.",
     .examples = "  strom contract status\n"
                 "  strom contract status orders --watch\n"
                 "  strom contract status orders --json | jq '.rules[0]'\n",
@@ -51,13 +54,15 @@ static void topic_row(struct table *t, const struct json_value *topic)
     cell_number(t, topic, "dead_lettered");
     cell_number(t, topic, "marked");
     cell_number(t, topic, "observed");
+    const struct json_value *recent = json_get(topic, STR("recent"));
+    table_i64(t, recent == NULL ? 0 : number_of(recent, "checked"));
 }
 
 static void topics_table(const struct json_value *first, bool is_list, struct buf *out)
 {
     static const struct table_column columns[] = {
-        {"TOPIC", false},        {"CHECKED", true}, {"PASSED", true},  {"REFUSED", true},
-        {"DEAD-LETTERED", true}, {"MARKED", true},  {"OBSERVED", true}};
+        {"TOPIC", false},        {"CHECKED", true}, {"PASSED", true},   {"REFUSED", true},
+        {"DEAD-LETTERED", true}, {"MARKED", true},  {"OBSERVED", true}, {"LAST MIN", true}};
     struct table t;
     table_init(&t, columns, sizeof columns / sizeof *columns);
     for (const struct json_value *topic = first; topic != NULL; topic = is_list ? topic->next : NULL) {
@@ -84,6 +89,24 @@ static void rules_table(struct run *run, const struct json_value *rules)
         cell_number(&t, rule, "version");
         table_str(&t, json_get_str(rule, STR("action")));
         cell_number(&t, rule, "count");
+    }
+    table_print(&t, &run->out);
+    table_fini(&t);
+}
+
+static void paths_table(struct run *run, const struct json_value *paths)
+{
+    static const struct table_column columns[] = {{"FAILING", false}, {"SIDE", false}, {"RECORDS", true}};
+    struct table t;
+    if (paths == NULL || paths->count < 2) { // the rules say as much
+        return;
+    }
+    buf_u8(&run->out, '\n');
+    table_init(&t, columns, sizeof columns / sizeof *columns);
+    for (const struct json_value *path = paths->first; path != NULL; path = path->next) {
+        table_str(&t, json_get_str(path, STR("path")));
+        table_str(&t, json_get_str(path, STR("side")));
+        cell_number(&t, path, "count");
     }
     table_print(&t, &run->out);
     table_fini(&t);
@@ -130,6 +153,7 @@ static bool status_once(struct registry_client *c)
     } else if (is_one) {
         topics_table(found, false, &run->out);
         rules_table(run, json_get(found, STR("rules")));
+        paths_table(run, json_get(found, STR("paths")));
         producers_table(run, json_get(found, STR("producers")));
     } else if (topics == NULL || topics->count == 0) {
         run_note("No contract has judged a record yet. `strom contract list` shows what is governed.");
@@ -207,7 +231,12 @@ static void violation_line(struct run *run, const struct json_value *v)
     buf_printf(&run->out, "%02lld:%02lld:%02lld ", (long long)(second / 3600 % 24),
                (long long)(second / 60 % 60), (long long)(second % 60));
     text_show(json_get_str(v, STR("topic")), &run->out);
-    buf_printf(&run->out, "-%lld  ", (long long)number_of(v, "partition"));
+    buf_printf(&run->out, "-%lld", (long long)number_of(v, "partition"));
+    int64_t offset = -1;
+    if (json_value_i64(json_get(v, STR("offset")), &offset) && offset >= 0) {
+        buf_printf(&run->out, "@%lld", (long long)offset);
+    }
+    buf_printf(&run->out, "  ");
     text_show(json_get_str(v, STR("action")), &run->out);
     buf_printf(&run->out, "  ");
     text_show(json_get_str(v, STR("rule")), &run->out);
@@ -220,15 +249,16 @@ static void violation_line(struct run *run, const struct json_value *v)
     buf_printf(&run->out, ")\n");
 }
 
-// violations_page shows what came behind *after; *ret_count says how much.
-static bool violations_page(struct registry_client *c, int64_t *after, uint32_t *ret_count)
+// violations_page shows what came behind *after; *ret_count says how much. With wait_ms the broker waits so
+// long for something to come.
+static bool violations_page(struct registry_client *c, int wait_ms, int64_t *after, uint32_t *ret_count)
 {
     struct run *run = c->run;
     struct json_value *found = NULL;
     struct str topic = run->args->name_count == 1 ? run->args->names[0] : STR("");
-    struct str path =
-        path_of(run, "/contracts/violations?after=%S&limit=%d%s%S", run_print(run, "%lld", (long long)*after),
-                PAGE, topic.len > 0 ? "&topic=" : "", topic);
+    struct str path = path_of(run, "/contracts/violations?after=%S&limit=%d&wait_ms=%d%s%S",
+                              run_print(run, "%lld", (long long)*after), PAGE, wait_ms,
+                              topic.len > 0 ? "&topic=" : "", topic);
     if (!registry_get(c, "cannot get the violations", "GET", path, (struct str){NULL, 0}, &found)) {
         return false;
     }
@@ -250,12 +280,16 @@ static void violations(struct registry_client *c)
     uint32_t count = 0;
     bool goes_on = true;
     bool is_any = false;
-    while (goes_on && violations_page(c, &after, &count)) {
+    int wait_ms = 0;
+    int64_t begun_ns = clock_mono_ns(run->env->clock);
+    while (goes_on && violations_page(c, wait_ms, &after, &count)) {
         is_any = is_any || count > 0;
         goes_on = run_flush(run) && (count == PAGE || is_followed);
+        wait_ms = WAIT_MS; // short, so that Ctrl-C is heard
         if (goes_on && count < PAGE) {
-            goes_on = !stop_wait(stop, clock_mono_ns(run->env->clock) + (int64_t)FOLLOW_MS * NS_PER_MS);
+            goes_on = !stop_wait(stop, begun_ns + (int64_t)(count > 0 ? 0 : FOLLOW_MS) * NS_PER_MS);
         }
+        begun_ns = clock_mono_ns(run->env->clock);
         arena_reset(&run->arena);
     }
     if (!is_any && !run->is_json && run->exit == CLI_OK) {

@@ -47,6 +47,11 @@ void govern_registry_end(struct govern *g);
 // oldest first: the newest ones, or with `after` >= 0 those that come next after the one with that number.
 void govern_violations_print(struct govern *g, struct str topic, int64_t after, size_t limit,
                              struct buf *out);
+// govern_violations_any: there is one to print behind that number.
+bool govern_violations_any(struct govern *g, struct str topic, int64_t after);
+// govern_violations_listen has the task posted to the loop of govern_attach with the next violation of any
+// topic, once; NULL: not any more. There is one listener.
+void govern_violations_listen(struct govern *g, struct task *task);
 // govern_topic_print: what governs the topic and what was counted; false: there is no such topic.
 bool govern_topic_print(struct govern *g, struct str topic, struct buf *out);
 // govern_topics_print: all topics that are governed, or have counts.

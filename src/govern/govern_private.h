@@ -182,10 +182,16 @@ struct samples {
     struct mutex lock;        // guards what follows; taken alone
     struct kept_sample *ring; // of GOVERN_SAMPLES_MAX
     uint64_t count;           // ever
+    struct task *listener;    // posted to `loop` with the next one; NULL = nobody waits
+    struct loop *loop;
 };
 void samples_init(struct samples *samples, struct env *env);
 void samples_fini(struct samples *samples);
 void samples_add(struct samples *samples, const struct sample *sample);
+// samples_any: the ring has one of the topic (NULL ptr: of any) behind the one with that number, or has begun
+// anew.
+bool samples_any(struct samples *samples, struct str topic, int64_t after);
+void samples_listen(struct samples *samples, struct loop *loop, struct task *task); // NULL: nobody any more
 void samples_print(struct samples *samples, struct str topic, int64_t after, size_t limit, struct buf *out);
 
 // ---- bind.c: the topics that are governed. The registry's lock guards them.

@@ -14,6 +14,16 @@ void govern_violations_print(struct govern *g, struct str topic, int64_t after, 
     samples_print(&g->samples, topic, after, limit, out);
 }
 
+bool govern_violations_any(struct govern *g, struct str topic, int64_t after)
+{
+    return samples_any(&g->samples, topic, after);
+}
+
+void govern_violations_listen(struct govern *g, struct task *task)
+{
+    samples_listen(&g->samples, g->loop, task);
+}
+
 static void side_print(const struct binding *b, int side, struct json *j)
 {
     const struct side_settings *settings = &b->settings.sides[side];

@@ -40,6 +40,10 @@ void samples_add(struct samples *samples, const struct sample *sample)
     struct kept_sample *slot = &samples->ring[samples->count++ % GOVERN_SAMPLES_MAX];
     char *gone = slot->texts;
     *slot = kept;
+    if (samples->listener != NULL) {
+        loop_post(samples->loop, samples->listener);
+        samples->listener = NULL;
+    }
     mutex_unlock(&samples->lock);
     mem_free(gone);
 }
@@ -118,6 +122,26 @@ void samples_print(struct samples *samples, struct str topic, int64_t after, siz
     json_array_end(&j);
     json_pair_i64(&j, "last", (int64_t)number - 1);
     json_object_end(&j);
+    mutex_unlock(&samples->lock);
+}
+
+bool samples_any(struct samples *samples, struct str topic, int64_t after)
+{
+    bool is_any = false;
+    mutex_lock(&samples->lock);
+    for (uint64_t number = first_of(samples, topic, after, 1); number <= samples->count && !is_any;
+         number++) {
+        is_any = is_of(sample_at(samples, number), topic);
+    }
+    mutex_unlock(&samples->lock);
+    return is_any;
+}
+
+void samples_listen(struct samples *samples, struct loop *loop, struct task *task)
+{
+    mutex_lock(&samples->lock);
+    samples->loop = loop;
+    samples->listener = task;
     mutex_unlock(&samples->lock);
 }
 

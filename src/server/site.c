@@ -54,7 +54,7 @@ struct site *site_create(struct broker *broker, struct metrics *metrics, struct 
     site->registry = registry_front_create(broker, site->port, govern);
     site->schemas = schemas_topic_create(broker, site->port, govern);
     registry_front_watch(site->registry, schemas_topic_kick, site->schemas);
-    site->contracts = contracts_front_create(govern);
+    site->contracts = contracts_front_create(govern, site->loop);
     site->http = http_server_create(site->loop, metrics, routes_join(site));
     return site;
 }
@@ -91,6 +91,7 @@ static void on_http_stopped(void *arg)
 static void on_stop(struct task *task)
 {
     struct site *site = (struct site *)(void *)((char *)task - offsetof(struct site, stop));
+    contracts_front_stop(site->contracts);
     http_server_stop(site->http, on_http_stopped, site);
 }
 

@@ -6,6 +6,7 @@ import signal
 import struct
 import subprocess
 import tempfile
+import threading
 import time
 import urllib.request
 import uuid
@@ -449,11 +450,55 @@ def test_dlq_replay_killed(cli, broker):
     got = sorted(json.loads(r['value'])['id'] for r in committed(cli, 'killed'))
     same((len(got), got == list(range(count))), (count, True))
     assert kills >= 3, f'replay was done before it could be killed ({kills})'
+    # Counted is what the log has: what was replayed in transactions that were killed counts, too.
+    now = c.registry('GET', '/contracts/topics/killed')
+    same((now['dead_lettered'], now['refused'], now['marked'], now['observed']), (count, 0, 0, 0))
+    same(now['passed'], len(committed(cli, 'killed', 'read_uncommitted')))
+    same(now['checked'], now['passed'] + count)
+    same(sum(p['checked'] for p in now['producers']), now['checked'])
 
 
-def committed(cli, topic):
-    """The committed records, as kcat reads them."""
+def test_contract_counters(cli, broker):
+    """status shows what the log counts, by version, place and producer; violations tells where a record is, and waits
+    for the next one."""
+    c = Contracts(cli, broker)
+    c.run('apply', c.order('counted'))
+    produce(cli, 'counted', GOOD, NEGATIVE, TEXT, GOOD)
+    now = c.registry('GET', '/contracts/topics/counted')
+    same({k: now[k] for k in ('checked', 'passed', 'dead_lettered', 'refused')},
+         {'checked': 4, 'passed': 2, 'dead_lettered': 2, 'refused': 0})
+    assert now['recent']['checked'] <= 4 and now['recent']['window_ms'] == 60000, now
+    same([(v['subject'], v['version'], v['checked']) for v in now['versions']], [('counted-value', 1, 4)])
+    same(sorted((p['path'], p['count']) for p in now['paths']), [('$', 1), ('$.id', 1)])
+    has(c.text('status', 'counted'), 'LAST MIN', 'FAILING', '$.id', 'positive')
+    found = c.registry('GET', '/contracts/violations?topic=counted')
+    letters = {(s['partition'], s['offset']) for s in found['violations']}
+    kept = subprocess.run(['kcat', '-b', cli.env['STROM_BOOTSTRAP'], '-C', '-t', 'counted', '-o', 'beginning', '-e',
+                           '-q', '-f', '%p %o\n'], capture_output=True, check=True, timeout=TIMEOUT_S).stdout.decode()
+    there = {tuple(map(int, line.split())) for line in kept.splitlines()}
+    same((len(letters), len(there), letters & there), (2, 2, set()))
+    follow = cli.start('contract', 'violations', 'counted', '--follow', '--json', '--registry', c.url)
+    same([json.loads(follow.stdout.readline())['number'] for _ in range(2)], [v['number'] for v in found['violations']])
+    produce(cli, 'counted', NEGATIVE)
+    same(json.loads(follow.stdout.readline())['rule'], 'positive')
+    follow.send_signal(signal.SIGINT)
+    follow.communicate(timeout=TIMEOUT_S)
+    # What waits is answered by what comes, or with nothing once its time is over; of other topics it hears nothing.
+    last = c.registry('GET', '/contracts/violations')['last']
+    same(c.registry('GET', f'/contracts/violations?after={last}&wait_ms=1')['violations'], [])
+    waiting = threading.Thread(target=lambda: answers.append(
+        c.registry('GET', f'/contracts/violations?topic=counted&after={last}&wait_ms=30000')))
+    answers = []
+    waiting.start()
+    while not answers:
+        produce(cli, 'counted', TEXT)
+        waiting.join(0.2)
+    same(answers[0]['violations'][0]['rule'], 'strom:structure')
+
+
+def committed(cli, topic, isolation='read_committed'):
+    """The committed records, or all, as kcat reads them."""
     out = subprocess.run(['kcat', '-b', cli.env['STROM_BOOTSTRAP'], '-C', '-t', topic, '-o', 'beginning', '-e', '-q',
-                          '-X', 'isolation.level=read_committed', '-f', '%s\n'], capture_output=True, check=True,
+                          '-X', f'isolation.level={isolation}', '-f', '%s\n'], capture_output=True, check=True,
                          timeout=TIMEOUT_S)
     return [{'value': line} for line in out.stdout.splitlines()]

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """kill9_contracts.py - a governed topic under load, with a contract that changes and a broker that is killed with -9:
 every acknowledged, committed record is in exactly one of the topic and its dead letters, and where no change was under
-way it is where the contract of that moment wants it. After each kill what the broker has counted is what is in the topic
-and in its dead letters, aborted records included.
+way it is where the contract of that moment wants it. After each kill what the broker has counted is what is in the
+topic and in its dead letters, aborted records included.
 
   tests/crash/kill9_contracts.py --broker build/src/server/strom --runs 10 [--seed N]
 """
