@@ -175,7 +175,8 @@ struct broker {
     struct submission *queue_last;
     size_t queue_bytes;
     uint32_t queue_count;
-    bool is_ordering; // somebody is between take and apply
+    uint32_t queue_control_count; // of them is_control
+    bool is_ordering;             // somebody is between take and apply
     bool is_stopping;
     bool holds_groups; // no session ends any more
     bool is_started;

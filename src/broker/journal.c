@@ -28,6 +28,7 @@ void journal_push(struct broker *b, struct submission *s)
     b->queue_last = s;
     b->queue_bytes += s->payload.len;
     b->queue_count++;
+    b->queue_control_count += s->is_control;
 }
 
 void journal_complete(struct broker_port *port, struct task *task)
@@ -191,6 +192,7 @@ static struct submission *queue_pop(struct broker *b)
     }
     b->queue_bytes -= s->payload.len;
     b->queue_count--;
+    b->queue_control_count -= s->is_control;
     return s;
 }
 
@@ -569,13 +571,14 @@ void journal_kick_later(struct broker_port *port)
     }
 }
 
-// wal_delay slows producers down while the keeper is behind: `idle` is told of every bundle and every kick,
-// so only the time that has passed counts. The lock is held.
+// wal_delay slows producers down while the keeper is behind. What the keeper submits waits behind the records
+// and is what makes up for them: as soon as there is any, the records go. `work` is told of every kick, so
+// otherwise only the time that has passed counts. The lock is held.
 static void wal_delay(struct broker *b)
 {
     int64_t until_ns = clock_mono_ns(b->env->clock) + BEHIND_DELAY_NS;
-    while (!b->is_stopping && keeper_is_behind(b->keeper)) {
-        if (!cond_wait(&b->idle, &b->lock, until_ns)) {
+    while (!b->is_stopping && b->queue_control_count == 0 && keeper_is_behind(b->keeper)) {
+        if (!cond_wait(&b->work, &b->lock, until_ns)) {
             return;
         }
     }
