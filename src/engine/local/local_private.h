@@ -29,6 +29,7 @@ enum {
     PREPARE_BYTES = 4 << 20,      // pre-written by one call of maintain
     CONTROL_FILE_BYTES = 1 << 20, // a WAL file made from the reserve
     WAL_FILE_BYTES_MIN = 1 << 20,
+    DIRECT_BYTES_MIN = 256 << 10, // a payload that goes past the page cache though it need not be synced
     STAGING_BYTES_MAX =
         ENGINE_BUNDLE_BYTES + (1 << 18), // a bundle with its metadata; larger ones go in pieces
 };
