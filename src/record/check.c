@@ -148,6 +148,32 @@ static enum err check_one(struct record_source *s, struct check_walk *w, const s
     return ERR_OK;
 }
 
+// check_some judges the next record, and those behind it that are as usual, until a place; NULL = none.
+static enum err check_some(struct record_source *s, const uint8_t *until, struct check_walk *w,
+                           const struct batch_rules *rules, struct batch_facts *ret, struct error *e)
+{
+    enum err err = check_one(s, w, rules, ret, e);
+    if (err != ERR_OK || w->index == ret->header.record_count) {
+        return err;
+    }
+    struct record_run run = {
+        .index = w->index,
+        .count = ret->header.record_count,
+        .until = until,
+        .min_ms = w->range.min,
+        .max_ms = w->range.max,
+        .wants_keys = rules->is_compacted,
+        .max_timestamp = ret->max_timestamp,
+        .max_index = ret->max_timestamp_offset_delta,
+    };
+    record_source_run(s, &ret->header, &run);
+    w->index = run.index;
+    ret->max_timestamp = run.max_timestamp;
+    ret->max_timestamp_offset_delta = run.max_index;
+    ret->null_key_count += run.null_key_count;
+    return ERR_OK;
+}
+
 static enum err check_rest(struct record_source *s, const struct check_walk *w, struct batch_facts *ret,
                            struct error *e)
 {
@@ -190,7 +216,7 @@ enum err batch_check(struct codec_context *ctx, struct bytes batch, const struct
     }
     struct check_walk walk = {.range = range_of(rules)};
     while (err == ERR_OK && walk.index < ret->header.record_count) {
-        err = check_one(&source, &walk, rules, ret, e);
+        err = check_some(&source, NULL, &walk, rules, ret, e);
     }
     if (err == ERR_OK) {
         err = check_rest(&source, &walk, ret, e);
@@ -259,9 +285,11 @@ static enum err walk_some(struct batch_checking *c, size_t bytes, bool *ret_is_d
     struct record_source *source = &c->plain.source;
     struct check_walk walk = {range_of(&c->rules), c->index, c->has_bad_timestamp};
     const uint8_t *from = source->pos;
+    size_t left = (size_t)(source->end - from);
+    const uint8_t *until = from + (bytes < left ? bytes : left);
     enum err err = ERR_OK;
     while (err == ERR_OK && walk.index < facts->header.record_count && (size_t)(source->pos - from) < bytes) {
-        err = check_one(source, &walk, &c->rules, facts, e);
+        err = check_some(source, until, &walk, &c->rules, facts, e);
     }
     c->index = walk.index;
     c->has_bad_timestamp = walk.has_bad_timestamp;

@@ -382,14 +382,82 @@ static void test_steps(void **state)
     codec_context_fini(&ctx);
 }
 
+// usual_batch makes a batch of records of the shapes that a run takes, and of some that it does not.
+static void usual_batch(struct buf *out)
+{
+    static const uint8_t noise[20000];
+    static const struct record_header header = {{"h", 1}, {noise, 3}};
+    struct batch_options options = batch_options_default();
+    struct batch_builder builder;
+    batch_builder_init(&builder, &options);
+    for (int32_t i = 0, count = 1 + (int32_t)(random_next() % 150); i < count; i++) {
+        uint32_t kind = random_next() % 32;
+        struct bytes key = bytes_of(kind % 3 == 0 ? NULL : noise, kind % 3 == 0 ? 0 : random_next() % 70);
+        struct bytes value = bytes_of(noise, kind == 1 ? 19000 : random_next() % 150);
+        value = kind == 2 ? bytes_of(NULL, 0) : value;
+        int64_t timestamp = T0 + (int64_t)(random_next() % 100) - (kind == 3 ? 1 << 22 : 0);
+        batch_builder_append(&builder, kind == 4 ? BATCH_NO_TIMESTAMP : timestamp, key, value, &header,
+                             kind == 5);
+    }
+    buf_reset(out);
+    assert_int_equal(batch_builder_finish(&builder, out, NULL), ERR_OK);
+    batch_builder_fini(&builder);
+}
+
+// Whatever the bytes, a run over many records and the walk over each find the same.
+static void test_runs(void **state)
+{
+    (void)state;
+    enum { BATCHES = 40, FLIPS = 60 };
+    struct codec_context ctx = {0};
+    struct batch_rules rules = rules_default();
+    struct batch_facts facts;
+    struct batch_checking c;
+    struct buf b, room;
+    buf_init(&b, 16 << 20);
+    buf_init(&room, 16 << 20);
+    int good = 0, bad = 0;
+    for (int i = 0; i < BATCHES; i++) {
+        usual_batch(&b);
+        rules.is_compacted = i % 4 == 0;
+        for (int k = 0; k < FLIPS; k++) {
+            // The first time it is whole.
+            size_t at = BATCH_HEADER_SIZE + random_next() % (b.len - BATCH_HEADER_SIZE);
+            uint8_t flip = (uint8_t)(k == 0 ? 0U : k % 2 == 0 ? 1U << random_next() % 8 : random_next());
+            b.ptr[at] ^= flip;
+            batch_sum_again(b.ptr);
+            enum err run = batch_check(&ctx, buf_bytes(&b), &rules, &facts, NULL);
+            enum err each = check_in_steps(buf_bytes(&b), &rules, 1, &c, &ctx, &room);
+            assert_int_equal(run, each);
+            assert_int_equal(facts.null_key_count, c.facts.null_key_count);
+            assert_int_equal(facts.bad_count, c.facts.bad_count);
+            assert_int_equal(facts.max_timestamp, c.facts.max_timestamp);
+            assert_int_equal(facts.max_timestamp_offset_delta, c.facts.max_timestamp_offset_delta);
+            good += run == ERR_OK;
+            bad += run != ERR_OK;
+            b.ptr[at] ^= flip;
+        }
+    }
+    assert_true(good > 100 && bad > 100);
+    buf_fini(&b);
+    buf_fini(&room);
+    codec_context_fini(&ctx);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_header_rules),     cmocka_unit_test(test_one_batch),
-        cmocka_unit_test(test_zstd_not_allowed), cmocka_unit_test(test_bit_flips),
-        cmocka_unit_test(test_timestamps),       cmocka_unit_test(test_wrong_max_timestamp),
-        cmocka_unit_test(test_null_keys),        cmocka_unit_test(test_offset_deltas),
-        cmocka_unit_test(test_idempotent),       cmocka_unit_test(test_steps),
+        cmocka_unit_test(test_header_rules),
+        cmocka_unit_test(test_one_batch),
+        cmocka_unit_test(test_zstd_not_allowed),
+        cmocka_unit_test(test_bit_flips),
+        cmocka_unit_test(test_timestamps),
+        cmocka_unit_test(test_wrong_max_timestamp),
+        cmocka_unit_test(test_null_keys),
+        cmocka_unit_test(test_offset_deltas),
+        cmocka_unit_test(test_idempotent),
+        cmocka_unit_test(test_steps),
+        cmocka_unit_test(test_runs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

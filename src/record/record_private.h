@@ -47,6 +47,22 @@ void record_source_close(struct record_source *s);
 // stays at a window whatever the record's size.
 bool record_source_walk(struct record_source *s, const struct batch_header *h, bool hold,
                         struct record_walk *ret);
+// What a run over usual records asks and tells.
+struct record_run {
+    int32_t index;          // of the next record: the offset delta it must have
+    int32_t count;          // stop before this one
+    const uint8_t *until;   // or once so far; NULL = the end
+    int64_t min_ms, max_ms; // what timestamps may be, but for BATCH_NO_TIMESTAMP
+    bool wants_keys;
+    int64_t max_timestamp; // of all so far
+    int32_t max_index;     // whose it is
+    int32_t null_key_count;
+};
+
+// record_source_run walks on over records as long as each is sound, lies whole in memory with the start of
+// the next, has short lengths and no headers, and is what the run asks for. It stops before the first that is
+// not, and says nothing of that one: record_source_walk does.
+void record_source_run(struct record_source *s, const struct batch_header *h, struct record_run *run);
 // record_source_end checks that no bytes follow, and that the compressed input ended well.
 bool record_source_end(struct record_source *s);
 
