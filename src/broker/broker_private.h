@@ -17,7 +17,7 @@ enum {
     REFUSED_MAX = 1024,                 // remembered refusals of idempotent producers
     DAMAGED_MAX = 1024,                 // remembered rotten places
     RECORDS_COPY_MAX = 256 << 10,       // decompressed records that are copied out of a port's room
-    OPEN_AT_ONCE_MAX = 64 << 10,        // larger batches of governed topics are checked in slices
+    OPEN_SMALL_MAX = 64 << 10,          // larger batches of governed topics do not hold these up
     OPENED_BYTES_MAX = 64 << 20,        // of records held while they are judged: then a port opens no more
     LANE_COMPARES_MAX = 4096,           // parts looked at before an op rather waits for those before it
     FETCH_EXTENTS_MAX = 1024,           // extents of one partition in one response
@@ -92,7 +92,7 @@ struct broker_port {
     bool is_turn_posted;
     int64_t slice_round_ns; // the round whose slice ends at slice_until_ns
     int64_t slice_until_ns;
-    struct opening openings[2]; // of small batches, at once; of large ones, in slices
+    struct opening openings[2]; // of small batches; of large ones
     size_t opened_bytes;        // of all governed.room
 };
 

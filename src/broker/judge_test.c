@@ -504,6 +504,69 @@ static void large_batches_in_slices(void **state)
     rig_stop(rig);
 }
 
+// A task that comes again in each round of the loop, until a case is judged.
+struct rounds {
+    struct task task;
+    struct suite *suite;
+    struct loop *loop;
+    uint32_t count;
+    bool is_over; // atomic
+};
+
+static void on_round(struct task *task)
+{
+    struct rounds *r = (struct rounds *)(void *)task;
+    r->count += __atomic_load_n(&r->suite->policy.cases, __ATOMIC_RELAXED) == 0;
+    if (!__atomic_load_n(&r->is_over, __ATOMIC_RELAXED)) {
+        loop_post(r->loop, &r->task);
+    }
+}
+
+static void rounds_begin(struct rig_call *call)
+{
+    struct rounds *r = call->arg;
+    loop_post(r->loop, &r->task);
+    rig_done(call);
+}
+
+// A small batch of much is decompressed in slices, too: 40 MiB need many of a millisecond.
+static void bombs_yield(void **state)
+{
+    enum { NOISE = 55000, SIZE = 40 << 20 };
+    struct suite *suite = *state;
+    struct rig *rig = &suite->rig;
+    start(suite);
+    make_governed(rig, "orders", 1, false);
+    uint32_t noise = 1;
+    char *value = malloc(SIZE + 1);
+    memset(value, 'x', SIZE);
+    value[SIZE] = '\0';
+    for (int k = 0; k < NOISE; k++) {
+        noise = noise * 1103515245 + 12345;
+        value[k] = (char)(' ' + (noise >> 16) % 90);
+    }
+    const char *const values[] = {value};
+    struct bytes batch = batch_of(rig, values, 1, CODEC_ZSTD, -1, 0);
+    assert_true(batch.len <= OPEN_SMALL_MAX);
+    struct rounds rounds = {.task = {.run = on_round}, .suite = suite, .loop = rig->loop};
+    struct rig_call call;
+    struct sending bomb;
+    send_begin(rig, &bomb, &rig->lane, "orders", batch);
+    rig_begin(rig, &call, rounds_begin, &rounds);
+    rig_wait(&call);
+    send_end(&bomb);
+    __atomic_store_n(&rounds.is_over, true, __ATOMIC_RELAXED);
+    for (int i = 0; i < 2; i++) { // the task is through with the second call
+        rig_begin(rig, &call, rig_done, NULL);
+        rig_wait(&call);
+    }
+    assert_int_equal(bomb.part.err, ERR_OK);
+    print_message("opened in %u rounds\n", rounds.count);
+    assert_true(rounds.count >= 3);
+    free(value);
+    rig_stop(rig);
+}
+
 // Small batches of much: a port holds a bounded part of it, however many wait to be judged.
 static void little_is_held_opened(void **state)
 {
@@ -525,7 +588,7 @@ static void little_is_held_opened(void **state)
     struct produce_lane lanes[SENDS];
     struct sending sends[SENDS];
     struct bytes batch = batch_of(rig, values, 1, CODEC_ZSTD, -1, 0);
-    assert_true(batch.len <= OPEN_AT_ONCE_MAX);
+    assert_true(batch.len <= OPEN_SMALL_MAX);
     for (int i = 0; i < SENDS; i++) {
         uint8_t *own = arena_alloc(&rig->arena, batch.len);
         memcpy(own, batch.ptr, batch.len);
@@ -551,6 +614,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(letters_end_with_their_transaction, setup, teardown),
         cmocka_unit_test_setup_teardown(order_survives_changes, setup, teardown),
         cmocka_unit_test_setup_teardown(heavy_batches_yield, setup, teardown),
+        cmocka_unit_test_setup_teardown(bombs_yield, setup, teardown),
         cmocka_unit_test_setup_teardown(large_batches_in_slices, setup, teardown),
         cmocka_unit_test_setup_teardown(little_is_held_opened, setup, teardown),
     };

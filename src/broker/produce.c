@@ -139,11 +139,12 @@ static void part_check(struct produce_op *op, struct produce_part *part, const s
 }
 
 // part_open verifies a batch of a governed topic, or only decompresses one that was judged before, and gets
-// it ready to be judged: a large one a slice at a time, one of a port after the other.
+// it ready to be judged, a slice at a time: one of a port after the other, and those that came as little do
+// not wait for large ones. What a little one decompresses to may be much as well.
 static enum policy_step part_open(struct produce_op *op, struct produce_part *part,
                                   const struct produce_topic *topic)
 {
-    bool is_large = part->batch.len > OPEN_AT_ONCE_MAX;
+    bool is_large = part->batch.len > OPEN_SMALL_MAX;
     struct opening *opening = &op->port->openings[is_large];
     struct batch_checking *checking = &opening->checking;
     struct error error = {0};
@@ -164,7 +165,7 @@ static enum policy_step part_open(struct produce_op *op, struct produce_part *pa
     bool is_done = false;
     while (err == ERR_OK && !is_done) {
         err = batch_checking_step(checking, POLICY_SLICE_BYTES, &is_done, &error);
-        if (err == ERR_OK && !is_done && is_large && !judge_has_slice(op->port)) {
+        if (err == ERR_OK && !is_done && !judge_has_slice(op->port)) {
             return POLICY_MORE;
         }
     }
