@@ -353,6 +353,11 @@ enum err broker_plan_topic_delete(struct broker *b, struct str name, struct uuid
 // that is not there: to be submitted before it, with it. It has as many partitions.
 enum err broker_plan_letters(struct broker *b, const struct item *item, struct arena *arena,
                              struct item *ret_create, bool *ret_is_needed, struct error *e);
+// broker_bind asks the policy whether a planned TOPIC_CREATE or CONFIG_SET may govern its topic, before it is
+// submitted. false: nobody has to be asked. true: binding->answered is posted to binding->loop, which the
+// caller has set; item and binding live until then.
+bool broker_bind(struct broker *b, const struct item *item, struct arena *arena,
+                 struct policy_binding *binding);
 enum err broker_plan_partitions(struct broker *b, struct str name, int32_t count, struct item *ret_item,
                                 struct error *e);
 

@@ -320,8 +320,7 @@ void exposition_groups(struct broker *b, struct buf *out);
 enum err kept_check(const struct broker *b, const struct topic *topic, struct error *e);
 
 // ---- plan_letters.c
-// plan_binding says whether these configs may be those of the topic: what takes its dead letters, and, if it
-// is governed, what the policy says.
+// plan_binding says whether what takes the topic's dead letters allows these configs.
 enum err plan_binding(struct broker *b, struct str name, const struct item_config *configs, uint32_t count,
                       struct error *e);
 

@@ -42,10 +42,46 @@ enum err plan_binding(struct broker *b, struct str name, const struct item_confi
     mutex_lock(&b->lock);
     enum err err = check_taker(b, name, letters, is_governed, &is_missing, e);
     mutex_unlock(&b->lock);
-    if (err == ERR_OK && is_governed && b->policy.bind != NULL) {
-        err = b->policy.bind(b->policy.arg, name, configs, count, e);
-    }
     return err;
+}
+
+// topic_of gives the name and configs that a planned item makes a topic's; false: it is about none.
+static bool topic_of(struct broker *b, const struct item *item, struct arena *arena,
+                     struct policy_binding *ret)
+{
+    const struct item_topic_create *create = &item->topic_create;
+    const struct item_config_set *set = &item->config_set;
+    if (item->kind == ITEM_TOPIC_CREATE) {
+        ret->topic_name = create->name;
+        ret->configs = create->configs;
+        ret->config_count = create->config_count;
+        return true;
+    }
+    if (item->kind != ITEM_CONFIG_SET || uuid_is_zero(set->topic_id)) {
+        return false;
+    }
+    mutex_lock(&b->lock);
+    const struct topic *topic = core_topic_find_id(b->core, set->topic_id);
+    ret->topic_name = topic == NULL ? (struct str){NULL, 0} : arena_str(arena, topic_name(topic));
+    mutex_unlock(&b->lock);
+    ret->configs = set->configs;
+    ret->config_count = set->config_count;
+    return ret->topic_name.ptr != NULL; // one that is gone makes the change stale
+}
+
+bool broker_bind(struct broker *b, const struct item *item, struct arena *arena,
+                 struct policy_binding *binding)
+{
+    char room[TOPIC_LETTERS_SIZE];
+    bool is_governed = false;
+    if (b->policy.bind == NULL || !topic_of(b, item, arena, binding)) {
+        return false;
+    }
+    (void)letters_topic(binding->topic_name, binding->configs, binding->config_count, &is_governed, room);
+    if (is_governed) {
+        b->policy.bind(b->policy.arg, binding);
+    }
+    return is_governed;
 }
 
 enum err broker_plan_letters(struct broker *b, const struct item *item, struct arena *arena,

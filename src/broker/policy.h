@@ -11,6 +11,7 @@
 #ifndef BROKER_POLICY_H
 #define BROKER_POLICY_H
 
+#include "base/list.h"
 #include "core/item.h"
 #include "record/batch.h"
 #include "runtime/loop.h"
@@ -92,6 +93,21 @@ struct policy_case {
     struct item_tally unnamed;
 };
 
+// A question: may these configs govern the topic?
+struct policy_binding {
+    // in: all of it lives until the answer
+    struct loop *loop; // where `answered` is posted
+    struct str topic_name;
+    const struct item_config *configs; // the whole new set, sorted by key
+    uint32_t config_count;
+    struct task answered;
+    // out
+    enum err err; // ERR_INVALID_CONFIG with the position in the text; ERR_STOPPING
+    struct error error;
+    // the policy's own
+    struct list node;
+};
+
 // How a case ended. A verdict was given with POLICY_FINAL only: each batch gives exactly one of those, or
 // none.
 enum policy_end {
@@ -109,15 +125,16 @@ struct broker_policy {
     enum policy_step (*judge)(void *arg, struct policy_case *c);
     // settle is called once for every case that was judged at least once: release `state`.
     void (*settle)(void *arg, struct policy_case *c, enum policy_end end);
-    // bind says whether these configs (the whole new set, sorted by key) may govern the topic: contracts are
-    // found and compile. Called on a loop before a topic is created or its configs are changed; it must not
-    // wait for other loops. NULL = any may. ERR_INVALID_CONFIG with the position in the text.
-    enum err (*bind)(void *arg, struct str topic_name, const struct item_config *configs, uint32_t count,
-                     struct error *e);
+    // bind has the question answered (policy_binding_answer), exactly once, also when the server stops: that
+    // contracts are found and compile. Asked on a loop that has others to serve, before a topic is created or
+    // its configs are changed: what takes time is done elsewhere. NULL = any may.
+    void (*bind)(void *arg, struct policy_binding *binding);
 };
 
 // policy_case_wake makes judge be called again, on the case's loop. Any thread; never inside judge.
 void policy_case_wake(struct policy_case *c);
+// policy_binding_answer posts `answered`; err and error are set. Any thread; the binding is gone afterwards.
+void policy_binding_answer(struct policy_binding *binding);
 // policy_slice_is_over: `bytes` of records were taken on in this call.
 bool policy_slice_is_over(const struct policy_case *c, size_t bytes);
 

@@ -224,27 +224,89 @@ static enum err side_bind(struct registry *r, struct str topic, int side,
     return subject_bind(r, subject, settings, arena, e);
 }
 
-enum err govern_bind(void *arg, struct str topic, const struct item_config *configs, uint32_t count,
-                     struct error *e)
+// binding_judge: contracts are found and compile.
+static enum err binding_judge(struct govern *g, const struct policy_binding *binding, struct error *e)
 {
-    struct govern *g = arg;
     struct governance settings;
     struct arena arena;
     enum err err = ERR_OK;
-    if (!governance_resolve(configs, count, &settings)) {
+    if (!governance_resolve(binding->configs, binding->config_count, &settings)) {
         return ERR_OK;
     }
     arena_init(&arena, BIND_BYTES_MAX);
     struct registry *r = govern_registry_begin(g);
     for (int side = 0; side < SIDE_COUNT && err == ERR_OK; side++) {
         if (settings.sides[side].level != LEVEL_NONE) {
-            err = side_bind(r, topic, side, &settings.sides[side], &arena, e);
+            err = side_bind(r, binding->topic_name, side, &settings.sides[side], &arena, e);
         }
     }
     govern_registry_end(g);
     arena_fini(&arena);
-    if (err != ERR_OK && e != NULL) {
-        e->code = ERR_INVALID_CONFIG;
+    e->code = err == ERR_OK ? ERR_OK : ERR_INVALID_CONFIG;
+    return e->code;
+}
+
+// on_bind answers one and makes room for the loop's other work.
+static void on_bind(struct task *task)
+{
+    struct govern *g = (struct govern *)(void *)((char *)task - offsetof(struct govern, bind));
+    mutex_lock(&g->binds_lock);
+    struct list *node = list_is_empty(&g->binds) ? NULL : list_pop_front(&g->binds);
+    g->is_bind_posted = node != NULL;
+    mutex_unlock(&g->binds_lock);
+    if (node != NULL) {
+        struct policy_binding *binding = LIST_ENTRY(node, struct policy_binding, node);
+        binding->err = binding_judge(g, binding, &binding->error);
+        policy_binding_answer(binding);
+        loop_post(g->loop, &g->bind);
     }
-    return err == ERR_OK ? ERR_OK : ERR_INVALID_CONFIG;
+}
+
+void binds_init(struct govern *g)
+{
+    mutex_init(&g->binds_lock, g->env->threads);
+    list_init(&g->binds);
+    g->bind.run = on_bind;
+}
+
+static void stopping_answer(struct policy_binding *binding)
+{
+    binding->err = FAIL(&binding->error, ERR_STOPPING, "the broker is stopping");
+    policy_binding_answer(binding);
+}
+
+void binds_stop(struct govern *g)
+{
+    struct list left;
+    list_init(&left);
+    mutex_lock(&g->binds_lock);
+    g->is_bind_stopping = true;
+    while (!list_is_empty(&g->binds)) {
+        list_push_back(&left, list_pop_front(&g->binds));
+    }
+    mutex_unlock(&g->binds_lock);
+    while (!list_is_empty(&left)) {
+        stopping_answer(LIST_ENTRY(list_pop_front(&left), struct policy_binding, node));
+    }
+}
+
+// Schemas are parsed and contracts compiled where contracts are loaded, not on the loop that asks: it has
+// other connections to serve.
+void govern_bind(void *arg, struct policy_binding *binding)
+{
+    struct govern *g = arg;
+    bool must_post = false;
+    mutex_lock(&g->binds_lock);
+    bool is_stopping = g->is_bind_stopping;
+    if (!is_stopping) {
+        list_push_back(&g->binds, &binding->node);
+        must_post = !g->is_bind_posted;
+        g->is_bind_posted = true;
+    }
+    mutex_unlock(&g->binds_lock);
+    if (is_stopping) {
+        stopping_answer(binding);
+    } else if (must_post) {
+        loop_post(g->loop, &g->bind);
+    }
 }

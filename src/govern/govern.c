@@ -20,6 +20,7 @@ struct govern *govern_create(struct env *env, struct metrics *metrics)
     struct govern *g = mem_zalloc(sizeof *g);
     g->env = env;
     mutex_init(&g->registry_lock, env->threads);
+    binds_init(g);
     cache_init(&g->cache, env);
     samples_init(&g->samples, env);
     metrics_collector(metrics, counts_collect, g);
@@ -57,6 +58,7 @@ void govern_attach(struct govern *g, struct broker *broker, struct loop *loop, s
 
 void govern_stop(struct govern *g)
 {
+    binds_stop(g);
     cache_stop(&g->cache);
 }
 
@@ -70,6 +72,7 @@ void govern_destroy(struct govern *take_govern)
     bindings_fini(&g->bindings);
     cache_fini(&g->cache);
     samples_fini(&g->samples);
+    mutex_fini(&g->binds_lock);
     mutex_fini(&g->registry_lock);
     mem_free(g);
 }

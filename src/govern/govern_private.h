@@ -215,8 +215,9 @@ void bindings_fini(struct bindings *b);
 
 enum policy_step govern_judge(void *arg, struct policy_case *c);
 void govern_settle(void *arg, struct policy_case *c, enum policy_end end);
-enum err govern_bind(void *arg, struct str topic, const struct item_config *configs, uint32_t count,
-                     struct error *e);
+void govern_bind(void *arg, struct policy_binding *binding);
+void binds_init(struct govern *g);
+void binds_stop(struct govern *g); // answers all, and whatever is asked from here on
 enum err govern_check_registration(void *arg, const struct registry_contract *contract, struct error *e);
 
 struct govern {
@@ -227,6 +228,11 @@ struct govern {
     struct mutex registry_lock;
     struct registry *registry;
     struct bindings bindings;
+    struct mutex binds_lock; // guards what follows; taken alone
+    struct list binds;       // struct policy_binding.node: to be answered
+    bool is_bind_posted;
+    bool is_bind_stopping;
+    struct task bind; // on the loop
     struct cache cache;
     struct samples samples;
     struct metric *loads;

@@ -780,12 +780,11 @@ static void what_governs_is_compiled_when_bound(void **state)
     const char *broken = "{\"schemaType\":\"JSON\",\"schema\":\"{\\\"type\\\":\\\"object\\\"}\",\"ruleSet\":{"
                          "\"domainRules\":[{\"name\":\"r\",\"kind\":\"CONDITION\",\"type\":\"CEL\",\"mode\":"
                          "\"WRITE\",\"expr\":\"uncompilable(\"}]}}";
-    struct broker_policy policy = govern_policy(world.govern);
-    assert_int_equal(policy.bind(policy.arg, STR("t"), configs, 1, &e), ERR_OK); // no subject yet
-    world_register(&world, "t-value", broken);                                   // governs nothing yet
-    assert_int_equal(policy.bind(policy.arg, STR("t"), configs, 1, &e), ERR_INVALID_CONFIG);
+    assert_int_equal(world_bind(&world, "t", configs, 1, &e), ERR_OK); // no subject yet
+    world_register(&world, "t-value", broken);                         // governs nothing yet
+    assert_int_equal(world_bind(&world, "t", configs, 1, &e), ERR_INVALID_CONFIG);
     expect_in(e.text, "t-value version 1: rule 'r', line 1, column ");
-    assert_int_equal(policy.bind(policy.arg, STR("u"), configs, 1, &e), ERR_OK);
+    assert_int_equal(world_bind(&world, "u", configs, 1, &e), ERR_OK);
     const char *const governed[] = {"strom.value.validation.level", "contract", NULL};
     world_topic(&world, "u", governed);
     assert_int_equal(world_ask(&world, "POST /subjects/{subject}/versions", "u-value", broken), 422);
@@ -815,13 +814,12 @@ static void rules_may_be_about_any_message(void **state)
     struct error e = {0};
     const struct item_config configs[] = {{STR("strom.value.validation.level"), STR("contract")}};
     char body[600];
-    struct broker_policy policy = govern_policy(world.govern);
     snprintf(body, sizeof body, TWO_MESSAGES, "message.s != ''");
     world_register(&world, "t-value", body);
-    assert_int_equal(policy.bind(policy.arg, STR("t"), configs, 1, &e), ERR_OK);
+    assert_int_equal(world_bind(&world, "t", configs, 1, &e), ERR_OK);
     snprintf(body, sizeof body, TWO_MESSAGES, "message.q != ''");
     world_register(&world, "u-value", body);
-    assert_int_equal(policy.bind(policy.arg, STR("u"), configs, 1, &e), ERR_INVALID_CONFIG);
+    assert_int_equal(world_bind(&world, "u", configs, 1, &e), ERR_INVALID_CONFIG);
 }
 
 int main(void)

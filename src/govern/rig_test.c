@@ -97,6 +97,50 @@ int32_t world_register(struct world *w, const char *subject, const char *body)
     return w->id;
 }
 
+// ---- binding
+
+struct bind_call {
+    struct rig_call call;
+    struct policy_binding binding;
+    struct govern *govern;
+    bool is_asking; // an answer that comes from within the question would find its asker half done
+    bool is_within;
+};
+
+static void on_bound(struct task *task)
+{
+    struct policy_binding *binding =
+        (struct policy_binding *)(void *)((char *)task - offsetof(struct policy_binding, answered));
+    struct bind_call *b = (struct bind_call *)(void *)((char *)binding - offsetof(struct bind_call, binding));
+    b->is_within = b->is_asking;
+    rig_done(&b->call);
+}
+
+static void on_bind(struct rig_call *call)
+{
+    struct bind_call *b = (struct bind_call *)(void *)call;
+    struct broker_policy policy = govern_policy(b->govern);
+    b->is_asking = true;
+    policy.bind(policy.arg, &b->binding);
+    b->is_asking = false;
+}
+
+enum err world_bind(struct world *w, const char *topic, const struct item_config *configs, uint32_t count,
+                    struct error *e)
+{
+    struct bind_call b = {.binding = {.loop = w->rig.loop,
+                                      .topic_name = str_from_c(topic),
+                                      .configs = configs,
+                                      .config_count = count,
+                                      .answered = {.run = on_bound}},
+                          .govern = w->govern};
+    rig_begin(&w->rig, &b.call, on_bind, NULL);
+    rig_wait(&b.call);
+    assert_false(b.is_within);
+    *e = b.binding.error;
+    return b.binding.err;
+}
+
 static uint32_t configs_of(const char *const *pairs, struct item_config *ret, uint32_t max)
 {
     uint32_t count = 0;

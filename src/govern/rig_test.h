@@ -35,6 +35,10 @@ int32_t world_register(struct world *w, const char *subject, const char *body);
 void world_topic(struct world *w, const char *name, const char *const *configs); // key, value, ... NULL
 void world_configure(struct world *w, const char *name, const char *const *configs);
 
+// world_bind asks the policy whether a topic may have these configs: asked on one loop, answered on it later.
+enum err world_bind(struct world *w, const char *topic, const struct item_config *configs, uint32_t count,
+                    struct error *e);
+
 // One record to be judged. What is left out is null.
 struct line {
     const char *key;

@@ -19,6 +19,9 @@ struct change_set *change_set_create(struct request *rq, uint32_t count)
     set->entries = entries;
     set->count = count;
     set->submitted = submitted;
+    for (uint32_t i = 0; i < count; i++) {
+        entries[i].set = set;
+    }
     return set;
 }
 
@@ -131,6 +134,25 @@ static void entry_count(struct change_set *set, struct change_entry *entry)
     }
 }
 
+static void changes_submit(struct change_set *set);
+
+// on_answered: whether contracts can govern a topic is found out where they are loaded, since it takes time.
+static void on_answered(struct task *task)
+{
+    struct policy_binding *binding =
+        (struct policy_binding *)(void *)((char *)task - offsetof(struct policy_binding, answered));
+    struct change_entry *entry =
+        (struct change_entry *)(void *)((char *)binding - offsetof(struct change_entry, binding));
+    struct change_set *set = entry->set;
+    if (binding->err != ERR_OK) {
+        struct str text = arena_str(&set->rq->arena, str_from_c(binding->error.text));
+        change_set_refuse(set, (uint32_t)(entry - set->entries), binding->err, text);
+    }
+    if (--set->asked == 0) {
+        changes_submit(set);
+    }
+}
+
 static void entry_plan(struct change_set *set, uint32_t index)
 {
     struct change_entry *entry = &set->entries[index];
@@ -140,13 +162,13 @@ static void entry_plan(struct change_set *set, uint32_t index)
         entry->err = broker_plan_letters(set->rq->broker, &entry->item, &set->rq->arena, &entry->letters,
                                          &entry->has_letters, &error);
     }
-    entry->is_settled = entry->err != ERR_OK || set->is_validate_only;
     if (entry->err != ERR_OK) {
-        entry->text = arena_str(&set->rq->arena, str_from_c(error.text));
+        change_set_refuse(set, index, entry->err, arena_str(&set->rq->arena, str_from_c(error.text)));
+        return;
     }
-    if (!entry->is_settled) {
-        entry_count(set, entry);
-    }
+    entry->binding =
+        (struct policy_binding){.loop = broker_port_loop(set->rq->port), .answered = {.run = on_answered}};
+    set->asked += broker_bind(set->rq->broker, &entry->item, &set->rq->arena, &entry->binding);
 }
 
 // is_made_here: an entry of the same request makes the topic that another one needs for dead letters.
@@ -164,10 +186,24 @@ static bool is_made_here(const struct change_set *set, struct str name)
 
 void change_set_start(struct change_set *set)
 {
-    uint32_t count = 0;
     for (uint32_t i = 0; i < set->count; i++) {
         if (!set->entries[i].is_settled) {
             entry_plan(set, i);
+        }
+    }
+    if (set->asked == 0) { // else when all are answered, in a later round of this loop
+        changes_submit(set);
+    }
+}
+
+static void changes_submit(struct change_set *set)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < set->count; i++) {
+        struct change_entry *entry = &set->entries[i];
+        entry->is_settled |= set->is_validate_only;
+        if (!entry->is_settled) {
+            entry_count(set, entry);
         }
     }
     for (uint32_t i = 0; i < set->count; i++) {

@@ -15,6 +15,8 @@ struct change_entry {
     struct item letters; // the topic for dead letters that it needs, with has_letters
     bool has_letters;
     struct outcome outcome; // of an entry that was submitted
+    struct change_set *set;
+    struct policy_binding binding; // what may govern the topic, while that is asked
 };
 
 // In a request's arena. Owner: the handler that created it.
@@ -29,6 +31,7 @@ struct change_set {
     void (*done)(struct change_set *set);
     uint32_t tries; // private from here on
     uint32_t *submitted;
+    uint32_t asked; // bindings that are not answered
 };
 
 // change_set_create returns NULL past the request's memory limit, having closed the request.
