@@ -221,14 +221,16 @@ static enum step contract_hold(struct judging *j, const struct source *source, c
 }
 
 // indexes_read reads Protobuf's message indexes, from the header or from the front of the payload, and
-// forgets the last record's contract if they differ. false: a finding.
-static bool indexes_read(struct judging *j, int side, struct bytes *from)
+// forgets the last record's contract if they differ. A header may leave them away, a payload not: its first
+// byte would be taken for them. false: a finding.
+static bool indexes_read(struct judging *j, int side, struct bytes *from, bool is_header)
 {
     struct written *last = &j->last[side];
     struct error e;
     int32_t indexes[FRAME_INDEXES_MAX];
     size_t count = 0;
-    if (from->len > 0 && frame_indexes_read(from, indexes, &count, &e) != ERR_OK) {
+    bool is_left_away = is_header && from->len == 0;
+    if (!is_left_away && frame_indexes_read(from, indexes, &count, &e) != ERR_OK) {
         find(j, side, CONTRACT_RULE_FRAMING, e.text);
         return false;
     }
@@ -240,14 +242,14 @@ static bool indexes_read(struct judging *j, int side, struct bytes *from)
     return true;
 }
 
-static inline bool indexes_take(struct judging *j, int side, struct bytes *from)
+static inline bool indexes_take(struct judging *j, int side, struct bytes *from, bool is_header)
 {
     const struct written *last = &j->last[side];
     if (from->len > 0 && from->ptr[0] == 0 && last->index_count == 1 && last->indexes[0] == 0) {
         *from = bytes_slice(*from, 1, from->len - 1); // the first message, as before
         return true;
     }
-    return indexes_read(j, side, from);
+    return indexes_read(j, side, from, is_header);
 }
 
 // version_check: false with a finding if the schema may not be used for new records.
@@ -414,7 +416,7 @@ static enum step prefixed_judge(struct judging *j, int side, struct bytes value)
 {
     struct bytes payload = bytes_slice(value, FRAME_PREFIX_ID_SIZE, value.len - FRAME_PREFIX_ID_SIZE);
     if (j->topic->topic.settings.sides[side].level == LEVEL_ID ||
-        (is_protobuf(j->last[side].source.member) && !indexes_take(j, side, &payload))) {
+        (is_protobuf(j->last[side].source.member) && !indexes_take(j, side, &payload, false))) {
         return STEP_ON;
     }
     return payload_judge(j, side, payload);
@@ -446,7 +448,7 @@ static enum step framed_judge(struct judging *j, int side, const struct frame *f
     }
     prefix_note(j, side, frame);
     if (j->topic->topic.settings.sides[side].level == LEVEL_ID ||
-        (is_protobuf(member) && !indexes_take(j, side, is_behind ? &payload : &in_header))) {
+        (is_protobuf(member) && !indexes_take(j, side, is_behind ? &payload : &in_header, !is_behind))) {
         return STEP_ON;
     }
     if (has_header && !is_behind && frame->prefix.kind != FRAME_NAME_NONE) {

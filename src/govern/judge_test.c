@@ -363,6 +363,32 @@ static void protobuf_message_is_named_by_its_indexes(void **state)
     expect_stored(lines, 2);
 }
 
+// Without them the payload is no empty first message: a serializer that forgot them has sent its payload's
+// first bytes in their place. A header may leave them away.
+static void protobuf_payload_begins_with_indexes(void **state)
+{
+    (void)state;
+    const char *body =
+        "{\"schemaType\":\"PROTOBUF\",\"schema\":\"syntax = \\\"proto3\\\"; message A { int32 n = 1; }\"}";
+    static uint8_t guid[17];
+    int32_t id = world_register(&world, "t-value", body);
+    world_topic(&world, "t", structure);
+    guid_of(&world, "t-value", guid);
+    const struct record_header header = {STR(FRAME_HEADER_VALUE), bytes_of(guid, sizeof guid)};
+    uint8_t first[] = {0, 0, 0, 0, (uint8_t)id, 0, 0x08, 0x01};
+    struct line good_one = value(bytes_of(first, sizeof first));
+    struct line empty = value(bytes_of(first, 6));
+    struct line bare = {.value = bytes_of("", 0), .header = header};
+    struct line none[] = {good_one, value(bytes_of(first, 5))};
+    struct line both = {.value = none[1].value, .header = header};
+    expect_stored(&empty, 1);
+    expect_stored(&bare, 1);
+    expect_refused(&none[1], 1, "rule 'strom:framing'");
+    expect_refused(none, 2, "rule 'strom:framing'");
+    expect_refused(&both, 1, "rule 'strom:framing'");
+    expect_stored(&good_one, 1);
+}
+
 // ---- changes
 
 static void a_new_version_is_found_when_its_id_comes(void **state)
@@ -841,6 +867,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(subject_may_be_set_or_associated, setup, teardown),
         cmocka_unit_test_setup_teardown(record_names_the_subject, setup, teardown),
         cmocka_unit_test_setup_teardown(protobuf_message_is_named_by_its_indexes, setup, teardown),
+        cmocka_unit_test_setup_teardown(protobuf_payload_begins_with_indexes, setup, teardown),
         cmocka_unit_test_setup_teardown(a_new_version_is_found_when_its_id_comes, setup, teardown),
         cmocka_unit_test_setup_teardown(a_subject_that_comes_later_is_found, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_referred_to_may_be_replaced, setup, teardown),
