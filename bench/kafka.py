@@ -21,6 +21,8 @@ KIB, MIB = 1 << 10, 1 << 20
 JVM_WARMUP_S = 5
 STROM, KAFKA, FLUSH = 'Strom', 'Kafka', 'Kafka, flush'
 SETTINGS = {STROM: (), KAFKA: (), FLUSH: ('log.flush.interval.messages=1',)}
+# In percent of the probe; as a figure; times as good as Kafka, as Kafka that syncs; of Kafka's CPU per GB, at most.
+GOALS = ('goal', 'at_least', 'kafka_goal', 'flush_goal', 'cpu_goal')
 UNITS = {'mb_per_s': 'MB/s', 'per_s': '/s', 'p50_us': 'µs', 'p99_us': 'µs', 'records_per_s': 'records/s'}
 
 
@@ -47,7 +49,7 @@ class Side:
 
     def timed(self, mode, **load):
         """One measurement, with what it cost the broker."""
-        if self.kind != STROM:
+        if self.kind != STROM and load.get('warmup') != 0:
             load['warmup'] = max(JVM_WARMUP_S, self.bench.warmup)
         ns = self.server.cpu_ns_and_switches()[0]
         result = self.bench.timed(mode, self.port, **load)
@@ -57,20 +59,32 @@ class Side:
         return result
 
 
+class Row:
+    """One figure of a workload, and what it is to reach."""
+
+    def __init__(self, title, metric, goals):
+        self.title, self.metric, self.goals = title, metric, goals
+
+    def is_less_better(self):
+        return self.metric.endswith('_us')
+
+
 class Work:
     """A named workload: what the load does to each side, and what is read off it."""
 
     sides = (STROM, KAFKA, FLUSH)
-    probe_kind, goal, kafka_goal = 'log', None, None
+    probe_kind = 'log'
 
-    def __init__(self, name, title, metric='mb_per_s', **options):
-        self.name, self.title, self.metric = name, title, metric
-        for key in ('sides', 'probe_kind', 'goal', 'kafka_goal', 'flush_goal'):
-            setattr(self, key, options.pop(key, getattr(self, key, None)))
+    def __init__(self, name, title, metric='mb_per_s', also=(), **options):
+        """also: further rows of the same runs, (title, metric, goals). is_quick: a part of --quick, too."""
+        self.name = name
+        self.is_quick = options.pop('is_quick', False)
+        for key in ('sides', 'probe_kind'):
+            setattr(self, key, options.pop(key, getattr(self, key)))
+        self.rows = [Row(title, metric, {k: options.pop(k) for k in GOALS if k in options}),
+                     *(Row(*more) for more in also)]
+        self.metric = metric  # it decides whether a repetition counts
         self.load = options
-
-    def is_less_better(self):
-        return self.metric.endswith('_us')
 
     def probe(self, bench):
         return bench.timed('produce', bench.probe_port(self.probe_kind), probe=True, **self.load)
@@ -78,6 +92,17 @@ class Work:
     def run(self, bench, kind):
         with Side(bench, kind) as side:
             return side.timed('produce', **self.load)
+
+
+class Sustained(Work):
+    """For so long that files are recycled and data is merged meanwhile. Against Kafka as a burst only: its disk fills up."""
+
+    sides = (STROM,)
+
+    def run(self, bench, kind):
+        with Side(bench, kind, 'log.retention.check.interval.ms=5000') as side:
+            return side.timed('produce', topic_config='retention.bytes=134217728', **self.load,
+                              seconds=40 if bench.options.quick else 600)
 
 
 class Cached(Work):
@@ -124,10 +149,7 @@ class Fetch(Work):
                 if time.monotonic() > until:
                     raise Failed('the data set was not merged within a minute')
                 time.sleep(0.2)
-            limits = self.limits(bench)
-            if not limits:
-                return side.timed('fetch', **self.load)
-            return bench.timed('fetch', side.port, **{**self.load, **limits})
+            return side.timed('fetch', **{**self.load, **self.limits(bench)})
 
 
 class EndToEnd(Work):
@@ -136,7 +158,7 @@ class EndToEnd(Work):
     sides = (STROM, KAFKA)
 
     def __init__(self, name, title, share, **load):
-        super().__init__(name, title, 'p50_us', **load)
+        super().__init__(name, title, 'p50_us', also=[('the same, p99', 'p99_us', {'kafka_goal': 3})], **load)
         self.share, self.rates = share, {}
 
     def rate(self, bench):
@@ -213,7 +235,8 @@ class Tool(Transactions):
                              f'127.0.0.1:{side.port}', '--topic', 'bench', '--messages', str(records),
                              '--timeout', '60000')
             row = [cell.strip() for cell in text.strip().splitlines()[-1].split(',')]
-            return {'mb_per_s': float(row[3]) * MIB / 1e6, 'p50_us': 0, 'p99_us': 0}
+            fetched = row[8]  # fetch.MB.sec: without the time until the group was there
+            return {'mb_per_s': float(fetched) * MIB / 1e6, 'p50_us': 0, 'p99_us': 0}
 
 
 def produce(name, title, connections, batch, record, kind=Work, **options):
@@ -224,18 +247,28 @@ def produce(name, title, connections, batch, record, kind=Work, **options):
 ONE = KIB - 75  # a record that makes a batch of 1 KiB
 WORK = [
     produce('durable-64k', 'produce, 64 connections, 64 KiB batches of 1,000 B', 64, 64 * KIB, 1000, goal=75,
-            kafka_goal=2, flush_goal=10),
-    produce('durable-small', 'the same, 100 B records', 64, 64 * KIB, 100, metric='records_per_s', goal=70),
+            kafka_goal=2, flush_goal=10, cpu_goal=1 / 3, is_quick=True),
+    produce('sustained', 'the same for ten minutes, with merges (--quick: 40 s)', 64, 64 * KIB, 1000, kind=Sustained,
+            goal=60, is_quick=True),
+    produce('durable-small', 'the same, 100 B records', 64, 64 * KIB, 100, metric='records_per_s', goal=70,
+            at_least=5e6, is_quick=True),
     produce('durable-16k', 'produce, 16 connections, 64 KiB batches of 16 KiB', 16, 64 * KIB, 16 * KIB - 100),
     produce('durable-1m', 'produce, 8 connections, 1 MiB batches', 8, MIB - 2 * KIB, 1000),
-    produce('durable-1k', 'produce, 64 connections, 1 KiB requests', 64, KIB, ONE, metric='per_s', goal=70),
+    produce('durable-1k-16', 'produce, 16 connections, 1 KiB requests', 16, KIB, ONE, metric='per_s'),
+    produce('durable-1k', 'produce, 64 connections, 1 KiB requests', 64, KIB, ONE, metric='per_s', goal=70,
+            is_quick=True),
     produce('durable-1k-256', 'the same, 256 connections', 256, KIB, ONE, metric='per_s'),
-    produce('latency', 'one client, 1 KiB requests, p50', 1, KIB, ONE, metric='p50_us', goal=130),
-    produce('latency-p99', 'the same, p99', 1, KIB, ONE, metric='p99_us', goal=200),
+    produce('latency', 'one client, 1 KiB requests, p50', 1, KIB, ONE, metric='p50_us', goal=130,
+            also=[('the same, p99', 'p99_us', {'goal': 200})], is_quick=True),
     produce('cached-64k', 'page cache, 64 connections, 64 KiB batches', 64, 64 * KIB, 1000, kind=Cached, goal=75,
-            kafka_goal=2),
+            kafka_goal=2, cpu_goal=1 / 3, is_quick=True),
+    produce('cached-small', 'the same, 100 B records', 64, 64 * KIB, 100, kind=Cached, metric='records_per_s',
+            at_least=5e6),
+    produce('cached-16k', 'page cache, 16 connections, 64 KiB batches of 16 KiB', 16, 64 * KIB, 16 * KIB - 100,
+            kind=Cached),
+    produce('cached-1k', 'page cache, 64 connections, 1 KiB requests', 64, KIB, ONE, kind=Cached, metric='per_s'),
     produce('cached-1m', 'page cache, 8 connections, 1 MiB batches', 8, MIB - 2 * KIB, 1000, kind=Cached, goal=75,
-            kafka_goal=2),
+            kafka_goal=2, is_quick=True),
     produce('idempotent', 'idempotent, 64 connections, 64 KiB batches', 64, 64 * KIB, 1000, idempotent=True),
     *(produce(f'codec-{codec}', f'idempotent, {codec}, 8 connections, 64 KiB before it', 8, 64 * KIB, 1000,
               metric='records_per_s', idempotent=True, codec=codec) for codec in ('lz4', 'zstd', 'snappy', 'gzip')),
@@ -244,20 +277,23 @@ WORK = [
     *(produce(f'partitions-{n}', f'produce, 64 connections, {n:,} partitions, 16 KiB', 64, 16 * KIB, 1000, partitions=n)
       for n in (1, 100, 10000)),
     *(EndToEnd(f'e2e-{share}', f'end to end at {share} % of the slower one, 1 KiB, p50', share / 100, connections=8,
-               partitions=8, batch_bytes=KIB, record_bytes=ONE, goal=150) for share in (10, 50, 80)),
-    Fetch('fetch-tail', 'tail fetch, 8 connections, 1 MiB', probe_kind='memory', tail=True, goal=85, kafka_goal=1.5),
+               partitions=8, batch_bytes=KIB, record_bytes=ONE, goal=150, is_quick=share == 50)
+      for share in (10, 50, 80)),
+    Fetch('fetch-tail', 'tail fetch, 8 connections, 1 MiB', probe_kind='memory', tail=True, goal=85, kafka_goal=1.5,
+          cpu_goal=1 / 3, is_quick=True),
     Fetch('fetch-groups', 'tail fetch of one partition by 64', probe_kind='memory', tail=True, connections=64,
           partitions=1),
     Fetch('fetch-merged', 'catching up, cached (probe: sendfile)', probe_kind='file', is_merged=True, goal=85,
-          kafka_goal=1.5),
+          kafka_goal=1.5, is_quick=True),
     Fetch('fetch-cold', 'catching up, not cached (probe: sendfile)', probe_kind='file', is_merged=True, is_cold=True,
-          goal=85, kafka_goal=1.5),
-    Fetch('fetch-unmerged', 'catching up, neither merged nor cached', probe_kind='file', is_cold=True, goal=85,
-          kafka_goal=1.5),
-    Transactions('transactions', 'transactions of 10 records in 3 partitions, one producer', 'per_s', kafka_goal=5),
-    Commits('commits', 'offset commits of 16 members', 'per_s', members=16),
-    Tool('tool-produce', 'kafka-producer-perf-test, 1,000 B'),
-    Tool('tool-consume', 'kafka-consumer-perf-test', consumes=True),
+          goal=85, kafka_goal=1.5, is_quick=True),
+    Fetch('fetch-unmerged', 'catching up, neither merged nor cached (probe: pread and send)', probe_kind='pread',
+          is_cold=True, goal=85, kafka_goal=1.5, is_quick=True),
+    Transactions('transactions', 'transactions of 10 records in 3 partitions, one producer', 'per_s', kafka_goal=5,
+                 is_quick=True),
+    Commits('commits', 'offset commits of 16 members', 'per_s', members=16, is_quick=True),
+    Tool('tool-produce', 'kafka-producer-perf-test, 1,000 B', is_quick=True),
+    Tool('tool-consume', 'kafka-consumer-perf-test', consumes=True, is_quick=True),
 ]
 NAMES = [w.name for w in WORK]
 
@@ -267,7 +303,7 @@ def say(text):
 
 
 def measure(bench, work, spread_max, others_max):
-    """The repetitions of one workload: {side: [results]} with 'probe', and why some were discarded."""
+    """The repetitions of one workload: {side: results} of each, and why some were discarded."""
     kept, discarded = [], []
     sides = [s for s in work.sides if s == STROM or has_kafka(bench)]
     for _ in range(bench.repetitions * (1 if bench.options.quick else 2)):
@@ -283,7 +319,7 @@ def measure(bench, work, spread_max, others_max):
         (discarded if why else kept).append(found)
         figures = [f'{k} {number(found[k][work.metric])}' for k in ('before', *sides, 'after') if found[k]]
         say(f'{work.name}: {", ".join(figures)} {UNITS[work.metric]}' + (f'; discarded: {why}' if why else ''))
-    return {'work': work, 'sides': sides, 'runs': kept or discarded, 'kept': len(kept), 'discarded': discarded}
+    return {'sides': sides, 'runs': kept or discarded, 'kept': len(kept), 'discarded': discarded}
 
 
 def disturbed(bench, work, found, spread_max, others_max):
@@ -306,85 +342,103 @@ def middle(values):
     return text if len(values) == 1 else f'{text} ({number(min(values))}–{number(max(values))})'
 
 
-def probe_of(work, run):
-    return (run['before'][work.metric] + run['after'][work.metric]) / 2 if run['before'] else None
+def probe_of(row, run):
+    return (run['before'][row.metric] + run['after'][row.metric]) / 2 if run['before'] else None
 
 
-def percents(m, side):
-    return [100 * r[side][m['work'].metric] / max(probe_of(m['work'], r), 1e-9) for r in m['runs']
-            if probe_of(m['work'], r) and side in r]
+def percents(m, row, side):
+    return [100 * r[side][row.metric] / max(probe_of(row, r), 1e-9) for r in m['runs'] if probe_of(row, r) and side in r]
 
 
-def ratios(m, side):
+def ratios(m, row, side):
     """How many times as good as that side Strom is."""
-    work = m['work']
-    pairs = [(r[STROM][work.metric], r[side][work.metric]) for r in m['runs'] if side in r]
-    return [b / max(a, 1e-9) if work.is_less_better() else a / max(b, 1e-9) for a, b in pairs]
+    pairs = [(r[STROM][row.metric], r[side][row.metric]) for r in m['runs'] if side in r]
+    return [b / max(a, 1e-9) if row.is_less_better() else a / max(b, 1e-9) for a, b in pairs]
 
 
-def verdict(m):
+def cpu_of(m, side):
+    """Seconds per GB in or out, of each run."""
+    return [r[side]['cpu_per_gb'] for r in m['runs'] if r.get(side) and r[side].get('cpu_per_gb')]
+
+
+def verdict(m, row):
     """met or missed, for each goal that there is."""
-    work, words = m['work'], []
-    if work.goal and percents(m, STROM):
-        percent = statistics.median(percents(m, STROM))
-        is_met = percent <= work.goal if work.is_less_better() else percent >= work.goal
-        words.append(f'{"≤" if work.is_less_better() else "≥"} {work.goal} %: {"met" if is_met else "missed"}')
-    for goal, side in ((work.kafka_goal, KAFKA), (work.flush_goal, FLUSH)):
-        if goal and side in m['sides']:
-            is_met = statistics.median(ratios(m, side)) >= goal
-            words.append(f'≥ {goal} × {side}: {"met" if is_met else "missed"}')
+    goals, words = row.goals, []
+
+    def judge(text, is_met):
+        words.append(f'{text}: {"disturbed" if not m["kept"] else "met" if is_met else "missed"}')
+
+    if goals.get('goal') and percents(m, row, STROM):
+        percent = statistics.median(percents(m, row, STROM))
+        is_met = percent <= goals['goal'] if row.is_less_better() else percent >= goals['goal']
+        judge(f'{"≤" if row.is_less_better() else "≥"} {goals["goal"]} %', is_met)
+    if goals.get('at_least'):
+        judge(f'≥ {goals["at_least"]:,.0f}', statistics.median(r[STROM][row.metric] for r in m['runs']) >= goals['at_least'])
+    for key, side in (('kafka_goal', KAFKA), ('flush_goal', FLUSH)):
+        if goals.get(key) and side in m['sides']:
+            judge(f'≥ {goals[key]} × {side}', statistics.median(ratios(m, row, side)) >= goals[key])
+    if goals.get('cpu_goal') and cpu_of(m, STROM) and cpu_of(m, KAFKA):
+        share = statistics.median(cpu_of(m, STROM)) / statistics.median(cpu_of(m, KAFKA))
+        judge(f'CPU ≤ 1/3 of Kafka, {share:.2f}', share <= goals['cpu_goal'])
     return '; '.join(words)
 
 
-def row(m):
-    work, runs = m['work'], m['runs']
-    cells = [work.title, UNITS[work.metric]]
-    probes = [probe_of(work, r) for r in runs if probe_of(work, r)]
-    cells += [middle(probes) if probes else '', middle([r[STROM][work.metric] for r in runs]),
-              f'{middle(percents(m, STROM))} %' if probes else '']
+def line(m, row, is_first):
+    runs = m['runs']
+    cells = [row.title, UNITS[row.metric]]
+    probes = [probe_of(row, r) for r in runs if probe_of(row, r)]
+    cells += [middle(probes) if probes else '', middle([r[STROM][row.metric] for r in runs]),
+              f'{middle(percents(m, row, STROM))} %' if probes else '']
     for side in (KAFKA, FLUSH):
         is_there = side in m['sides']
-        cells += [middle([r[side][work.metric] for r in runs]) if is_there else '',
-                  f'{middle(ratios(m, side))} ×' if is_there else '']
-    costs = [[r[s]['cpu_per_gb'] for r in runs if r.get(s) and r[s].get('cpu_per_gb')] for s in (STROM, KAFKA)]
+        cells += [middle([r[side][row.metric] for r in runs]) if is_there else '',
+                  f'{middle(ratios(m, row, side))} ×' if is_there else '']
+    costs = [cpu_of(m, s) for s in (STROM, KAFKA)] if is_first else []
     cells.append(' / '.join(f'{statistics.median(c):.2f}' for c in costs if c))
-    cells += [verdict(m), f'{m["kept"]} of {m["kept"] + len(m["discarded"])}, load {max(r["load"] for r in runs):.0f}']
+    cells += [verdict(m, row), f'{m["kept"]} of {m["kept"] + len(m["discarded"])}, load {max(r["load"] for r in runs):.0f}']
     return '| ' + ' | '.join(cells) + ' |'
 
 
 def picture(measured):
     """Of the workloads with a probe, throughput only: the share of the ceiling."""
     rows = []
-    for m in measured:
-        if percents(m, STROM) and not m['work'].is_less_better():
-            rows.append((m['work'].title, [(s, statistics.median(percents(m, s))) for s in m['sides']]))
+    for work, m in measured:
+        row = work.rows[0]
+        if percents(m, row, STROM) and not row.is_less_better():
+            rows.append((row.title, [(s, statistics.median(percents(m, row, s))) for s in m['sides']]))
     return bars('Share of what the machine can do, in percent of the probe', rows)
+
+
+def is_wanted(bench, wanted, work):
+    return wanted(work.name) and (work.is_quick or not bench.options.quick or bool(bench.options.only))
 
 
 def section(bench, wanted, about, spread_max, others_max):
     """Measures; returns the Markdown of the section, and the picture or None."""
     measured, notes = [], []
     for work in WORK:
-        if not wanted(work.name):
+        if not is_wanted(bench, wanted, work):
             continue
         try:
-            measured.append(measure(bench, work, spread_max, others_max))
-        except (Failed, subprocess.TimeoutExpired) as e:
+            m = bench.results.get(work.name) or bench.results.keep(work.name, measure(bench, work, spread_max, others_max))
+            measured.append((work, m))
+        except (Failed, OSError, KeyError, subprocess.TimeoutExpired) as e:
             say(f'{work.name}: failed: {e}')
             notes.append(f'{work.name}: failed: {str(e).replace("|", "/")}')
     if not has_kafka(bench):
         notes.append('Apache Kafka was not measured: its jars are not here (`./dev interop` fetches them)')
-    for m in measured:
+    for work, m in measured:
         if not m['kept']:
             why = m['discarded'][0]['discarded']
-            notes.append(f'{m["work"].name}: every repetition was disturbed ({why}); the row shows them all the same')
+            notes.append(f'{work.name}: every repetition was disturbed ({why}); the row shows them all the same')
     lines = [HEADING, '', *about, '',
              'Kafka 4.2.0 with its defaults is acknowledged by the page cache; "flush" is '
              'log.flush.interval.messages=1, which syncs each batch, as Strom does by default. Median '
              '(lowest–highest). Each broker has one CPU, the load the other.', '',
              '| workload | unit | probe | Strom | of probe | Kafka | Strom : Kafka | Kafka, flush | Strom : flush '
              '| CPU s/GB, Strom / Kafka | goals | kept |',
-             '|---|---|---:|---:|---:|---:|---:|---:|---:|---:|---|---:|', *(row(m) for m in measured)]
+             '|---|---|---:|---:|---:|---:|---:|---:|---:|---:|---|---:|',
+             *(line(m, row, row is work.rows[0]) for work, m in measured for row in work.rows)]
     drawn = picture(measured)
     if drawn:
         lines += ['', '![share of the ceiling](benchmarks.svg)']

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // probe.c - the ceiling of this machine: the least that a durable broker must do, on one core. Produce:
 // receive a frame, sum it (CRC-32C), write it with others to a recycled (pre-written) file, one fdatasync for
-// the group, answer. Fetch: answer with bytes from a file (sendfile) or from memory (send). Frames and
+// the group, answer. Fetch: answer with bytes from a file (sendfile, or pread and send)
+// or from memory (send). Frames and
 // answers have the sizes and places of Kafka's Produce v13 and Fetch v16 with one partition, so that load.c
 // sends the same bytes to the probe and to Strom; nothing else of the protocol exists here.
 #include "support.h"
@@ -31,6 +32,7 @@ enum {
     FETCH_HEAD_SIZE = 72, // without the length of the records
     FETCH_TAIL_SIZE = 3,
     MEMORY_SLOTS = 8,
+    PREAD_SIZE = 256 << 10,
 };
 
 struct connection {
@@ -61,6 +63,7 @@ static struct {
     bool is_cached; // answers once the page cache has it
     size_t fetch_bytes;
     uint8_t *memory; // NULL: fetch from the file
+    uint8_t *piece;  // PREAD_SIZE: read it and send it; NULL: sendfile
     struct frame_prefix prefixes[GROUP_MAX];
     struct iovec slices[GROUP_MAX * 2];
     struct connection *group[GROUP_MAX];
@@ -191,6 +194,11 @@ static ssize_t fetch_send_some(struct connection *c)
         return send(c->fd, from + done, probe.fetch_bytes - done, MSG_NOSIGNAL | MSG_MORE);
     }
     off_t from = c->position + (int64_t)done;
+    if (probe.piece != NULL) {
+        size_t left = probe.fetch_bytes - done;
+        ssize_t got = pread(probe.file, probe.piece, left < PREAD_SIZE ? left : PREAD_SIZE, from);
+        return got <= 0 ? got : send(c->fd, probe.piece, (size_t)got, MSG_NOSIGNAL | MSG_MORE);
+    }
     return sendfile(c->fd, probe.file, &from, probe.fetch_bytes - done);
 }
 
@@ -359,6 +367,7 @@ int main(int argc, char **argv)
         {"memory", no_argument, NULL, 'm'},
         {"congestion", required_argument, NULL, 'g'},
         {"cached", no_argument, NULL, 'k'},
+        {"pread", no_argument, NULL, 'r'},
         {NULL, 0, NULL, 0},
     };
     int port = 0, cpu = -1;
@@ -390,6 +399,9 @@ int main(int argc, char **argv)
         case 'k':
             probe.is_cached = true;
             break;
+        case 'r':
+            probe.piece = mem_alloc(PREAD_SIZE);
+            break;
         case 'g':
             congestion = optarg;
             break;
@@ -402,8 +414,8 @@ int main(int argc, char **argv)
     if (path == NULL || port == 0 || probe.file_bytes < FRAME_MAX || optind != argc) {
         bench_die(
             0,
-            "usage: --port N --file PATH [--file-bytes N] [--fetch-bytes N] [--memory] [--cached] [--cpu N] "
-            "[--congestion NAME]");
+            "usage: --port N --file PATH [--file-bytes N] [--fetch-bytes N] [--memory] [--cached] [--pread] "
+            "[--cpu N] [--congestion NAME]");
     }
     signal(SIGPIPE, SIG_IGN); // sendfile has no flag for that
     bench_pin(cpu);

@@ -63,6 +63,17 @@ class Server:
         with open(f'/proc/{self.process.pid}/status', encoding='ascii', errors='replace') as f:
             return next(int(line.split()[1]) * 1024 for line in f if line.startswith('VmRSS'))
 
+    def most_rss_bytes(self):
+        """Since its start."""
+        with open(f'/proc/{self.process.pid}/status', encoding='ascii', errors='replace') as f:
+            return next(int(line.split()[1]) * 1024 for line in f if line.startswith('VmHWM'))
+
+    def written_bytes(self):
+        """That it had the kernel write to the disk, without those of files that went before they were written."""
+        with open(f'/proc/{self.process.pid}/io', encoding='ascii') as f:
+            fields = dict(line.split(': ') for line in f)
+        return int(fields['write_bytes']) - int(fields['cancelled_write_bytes'])
+
     def pss_bytes(self):
         with open(f'/proc/{self.process.pid}/smaps_rollup', encoding='ascii', errors='replace') as f:
             return next(int(line.split()[1]) * 1024 for line in f if line.startswith('Pss:'))
