@@ -48,15 +48,15 @@ def point(bench, settings, topic_config, load):
     def seen():
         return (server.written_bytes(), metric(http, 'strom_keeper_unmerged_bytes'), metric(http, 'strom_bundles_total'))
 
-    def produce():
-        return bench.load('produce', server.port, connections=1, warmup=0, seconds=300, bytes=size,
+    def produce(topic):
+        return bench.load('produce', server.port, topic=topic, connections=1, warmup=0, seconds=8 if bench.options.quick else 30, bytes=size,
                           topic_config=topic_config, **load)['bytes_all']
 
     try:
-        produce()
+        produce('before')
         time.sleep(2)
         written, unmerged, bundles = seen()
-        stored = produce()
+        stored = produce('counted')
         time.sleep(2)
         written_then, unmerged_then, bundles_then = seen()
     finally:
