@@ -14,7 +14,7 @@ from programs import Failed, free_port
 HEADING = '## Bytes written per byte stored'
 KIB, MIB = 1 << 10, 1 << 20
 MERGE_BYTES = 256 * MIB
-# name: title, goal, the settings, the topic's setting, (point, load) of the curve. One connection: each batch is a group.
+# name: title, goal, the settings, the topic's setting, (point, load) of the curve.
 SHORTER = ('strom.merge.age.ms=3600000', 'log.retention.check.interval.ms=500')
 LONGER = ('strom.merge.age.ms=3600000', f'strom.merge.wal.bytes={MERGE_BYTES}')
 CURVES = {
@@ -46,11 +46,12 @@ def point(bench, settings, topic_config, load):
     size = min(most, load['batch_bytes'] * ESTIMATED_PER_S * (5 if bench.options.quick else 15))
 
     def seen():
-        return (server.written_bytes(), metric(http, 'strom_keeper_unmerged_bytes'), metric(http, 'strom_bundles_total'))
+        gauges = [metric(http, name) for name in ('strom_keeper_unmerged_bytes', 'strom_bundles_total')]
+        return server.written_bytes(), *gauges
 
     def produce(topic):
-        return bench.load('produce', server.port, topic=topic, connections=1, warmup=0, seconds=8 if bench.options.quick else 30, bytes=size,
-                          topic_config=topic_config, **load)['bytes_all']
+        return bench.load('produce', server.port, topic=topic, connections=1, warmup=0, bytes=size,
+                          seconds=8 if bench.options.quick else 30, topic_config=topic_config, **load)['bytes_all']
 
     try:
         produce('before')
@@ -68,8 +69,8 @@ def point(bench, settings, topic_config, load):
 
 def section(bench, wanted, about):
     lines = [HEADING, '', *about, '',
-             'By /proc/PID/io, files recycled: a new log file is written twice. One connection, so that each batch is a '
-             'group of its own. What waits for a merge at the end counts as written once more.', '',
+             'By /proc/PID/io, files recycled: a new log file is written twice. One connection, so that each batch is '
+             'a group of its own. What waits for a merge at the end counts as written once more.', '',
              '| what | bytes | written per byte stored | goal | |', '|---|---:|---:|---|---|']
     for name, (title, goal, goal_from, settings, topic_config, points) in CURVES.items():
         if not wanted(name):

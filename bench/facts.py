@@ -103,11 +103,12 @@ def fact_load(bench):
     most = []
     try:
         for topic, load in (('a', {}), ('b', {'connections': 256, 'partitions': 256}),
-                            ('c', {'batch_bytes': MIB - 2 * KIB}), ('d', {'batch_bytes': MIB - 2 * KIB, 'in_flight': 5})):
+                            ('c', {'batch_bytes': MIB - 2 * KIB}),
+                            ('d', {'batch_bytes': MIB - 2 * KIB, 'in_flight': 5})):
             produce(bench, server, topic=topic, seconds=seconds, **load)
             most.append(server.most_rss_bytes() / 1e6)
-        bench.load('fetch', server.port, topic='a', connections=64, partitions=64, batch_bytes=64 * KIB, record_bytes=1000,
-                   fetch_bytes=MIB, seconds=seconds, warmup=0)
+        bench.load('fetch', server.port, topic='a', connections=64, partitions=64, batch_bytes=64 * KIB,
+                   record_bytes=1000, fetch_bytes=MIB, seconds=seconds, warmup=0)
         most.append(server.most_rss_bytes() / 1e6)
         time.sleep(2)
         now = server.rss_bytes() / 1e6

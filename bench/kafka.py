@@ -95,7 +95,7 @@ class Work:
 
 
 class Sustained(Work):
-    """For so long that files are recycled and data is merged meanwhile. Against Kafka as a burst only: its disk fills up."""
+    """For so long that files are recycled and data is merged meanwhile. Kafka's would fill the disk."""
 
     sides = (STROM,)
 
@@ -347,7 +347,8 @@ def probe_of(row, run):
 
 
 def percents(m, row, side):
-    return [100 * r[side][row.metric] / max(probe_of(row, r), 1e-9) for r in m['runs'] if probe_of(row, r) and side in r]
+    return [100 * r[side][row.metric] / max(probe_of(row, r), 1e-9) for r in m['runs']
+            if probe_of(row, r) and side in r]
 
 
 def ratios(m, row, side):
@@ -373,7 +374,8 @@ def verdict(m, row):
         is_met = percent <= goals['goal'] if row.is_less_better() else percent >= goals['goal']
         judge(f'{"≤" if row.is_less_better() else "≥"} {goals["goal"]} %', is_met)
     if goals.get('at_least'):
-        judge(f'≥ {goals["at_least"]:,.0f}', statistics.median(r[STROM][row.metric] for r in m['runs']) >= goals['at_least'])
+        median = statistics.median(r[STROM][row.metric] for r in m['runs'])
+        judge(f'≥ {goals["at_least"]:,.0f}', median >= goals['at_least'])
     for key, side in (('kafka_goal', KAFKA), ('flush_goal', FLUSH)):
         if goals.get(key) and side in m['sides']:
             judge(f'≥ {goals[key]} × {side}', statistics.median(ratios(m, row, side)) >= goals[key])
@@ -395,7 +397,8 @@ def line(m, row, is_first):
                   f'{middle(ratios(m, row, side))} ×' if is_there else '']
     costs = [cpu_of(m, s) for s in (STROM, KAFKA)] if is_first else []
     cells.append(' / '.join(f'{statistics.median(c):.2f}' for c in costs if c))
-    cells += [verdict(m, row), f'{m["kept"]} of {m["kept"] + len(m["discarded"])}, load {max(r["load"] for r in runs):.0f}']
+    tried = m['kept'] + len(m['discarded'])
+    cells += [verdict(m, row), f'{m["kept"]} of {tried}, load {max(r["load"] for r in runs):.0f}']
     return '| ' + ' | '.join(cells) + ' |'
 
 
@@ -420,7 +423,8 @@ def section(bench, wanted, about, spread_max, others_max):
         if not is_wanted(bench, wanted, work):
             continue
         try:
-            m = bench.results.get(work.name) or bench.results.keep(work.name, measure(bench, work, spread_max, others_max))
+            m = bench.results.get(work.name)
+            m = m or bench.results.keep(work.name, measure(bench, work, spread_max, others_max))
             measured.append((work, m))
         except (Failed, OSError, KeyError, subprocess.TimeoutExpired) as e:
             say(f'{work.name}: failed: {e}')
