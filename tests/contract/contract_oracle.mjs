@@ -4,11 +4,12 @@
 // Java ones, which are the norm here, EXPLAINED says how and why, and how often is printed.
 import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
-import { Probe, Random, finish, require, test } from '../format/probe.mjs'
+import { FORMATS, METADATA, contractsOf } from './corpus.mjs'
+import { Probe, finish, require, test } from '../format/probe.mjs'
 
 const {
   SchemaRegistryClient, AvroSerializer, JsonSerializer, ProtobufSerializer, SerdeType, RuleRegistry, CelExecutor,
-  CelFieldExecutor
+  CelFieldExecutor, SerializationError
 } = require('@confluentinc/schemaregistry')
 // The client's own CEL, whatever version stands beside the client.
 const ofClient = createRequire(require.resolve('@confluentinc/schemaregistry'))
@@ -18,116 +19,10 @@ const { create, createFileRegistry, createMutableRegistry, fromBinary } = requir
 const { FileDescriptorProtoSchema, file_google_protobuf_descriptor: descriptorFile } = require('@bufbuild/protobuf/wkt')
 const { file_confluent_meta: metaFile } = require('@confluentinc/schemaregistry/dist/confluent/meta_pb')
 
-const RULE_SETS = Number(process.env.STROM_ORACLE_RULE_SETS ?? 50) // of each format
-const RECORDS = 20 // of each rule set
 const NOW = 1700000000000
 const build = fileURLToPath(new URL('../../build/tests/', import.meta.url))
 const probe = new Probe(process.env.STROM_CONTRACT_PROBE ?? build + 'contract/contract_probe')
 const formats = new Probe(process.env.STROM_FORMAT_PROBE ?? build + 'format/format_probe')
-
-// ---- one order in each format
-
-const AVRO = JSON.stringify({
-  type: 'record',
-  name: 'Order',
-  namespace: 'shop',
-  fields: [
-    { name: 'id', type: 'string', 'confluent:tags': ['KEY'] },
-    { name: 'note', type: ['null', 'string'], default: null, 'confluent:tags': ['TEXT'] },
-    { name: 'qty', type: 'int', 'confluent:tags': ['NUMBER'] },
-    { name: 'price', type: 'double', 'confluent:tags': ['NUMBER'] },
-    { name: 'paid', type: 'boolean' },
-    { name: 'items', type: { type: 'array', items: 'string' }, 'confluent:tags': ['TEXT'] },
-    {
-      name: 'home',
-      type: {
-        type: 'record', name: 'Home', fields: [{ name: 'zip', type: 'string' }, { name: 'country', type: 'string' }]
-      }
-    }
-  ]
-})
-const JSON_SCHEMA = JSON.stringify({
-  type: 'object',
-  required: ['id', 'qty', 'price', 'paid', 'items', 'home'],
-  properties: {
-    id: { type: 'string', 'confluent:tags': ['KEY'] },
-    note: { type: ['null', 'string'], 'confluent:tags': ['TEXT'] },
-    qty: { type: 'integer', 'confluent:tags': ['NUMBER'] },
-    price: { type: 'number', 'confluent:tags': ['NUMBER'] },
-    paid: { type: 'boolean' },
-    items: { type: 'array', items: { type: 'string' }, 'confluent:tags': ['TEXT'] },
-    home: { type: 'object', properties: { zip: { type: 'string' }, country: { type: 'string' } } }
-  }
-})
-const PROTOBUF = `syntax = "proto3"; package shop; import "confluent/meta.proto";
-message Order {
-  string id = 1 [(confluent.field_meta).tags = "KEY"];
-  optional string note = 2 [(confluent.field_meta).tags = "TEXT"];
-  int32 qty = 3 [(confluent.field_meta).tags = "NUMBER"];
-  double price = 4 [(confluent.field_meta).tags = "NUMBER"];
-  bool paid = 5;
-  repeated string items = 6 [(confluent.field_meta).tags = "TEXT"];
-  Home home = 7;
-}
-message Home { string zip = 1; string country = 2; }`
-
-const METADATA = { tags: { '**.zip': ['ZIP'], 'shop.Home.c*': ['LAND'], '$.home.c*': ['LAND'] } }
-
-const CONDITIONS = [
-  'message.qty >= 0', 'message.qty < 5 || message.paid', 'message.price > 1.5', "message.id.startsWith('a')",
-  'size(message.items) > 0', 'message.items.all(x, size(x) < 4)', "message.items.exists(x, x == 'b')",
-  "message.home.zip.matches('^[0-9]{5}$')", "message.id in ['a1', 'b2', '']", '!message.paid || message.price > 0.0',
-  "message.home.country == 'DE' ? message.home.zip.size() == 5 : true", "message.qty == 3 ; message.paid",
-  "message.paid ; size(message.id) == 2", " ; message.paid", 'message.id.lowerAscii() == message.id',
-  "message.id + '-' + message.home.country != 'a1-DE'", "message.items.map(x, x + '!').exists(y, y == 'a!')",
-  "message.items.filter(x, x != 'a').size() <= 1", 'message.nosuch == 1', "message.nosuch == 1 ; false",
-  "size(message.id) > 1 && message.id.charAt(0) == 'a'", "message.id.replace('a', 'b') != 'b1'",
-  "message.items.exists_one(x, x.startsWith('a'))", 'message.price < 10.0 && message.price > -10.0', 'true', 'false',
-  "message.id.contains('1') || message.home.zip.endsWith('0')", "'x'", "message.items[0] == 'a'",
-  'double(message.qty) <= message.price', "string(message.paid) == 'true'", "message.home.zip < '5'"
-]
-const FIELD_CONDITIONS = [
-  ['KEY', "value != ''"], ['KEY', 'size(value) == 2'], ['TEXT', 'size(value) < 4'], ['TEXT', 'false'],
-  ['ZIP', "value.matches('^[0-9]*$')"], ['LAND', "value in ['DE', 'FR']"], ['NUMBER', 'value >= 0'],
-  ['NUMBER', 'value < 4 ; value > -1'], ['', "name == 'zip' ; size(value) == 5"], ['', "name == 'qty' ; value > 1"],
-  ['', "typeName == 'STRING' ; value != 'b2'"], ['', "fullName != 'shop.Home.zip' && fullName != '$.home.zip'"],
-  ['KEY', "message.paid || value != 'a1'"], ['KEY', "tags == ['KEY']"], ['ZIP', "'ZIP' in tags && size(tags) == 1"],
-  ['NOBODY', 'false'], ['KEY', '1 / 0 == 1']
-]
-
-const TEXTS = ['', 'a', 'a1', 'b2', 'A1', 'long', 'über']
-const ZIPS = ['', '12345', '1234', '90000', 'x']
-
-function recordOf (r) {
-  const items = []
-  for (let i = r.below(4); i > 0; i--) items.push(r.pick(['a', 'b', 'abc', 'long one']))
-  return {
-    id: r.pick(TEXTS),
-    note: r.below(3) === 0 ? null : r.pick(TEXTS),
-    qty: r.pick([0, 1, 3, 5, -1]),
-    price: r.pick([0, 1.5, 2.25, 99.5, -3.5]),
-    paid: r.below(2) === 0,
-    items,
-    home: { zip: r.pick(ZIPS), country: r.pick(['DE', 'FR', '']) }
-  }
-}
-
-function rulesOf (r) {
-  const rules = []
-  for (let i = r.below(3); i > 0; i--) {
-    const mode = r.pick(['WRITE', 'WRITEREAD'])
-    rules.push({ name: `c${i}`, kind: 'CONDITION', mode, type: 'CEL', expr: r.pick(CONDITIONS) })
-  }
-  // That client puts the answers into the arrays that it walks: one such rule, and last.
-  if (rules.length === 0 || r.below(2) === 0) {
-    const [tag, expr] = r.pick(FIELD_CONDITIONS)
-    rules.push({ name: 'f', kind: 'CONDITION', mode: 'WRITE', type: 'CEL_FIELD', tags: tag === '' ? [] : [tag], expr })
-  }
-  if (r.below(8) === 0) rules[0].disabled = true
-  if (r.below(8) === 0) rules[0].mode = 'READ'
-  if (r.below(8) === 0) rules[0].onFailure = 'NONE'
-  return { domainRules: rules, ...(r.below(10) === 0 ? { enableAt: r.pick(['ALL', 'NONE']) } : {}) }
-}
 
 // ---- what that client does otherwise
 
@@ -163,11 +58,18 @@ const celExecutor = new CelExecutor()
 const fieldExecutor = new CelFieldExecutor()
 registry.registerExecutor(celExecutor)
 registry.registerExecutor(fieldExecutor)
+// Its own needs a producer.
+registry.registerAction({
+  configure () {},
+  type: () => 'DLQ',
+  async run (ctx) { throw new SerializationError(`rule failed: ${ctx.rule.name}`) },
+  async close () {}
+})
 const client = SchemaRegistryClient.newClient({ baseURLs: ['mock://'] })
 const conf = { useLatestVersion: true, autoRegisterSchemas: false }
 
-async function protobuf () {
-  const printed = await formats.ask({ op: 'print', format: 'PROTOBUF', schema: PROTOBUF, form: 'serialized' })
+async function protobuf (schema) {
+  const printed = await formats.ask({ op: 'print', format: 'PROTOBUF', schema, form: 'serialized' })
   const proto = fromBinary(FileDescriptorProtoSchema, Buffer.from(printed.text, 'base64'))
   proto.name = 'default'
   const files = { 'confluent/meta.proto': metaFile, 'google/protobuf/descriptor.proto': descriptorFile }
@@ -178,7 +80,7 @@ async function protobuf () {
   celExecutor.env = fieldExecutor.executor.env = celEnv({ registry: messages, funcs: STRINGS_EXT_FUNCS })
   return {
     theirs: printed.text,
-    ours: PROTOBUF,
+    ours: schema,
     serializer: () => new ProtobufSerializer(client, SerdeType.VALUE, { ...conf, registry: messages }, registry),
     message: record => create(order, {
       ...record,
@@ -217,14 +119,12 @@ async function verdictOf (side, serializer, topic, record) {
 let refused = 0
 let unreadable = 0
 
-async function compareOne (format, side, r, number) {
-  const ruleSet = rulesOf(r)
+async function compareOne (format, side, number, { ruleSet, records }) {
   const topic = `${format}-${number}`
   const bare = `${format}-bare`
   const schemaType = format
   await client.register(`${bare}-value`, { schema: side.theirs, schemaType })
   await client.register(`${topic}-value`, { schema: side.theirs, schemaType, ruleSet, metadata: METADATA })
-  const records = Array.from({ length: RECORDS }, () => recordOf(r))
   const writer = side.serializer()
   const judge = side.serializer()
   const payloads = []
@@ -239,7 +139,7 @@ async function compareOne (format, side, r, number) {
   }
   for (const [i, record] of records.entries()) {
     const theirs = await verdictOf(side, judge, topic, record)
-    const rejected = answer.verdicts[i].findings.filter(f => f.action === 'reject')
+    const rejected = answer.verdicts[i].findings.filter(f => f.action === 'reject' || f.action === 'dlq')
     const ours = new Set(rejected.map(f => f.rule))
     if ((theirs === null && ours.size === 0) || ours.has(theirs)) continue
     if (theirs === UNREADABLE) {
@@ -269,17 +169,17 @@ function refusedOne (ruleSet, error) {
 }
 
 const sides = {
-  AVRO: async () => plain(AVRO, AvroSerializer),
-  JSON: async () => plain(JSON_SCHEMA, JsonSerializer),
+  AVRO: async schema => plain(schema, AvroSerializer),
+  JSON: async schema => plain(schema, JsonSerializer),
   PROTOBUF: protobuf
 }
-for (const [format, make] of Object.entries(sides)) {
+for (const format of FORMATS) {
   await test(`verdicts of rules, ${format}`, async () => {
-    const side = await make()
-    const r = new Random(Number(process.env.STROM_ORACLE_SEED ?? 6))
+    const contracts = contractsOf(format).filter(contract => contract.checks.length === 0) // it knows no checks
+    const side = await sides[format](contracts[0].schema)
     let judged = 0
     refused = 0
-    for (let i = 0; i < RULE_SETS; i++) judged += await compareOne(format, side, r, i)
+    for (const [i, contract] of contracts.entries()) judged += await compareOne(format, side, i, contract)
     return `${judged} records, ${refused} rule sets refused when bound`
   })
 }
