@@ -12,7 +12,8 @@ const SEED = Number(process.env.STROM_ORACLE_SEED ?? 6)
 
 // ---- one order in each format; checks: {place: rule}
 
-const noted = (checks, place, type) => checks[place] === undefined ? type : { ...type, 'confluent:rules': [checks[place]] }
+const noted = (checks, place, type) =>
+  checks[place] === undefined ? type : { ...type, 'confluent:rules': [checks[place]] }
 
 const avro = checks => JSON.stringify(noted(checks, 'order', {
   type: 'record',

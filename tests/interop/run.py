@@ -5,7 +5,7 @@ Kafka's own consumer and its command line tools from Maven. Prints `ok name` and
 
   tests/interop/run.py --broker build/src/server/strom [python] [go] [registry] [tools[=STORY,...]]
                        [groups[=CLIENT,...]] [eos[=CLIENT,...]] [history[=CLIENT,...]] [streams] [connect[=PART,...]]
-                       [contracts[=NAME,...]]
+                       [contracts[=NAME,...]] [verdicts[=CLIENT,...]]
   tests/interop/run.py --kafka [...]        against Apache Kafka 4.2.0: what the tests themselves are checked with
   tests/interop/run.py --record tools=...   plays stories against both and writes what each printed into them
 """
@@ -28,6 +28,7 @@ import pypi
 import schemas_topic
 import story
 import streams
+import verdicts
 from work import CLIENTS, HERE, ROOT, WORK, Failure, run
 from broker import Broker, BrokerFailed
 from kafka import Kafka
@@ -193,7 +194,8 @@ def diff(peer, names):
 
 GROUPS = {'python': python_clients, 'go': go_codecs, 'registry': registry_clients, 'tools': tools,
           'groups': groups.play, 'eos': eos.play, 'history': history.play,
-          'streams': streams.play, 'connect': connect.play, 'contracts': contracts.play, 'diff': diff}
+          'streams': streams.play, 'connect': connect.play, 'contracts': contracts.play, 'verdicts': verdicts.play,
+          'diff': diff}
 
 
 def main():
