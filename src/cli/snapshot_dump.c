@@ -21,6 +21,7 @@ enum {
     RECORD_QUOTA = 7,
     RECORD_TXN = 8,
     RECORD_ABORTED = 9,
+    RECORD_TALLY = 20,
     OFFSETS_PER_PAGE = 256,
     TEXT_NULL = 0xffff,
     RECORD_END = 255,
@@ -336,6 +337,19 @@ static void dump_aborted(struct dump *d, struct reader *r)
     }
 }
 
+static void dump_tally(struct dump *d, struct reader *r)
+{
+    buf_printf(&d->text, "TALLY");
+    dump_uuid(d, r);
+    buf_printf(&d->text, " who=");
+    text_show(read_name(r), &d->text);
+    buf_printf(&d->text, " what=");
+    text_show(read_name(r), &d->text);
+    buf_printf(&d->text, " kind=%d", reader_i8(r));
+    buf_printf(&d->text, " count=%lld", (long long)reader_i64(r));
+    buf_printf(&d->text, " stamp_ms=%lld", (long long)reader_i64(r));
+}
+
 static bool dump_record(struct dump *d, int kind, struct reader *r)
 {
     switch (kind) {
@@ -365,6 +379,9 @@ static bool dump_record(struct dump *d, int kind, struct reader *r)
         break;
     case RECORD_ABORTED:
         dump_aborted(d, r);
+        break;
+    case RECORD_TALLY:
+        dump_tally(d, r);
         break;
     case RECORD_END:
         buf_printf(&d->text, "END records=%lld", (long long)reader_i64(r));

@@ -11,6 +11,7 @@
 #include "platform/real/process.h"
 
 static const char topics_golden[] = GOLDEN_DIR "/core_snapshot_v1.hex";
+static const char tallies_golden[] = GOLDEN_DIR "/core_snapshot_v1_tallies.hex";
 static const char groups_golden[] = GOLDEN_DIR "/core_snapshot_v1_groups.hex";
 
 struct lines {
@@ -98,6 +99,9 @@ static void test_golden(void **state)
          "  offset partition=256 offset=77 epoch=3 commit_ms=6000 retention_ms=-1 metadata=note\n"),
         "\nQUOTA user=(default) client-id=app revision=2 request_percentage=12.5\n"};
     golden_shows(groups_golden, group_parts, sizeof group_parts / sizeof *group_parts);
+    static const char *const tally_parts[] = {"\nTALLY topic=UQAAAAAAAAAAAAAAAAAAAQ who=",
+                                              " kind=0 count=5 stamp_ms="};
+    golden_shows(tallies_golden, tally_parts, 2);
 }
 
 static size_t record_count(struct bytes snapshot)

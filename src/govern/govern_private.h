@@ -179,7 +179,7 @@ struct sample { // of a violation; texts never hold a value of the payload
     enum contract_action action;
 };
 struct samples {
-    struct mutex lock;        // guards what follows; taken alone
+    struct mutex lock;        // guards what follows; under it only a task is posted
     struct kept_sample *ring; // of GOVERN_SAMPLES_MAX
     uint64_t count;           // ever
     struct task *listener;    // posted to `loop` with the next one; NULL = nobody waits
