@@ -120,15 +120,16 @@ static struct rewrite_fate settle_judge(void *arg, const struct record *record, 
     return (struct rewrite_fate){.headers = &s->header, .header_count = 1};
 }
 
-enum err batch_settle(struct codec_context *ctx, struct bytes batch, const struct batch_verdict *verdicts,
-                      size_t verdict_count, struct buf *out, int32_t *ret_count, struct error *e)
+enum err batch_settle(const struct batch_header *header, struct bytes records,
+                      const struct batch_verdict *verdicts, size_t verdict_count, struct buf *out,
+                      int32_t *ret_count, struct error *e)
 {
     struct batch_options options = batch_options_default();
     struct batch_builder builder;
     struct settle settle = {.verdicts = verdicts, .count = verdict_count};
     batch_builder_init(&builder, &options);
-    enum err err =
-        batch_rewrite(&builder, ctx, batch, (struct rewrite_judge){settle_judge, &settle}, out, ret_count, e);
+    enum err err = batch_rewrite_plain(&builder, header, records,
+                                       (struct rewrite_judge){settle_judge, &settle}, out, ret_count, e);
     batch_builder_fini(&builder);
     return err;
 }

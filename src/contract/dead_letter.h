@@ -44,10 +44,12 @@ struct batch_verdict {
     uint8_t action; // enum contract_action: DEAD_LETTER leaves the record out, MARK adds a header
     const struct contract_finding *finding; // of MARK
 };
-// batch_settle writes a checked batch again without its dead letters and with its marks: offsets, timestamps,
-// last offset delta, base sequence, producer and codec stay. verdicts has one for each record. *ret_count is
-// how many records stay; with 0 the batch is a header that covers its offsets, as after compaction.
-enum err batch_settle(struct codec_context *ctx, struct bytes batch, const struct batch_verdict *verdicts,
-                      size_t verdict_count, struct buf *out, int32_t *ret_count, struct error *e);
+// batch_settle writes a checked batch, whose records are decompressed, again without its dead letters and
+// with its marks: offsets, timestamps, last offset delta, base sequence, producer and codec stay. verdicts
+// has one for each record. *ret_count is how many records stay; with 0 the batch is a header that covers its
+// offsets, as after compaction.
+enum err batch_settle(const struct batch_header *header, struct bytes records,
+                      const struct batch_verdict *verdicts, size_t verdict_count, struct buf *out,
+                      int32_t *ret_count, struct error *e);
 
 #endif

@@ -411,8 +411,8 @@ static enum err settle_fill(struct judging *j, struct error *e)
     struct buf out;
     int32_t left = 0;
     buf_init(&out, c->bytes_max > c->letter_bytes_max ? c->bytes_max : c->letter_bytes_max);
-    enum err err = batch_settle(broker_port_codec(c->port), c->original, j->actions,
-                                (size_t)c->header.record_count, &out, &left, e);
+    enum err err =
+        batch_settle(&c->header, c->records, j->actions, (size_t)c->header.record_count, &out, &left, e);
     if (err == ERR_OK && out.len > c->bytes_max) {
         err = FAIL(e, ERR_BATCH_TOO_LARGE, "with its marks the batch is larger than %zu bytes", c->bytes_max);
     }

@@ -24,24 +24,19 @@ enum err batch_rewrite_end(struct batch_builder *builder, const struct batch_hea
     return batch_builder_finish(builder, out, e);
 }
 
-enum err batch_rewrite(struct batch_builder *builder, struct codec_context *ctx, struct bytes batch,
-                       struct rewrite_judge judge, struct buf *out, int32_t *ret_count, struct error *e)
+static enum err rewrite(struct batch_builder *builder, struct record_iterator *it, struct rewrite_judge judge,
+                        struct buf *out, int32_t *ret_count, struct error *e)
 {
-    struct record_iterator it;
-    enum err err = record_iterator_init(&it, ctx, batch, NULL, e);
-    if (err != ERR_OK) {
-        return err;
-    }
-    struct batch_header header = it.header;
+    struct batch_header header = it->header;
     batch_rewrite_begin(builder, &header, -1);
     struct record record;
-    for (int32_t index = 0; record_iterator_next(&it, &record); index++) {
+    for (int32_t index = 0; record_iterator_next(it, &record); index++) {
         struct rewrite_fate fate = judge.judge(judge.arg, &record, index);
         if (!fate.is_dropped) {
             batch_builder_append_with(builder, &record, record.offset, fate.headers, fate.header_count);
         }
     }
-    err = record_iterator_fini(&it, e);
+    enum err err = record_iterator_fini(it, e);
     if (err == ERR_OK) {
         err = batch_rewrite_end(builder, &header, out, e);
     }
@@ -49,4 +44,21 @@ enum err batch_rewrite(struct batch_builder *builder, struct codec_context *ctx,
         *ret_count = builder->record_count;
     }
     return err;
+}
+
+enum err batch_rewrite(struct batch_builder *builder, struct codec_context *ctx, struct bytes batch,
+                       struct rewrite_judge judge, struct buf *out, int32_t *ret_count, struct error *e)
+{
+    struct record_iterator it;
+    enum err err = record_iterator_init(&it, ctx, batch, NULL, e);
+    return err != ERR_OK ? err : rewrite(builder, &it, judge, out, ret_count, e);
+}
+
+enum err batch_rewrite_plain(struct batch_builder *builder, const struct batch_header *header,
+                             struct bytes records, struct rewrite_judge judge, struct buf *out,
+                             int32_t *ret_count, struct error *e)
+{
+    struct record_iterator it;
+    record_iterator_init_plain(&it, header, records);
+    return rewrite(builder, &it, judge, out, ret_count, e);
 }

@@ -31,5 +31,9 @@ struct rewrite_judge {
 // iterator's and the builder's; out is then as it was.
 enum err batch_rewrite(struct batch_builder *builder, struct codec_context *ctx, struct bytes batch,
                        struct rewrite_judge judge, struct buf *out, int32_t *ret_count, struct error *e);
+// batch_rewrite_plain is batch_rewrite of a batch whose records were decompressed before.
+enum err batch_rewrite_plain(struct batch_builder *builder, const struct batch_header *header,
+                             struct bytes records, struct rewrite_judge judge, struct buf *out,
+                             int32_t *ret_count, struct error *e);
 
 #endif
