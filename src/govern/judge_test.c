@@ -155,6 +155,30 @@ static void ids_must_belong_to_the_subject(void **state)
     expect_refused(&cut, 1, "");
 }
 
+// Records without headers that begin as the one before are of its schema; these are not such.
+static void a_record_is_not_taken_for_the_one_before(void **state)
+{
+    (void)state;
+    static const char *const by_id[] = {"strom.value.validation.level", "id", NULL};
+    static uint8_t guid[17] = {1, 2, 3};
+    int32_t id = world_register(&world, "t-value", JSON_INT);
+    struct line lines[] = {good(id), good(id), good(77), good(id), good(id), value(bytes_of("\0\0\0", 3)),
+                           good(id)};
+    lines[4].header = (struct record_header){STR(FRAME_HEADER_VALUE), bytes_of(guid, sizeof guid)};
+    world_topic(&world, "t", structure);
+    world_topic(&world, "t2", by_id);
+    world_register(&world, "t2-value", JSON_INT);
+    for (int i = 0; i < 2; i++) {
+        trial_judge(&world, &trial, i == 0 ? "t" : "t2", lines, 7);
+        assert_true(trial.c.is_refused);
+        assert_int_equal(trial.c.bad_record_count, 3);
+        assert_int_equal(trial.c.bad_records[0].index, 2);
+        assert_int_equal(trial.c.bad_records[1].index, 4);
+        assert_int_equal(trial.c.bad_records[2].index, 5);
+        trial_end(&trial, POLICY_FINAL);
+    }
+}
+
 static void level_id_looks_at_ids_only(void **state)
 {
     (void)state;
@@ -857,6 +881,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(many_bad_records_are_capped, setup, teardown),
         cmocka_unit_test_setup_teardown(ids_must_belong_to_the_subject, setup, teardown),
         cmocka_unit_test_setup_teardown(level_id_looks_at_ids_only, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_record_is_not_taken_for_the_one_before, setup, teardown),
         cmocka_unit_test_setup_teardown(raw_json_is_judged_by_the_newest_version, setup, teardown),
         cmocka_unit_test_setup_teardown(raw_json_is_of_a_version_that_may_be_used, setup, teardown),
         cmocka_unit_test_setup_teardown(raw_bytes_under_avro_are_refused, setup, teardown),
