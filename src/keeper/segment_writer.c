@@ -8,6 +8,7 @@
 
 enum {
     WRITER_BUFFER_SIZE = 1 << 20,
+    WRITER_LARGE_SIZE = 16 << 10, // not gathered here: the engine gathers, too
     WRITER_RUNS_LIMIT = SEGMENT_RUNS_MAX * SEGMENT_RUN_SIZE,
     WRITER_ENTRIES_LIMIT = SEGMENT_ENTRIES_MAX * SEGMENT_ENTRY_SIZE,
 };
@@ -92,10 +93,11 @@ static enum err segment_writer_flush(struct segment_writer *w)
 
 static void segment_writer_append(struct segment_writer *w, struct bytes data)
 {
-    if (w->buffer.len + data.len > WRITER_BUFFER_SIZE && segment_writer_flush(w) != ERR_OK) {
+    bool is_large = data.len >= WRITER_LARGE_SIZE;
+    if ((is_large || w->buffer.len + data.len > WRITER_BUFFER_SIZE) && segment_writer_flush(w) != ERR_OK) {
         return;
     }
-    if (data.len > WRITER_BUFFER_SIZE) { // too large to gather
+    if (is_large) {
         (void)engine_object_append(w->engine, w->object, data, &w->error);
         return;
     }
