@@ -218,6 +218,171 @@ static void sequences_after_a_refusal(void **state)
     }
 }
 
+static void quota(double rate)
+{
+    struct alter_client_quotas_request *in = client_new(&c, alter_client_quotas_request, 1);
+    in->entries = client_new(&c, alter_client_quotas_request_entry, 1);
+    in->entries_count = 1;
+    in->entries->entity = client_new(&c, alter_client_quotas_request_entity_part, 1);
+    in->entries->entity_count = 1;
+    in->entries->entity->entity_type = STR("client-id");
+    in->entries->entity->entity_name = STR("test");
+    in->entries->ops = client_new(&c, alter_client_quotas_request_op, 1);
+    in->entries->ops_count = 1;
+    in->entries->ops->key = STR("producer_byte_rate");
+    in->entries->ops->value = rate;
+    in->entries->ops->remove = rate == 0;
+    const struct alter_client_quotas_response *out = client_call(&c, API_ALTER_CLIENT_QUOTAS, 1, in);
+    assert_int_equal(out->entries[0].error, ERR_OK);
+}
+
+// What a producer has set aside is written on its account: both the request and the letters count.
+static void letters_count_against_the_quota(void **state)
+{
+    (void)state;
+    enum { SIZE = 30000, RATE = 100, WINDOWS_S = 11 };
+    const struct ask ask = {"metered", 1, {CONTRACT, DLQ}};
+    assert_int_equal(create(&ask, 1)->topics[0].error, ERR_OK);
+    set_word("metered", "bad");
+    char value[SIZE + 1] = "bad";
+    memset(value + 3, 'x', SIZE - 3);
+    value[SIZE] = '\0';
+    struct produce_request *in = client_new(&c, produce_request, 1);
+    in->acks = -1;
+    in->topics = client_new(&c, produce_request_topic, 1);
+    in->topics_count = 1;
+    in->topics[0].name = STR("metered");
+    in->topics[0].partitions = client_new(&c, produce_request_partition, 1);
+    in->topics[0].partitions_count = 1;
+    in->topics[0].partitions[0].records.bytes = batch_make(&c, NULL, 1, value);
+    quota(RATE);
+    const struct produce_response *out = client_call(&c, API_PRODUCE, 9, in);
+    assert_int_equal(out->topics[0].partitions[0].error, ERR_OK);
+    assert_true(out->throttle_time_ms >= (2 * SIZE / RATE - WINDOWS_S) * 1000);
+    client_close(&c); // that one is not read any more
+    client_open(&c, &the_rig);
+    quota(0);
+}
+
+// ---- consumers
+
+static struct bytes timed(const char *value, int64_t timestamp)
+{
+    struct batch_options options = batch_options_default();
+    struct batch_builder builder;
+    struct buf out;
+    buf_init(&out, 1 << 20);
+    batch_builder_init(&builder, &options);
+    for (int i = 0; i < 3; i++) {
+        batch_builder_append(&builder, timestamp + i, bytes_of("key", 3), bytes_of(value, strlen(value)),
+                             NULL, 0);
+    }
+    assert_int_equal(batch_builder_finish(&builder, &out, NULL), ERR_OK);
+    struct bytes batch = batch_copy(&c, buf_bytes(&out));
+    batch_builder_fini(&builder);
+    buf_fini(&out);
+    return batch;
+}
+
+static int64_t list_offset(int64_t timestamp)
+{
+    struct list_offsets_request *in = client_new(&c, list_offsets_request, 1);
+    in->topics = client_new(&c, list_offsets_request_topic, 1);
+    in->topics_count = 1;
+    in->topics[0].name = STR("gaps");
+    in->topics[0].partitions = client_new(&c, list_offsets_request_partition, 1);
+    in->topics[0].partitions_count = 1;
+    in->topics[0].partitions[0].timestamp = timestamp;
+    const struct list_offsets_response *out = client_call(&c, API_LIST_OFFSETS, 7, in);
+    assert_int_equal(out->topics[0].partitions[0].error, ERR_OK);
+    return out->topics[0].partitions[0].offset;
+}
+
+static int64_t epoch_end(void)
+{
+    struct offset_for_leader_epoch_request *in = client_new(&c, offset_for_leader_epoch_request, 1);
+    in->topics = client_new(&c, offset_for_leader_epoch_request_topic, 1);
+    in->topics_count = 1;
+    in->topics[0].topic = STR("gaps");
+    in->topics[0].partitions = client_new(&c, offset_for_leader_epoch_request_partition, 1);
+    in->topics[0].partitions_count = 1;
+    in->topics[0].partitions[0].current_leader_epoch = -1;
+    const struct offset_for_leader_epoch_response *out = client_call(&c, API_OFFSET_FOR_LEADER_EPOCH, 3, in);
+    assert_int_equal(out->topics[0].partitions[0].error, ERR_OK);
+    return out->topics[0].partitions[0].end_offset;
+}
+
+// The base offset of the records that a fetch brings first, -1 = a control batch that leads over the gap, or
+// nothing where the log ends.
+static int64_t first_at(int64_t offset)
+{
+    const struct fetch_ask ask = {.topic = "gaps", .offset = offset};
+    const struct fetch_response_partition *out = fetch_send(&c, 11, &ask);
+    struct batch_header h;
+    assert_int_equal(out->error, ERR_OK);
+    assert_int_equal(out->high_watermark, 15);
+    if (out->records.bytes.len == 0) {
+        assert_int_equal(offset, 15);
+        return -1;
+    }
+    assert_int_equal(batch_header_read(out->records.bytes, &h, NULL), ERR_OK);
+    if (batch_is_control(&h)) {
+        assert_int_equal(h.base_offset + h.last_offset_delta, 14);
+        return -1;
+    }
+    return h.base_offset;
+}
+
+// Whole batches that were set aside leave gaps at the log's start, within it and at its end.
+static void gaps_have_no_records_but_offsets(void **state)
+{
+    (void)state;
+    const struct ask ask = {"gaps", 1, {CONTRACT, DLQ}};
+    assert_int_equal(create(&ask, 1)->topics[0].error, ERR_OK);
+    set_word("gaps", "bad");
+    static const char *const values[] = {"bad", "good", "bad", "good", "bad"}; // 0, 3, 6, 9, 12
+    int64_t t = wall_now_ms() - 100000;
+    for (int i = 0; i < 5; i++) {
+        assert_int_equal(produce(&c, "gaps", 0, timed(values[i], t + 1000 * i)), 3 * i);
+    }
+    assert_int_equal(list_offset(-2), 0);
+    assert_int_equal(list_offset(-1), 15);
+    assert_int_equal(list_offset(-3), 11);       // the largest timestamp that a record has
+    assert_int_equal(list_offset(t), 3);         // its records were set aside
+    assert_int_equal(list_offset(t + 2001), 9);  // those, too
+    assert_int_equal(list_offset(t + 3001), 10); // is there
+    assert_int_equal(list_offset(t + 4000), -1); // no later one is left
+    assert_int_equal(epoch_end(), 15);
+    assert_int_equal(first_at(0), 3);
+    assert_int_equal(first_at(7), 9);
+    assert_int_equal(first_at(12), -1);
+    assert_int_equal(first_at(15), -1);
+    for (int i = 0; i < 2; i++) { // and after a restart
+        static const struct {
+            int64_t offset;
+            int64_t first;
+        } rows[] = {{1, 3}, {7, 9}, {13, -1}};
+        for (size_t row = 0; i == 0 && row < sizeof rows / sizeof rows[0]; row++) {
+            assert_int_equal(delete_records(&c, "gaps", rows[row].offset, 2, ERR_OK), rows[row].offset);
+            assert_int_equal(list_offset(-2), rows[row].offset);
+            assert_int_equal(list_offset(0), rows[row].first);
+            assert_int_equal(list_offset(-3), rows[row].first < 0 ? -1 : 11);
+            assert_int_equal(first_at(rows[row].offset), rows[row].first);
+        }
+        assert_int_equal(list_offset(-1), 15);
+        assert_int_equal(epoch_end(), 15);
+        client_close(&c);
+        rig_stop(&the_rig);
+        rig_start(&the_rig);
+        client_open(&c, &the_rig);
+        assert_int_equal(list_offset(-2), 13);
+        assert_int_equal(first_at(13), -1);
+    }
+    assert_int_equal(delete_records(&c, "gaps", -1, 2, ERR_OK), 15);
+    assert_int_equal(produce(&c, "gaps", 0, timed("good", t)), 15);
+    assert_int_equal(list_offset(0), 15);
+}
+
 // ---- administrators
 
 static void letters_come_with_their_topic(void **state)
@@ -308,6 +473,8 @@ int main(void)
         TEST(every_version_is_told_what_it_can_hear),
         TEST(refusals_are_not_compressed_again),
         TEST(sequences_after_a_refusal),
+        TEST(letters_count_against_the_quota),
+        TEST(gaps_have_no_records_but_offsets),
         TEST(letters_come_with_their_topic),
         TEST(what_takes_letters_is_kept),
         TEST(what_takes_letters_keeps_them),
