@@ -684,6 +684,31 @@ static void dead_letters_need_a_place(void **state)
     trial_end(&trial, POLICY_FINAL);
 }
 
+// One byte less than the marked batch takes: refused, with nothing written.
+static void marks_may_not_make_a_batch_too_large(void **state)
+{
+    (void)state;
+    static const char *const mark[] = {"strom.validation.on.failure", "mark", "strom.value.validation.level",
+                                       "structure", NULL};
+    int32_t id = world_register(&world, "t-value", JSON_INT);
+    world_topic(&world, "t", mark);
+    struct line line = bad(id);
+    judge(&line, 1);
+    assert_true(trial.c.is_rewritten);
+    size_t marked = trial.c.batch.len;
+    trial_end(&trial, POLICY_FINAL);
+    world.bytes_max = marked;
+    judge(&line, 1);
+    assert_true(trial.c.is_rewritten);
+    trial_end(&trial, POLICY_FINAL);
+    world.bytes_max = marked - 1;
+    judge(&line, 1);
+    assert_true(trial.c.is_refused);
+    assert_int_equal(trial.c.err, ERR_BATCH_TOO_LARGE);
+    assert_false(trial.c.is_rewritten);
+    trial_end(&trial, POLICY_FINAL);
+}
+
 static void marks_are_headers(void **state)
 {
     (void)state;
@@ -903,6 +928,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_batch_of_bad_records_leaves_its_offsets, setup, teardown),
         cmocka_unit_test_setup_teardown(many_records_are_set_aside, setup, teardown),
         cmocka_unit_test_setup_teardown(dead_letters_need_a_place, setup, teardown),
+        cmocka_unit_test_setup_teardown(marks_may_not_make_a_batch_too_large, setup, teardown),
         cmocka_unit_test_setup_teardown(marks_are_headers, setup, teardown),
         cmocka_unit_test_setup_teardown(long_batches_are_judged_in_slices, setup, teardown),
         cmocka_unit_test_setup_teardown(keys_are_judged_too, setup, teardown),

@@ -274,7 +274,7 @@ void trial_judge(struct world *w, struct trial *t, const char *topic, const stru
     c->log_append_time_ms = -1;
     c->client_id = STR("tester");
     c->principal = STR("User:ANONYMOUS");
-    c->bytes_max = 8 << 20;
+    c->bytes_max = w->bytes_max != 0 ? w->bytes_max : 8 << 20;
     c->letter_bytes_max = w->letter_bytes_max != 0 ? w->letter_bytes_max : 8 << 20;
     c->dlq_topic = w->dlq_topic.ptr != NULL ? w->dlq_topic : c->dlq_topic;
     c->wake.run = on_woken;

@@ -21,6 +21,7 @@ struct world {
     // What cases say instead of what holds, if set.
     struct str dlq_topic;
     struct uuid topic_id;
+    size_t bytes_max; // 0 = plenty
     size_t letter_bytes_max;
 };
 
