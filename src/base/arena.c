@@ -23,7 +23,7 @@
 #define arena_unpoison(p, n) ((void)(p), (void)(n))
 #endif
 
-enum { ARENA_BLOCK_SIZE = 1024, ARENA_KEEP_SIZE = 65536, ARENA_OVERHEAD_MAX = 256 };
+enum { ARENA_BLOCK_SIZE = 1024, ARENA_KEEP_SIZE = 65536, ARENA_OVERHEAD_MAX = 256, ARENA_SMALL_SIZE = 4096 };
 
 struct arena_block {
     struct arena_block *next;
@@ -94,18 +94,23 @@ void arena_release(struct arena *a, struct arena_mark mark)
     a->total = mark.total;
 }
 
-static void arena_grow(struct arena *a, size_t size)
+// arena_grow: false: there is no room in the heap for somebody who gives way.
+static bool arena_grow(struct arena *a, size_t size)
 {
     // What is small stays small: there may be a hundred thousand arenas.
     size_t cap = a->blocks == NULL ? ARENA_BLOCK_SIZE : a->blocks->cap * 2;
     cap = cap > (1U << 20) ? (1U << 20) : cap;
     cap = cap < size ? size : cap;
+    if (a->gives_way && !mem_has_room(cap <= ARENA_SMALL_SIZE ? MEM_SHARE_SMALL : MEM_SHARE_WORK, cap)) {
+        return false;
+    }
     struct arena_block *block = mem_alloc(sizeof *block + cap);
     block->cap = cap;
     block->next = a->blocks;
     arena_poison(block->data, cap);
     a->blocks = block;
     a->used = 0;
+    return true;
 }
 
 void *arena_alloc(struct arena *a, size_t size)
@@ -116,7 +121,10 @@ void *arena_alloc(struct arena *a, size_t size)
     }
     size_t rounded = (size + 15) & ~(size_t)15;
     if (a->blocks == NULL || a->blocks->cap - a->used < rounded) {
-        arena_grow(a, rounded);
+        if (!arena_grow(a, rounded)) {
+            a->failed = true;
+            return NULL;
+        }
     }
     uint8_t *at = a->blocks->data + a->used;
     arena_unpoison(at, size);

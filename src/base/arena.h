@@ -14,7 +14,8 @@ struct arena {
     size_t used;                // in the newest block
     size_t total;               // bytes handed out since the last reset, padding included
     size_t limit;
-    bool failed; // the cap was hit since the last reset
+    bool gives_way; // fails also when the heap is near its cap (base/mem.h); false after arena_init
+    bool failed;    // the cap was hit since the last reset
 };
 
 // arena_init sets an empty arena that hands out at most `limit` bytes.

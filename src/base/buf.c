@@ -7,7 +7,7 @@
 #include "base/assert.h"
 #include "base/mem.h"
 
-enum { BUF_FIRST_SIZE = 256 };
+enum { BUF_FIRST_SIZE = 256, BUF_SMALL_SIZE = 4096 };
 
 void buf_init(struct buf *b, size_t limit)
 {
@@ -38,6 +38,11 @@ uint8_t *buf_reserve(struct buf *b, size_t n)
             cap = cap > b->limit / 2 ? b->limit : cap * 2;
         }
         cap = cap > b->limit ? b->limit : cap;
+        if (b->gives_way &&
+            !mem_has_room(cap <= BUF_SMALL_SIZE ? MEM_SHARE_SMALL : MEM_SHARE_WORK, cap - b->cap)) {
+            b->failed = true;
+            return NULL;
+        }
         b->ptr = mem_realloc(b->ptr, cap);
         b->cap = cap;
     }

@@ -12,6 +12,7 @@ struct buf {
     size_t len;
     size_t cap;
     size_t limit;
+    bool gives_way; // fails also when the heap is near its cap (base/mem.h); false after buf_init
     bool failed;
 };
 

@@ -7,6 +7,9 @@
 
 #include <cmocka.h>
 
+#include "base/arena.h"
+#include "base/buf.h"
+
 static int hook_allocs;
 static int hook_frees;
 
@@ -66,11 +69,47 @@ static void test_hooks_see_everything(void **state)
     assert_int_equal(hook_allocs, 1);
 }
 
+static void test_cap(void **state)
+{
+    (void)state;
+    enum { MIB = 1 << 20 };
+    assert_true(mem_has_room(MEM_SHARE_STATE, SIZE_MAX)); // no cap, as at first
+    size_t before = mem_used_bytes();
+    void *large = mem_alloc(60 * MIB);
+    assert_true(mem_used_bytes() >= before + 60 * MIB - (64 << 10));
+    mem_cap_set(100 * MIB);
+    assert_false(mem_has_room(MEM_SHARE_STATE, 4 * MIB));
+    assert_true(mem_has_room(MEM_SHARE_TRAVEL, 4 * MIB));
+    assert_false(mem_has_room(MEM_SHARE_TRAVEL, 30 * MIB));
+    assert_true(mem_has_room(MEM_SHARE_SMALL, 30 * MIB));
+    assert_false(mem_has_room(MEM_SHARE_SMALL, SIZE_MAX));
+    large = mem_realloc(large, 90 * MIB);
+    assert_false(mem_has_room(MEM_SHARE_TRAVEL, 0));
+    struct arena arena;
+    arena_init(&arena, MIB);
+    assert_non_null(arena_alloc(&arena, 1 << 16)); // it does not give way
+    arena_fini(&arena);
+    large = mem_realloc(large, 101 * MIB);
+    arena.gives_way = true;
+    assert_null(arena_alloc(&arena, 1));
+    assert_true(arena.failed);
+    struct buf buf;
+    buf_init(&buf, MIB);
+    buf.gives_way = true;
+    assert_null(buf_reserve(&buf, 1));
+    assert_true(buf.failed);
+    mem_free(large);
+    assert_true(mem_has_room(MEM_SHARE_STATE, 50 * MIB));
+    mem_trim();
+    mem_cap_set(0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sizes),
         cmocka_unit_test(test_hooks_see_everything),
+        cmocka_unit_test(test_cap),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

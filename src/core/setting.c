@@ -244,7 +244,7 @@ static const struct setting settings[] = {
             "Event loops that serve connections; 0 is one for each processor but one.")
     ROW_LONG("queued.max.request.bytes", NULL, STATIC, "-1", -1, I64, "bytes",
              "Bytes of requests that came and are not answered; at the limit one frame at a time is read on. "
-             "-1 is a quarter of strom.memory.max.bytes.")
+             "-1 is a sixteenth of strom.memory.max.bytes.")
     ROW_INT("quota.window.num", NULL, STATIC, "11", 2, 64, "",
             "Windows over which the rates of quotas are taken.")
     ROW_INT("quota.window.size.seconds", NULL, STATIC, "1", 1, 3600, "seconds", "Length of one of them.")
@@ -262,7 +262,8 @@ static const struct setting settings[] = {
              "Free space below which records, commits and transactions are refused, so that cleaning up "
              "stays possible.")
     ROW_LONG("strom.memory.max.bytes", NULL, STATIC, "1073741824", 67108864, I64, "bytes",
-             "Memory for everything that travels: requests, the tail cache, responses being sent.")
+             "Memory of the whole broker. Half of it is for what travels: requests, the tail cache, answers "
+             "being sent; limits of what stays, and of one request, are shares of it, unless they are given.")
     ROW_LONG("strom.tail.cache.bytes", NULL, STATIC, "67108864", 0, I64, "bytes",
              "Memory for the newest records, from which consumers that keep up are served.")
     ROW_LONG("strom.segment.cache.bytes", NULL, STATIC, "16777216", 65536, I64, "bytes",
@@ -315,7 +316,7 @@ static const struct setting settings[] = {
             "Names, subscriptions and assignments of one group's members; at most a quarter of a log file.")
     ROW_LONG("strom.group.members.max", NULL, STATIC, "200000", 1, I64, "",
              "Members of all groups together, with ids that were handed out and not used yet.")
-    ROW_LONG("strom.groups.bytes.max", NULL, STATIC, "268435456", 65536, I64, "bytes",
+    ROW_LONG("strom.groups.bytes.max", NULL, STATIC, "67108864", 65536, I64, "bytes",
              "Memory for the members of all groups as they come and go; what of it is stored takes as much "
              "again.")
     ROW_LONG("strom.groups.max", NULL, DYNAMIC, "10000", 1, I64, "", "Groups at once.")
@@ -326,7 +327,7 @@ static const struct setting settings[] = {
     ROW_LONG("strom.quotas.max", NULL, DYNAMIC, "10000", 1, I64, "", "Entities with quotas at once.")
     ROW_LONG("strom.documents.max", NULL, DYNAMIC, "1000000", 1, I64, "",
              "Documents of the registry at once: three or four for each version of a schema.")
-    ROW_LONG("strom.documents.bytes.max", NULL, DYNAMIC, "1073741824", 1, I64, "B",
+    ROW_LONG("strom.documents.bytes.max", NULL, DYNAMIC, "134217728", 1, I64, "B",
              "Their keys and values together; all of them are held in memory.")
     ROW_LONG("strom.transactional.ids.max", NULL, DYNAMIC, "100000", 1, I64, "", "Transactional ids at once.")
     ROW_INT("transaction.max.timeout.ms", NULL, STATIC, "900000", 1, I32, "ms",

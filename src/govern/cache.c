@@ -270,7 +270,8 @@ static size_t cache_shrink(struct cache *cache, struct snapshot **gone, size_t m
 {
     size_t count = 0;
     while (count < max && cache->count > 1 &&
-           (cache->bytes > cache->bytes_max || cache->count > cache->count_max)) {
+           (cache->bytes > cache->bytes_max || cache->count > cache->count_max ||
+            !mem_has_room(MEM_SHARE_TRAVEL, 0))) {
         gone[count++] = slot_take(cache, LIST_ENTRY(cache->used.next, struct slot, node));
     }
     return count;

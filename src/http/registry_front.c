@@ -254,6 +254,7 @@ static void on_request(struct http_request *rq)
         call = mem_zalloc(sizeof *call);
         call->front = front;
         arena_init(&call->arena, REGISTRY_CALL_BYTES_MAX);
+        call->arena.gives_way = true;
     }
     front->spare = NULL;
     call->entry = entry;

@@ -14,6 +14,7 @@ struct http_request *http_request_create(struct http_connection *conn)
     arena_init(&rq->arena, REQUEST_ARENA_BYTES);
     buf_init(&rq->text, HTTP_HEADER_BYTES_MAX);
     buf_init(&rq->body, HTTP_BODY_BYTES_MAX);
+    rq->body.gives_way = true;
     return rq;
 }
 
@@ -94,7 +95,8 @@ void http_reply_header(struct http_request *rq, const char *name, struct str val
 static bool answer_admit(struct http_request *rq, size_t bytes)
 {
     struct http_server *server = rq->conn->server;
-    if (bytes > ERROR_BYTES_MAX && server->answer_bytes + bytes > HTTP_ANSWERS_BYTES_MAX) {
+    if (bytes > ERROR_BYTES_MAX &&
+        (server->answer_bytes + bytes > HTTP_ANSWERS_BYTES_MAX || !mem_has_room(MEM_SHARE_WORK, 0))) {
         return false;
     }
     rq->answer_bytes = bytes;

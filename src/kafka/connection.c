@@ -39,6 +39,12 @@ static void on_ready(struct loop_io *io, unsigned ready)
     connection_step(conn);
 }
 
+// has_answer: there is something that the client could take, or has taken a part of.
+static bool has_answer(const struct connection *conn)
+{
+    return conn->resolved_bytes > 0 || !output_is_empty(conn);
+}
+
 // next_check_ns: when this connection may have been idle, or slow, for too long.
 static int64_t next_check_ns(const struct connection *conn)
 {
@@ -53,7 +59,7 @@ static int64_t next_check_ns(const struct connection *conn)
     if (conn->has_turn) {
         return conn->turn_end_ns;
     }
-    if (conn->frame_ns != 0 || conn->resolved_bytes > 0) {
+    if (conn->frame_ns != 0 || has_answer(conn)) {
         return conn->active_ns + frame_limit_ns; // later ones, and answers: some progress
     }
     int64_t idle_ns = options->idle_ms * 1000000;
@@ -64,7 +70,7 @@ static int64_t next_check_ns(const struct connection *conn)
 static bool is_slow_reader(const struct connection *conn)
 {
     const struct pool *pool = broker_pool(conn->front->broker);
-    return conn->resolved_bytes > 0 && pool_used_bytes(pool) > pool_limit_bytes(pool) / 4 * 3;
+    return pool_used_bytes(pool) > pool_limit_bytes(pool) / 4 * 3 || !mem_has_room(MEM_SHARE_STATE, 0);
 }
 
 // is_over: at the time of its check, whether the connection has to go; *ret_is_slow: for the metrics.
@@ -75,7 +81,7 @@ static bool is_over(struct connection *conn, bool *ret_is_slow)
     if (conn->has_turn && queue_turn_renew(conn)) {
         return false;
     }
-    if (conn->resolved_bytes > 0 && conn->frame_ns == 0) {
+    if (has_answer(conn) && conn->frame_ns == 0) {
         return is_slow_reader(conn);
     }
     *ret_is_slow = conn->frame_ns != 0 || !conn->is_first_done;
@@ -228,7 +234,7 @@ void connection_step(struct connection *conn)
     if (!conn->is_unplugged) {
         loop_io_set(conn->front->loop, &conn->io, interest);
     }
-    if (conn->frame_ns != 0 || conn->resolved_bytes > 0) {
+    if (conn->frame_ns != 0 || has_answer(conn)) {
         // A frame begun must be completed, an answer taken; the idle check alone would come too late.
         int64_t due_ns = next_check_ns(conn);
         if (conn->timer.node.key > due_ns) {

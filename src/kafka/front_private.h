@@ -58,7 +58,8 @@ struct connection {
     bool is_starved;     // waits for room in the queue or the pool, in the front's list
     struct list starved;
     struct queued queued; // read, and not yet of a request
-    bool has_turn;        // may read on although the queue is full
+    bool has_turn;        // may read on although there is no room
+    enum frame_class turn_class;
     int64_t turn_end_ns;
     size_t turn_bytes; // read in it
     // requests being worked on or answered, in order
@@ -137,6 +138,8 @@ struct queued queue_take(struct connection *conn, size_t bytes);
 void queue_remove(struct kafka_front *front, struct queued *queued);
 // queue_may_read: there is room for more of this connection's frame, or it has the turn.
 bool queue_may_read(struct connection *conn);
+// queue_may_exceed: it has the turn, or gets it now: of those that wait, its frame began first.
+bool queue_may_exceed(struct connection *conn);
 // queue_turn_renew: false: it had the turn for a whole period and did not use it.
 bool queue_turn_renew(struct connection *conn);
 void queue_turn_end(struct connection *conn); // no-op without the turn

@@ -32,7 +32,7 @@ struct gate {
     uint32_t connections; // atomic
     size_t
         queued_bytes[FRAME_CLASSES]; // atomic: of requests that came, whole or in part, and are not answered
-    struct connection *turn;         // atomic: who may read on although the queue is full
+    struct connection *turns[FRAME_CLASSES]; // atomic: who may read on although there is no room
     // of the accepting front:
     uint64_t seed;
     struct map ips;

@@ -60,7 +60,12 @@ static bool input_room(struct connection *conn)
             return true;
         }
     }
-    struct chunk *chunk = chunk_get(broker_pool(conn->front->broker), wanted_chunk(conn));
+    struct pool *pool = broker_pool(conn->front->broker);
+    struct chunk *chunk = chunk_get(pool, wanted_chunk(conn));
+    if (chunk == NULL && queue_may_exceed(conn)) {
+        conn->read_hint = READ_CHUNK_MIN;
+        chunk = chunk_get_beyond(pool, wanted_chunk(conn));
+    }
     if (chunk == NULL) {
         return false;
     }
@@ -85,11 +90,33 @@ void input_fini(struct connection *conn)
     conn->partial_len = 0;
 }
 
+// input_shrink moves what waits to a chunk of its size, when memory is becoming scarce.
+static void input_shrink(struct connection *conn)
+{
+    struct pool *pool = broker_pool(conn->front->broker);
+    size_t left = input_left(conn);
+    if (conn->in->cap < 4 * (left + READ_CHUNK_MIN) || pool_used_bytes(pool) < pool_limit_bytes(pool) / 2) {
+        return;
+    }
+    struct chunk *chunk = chunk_get(pool, left + READ_CHUNK_MIN);
+    if (chunk != NULL) {
+        memcpy(chunk->ptr, input_bytes(conn), left);
+        input_fini(conn);
+        conn->in = chunk;
+        conn->in_end = left;
+        conn->read_hint = READ_CHUNK_MIN;
+    }
+}
+
 // input_rest lets go of the chunk when little or nothing waits in it: an idle connection costs its struct.
 static void input_rest(struct connection *conn)
 {
     size_t left = input_left(conn);
-    if (conn->in == NULL || left > PARTIAL_KEEP_MAX || input_frame_total(conn) > conn->in->cap) {
+    if (conn->in == NULL) {
+        return;
+    }
+    if (left > PARTIAL_KEEP_MAX || input_frame_total(conn) > conn->in->cap) {
+        input_shrink(conn);
         return;
     }
     uint8_t *partial = left == 0 ? NULL : mem_alloc(left);

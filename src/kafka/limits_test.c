@@ -466,6 +466,36 @@ static void queue_lets_one_after_the_other_end(void **state)
     mem_free(flows);
 }
 
+// The same where the pool is what is full: the queue would let all of them in.
+static void frames_end_one_after_the_other_without_memory(void **state)
+{
+    (void)state;
+    enum { FLOWS = 12 };
+    rig.options.queued_bytes_max = 1 << 30;
+    rig.options.frame_bytes_max = 3 * MIB;
+    rig.pool_bytes = 8 * MIB;
+    rig.loop_count = 3;
+    rig_start(&rig);
+    struct flow *flows = mem_array(FLOWS, sizeof *flows);
+    for (int i = 0; i < FLOWS; i++) {
+        flow_open(&flows[i]);
+        flow_fill(&flows[i]);
+        flows[i].send_until = MIB;
+    }
+    flows_run(flows, FLOWS, flow_is_sent_or_stuck);
+    client_assert_served(&rig); // a small one gets the turn of its class
+    for (int i = 0; i < FLOWS; i++) {
+        flows[i].send_until = flows[i].out.len;
+    }
+    flows_run(flows, FLOWS, flow_is_over);
+    for (int i = 0; i < FLOWS; i++) {
+        assert_true(flow_is_answered(&flows[i]));
+        flow_close(&flows[i]);
+    }
+    assert_int_equal(counter("strom_kafka_ended_connections_total", "reason=\"slow\""), 0);
+    mem_free(flows);
+}
+
 // Those that fill the queue and send no more lose it; the next in the row is served.
 static void queue_ends_those_that_block_it(void **state)
 {
@@ -614,6 +644,7 @@ int main(void)
         TEST(requests_in_flight),
         TEST(output_backlog),
         TEST(queue_lets_one_after_the_other_end),
+        TEST(frames_end_one_after_the_other_without_memory),
         TEST(queue_ends_those_that_block_it),
         TEST(answers_wait_for_memory),
         TEST(slow_readers_are_ended_when_memory_is_short),

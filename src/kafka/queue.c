@@ -3,9 +3,10 @@
 // counts from the moment it was read until its request is answered.
 //
 // Small frames have a quarter of the queue to themselves: however many large ones are held back, a heartbeat
-// gets through. Of the large ones all wait once their part is full, but for one connection of the whole
-// broker: who has the turn reads on, beyond the limit by one frame, so that one after the other is completed,
-// in the order in which they began. Who has the turn and does not send is closed, which frees what it holds.
+// gets through. Once a part is full, or there is no memory at all, all wait but for one connection of the
+// whole broker and class: who has the turn reads on, beyond the limits by one frame, so that one after the
+// other is completed, in the order in which they began. Who has the turn and does not send is closed, which
+// frees what it holds.
 #include "base/assert.h"
 #include "kafka/front_private.h"
 
@@ -71,15 +72,16 @@ void queue_remove(struct kafka_front *front, struct queued *queued)
 
 // ---- the turn
 
-static bool turn_take(struct connection *conn)
+static bool turn_take(struct connection *conn, enum frame_class class)
 {
     struct connection *nobody = NULL;
-    if (!__atomic_compare_exchange_n(&conn->front->gate->turn, &nobody, conn, false, __ATOMIC_ACQ_REL,
+    if (!__atomic_compare_exchange_n(&conn->front->gate->turns[class], &nobody, conn, false, __ATOMIC_ACQ_REL,
                                      __ATOMIC_RELAXED)) {
         return false;
     }
     struct loop *loop = conn->front->loop;
     conn->has_turn = true;
+    conn->turn_class = class;
     conn->turn_bytes = 0;
     conn->turn_end_ns = loop_now_ns(loop) + TURN_MS * (int64_t)1000000;
     loop_timer_set(loop, &conn->timer, conn->turn_end_ns);
@@ -93,8 +95,8 @@ void queue_turn_end(struct connection *conn)
     }
     struct kafka_front *front = conn->front;
     conn->has_turn = false;
-    __atomic_store_n(&front->gate->turn, NULL, __ATOMIC_RELEASE);
-    if (!list_is_empty(&front->starved[FRAME_LARGE])) {
+    __atomic_store_n(&front->gate->turns[conn->turn_class], NULL, __ATOMIC_RELEASE);
+    if (!list_is_empty(&front->starved[conn->turn_class])) {
         loop_timer_set(front->loop, &front->starved_retry, loop_now_ns(front->loop)); // the next one
     }
 }
@@ -115,16 +117,23 @@ bool queue_may_read(struct connection *conn)
     enum frame_class class = class_of(conn);
     size_t limit = limit_of(front, class);
     size_t queued = queued_in(front, class);
-    if (queued < limit || class == FRAME_SMALL) {
-        return queued < limit;
+    // Room for one frame is kept beyond the limit: it must be free.
+    return queued < limit ||
+           (queued < limit + front->options.frame_bytes_max + SMALL_FRAME_MAX && queue_may_exceed(conn));
+}
+
+bool queue_may_exceed(struct connection *conn)
+{
+    enum frame_class class = class_of(conn);
+    if (conn->has_turn && conn->turn_class == FRAME_SMALL && class == FRAME_LARGE) {
+        queue_turn_end(conn); // it began before its length was known: the small ones need it
     }
     if (conn->has_turn) {
         return true;
     }
-    const struct list *starved = &front->starved[FRAME_LARGE];
+    const struct list *starved = &conn->front->starved[class];
     bool is_oldest = list_is_empty(starved) || starved->next == &conn->starved;
-    // Room for one frame is kept beyond the limit: it must be free.
-    return is_oldest && queued < limit + front->options.frame_bytes_max && turn_take(conn);
+    return is_oldest && turn_take(conn, class);
 }
 
 // ---- waiting

@@ -22,6 +22,7 @@ static void arena_take(struct kafka_front *front, struct arena *ret, size_t cap)
     } else {
         arena_init(ret, cap);
     }
+    ret->gives_way = true;
 }
 
 static void arena_give(struct kafka_front *front, struct arena *take_arena)
@@ -48,6 +49,7 @@ static struct request *request_create(struct connection *conn, struct chunk *chu
     chunk_ref(chunk);
     arena_take(rq->front, &rq->arena, arena_cap(rq->options, frame_size));
     buf_init(&rq->response, rq->options->request_memory_max);
+    rq->response.gives_way = true;
     return rq;
 }
 

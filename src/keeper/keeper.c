@@ -663,6 +663,7 @@ static void keeper_run(void *arg)
     while (!keeper_is_stopping(k)) {
         int64_t next_ns = KEEPER_NEVER;
         (void)keeper_step(k, false, &next_ns, NULL); // traced where it happened
+        mem_trim();
         keeper_wait(k, next_ns);
     }
 }

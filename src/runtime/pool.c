@@ -111,7 +111,7 @@ static bool idle_put(struct pool *pool, struct chunk *chunk)
     // Before others can see it: they may take it, and unpoison it, at once.
     ASAN_POISON_MEMORY_REGION(chunk->ptr, chunk->cap);
     mutex_lock(&pool->mutex);
-    bool is_kept = chunk->cap <= pool->idle_bytes_max - pool->idle_bytes;
+    bool is_kept = chunk->cap <= pool->idle_bytes_max - pool->idle_bytes && mem_has_room(MEM_SHARE_STATE, 0);
     if (is_kept) {
         pool->idle_bytes += chunk->cap;
         chunk->next = pool->idle[chunk->class_index];
@@ -121,13 +121,14 @@ static bool idle_put(struct pool *pool, struct chunk *chunk)
     return is_kept;
 }
 
-struct chunk *chunk_get(struct pool *pool, size_t size)
+static size_t cap_of(uint32_t class_index, size_t size)
 {
-    uint32_t class_index = class_of(size);
-    size_t cap = class_index == CLASS_EXACT ? size : (size_t)1 << (CLASS_SHIFT + class_index);
-    if (!used_claim(pool, cap)) {
-        return NULL;
-    }
+    return class_index == CLASS_EXACT ? size : (size_t)1 << (CLASS_SHIFT + class_index);
+}
+
+// chunk_take: its bytes have been counted.
+static struct chunk *chunk_take(struct pool *pool, uint32_t class_index, size_t cap)
+{
     struct chunk *chunk = class_index == CLASS_EXACT ? NULL : idle_take(pool, class_index);
     if (chunk == NULL) {
         chunk = mem_zalloc(sizeof *chunk);
@@ -141,6 +142,22 @@ struct chunk *chunk_get(struct pool *pool, size_t size)
     chunk->next = NULL;
     __atomic_store_n(&chunk->refs, 1, __ATOMIC_RELAXED);
     return chunk;
+}
+
+struct chunk *chunk_get(struct pool *pool, size_t size)
+{
+    uint32_t class_index = class_of(size);
+    size_t cap = cap_of(class_index, size);
+    bool may = mem_has_room(MEM_SHARE_TRAVEL, cap) && used_claim(pool, cap);
+    return may ? chunk_take(pool, class_index, cap) : NULL;
+}
+
+struct chunk *chunk_get_beyond(struct pool *pool, size_t size)
+{
+    uint32_t class_index = class_of(size);
+    size_t cap = cap_of(class_index, size);
+    __atomic_fetch_add(&pool->used_bytes, cap, __ATOMIC_RELAXED);
+    return chunk_take(pool, class_index, cap);
 }
 
 void chunk_ref(struct chunk *chunk)

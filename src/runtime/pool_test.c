@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/pool.h"
 
+#include "base/mem.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 
@@ -57,6 +59,24 @@ static void test_size_classes(void **state)
     pool_destroy(pool);
     pool_destroy(NULL);
     chunk_unref(NULL);
+}
+
+static void test_beyond(void **state)
+{
+    struct pool *pool = pool_create(*state, 20 * KIB, 0);
+    struct chunk *a = chunk_get(pool, 16 * KIB);
+    assert_null(chunk_get(pool, 8 * KIB));
+    struct chunk *b = chunk_get_beyond(pool, 8 * KIB);
+    assert_int_equal(b->cap, 8 * KIB);
+    assert_int_equal(pool_used_bytes(pool), 24 * KIB);
+    chunk_unref(a);
+    assert_null(chunk_get(pool, 16 * KIB)); // it counts
+    chunk_unref(b);
+    mem_cap_set(1);
+    assert_null(chunk_get(pool, 1));
+    mem_cap_set(0);
+    assert_int_equal(pool_used_bytes(pool), 0);
+    pool_destroy(pool);
 }
 
 static void test_limit(void **state)
@@ -144,6 +164,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_size_classes, env_setup, env_teardown),
+        cmocka_unit_test_setup_teardown(test_beyond, env_setup, env_teardown),
         cmocka_unit_test_setup_teardown(test_limit, env_setup, env_teardown),
         cmocka_unit_test_setup_teardown(test_reuse_is_last_in_first_out, env_setup, env_teardown),
         cmocka_unit_test_setup_teardown(test_references, env_setup, env_teardown),

@@ -174,6 +174,38 @@ int64_t config_i64(const struct config *c, struct str key)
     return value;
 }
 
+enum err config_fit(struct config *c, struct error *e)
+{
+    // Most of the memory that each may take: a half of it travels, what is here stays or is worked with.
+    static const struct {
+        const char *key;
+        int64_t divisor;
+    } shares[] = {
+        {"strom.tail.cache.bytes", 8},         {"strom.segment.cache.bytes", 64},
+        {"strom.groups.bytes.max", 16},        {"strom.documents.bytes.max", 8},
+        {"log.cleaner.dedupe.buffer.size", 8}, {"strom.fetch.session.cache.bytes", 32},
+        {"strom.request.memory.max.bytes", 4}, {"socket.request.max.bytes", 8},
+        {"strom.first.request.max.bytes", 16},
+    };
+    int64_t memory = config_i64(c, STR("strom.memory.max.bytes"));
+    for (size_t i = 0; i < sizeof shares / sizeof shares[0]; i++) {
+        struct str key = str_from_c(shares[i].key);
+        int64_t share = memory / shares[i].divisor;
+        if (config_find(c, key).ptr != NULL || config_i64(c, key) <= share) {
+            continue;
+        }
+        struct str value = arena_printf(&c->arena, "%lld", (long long)share);
+        if (value.ptr == NULL) {
+            return FAIL(e, ERR_NO_MEMORY, "settings over %d bytes", CONFIG_BYTES_MAX);
+        }
+        enum err err = config_set(c, key, value, STR("strom.memory.max.bytes"), e);
+        if (err != ERR_OK) {
+            return err;
+        }
+    }
+    return ERR_OK;
+}
+
 enum err config_check(const struct config *c, struct error *e)
 {
     // The first may not be less than the second.

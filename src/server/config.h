@@ -31,6 +31,9 @@ struct str config_get(const struct config *c, struct str key);
 int64_t config_i64(const struct config *c, struct str key);
 bool config_bool(const struct config *c, struct str key);
 
+// config_fit sets the limits that are shares of strom.memory.max.bytes and were not given, where their
+// default is above their share. After everything was given.
+enum err config_fit(struct config *c, struct error *e);
 // config_check: settings that must go together do.
 enum err config_check(const struct config *c, struct error *e);
 

@@ -72,6 +72,20 @@ static void what_goes_together(void **state)
     assert_int_equal(config_check(&config, &e), ERR_INVALID_CONFIG); // no heartbeat within a session
 }
 
+static void limits_are_shares_of_the_memory(void **state)
+{
+    (void)state;
+    struct error e = {0};
+    assert_int_equal(config_fit(&config, &e), ERR_OK);
+    assert_int_equal(config.count, 0); // by default each has its default
+    static const char text[] = "strom.memory.max.bytes=134217728\nstrom.groups.bytes.max=99999999";
+    assert_int_equal(config_parse(&config, str_from_c(text), STR("f"), &e), ERR_OK);
+    assert_int_equal(config_fit(&config, &e), ERR_OK);
+    assert_setting("strom.tail.cache.bytes", "16777216");
+    assert_setting("strom.groups.bytes.max", "99999999"); // given
+    assert_setting("socket.request.max.bytes", "16777216");
+}
+
 static void file(void **state)
 {
     (void)state;
@@ -227,6 +241,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(defaults, setup, teardown),
         cmocka_unit_test_setup_teardown(what_goes_together, setup, teardown),
+        cmocka_unit_test_setup_teardown(limits_are_shares_of_the_memory, setup, teardown),
         cmocka_unit_test_setup_teardown(file, setup, teardown),
         cmocka_unit_test_setup_teardown(errors_say_where_and_what, setup, teardown),
         cmocka_unit_test_setup_teardown(environment, setup, teardown),

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // main.c - `strom serve`; every other command is the command line's.
 #include "base/assert.h"
+#include "base/mem.h"
 #include "cli/cli.h"
 #include "platform/real/process.h"
 #include "platform/real/real.h"
@@ -52,6 +53,7 @@ static enum err read_settings(const struct cli_serve *options, struct config *co
     for (size_t i = 0; i < options->set_count && err == ERR_OK; i++) {
         err = config_assign(config, options->sets[i], STR("--set"), e);
     }
+    err = err == ERR_OK ? config_fit(config, e) : err;
     return err == ERR_OK ? config_check(config, e) : err;
 }
 
@@ -81,6 +83,7 @@ static int run_server(struct config *config)
     struct tracer *tracer = tracer_create(env, TRACE_INFO, on_trace, NULL);
     const struct server_options options = {.tracer = tracer, .cpu_count = process_cpu_count()};
     struct server *server = NULL;
+    mem_cap_set((size_t)config_i64(config, STR("strom.memory.max.bytes")));
     enum err err = server_start(env, config, &options, &server, &e);
     int exit_code = 0;
     if (err == ERR_OK) {

@@ -11,7 +11,12 @@
 
 #include <stdio.h>
 
-enum { LOOPS_MAX = 32, LISTENERS_MAX = 16 };
+enum {
+    LOOPS_MAX = 32,
+    LISTENERS_MAX = 16,
+    TRAVEL_DIVISOR = 2, // of the memory of the broker, for what travels
+    QUEUE_DIVISOR = 16, // likewise, for requests that are not answered
+};
 
 struct server_loop {
     struct server *server;
@@ -125,7 +130,8 @@ static enum err kafka_options_fill(struct server *s, struct kafka_options *o, st
         .frame_bytes_max = size_of(c, STR("socket.request.max.bytes")),
         .first_frame_bytes_max = size_of(c, STR("strom.first.request.max.bytes")),
         .request_memory_max = size_of(c, STR("strom.request.memory.max.bytes")),
-        .queued_bytes_max = queued < 0 ? size_of(c, STR("strom.memory.max.bytes")) / 4 : (size_t)queued,
+        .queued_bytes_max =
+            queued < 0 ? size_of(c, STR("strom.memory.max.bytes")) / QUEUE_DIVISOR : (size_t)queued,
         .connection_rate_max = (int32_t)config_i64(c, STR("max.connection.creation.rate")),
         .rate = {.window_count = (uint32_t)config_i64(c, STR("quota.window.num")),
                  .window_ns = config_i64(c, STR("quota.window.size.seconds")) * 1000000000},
@@ -273,7 +279,7 @@ enum err server_start(struct env *env, const struct config *config, const struct
     cond_init(&s->stopped, env->threads);
     s->metrics = metrics_create();
     s->stats = kafka_stats_create(env, s->metrics);
-    s->pool = pool_create(env, size_of(config, STR("strom.memory.max.bytes")),
+    s->pool = pool_create(env, size_of(config, STR("strom.memory.max.bytes")) / TRAVEL_DIVISOR,
                           size_of(config, STR("strom.tail.cache.bytes")));
     s->govern = govern_create(env, s->metrics);
     enum err err = open_all(s, e);
