@@ -5,7 +5,7 @@
 #include "cli/contract_report.h"
 
 #define APPLY_FLAGS                                                                                          \
-    SCHEMA_REGISTRY_FLAG, {"limit", ARGS_INT, "N", NULL, 1, INT64_MAX, "Try at most N stored records."},     \
+    SCHEMA_REGISTRY_FLAG, TRIAL_TOPIC_FLAGS,                                                                 \
     {                                                                                                        \
         "no-history", ARGS_SWITCH, NULL, NULL, 0, 0, "Do not try what the topic holds."                      \
     }
@@ -322,8 +322,7 @@ static bool plan(struct apply *a)
         return false;
     }
     a->has_tried = a->is_there && !args_given(run->args, "no-history");
-    int64_t limit = args_given(run->args, "limit") ? args_int(run->args, "limit") : -1;
-    return !a->has_tried || trial_topic(&a->trial, a->file.topic, limit);
+    return !a->has_tried || trial_topic(&a->trial, a->file.topic);
 }
 
 static bool has_changes(const struct apply *a)

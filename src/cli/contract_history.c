@@ -2,6 +2,9 @@
 // contract_history.c - a contract tried on what a topic holds. Nearly all of the time goes into judging, so
 // the offsets are cut into ranges, and each CPU reads and judges one after another over a connection of its
 // own: the broker tells the aborted transactions of any range. Verdicts do not depend on who judges.
+#include <math.h>
+#include <stdlib.h>
+
 #include "base/mem.h"
 #include "cli/contract_trial.h"
 #include "cli/log_reader.h"
@@ -15,6 +18,8 @@ enum {
     PROGRESS_NS = 500000000,
 };
 
+#define SURE_95 1.959964 // of the normal distribution
+
 struct range {
     int32_t partition;
     int64_t from;
@@ -27,6 +32,7 @@ struct history {
     struct uuid topic_id;
     struct range *ranges; // by partition and offset
     size_t range_count;
+    bool is_sample;     // a range is one offset
     int64_t total;      // offsets
     struct mutex mutex; // over all below
     struct cond ended;  // a range, or a reader
@@ -98,6 +104,7 @@ static void reader_run(void *arg)
                                  &r->client, &e);
     err = err == ERR_OK ? client_connect(r->client, &e) : err;
     reader.client = r->client;
+    reader.fetch_bytes = h->is_sample ? 1 : reader.fetch_bytes; // a batch for each
     while (range_next(r, err, &e, &range)) {
         int64_t next;
         r->partition = range.partition;
@@ -149,6 +156,42 @@ static bool ranges_make(struct history *h, const int32_t *partitions, const int6
     return h->ranges != NULL;
 }
 
+static int range_compare(const void *left, const void *right)
+{
+    const struct range *a = left;
+    const struct range *b = right;
+    if (a->partition != b->partition) {
+        return a->partition < b->partition ? -1 : 1;
+    }
+    return a->from < b->from ? -1 : a->from > b->from;
+}
+
+// sample_draw draws offsets, each as likely as any other; one that holds no record does not count.
+static bool sample_draw(struct history *h, const int32_t *partitions, const int64_t *starts,
+                        const int64_t *ends, size_t count, size_t size)
+{
+    struct rng *rng = h->trial->run->env->rng;
+    h->ranges = run_room(h->trial->run, size, sizeof *h->ranges);
+    for (size_t i = 0; i < count; i++) {
+        h->total += ends[i] > starts[i] ? ends[i] - starts[i] : 0;
+    }
+    h->is_sample = true;
+    h->trial->sampled_of = h->total;
+    for (size_t n = 0; h->ranges != NULL && h->total > 0 && n < size; n++) {
+        int64_t at = (int64_t)(rng_u64(rng) % (uint64_t)h->total);
+        size_t i = 0;
+        while (ends[i] <= starts[i] || at >= ends[i] - starts[i]) {
+            at -= ends[i] > starts[i] ? ends[i] - starts[i] : 0;
+            i++;
+        }
+        h->ranges[h->range_count++] = (struct range){partitions[i], starts[i] + at, starts[i] + at + 1};
+    }
+    if (h->ranges != NULL) {
+        qsort(h->ranges, h->range_count, sizeof *h->ranges, range_compare);
+    }
+    return h->ranges != NULL;
+}
+
 static void history_read(struct history *h, size_t wanted)
 {
     struct threads *threads = h->trial->run->env->threads;
@@ -173,9 +216,11 @@ static void history_read(struct history *h, size_t wanted)
     mem_free(readers);
 }
 
-static bool topic_read(struct trial *trial, const struct metadata_response_topic *topic, int64_t limit)
+static bool topic_read(struct trial *trial, const struct metadata_response_topic *topic)
 {
     struct run *run = trial->run;
+    bool is_sample = args_given(run->args, "sample");
+    int64_t limit = args_given(run->args, "limit") ? args_int(run->args, "limit") : -1;
     size_t count = (size_t)topic->partitions_count;
     size_t cpus = (size_t)process_cpu_count();
     size_t readers = limit >= 0 ? 1 : cpus < READERS_MAX ? cpus : READERS_MAX;
@@ -191,7 +236,8 @@ static bool topic_read(struct trial *trial, const struct metadata_response_topic
     }
     if (!run_offsets(run, topic->name, partitions, count, OFFSETS_START, starts) ||
         !run_offsets(run, topic->name, partitions, count, OFFSETS_END, ends) ||
-        !ranges_make(&h, partitions, starts, ends, count, readers)) {
+        !(is_sample ? sample_draw(&h, partitions, starts, ends, count, (size_t)args_int(run->args, "sample"))
+                    : ranges_make(&h, partitions, starts, ends, count, readers))) {
         return false;
     }
     history_read(&h, readers);
@@ -202,12 +248,23 @@ static bool topic_read(struct trial *trial, const struct metadata_response_topic
     return h.err == ERR_OK;
 }
 
-bool trial_topic(struct trial *trial, struct str topic, int64_t limit)
+void trial_bounds(const struct trial *trial, double *ret_low, double *ret_high)
+{
+    double n = (double)trial->counts.records;
+    double p = n > 0 ? (double)trial_failed(&trial->counts) / n : 0;
+    double z2 = SURE_95 * SURE_95;
+    double middle = n > 0 ? (p + z2 / (2 * n)) / (1 + z2 / n) : 0.5;
+    double half = n > 0 ? SURE_95 * sqrt(p * (1 - p) / n + z2 / (4 * n * n)) / (1 + z2 / n) : 0.5;
+    *ret_low = middle > half ? middle - half : 0;
+    *ret_high = middle + half < 1 ? middle + half : 1;
+}
+
+bool trial_topic(struct trial *trial, struct str topic)
 {
     struct metadata_response found;
     if (!run_topics(trial->run, &topic, 1, false, &found)) {
         return false;
     }
     bool is_there = found.topics_count == 1 && found.topics->error == ERR_OK;
-    return !is_there || topic_read(trial, found.topics, limit);
+    return !is_there || topic_read(trial, found.topics);
 }

@@ -29,6 +29,14 @@ static void counts_text(const struct trial *trial, struct buf *out)
         }
     }
     buf_printf(out, "\n");
+    if (trial->sampled_of > 0) {
+        double low;
+        double high;
+        trial_bounds(trial, &low, &high);
+        buf_printf(out,
+                   "A sample: of all, some %lld, %.3g %% to %.3g %% would fail (in 95 of 100 samples).\n",
+                   (long long)trial->sampled_of, 100 * low, 100 * high);
+    }
 }
 
 static struct str place(const struct trial *trial, const struct trial_row *row)
@@ -102,6 +110,16 @@ void trial_report_json(const struct trial *trial, struct json *json)
     json_pair_i64(json, "dead_lettered", trial->counts.actions[CONTRACT_DEAD_LETTER]);
     json_pair_i64(json, "marked", trial->counts.actions[CONTRACT_MARK]);
     json_pair_i64(json, "observed", trial->counts.actions[CONTRACT_OBSERVE]);
+    if (trial->sampled_of > 0) {
+        double low;
+        double high;
+        trial_bounds(trial, &low, &high);
+        json_pair_i64(json, "sampled_of", trial->sampled_of);
+        json_key(json, "failed_share_low");
+        json_f64(json, low);
+        json_key(json, "failed_share_high");
+        json_f64(json, high);
+    }
     json_key(json, "findings");
     json_array_begin(json);
     for (size_t i = 0; i < trial->counts.row_count; i++) {

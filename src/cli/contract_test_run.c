@@ -12,7 +12,7 @@ static const struct args_flag test_flags[] = {
      "Try lines of JSON from this file (- = standard input), as values.", ARGS_WORDS_FILE},
     {"topic", ARGS_TEXT, "NAME", NULL, 0, 0, "Try what this topic holds; without it, the contract's own.",
      ARGS_WORDS_TOPIC},
-    {"limit", ARGS_INT, "N", NULL, 1, INT64_MAX, "At most N records."},
+    TRIAL_TOPIC_FLAGS,
     {"format", ARGS_CHOICE, "text|json|junit", "text", 0, 0, "How the outcome is written."},
 };
 static const struct args_spec test_spec = {
@@ -142,7 +142,7 @@ static void test(struct run *run, const struct contract_file *file, struct regis
         bool is_done = records.ptr != NULL
                            ? records_try(&trial, records, limit)
                            : run_connect(run) && (topic.ptr == NULL || topic_check(run, topic)) &&
-                                 trial_topic(&trial, topic.ptr != NULL ? topic : file->topic, limit);
+                                 trial_topic(&trial, topic.ptr != NULL ? topic : file->topic);
         if (is_done) {
             report(run, &trial);
         }
@@ -158,6 +158,8 @@ static int test_run(int argc, char **argv)
     if (run_start(&run, &test_spec, argc, argv)) {
         if (args_given(run.args, "records") && args_given(run.args, "topic")) {
             run_usage(&run, "--records and --topic exclude each other");
+        } else if (args_given(run.args, "records") && args_given(run.args, "sample")) {
+            run_usage(&run, "--sample is for what a topic holds");
         } else if (contract_file_read(&run, run.args->names[0], &file) && registry_open(&run, &registry)) {
             test(&run, &file, &registry);
         }

@@ -10,7 +10,7 @@
 #include "contract/frame.h"
 #include "record/iterate.h"
 
-enum { TRIAL_RULES_MAX = 256, TRIAL_CONTRACTS_MAX = 256, TRIAL_INDEXES_MAX = 8 };
+enum { TRIAL_RULES_MAX = 256, TRIAL_CONTRACTS_MAX = 256, TRIAL_INDEXES_MAX = 8, TRIAL_SAMPLE_MAX = 1000000 };
 
 // What one rule found on one path.
 struct trial_row {
@@ -54,6 +54,7 @@ struct trial {
     struct trial_contract *contracts; // TRIAL_CONTRACTS_MAX; those made stay as they are
     size_t contract_count;
     struct trial_counts counts;
+    int64_t sampled_of; // offsets that the records were drawn from; 0: every record was tried
 };
 
 // trial_init compiles the file's contracts; false after saying what is wrong with them. The registry is asked
@@ -82,9 +83,21 @@ void trial_judge_end(struct trial_judge *judge);
 // subject, and the lowest version. The strongest action is returned.
 enum contract_action trial_record(struct trial_judge *judge, const struct record *record, int32_t partition);
 
-// trial_topic (contract_history.c) does it with what a topic holds, at most `limit` records (-1 = all). false
-// after saying what went wrong; a topic that is not there holds nothing.
-bool trial_topic(struct trial *trial, struct str topic, int64_t limit);
+// trial_topic (contract_history.c) does it with what a topic holds, as --limit (its first records) or
+// --sample (some drawn at random) say, else with all. false after saying what went wrong; a topic that is not
+// there holds nothing.
+bool trial_topic(struct trial *trial, struct str topic);
+#define TRIAL_TOPIC_FLAGS                                                                                    \
+    {"limit", ARGS_INT, "N", NULL, 1, INT64_MAX, "Try at most N records."},                                  \
+    {                                                                                                        \
+        "sample", ARGS_INT, "N", NULL, 1, TRIAL_SAMPLE_MAX,                                                  \
+            "Try N records of the topic, drawn at random. What fails of all is then an estimate, whose "     \
+            "bounds are stated."                                                                             \
+    }
+
+// trial_bounds gives the share of all records that fail, as a sample tells it: it lies between them in 95 of
+// 100 samples (Wilson's interval).
+void trial_bounds(const struct trial *trial, double *ret_low, double *ret_high);
 
 static inline int64_t trial_failed(const struct trial_counts *counts)
 {

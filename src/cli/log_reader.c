@@ -8,7 +8,8 @@ enum { ANSWER_ARENA_BYTES = 256 << 20, FETCH_BYTES = 4 << 20, FETCH_WAIT_MS = 20
 
 void log_reader_init(struct log_reader *reader, struct run *run, struct str topic, struct uuid topic_id)
 {
-    *reader = (struct log_reader){.run = run, .topic = topic, .topic_id = topic_id};
+    *reader =
+        (struct log_reader){.run = run, .topic = topic, .topic_id = topic_id, .fetch_bytes = FETCH_BYTES};
     arena_init(&reader->arena, ANSWER_ARENA_BYTES);
 }
 
@@ -127,7 +128,7 @@ static enum err fetch(struct log_reader *reader, int32_t partition, int64_t offs
     wire_init(&fetch_request_partition_type, &part);
     request.max_wait_ms = FETCH_WAIT_MS;
     request.min_bytes = 1;
-    request.max_bytes = FETCH_BYTES;
+    request.max_bytes = reader->fetch_bytes;
     request.isolation_level = 1;
     request.topics = &topic;
     request.topics_count = 1;
@@ -137,7 +138,7 @@ static enum err fetch(struct log_reader *reader, int32_t partition, int64_t offs
     topic.partitions_count = 1;
     part.partition = partition;
     part.fetch_offset = offset;
-    part.partition_max_bytes = FETCH_BYTES;
+    part.partition_max_bytes = reader->fetch_bytes;
     if (response == NULL) {
         return FAIL(e, ERR_NO_MEMORY, "an answer");
     }
@@ -174,7 +175,7 @@ enum err log_reader_records(struct log_reader *reader, int32_t partition, int64_
             bool is_cut = walk.part->records.bytes.len > 0;
             if (is_cut) {
                 err = FAIL(e, ERR_BATCH_TOO_LARGE, "offset %lld: no whole batch within %d bytes",
-                           (long long)before, FETCH_BYTES);
+                           (long long)before, reader->fetch_bytes);
             } else if (walk.part->last_stable_offset <= walk.next) {
                 break; // what follows is of transactions that are still open
             }

@@ -18,6 +18,7 @@ struct log_reader {
     struct client *client; // NULL: the run's
     struct str topic;
     struct uuid topic_id;
+    int32_t fetch_bytes; // of one answer; it has a whole batch at least
     struct codec_context codec;
     struct arena arena; // one answer
 };

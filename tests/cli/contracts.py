@@ -195,6 +195,11 @@ def test_contract_history(cli, broker):
          [('positive', 60, 0), ('strom:structure', 1, 1)])
     same(c.json('diff', contract, '--limit', '1000000', expect=1)['history'], told)
     same(c.json('diff', contract, '--limit', '100', expect=1)['history']['records'], 100)
+    drawn = c.json('diff', contract, '--sample', '400', expect=1)['history']
+    assert 0 < drawn['records'] <= 400 and drawn['sampled_of'] >= 180000, drawn  # aborted ones are drawn in vain
+    share = drawn['dead_lettered'] / drawn['records']
+    assert drawn['failed_share_low'] <= share <= drawn['failed_share_high'] < 0.2, drawn
+    has(c.text('diff', contract, '--sample', '400', expect=1), 'A sample: of all, some 18')
 
 
 def test_contract_exchange(cli, broker):
