@@ -10,14 +10,17 @@ import os
 import shutil
 import statistics
 import struct
+import socket
 import subprocess
+import threading
+import time
 import urllib.request
 
-from programs import Failed, free_port
+from programs import Failed, api_versions, free_port
 
 HEADING = '## What a contract costs'
 HERE = os.path.dirname(os.path.abspath(__file__))
-KIB = 1 << 10
+KIB, MIB = 1 << 10, 1 << 20
 LEVELS = ('none', 'id', 'structure', 'contract')
 RULES = [{'name': 'positive', 'kind': 'CONDITION', 'mode': 'WRITE', 'type': 'CEL', 'expr': 'message.qty > 0'},
          {'name': 'named', 'kind': 'CONDITION', 'mode': 'WRITE', 'type': 'CEL',
@@ -25,6 +28,11 @@ RULES = [{'name': 'positive', 'kind': 'CONDITION', 'mode': 'WRITE', 'type': 'CEL
 BAD_ACTIONS = ('reject', 'dlq')
 BAD_OF = 100
 BAD_COUNTS = {0: 'none', 1: 'one of a batch', BAD_OF: 'all'}  # a batch of 64 KiB has less than a hundred
+HEAVY = [{'name': f'heavy{n}', 'kind': 'CONDITION', 'mode': 'WRITE', 'type': 'CEL',
+          'expr': f"size(message.items) > {n % 3} && message.items.all(i, i.matches('^item [0-9]+ of (the|a) sho+p$'))"}
+         for n in range(10)]
+HEAVY += [{'name': 'printable', 'kind': 'CONDITION', 'mode': 'WRITE', 'type': 'CEL_FIELD',
+           'expr': "typeName == 'STRING' ; value.matches('^[ -~]*$')"}]
 GOALS = {('avro', 'id'): 1, ('avro', 'structure'): 5, ('avro', 'contract'): 10, ('protobuf', 'id'): 1,
          ('protobuf', 'structure'): 5, ('protobuf', 'contract'): 10, ('json', 'contract'): 25}
 AVRO = {'type': 'record', 'name': 'Order', 'namespace': 'shop', 'fields': [
@@ -74,8 +82,8 @@ FORMATS = {'avro': ('AVRO', json.dumps(AVRO), avro), 'protobuf': ('PROTOBUF', PR
 NAMES = list(FORMATS)
 
 
-def register(http, subject, kind, schema):
-    body = json.dumps({'schemaType': kind, 'schema': schema, 'ruleSet': {'domainRules': RULES}}).encode()
+def register(http, subject, kind, schema, rules=None):
+    body = json.dumps({'schemaType': kind, 'schema': schema, 'ruleSet': {'domainRules': rules or RULES}}).encode()
     request = urllib.request.Request(f'http://127.0.0.1:{http}/subjects/{subject}/versions', body,
                                      {'Content-Type': 'application/vnd.schemaregistry.v1+json'})
     with urllib.request.urlopen(request, timeout=30) as answer:
@@ -197,6 +205,66 @@ def rows(name, codec, found, beside):
         yield f'| {name}, {codec} | {level} | {rate:,.0f} | {ns:,.0f} | {over} | {theirs} | {verdict} |'
 
 
+# ---- what others wait for
+
+def probe(port, is_over):
+    """Milliseconds that each small request of another connection took, one after the other."""
+    found = []
+    with socket.create_connection(('127.0.0.1', port), 30) as s:
+        s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        while not is_over():
+            start = time.monotonic()
+            api_versions(s)
+            found.append(1000 * (time.monotonic() - start))
+            time.sleep(0.0005)
+    return sorted(found)
+
+
+def delays_under(bench, server, **load):
+    """The same while one connection sends 8 MiB batches; and what that connection got through."""
+    result = {}
+    worker = threading.Thread(target=lambda: result.update(
+        bench.timed('produce', server.port, connections=1, partitions=1, batch_bytes=8 * MIB, record_bytes=1, **load)))
+    worker.start()
+    found = probe(server.port, lambda: not worker.is_alive())
+    worker.join()
+    if 'bytes_all' not in result:
+        raise Failed('the load of 8 MiB batches failed')
+    return found, result['bytes_all'] / MIB / (bench.seconds + bench.warmup)
+
+
+def delay_rows(bench, wanted):
+    folder, http = os.path.join(bench.data, 'delays'), free_port()
+    server = bench.strom(folder, f'http.listeners=127.0.0.1:{http}', 'num.network.threads=1',
+                         f'message.max.bytes={16 * MIB}', f'strom.first.request.max.bytes={32 * MIB}')
+    try:
+        until = time.monotonic() + bench.seconds
+        found = [('nothing else', probe(server.port, lambda: time.monotonic() > until), 0)]
+        for name in (n for n in NAMES if wanted(n)):
+            kind, schema, encode = FORMATS[name]
+            values = values_file(bench, name, register(http, f'heavy-{name}-value', kind, schema, HEAVY), encode)
+            for codec in ('none', 'zstd'):
+                for topic, config in ((f'free-{name}-{codec}', {}),
+                                      (f'heavy-{name}', {'topic_config': 'strom.value.validation.level=contract'})):
+                    title = f'{name}, {codec}, {"heavy contract" if config else "no contract"}'
+                    load = {'topic': topic, 'values': values, 'codec': codec, **config}
+                    found.append((title, *delays_under(bench, server, **load)))
+    finally:
+        server.stop()
+        shutil.rmtree(folder)
+    for title, took, rate in found:
+        p50, p99, most = took[len(took) // 2], took[len(took) * 99 // 100], took[-1]
+        print(f'  delay beside {title}: p50 {p50:.2f} ms, p99 {p99:.2f} ms, at most {most:.2f} ms', flush=True)
+        yield f'| {title} | {rate:,.0f} | {len(took):,} | {p50:.2f} | {p99:.2f} | {most:.2f} |'
+
+
+def delay_section(bench, wanted):
+    return ['', f'One loop; one connection sends 8 MiB batches of such records, under a contract of {len(HEAVY)} rules '
+            'with regular expressions, and another one small requests (ApiVersions): ms that each of them took.', '',
+            '| beside | MiB/s | requests | p50 | p99 | most |', '|---|---:|---:|---:|---:|---:|',
+            *delay_rows(bench, wanted)]
+
+
 def section(bench, wanted, about):
     lines = [HEADING, '', *about, '',
              'Records of about 1 KiB in batches of 64 KiB, 16 connections, acks=all; two CEL rules. CPU time of the '
@@ -215,4 +283,5 @@ def section(bench, wanted, about):
         if wanted(name):
             for codec in ('none', 'lz4'):
                 lines += bad_rows(name, codec, measure_bad(bench, name, codec))
+    lines += delay_section(bench, wanted)
     return '\n'.join(lines) + '\n'
