@@ -13,7 +13,9 @@
 enum {
     CONTRACT_RULES_MAX = 2000, // that are run, with those of all parts and the checks inside of schemas
     CONTRACT_MEMORY_BYTES_MAX = 64 << 20, // without the schema's program
-    CONTRACT_STEPS_RECORD_MAX = 1 << 20,  // of all rules on one record: some ten milliseconds
+    CONTRACT_STEPS_RECORD_MIN =
+        1 << 18, // of one record, in all: some milliseconds; one more for each byte ...
+    CONTRACT_STEPS_RECORD_MAX = 1 << 20, // ... up to this
     CONTRACT_STEPS_BATCH_MAX = 1 << 26,
     CONTRACT_ARENA_BYTES_MAX = 8 << 20, // what the arena of a run should allow
     CONTRACT_FINDINGS_MAX = 16,         // told of one record; more are counted

@@ -216,8 +216,8 @@ struct judge {
     struct contract_run *run;
     struct contract_verdict *verdict;
     const struct view *slots;
-    uint64_t steps; // left for the record
-    uint64_t steps_at_first;
+    uint64_t limit; // of the record
+    uint64_t steps; // left of it
     bool is_spent;
 };
 

@@ -151,7 +151,7 @@ bool judge_spend(struct judge *j, uint64_t steps)
 // budget_find: of a batch that used up its steps nothing more is judged, so it is refused as a whole.
 static void budget_find(struct judge *j)
 {
-    bool is_batch = j->run->steps < CONTRACT_STEPS_RECORD_MAX;
+    bool is_batch = j->run->steps < j->limit;
     struct contract_finding finding = {
         .action = action_of(j->run, is_batch ? CONTRACT_REJECT : CONTRACT_PASS),
         .rule = STR(CONTRACT_RULE_BUDGET),
@@ -338,13 +338,22 @@ static void structure_find(struct judge *j, const struct program_fault *fault)
     finding_add(j->run, j->verdict, &finding);
 }
 
+// steps_of_record: nobody else is served while one record is judged.
+static uint64_t steps_of_record(size_t len)
+{
+    uint64_t steps = CONTRACT_STEPS_RECORD_MIN + (uint64_t)len;
+    return steps < CONTRACT_STEPS_RECORD_MAX ? steps : CONTRACT_STEPS_RECORD_MAX;
+}
+
 enum contract_action contract_judge(const struct contract *contract, struct contract_run *run,
                                     struct bytes payload, struct contract_verdict *ret)
 {
-    uint64_t most = run->steps < CONTRACT_STEPS_RECORD_MAX ? run->steps : CONTRACT_STEPS_RECORD_MAX;
+    uint64_t limit = steps_of_record(payload.len);
+    uint64_t most = run->steps < limit ? run->steps : limit;
     struct view slots[PROGRAM_PATHS_MAX] UNINITIALIZED; // as many as there are paths are filled
     struct program_fault fault UNINITIALIZED;
-    struct judge j = {.contract = contract, .run = run, .verdict = ret, .slots = slots, .steps = most};
+    struct judge j = {
+        .contract = contract, .run = run, .verdict = ret, .slots = slots, .steps = most, .limit = limit};
     *ret = (struct contract_verdict){0};
     arena_reset(run->scratch);
     if (contract->is_opaque) {

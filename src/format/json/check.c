@@ -486,7 +486,7 @@ void run_init(struct run *r, struct bytes payload, const int64_t *steps, struct 
     r->steps_max = STEPS_MIN + (uint64_t)payload.len * STEPS_PER_BYTE;
     r->regex_budget = REGEX_BUDGET;
     if (steps != NULL) {
-        uint64_t most = (uint64_t)*steps + payload.len;
+        uint64_t most = (uint64_t)*steps / STEP_COST + payload.len;
         r->steps_max = most < r->steps_max ? most : r->steps_max;
         r->regex_budget = *steps < REGEX_BUDGET ? *steps : REGEX_BUDGET;
     }

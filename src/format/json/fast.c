@@ -442,7 +442,7 @@ static void limits_set(struct fast *f, const int64_t *steps)
     f->steps_most = FAST_STEPS_MIN + (uint64_t)f->len * FAST_STEPS_PER_BYTE;
     f->regex_most = REGEX_BUDGET;
     if (steps != NULL) {
-        uint64_t most = (uint64_t)*steps + f->len;
+        uint64_t most = (uint64_t)*steps / STEP_COST + f->len;
         f->steps_most = most < f->steps_most ? most : f->steps_most;
         f->regex_most = *steps < REGEX_BUDGET ? *steps : REGEX_BUDGET;
     }

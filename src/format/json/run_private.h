@@ -10,6 +10,7 @@ enum {
     EVAL_DEPTH_MAX = 1200, // nodes within each other, of values and in place
     STEPS_MIN = 1 << 21,   // nodes, members and items visited, and
     STEPS_PER_BYTE = 32,   // as many for each byte of the payload
+    STEP_COST = 4,         // each, in steps of who limits them
     MEMO_AFTER_STEPS = 1 << 16,
     MEMO_SLOTS = 1 << 16,
     MARK_WORDS = 4,
@@ -95,7 +96,7 @@ static inline bool run_step(struct run *r) // false: the budget is spent
 // steps_take takes from *steps, down to 0, what a payload of `len` bytes cost beyond a step per byte.
 static inline void steps_take(int64_t *steps, uint64_t taken, size_t len, int64_t regex)
 {
-    int64_t beyond = (taken > len ? (int64_t)(taken - len) : 0) + regex;
+    int64_t beyond = (taken > len ? (int64_t)(taken - len) * STEP_COST : 0) + regex;
     *steps = beyond < *steps ? *steps - beyond : 0;
 }
 // run_fault notes the first reason, unless the run is quiet. Returns false.
