@@ -2,8 +2,8 @@
 """contracts.py - what a contract costs a topic (`./dev bench contracts`). See README.md.
 
 The same broker takes the same batches on a topic without a contract and at each level, in turns. What counts is the CPU
-time of the broker for each record, which other programs disturb least; beside it, the same rules in Confluent's client
-for JavaScript.
+time of the broker for each record, which other programs disturb least; beside it, the same rules in Confluent's clients
+for JavaScript and Go.
 """
 import json
 import os
@@ -173,19 +173,39 @@ def bad_rows(name, codec, found):
             yield f'| {name}, {codec} | {action} | {BAD_COUNTS[bad]} | {rate:,.0f} | {ns:,.0f} | {verdict} |'
 
 
-def peer(bench, name):
-    """ns per record of serialising in Confluent's client, without rules and with them; None if it is not there."""
+def peers():
+    """{client: its command}, of those that are there."""
     modules = os.path.join(HERE, '../tests/clients/node_modules/@confluentinc/schemaregistry')
-    if name == 'protobuf' or not shutil.which('node') or not os.path.isdir(modules):
-        return None
-    path = os.path.join(bench.data, 'peer.json')
+    program = os.path.join(HERE, '../build-interop/go/contractcost')
+    found = {}
+    if shutil.which('node') and os.path.isdir(modules):
+        found['npm'] = ['node', os.path.join(HERE, 'contracts.mjs')]
+    if os.access(program, os.X_OK):
+        found['Go'] = [program]
+    return found
+
+
+def costs_there(bench, name):
+    """{client: ns per record of serialising, without rules and with them}."""
+    path, found = os.path.join(bench.data, 'peer.json'), {}
     with open(path, 'w', encoding='utf-8') as f:
         json.dump({'format': name.upper(), 'schema': FORMATS[name][1], 'rules': RULES, 'orders': orders()}, f)
-    run = subprocess.run(['node', os.path.join(HERE, 'contracts.mjs'), path], capture_output=True, text=True,
-                         timeout=300, check=False, preexec_fn=lambda: bench.prepare_child(bench.cpus[1]))
-    if run.returncode != 0:
-        raise Failed(f'contracts.mjs: {run.stderr.strip()[-400:]}')
-    return json.loads(run.stdout)
+    for client, command in peers().items() if name != 'protobuf' else ():
+        run = subprocess.run([*command, path], capture_output=True, text=True, timeout=300, check=False,
+                             preexec_fn=lambda: bench.prepare_child(bench.cpus[1]))
+        if run.returncode != 0:
+            raise Failed(f'{command[-1]}: {run.stderr.strip()[-400:]}')
+        found[client] = json.loads(run.stdout)
+    return found
+
+
+def cost_there(beside, client, here):
+    """What a client's rules take, and how many times what the level takes here."""
+    if client not in beside:
+        return ''
+    plain, rules = beside[client]['plain_ns'], beside[client]['ruled_ns'] - beside[client]['plain_ns']
+    ratio = f'{rules / here:.1f} times; ' if here > 0 else ''
+    return f'{rules:,.0f} ({ratio}{plain:,.0f} to encode)'
 
 
 def rows(name, codec, found, beside):
@@ -194,9 +214,9 @@ def rows(name, codec, found, beside):
     for level in LEVELS:
         ns = statistics.median(n for n, _ in found[level])
         rate = statistics.median(r for _, r in found[level])
-        theirs, verdict = '', ''
-        if level == 'contract' and beside:
-            theirs = f'{beside["ruled_ns"] - beside["plain_ns"]:,.0f} (and {beside["plain_ns"]:,.0f} to encode)'
+        theirs, verdict = ' |', ''
+        if level == 'contract':
+            theirs = ' | '.join(cost_there(beside, client, ns - bare) for client in ('npm', 'Go'))
         if (name, level) in GOALS:
             lost = 100 * (1 - rate / bare_rate)
             goal = GOALS[(name, level)]
@@ -269,12 +289,13 @@ def section(bench, wanted, about):
     lines = [HEADING, '', *about, '',
              'Records of about 1 KiB in batches of 64 KiB, 16 connections, acks=all; two CEL rules. CPU time of the '
              'whole broker for each record, everything it does in it; median of the turns. Beside it, what the same '
-             'rules take in npm @confluentinc/schemaregistry, for each record that is serialised.', '',
-             '| records | level | records/s | CPU, ns per record | over none | client, ns | goal |',
-             '|---|---|---:|---:|---:|---:|---|']
+             'rules take in npm @confluentinc/schemaregistry and in confluent-kafka-go, for each record that is '
+             'serialised, and how many times that is what the contract (its structure, too) takes here.', '',
+             '| records | level | records/s | CPU, ns per record | over none | npm, ns | Go, ns | goal |',
+             '|---|---|---:|---:|---:|---:|---:|---|']
     for name in NAMES:
         if wanted(name):
-            beside = peer(bench, name)
+            beside = costs_there(bench, name)
             for codec in ('none', 'lz4'):
                 lines += rows(name, codec, measure(bench, name, codec), beside)
     lines += ['', 'The same with records that break a rule; the topic refuses their batch, or sets them aside.', '',

@@ -45,7 +45,7 @@ def make_executable(root):
 def setup():
     sources = sorted(os.path.join(path, name) for path, _, names in os.walk(SOURCES) for name in names)
     once(PROGRAMS, sources, lambda: run_ok([find_go(), 'build', '-o', PROGRAMS + '/', './franz', './sarama',
-                                           './registry', './verdicts'],
+                                           './registry', './verdicts', './contractcost'],
                                            seconds=900, cwd=SOURCES, env=dict(os.environ, GOFLAGS='-mod=readonly')))
 
 
