@@ -214,7 +214,7 @@ def rows(name, codec, found, beside):
     for level in LEVELS:
         ns = statistics.median(n for n, _ in found[level])
         rate = statistics.median(r for _, r in found[level])
-        theirs, verdict = ' |', ''
+        theirs, verdict = ' | ', ''
         if level == 'contract':
             theirs = ' | '.join(cost_there(beside, client, ns - bare) for client in ('npm', 'Go'))
         if (name, level) in GOALS:
