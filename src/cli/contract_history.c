@@ -255,8 +255,8 @@ void trial_bounds(const struct trial *trial, double *ret_low, double *ret_high)
     double z2 = SURE_95 * SURE_95;
     double middle = n > 0 ? (p + z2 / (2 * n)) / (1 + z2 / n) : 0.5;
     double half = n > 0 ? SURE_95 * sqrt(p * (1 - p) / n + z2 / (4 * n * n)) / (1 + z2 / n) : 0.5;
-    *ret_low = middle > half ? middle - half : 0;
-    *ret_high = middle + half < 1 ? middle + half : 1;
+    *ret_low = p > 0 && middle > half ? middle - half : 0; // not what rounding leaves
+    *ret_high = (p < 1 || n == 0) && middle + half < 1 ? middle + half : 1;
 }
 
 bool trial_topic(struct trial *trial, struct str topic)
