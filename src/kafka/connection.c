@@ -163,6 +163,7 @@ void connection_close(struct connection *conn)
         output_fini(conn);
         input_fini(conn);
         queue_turn_end(conn);
+        queue_promise_end(conn);
         queue_resume(conn);
         list_remove(&conn->thirsty);
         queue_remove(front, &conn->queued);

@@ -58,6 +58,7 @@ struct connection {
     bool is_starved;     // waits for room in the queue or the pool, in the front's list
     struct list starved;
     struct queued queued; // read, and not yet of a request
+    size_t promised;      // of a large frame, still to come: there is room for them in the queue
     bool has_turn;        // may read on although there is no room
     enum frame_class turn_class;
     int64_t turn_end_ns;
@@ -136,6 +137,10 @@ void connection_mute(struct connection *conn, int64_t wait_ns);
 void queue_add(struct connection *conn, size_t bytes);
 struct queued queue_take(struct connection *conn, size_t bytes);
 void queue_remove(struct kafka_front *front, struct queued *queued);
+// queue_is_filling: more than half of what large frames may have is taken, or promised.
+bool queue_is_filling(const struct kafka_front *front);
+// queue_promise_end: the frame is whole, or given up.
+void queue_promise_end(struct connection *conn);
 // queue_may_read: there is room for more of this connection's frame, or it has the turn.
 bool queue_may_read(struct connection *conn);
 // queue_may_exceed: it has the turn, or gets it now: of those that wait, its frame began first.
@@ -153,6 +158,7 @@ void queue_on_retry(struct timer *timer);
 bool input_read(struct connection *conn);  // false: the connection is to be closed
 bool input_parse(struct connection *conn); // likewise
 bool input_has_frame(const struct connection *conn);
+size_t input_left(const struct connection *conn); // bytes that were read and are not parsed
 // input_frame_total: the size of the frame at the front, length included; 0 while its length is not here.
 size_t input_frame_total(const struct connection *conn);
 void input_fini(struct connection *conn);

@@ -32,6 +32,7 @@ struct gate {
     uint32_t connections; // atomic
     size_t
         queued_bytes[FRAME_CLASSES]; // atomic: of requests that came, whole or in part, and are not answered
+    size_t promised_bytes;           // atomic: of large frames, still to come
     struct connection *turns[FRAME_CLASSES]; // atomic: who may read on although there is no room
     // of the accepting front:
     uint64_t seed;

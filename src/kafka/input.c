@@ -8,7 +8,7 @@
 
 enum { LENGTH_SIZE = 4 };
 
-static size_t input_left(const struct connection *conn)
+size_t input_left(const struct connection *conn)
 {
     return conn->in != NULL ? conn->in_end - conn->in_start : conn->partial_len;
 }
@@ -32,11 +32,23 @@ bool input_has_frame(const struct connection *conn)
     return total != 0 && input_left(conn) >= total;
 }
 
+// When more than half of the memory is taken, or of the queue, a chunk follows what came, not what came
+// before or is to come, and nothing is read of the frame behind.
+static bool is_memory_short(const struct connection *conn)
+{
+    const struct pool *pool = broker_pool(conn->front->broker);
+    return pool_used_bytes(pool) > pool_limit_bytes(pool) / 2 || !mem_has_room(MEM_SHARE_STATE, 0) ||
+           queue_is_filling(conn->front);
+}
+
 static size_t wanted_chunk(const struct connection *conn)
 {
     size_t left = input_left(conn);
     size_t total = input_frame_total(conn);
-    size_t want = conn->read_hint;
+    if (conn->has_turn && total > left) {
+        return total; // once: growing would hold the old chunk beside the new one
+    }
+    size_t want = is_memory_short(conn) ? READ_CHUNK_MIN : conn->read_hint;
     if (total > want) {
         size_t grown = 2 * left > FRAME_GROW_MIN ? 2 * left : FRAME_GROW_MIN;
         want = total < READ_CHUNK_MAX || total < grown ? total : grown;
@@ -63,7 +75,6 @@ static bool input_room(struct connection *conn)
     struct pool *pool = broker_pool(conn->front->broker);
     struct chunk *chunk = chunk_get(pool, wanted_chunk(conn));
     if (chunk == NULL && queue_may_exceed(conn)) {
-        conn->read_hint = READ_CHUNK_MIN;
         chunk = chunk_get_beyond(pool, wanted_chunk(conn));
     }
     if (chunk == NULL) {
@@ -90,22 +101,25 @@ void input_fini(struct connection *conn)
     conn->partial_len = 0;
 }
 
-// input_shrink moves what waits to a chunk of its size, when memory is becoming scarce.
+// input_shrink moves what waits to a chunk of its size, when memory is becoming scarce. It takes memory to
+// give more of it back, and may do so beyond the limits.
 static void input_shrink(struct connection *conn)
 {
-    struct pool *pool = broker_pool(conn->front->broker);
     size_t left = input_left(conn);
-    if (conn->in->cap < 4 * (left + READ_CHUNK_MIN) || pool_used_bytes(pool) < pool_limit_bytes(pool) / 2) {
-        return;
-    }
-    struct chunk *chunk = chunk_get(pool, left + READ_CHUNK_MIN);
-    if (chunk != NULL) {
+    if (conn->in != NULL && left < conn->in->cap / 2 && is_memory_short(conn)) {
+        struct chunk *chunk = chunk_get_beyond(broker_pool(conn->front->broker), left);
         memcpy(chunk->ptr, input_bytes(conn), left);
         input_fini(conn);
         conn->in = chunk;
         conn->in_end = left;
-        conn->read_hint = READ_CHUNK_MIN;
     }
+}
+
+// input_wait has the connection wait for room, with no more memory than its bytes need.
+static void input_wait(struct connection *conn)
+{
+    input_shrink(conn);
+    queue_starve(conn);
 }
 
 // input_rest lets go of the chunk when little or nothing waits in it: an idle connection costs its struct.
@@ -128,14 +142,22 @@ static void input_rest(struct connection *conn)
     conn->partial_len = left;
 }
 
+static size_t input_room_wanted(const struct connection *conn)
+{
+    size_t room = conn->in->cap - conn->in_end;
+    size_t left = input_left(conn);
+    size_t total = input_frame_total(conn);
+    return total > left && total - left < room && is_memory_short(conn) ? total - left : room;
+}
+
 bool input_read(struct connection *conn)
 {
     for (int round = 0; round < 4; round++) {
         if (!queue_may_read(conn) || !input_room(conn)) {
-            queue_starve(conn);
+            input_wait(conn);
             return true;
         }
-        size_t room = conn->in->cap - conn->in_end;
+        size_t room = input_room_wanted(conn);
         size_t got = 0;
         struct error error;
         enum err err = sock_recv(conn->sock, conn->in->ptr + conn->in_end, room, &got, &error);
@@ -208,7 +230,7 @@ bool input_parse(struct connection *conn)
             break;
         }
         if (conn->in == NULL && !input_room(conn)) { // a whole small frame waited in partial
-            queue_starve(conn);
+            input_wait(conn);
             break;
         }
         at = input_bytes(conn);
@@ -219,6 +241,7 @@ bool input_parse(struct connection *conn)
         }
         conn->in_start += total;
         queue_turn_end(conn);
+        queue_promise_end(conn);
         const struct bytes frame = bytes_of(at + LENGTH_SIZE, total - LENGTH_SIZE);
         if (!request_start(conn, conn->in, frame, queue_take(conn, total))) {
             metric_add(conn->front->metric_bad, 1);

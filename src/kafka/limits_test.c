@@ -413,7 +413,7 @@ static void flows_run(struct flow *flows, int count, bool (*is_over)(const struc
 static bool flow_is_sent_or_stuck(const struct flow *flow)
 {
     (void)flow;
-    return gauge("kafka_network_socketserver_memorypoolused") >= 3 * MIB;
+    return gauge("kafka_network_socketserver_memorypoolused") >= 2 * MIB;
 }
 
 static bool flow_is_over(const struct flow *flow)

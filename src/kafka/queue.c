@@ -2,6 +2,10 @@
 // queue.c - how many bytes of requests may wait inside, over all fronts (queued.max.request.bytes). A byte
 // counts from the moment it was read until its request is answered.
 //
+// A large frame is read when the queue has room for what it still lacks, which is promised to it: those that
+// have begun can end, and the others wait in their sockets. Only the first bytes of a very large one are
+// promised.
+//
 // Small frames have a quarter of the queue to themselves: however many large ones are held back, a heartbeat
 // gets through. Once a part is full, or there is no memory at all, all wait but for one connection of the
 // whole broker and class: who has the turn reads on, beyond the limits by one frame, so that one after the
@@ -15,6 +19,7 @@ enum {
     TURN_MS = 3000,
     TURN_BYTES_MIN = 1 << 20, // what a connection must send to keep its turn for another period
     RESUMED_PER_TICK = 64,    // of each class
+    PROMISE_MAX = 2 << 20,    // bytes of one frame
     RETRY_NS = 20 * 1000000,
 };
 
@@ -36,12 +41,58 @@ static size_t limit_of(const struct kafka_front *front, enum frame_class class)
     return class == FRAME_SMALL ? quarter : 3 * quarter;
 }
 
+// ---- promises
+
+static void promise_use(struct connection *conn, size_t bytes)
+{
+    size_t used = bytes < conn->promised ? bytes : conn->promised;
+    conn->promised -= used;
+    __atomic_fetch_sub(&conn->front->gate->promised_bytes, used, __ATOMIC_RELAXED);
+}
+
+void queue_promise_end(struct connection *conn)
+{
+    promise_use(conn, conn->promised);
+}
+
+bool queue_is_filling(const struct kafka_front *front)
+{
+    size_t promised = __atomic_load_n(&front->gate->promised_bytes, __ATOMIC_RELAXED);
+    return queued_in(front, FRAME_LARGE) + promised > limit_of(front, FRAME_LARGE) / 2;
+}
+
+// promise_take: there is room for what the frame lacks, or there was.
+static bool promise_take(struct connection *conn)
+{
+    if (conn->promised > 0) {
+        return true;
+    }
+    size_t total = input_frame_total(conn);
+    size_t left = input_left(conn);
+    size_t lacking = total > left ? total - left : 0;
+    size_t wanted = lacking < PROMISE_MAX ? lacking : PROMISE_MAX;
+    size_t limit = limit_of(conn->front, FRAME_LARGE);
+    size_t *promised = &conn->front->gate->promised_bytes;
+    size_t before = __atomic_load_n(promised, __ATOMIC_RELAXED);
+    do {
+        if (queued_in(conn->front, FRAME_LARGE) + before + wanted > limit) {
+            return false;
+        }
+    } while (!__atomic_compare_exchange_n(promised, &before, before + wanted, true, __ATOMIC_RELAXED,
+                                          __ATOMIC_RELAXED));
+    conn->promised = wanted;
+    return true;
+}
+
+// ---- what was read
+
 void queue_add(struct connection *conn, size_t bytes)
 {
     enum frame_class class = class_of(conn);
     conn->queued.bytes[class] += bytes;
     conn->turn_bytes += bytes;
     __atomic_fetch_add(&conn->front->gate->queued_bytes[class], bytes, __ATOMIC_RELAXED);
+    promise_use(conn, bytes);
     metric_add(conn->front->metric_queued, (int64_t)bytes);
 }
 
@@ -67,6 +118,9 @@ void queue_remove(struct kafka_front *front, struct queued *queued)
         ASSERT(before >= bytes);
         metric_add(front->metric_queued, -(int64_t)bytes);
         queued->bytes[class] = 0;
+        if (class == FRAME_LARGE && bytes > 0 && !list_is_empty(&front->starved[FRAME_LARGE])) {
+            loop_timer_set(front->loop, &front->starved_retry, loop_now_ns(front->loop));
+        }
     }
 }
 
@@ -117,9 +171,21 @@ bool queue_may_read(struct connection *conn)
     enum frame_class class = class_of(conn);
     size_t limit = limit_of(front, class);
     size_t queued = queued_in(front, class);
+    bool has_room = class == FRAME_SMALL ? queued < limit : promise_take(conn);
     // Room for one frame is kept beyond the limit: it must be free.
-    return queued < limit ||
+    return has_room ||
            (queued < limit + front->options.frame_bytes_max + SMALL_FRAME_MAX && queue_may_exceed(conn));
+}
+
+// The row is by age, and a connection that is being tried is not in it.
+static bool is_oldest(const struct connection *conn, enum frame_class class)
+{
+    const struct list *starved = &conn->front->starved[class];
+    if (list_is_empty(starved) || starved->next == &conn->starved) {
+        return true;
+    }
+    const struct connection *first = LIST_ENTRY(starved->next, struct connection, starved);
+    return conn->frame_ns != 0 && (first->frame_ns == 0 || conn->frame_ns <= first->frame_ns);
 }
 
 bool queue_may_exceed(struct connection *conn)
@@ -131,9 +197,7 @@ bool queue_may_exceed(struct connection *conn)
     if (conn->has_turn) {
         return true;
     }
-    const struct list *starved = &conn->front->starved[class];
-    bool is_oldest = list_is_empty(starved) || starved->next == &conn->starved;
-    return is_oldest && turn_take(conn, class);
+    return is_oldest(conn, class) && turn_take(conn, class);
 }
 
 // ---- waiting

@@ -23,7 +23,8 @@
 
 enum {
     CLASS_SHIFT = 12,          // the smallest class is 4 KiB
-    CLASS_COUNT = 12,          // the largest 8 MiB
+    CLASS_STEPS = 4,           // each doubling has four, so that little is lost: 4, 5, 6, 7, 8, 10 ...
+    CLASS_COUNT = 45,          // the largest 8 MiB
     CLASS_EXACT = CLASS_COUNT, // larger ones are made to measure and never kept
 };
 
@@ -74,8 +75,10 @@ static uint32_t class_of(size_t size)
     if (size <= (size_t)1 << CLASS_SHIFT) {
         return 0;
     }
-    int bits = 64 - __builtin_clzll(size - 1);
-    return bits - CLASS_SHIFT < CLASS_COUNT ? (uint32_t)(bits - CLASS_SHIFT) : CLASS_EXACT;
+    uint32_t doublings = 63 - (uint32_t)__builtin_clzll(size - 1) - CLASS_SHIFT;
+    size_t step = ((size_t)1 << (CLASS_SHIFT + doublings)) / CLASS_STEPS;
+    uint64_t index = (uint64_t)doublings * CLASS_STEPS + (size - 1) / step - CLASS_STEPS + 1;
+    return index < CLASS_COUNT ? (uint32_t)index : CLASS_EXACT;
 }
 
 // used_claim counts bytes as handed out, if they fit under the limit.
@@ -123,7 +126,11 @@ static bool idle_put(struct pool *pool, struct chunk *chunk)
 
 static size_t cap_of(uint32_t class_index, size_t size)
 {
-    return class_index == CLASS_EXACT ? size : (size_t)1 << (CLASS_SHIFT + class_index);
+    if (class_index == CLASS_EXACT) {
+        return size;
+    }
+    size_t base = (size_t)1 << (CLASS_SHIFT + class_index / CLASS_STEPS);
+    return base + class_index % CLASS_STEPS * (base / CLASS_STEPS);
 }
 
 // chunk_take: its bytes have been counted.

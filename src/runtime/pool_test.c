@@ -35,10 +35,15 @@ static void test_size_classes(void **state)
         {0, 4 * KIB},
         {1, 4 * KIB},
         {4 * KIB, 4 * KIB},
-        {4 * KIB + 1, 8 * KIB},
-        {100000, 128 * KIB},
+        {4 * KIB + 1, 5 * KIB},
+        {5 * KIB, 5 * KIB},
+        {7 * KIB + 1, 8 * KIB},
+        {8 * KIB, 8 * KIB},
+        {8 * KIB + 1, 10 * KIB},
+        {100000, 112 * KIB},
         {MIB, MIB},
-        {MIB + 1, 2 * MIB},
+        {MIB + 1, MIB + MIB / 4},
+        {8 * MIB - MIB, 7 * MIB},
         {8 * MIB - 1, 8 * MIB},
         {8 * MIB, 8 * MIB},
         {8 * MIB + 1, 8 * MIB + 1},
@@ -82,7 +87,7 @@ static void test_beyond(void **state)
 static void test_limit(void **state)
 {
     struct pool *pool = pool_create(*state, 20 * KIB, 100 * KIB);
-    struct chunk *a = chunk_get(pool, 9 * KIB); // 16 KiB
+    struct chunk *a = chunk_get(pool, 15 * KIB); // 16 KiB
     assert_non_null(a);
     assert_null(chunk_get(pool, 5 * KIB));
     struct chunk *b = chunk_get(pool, 1);
@@ -103,14 +108,14 @@ static void test_limit(void **state)
 static void test_reuse_is_last_in_first_out(void **state)
 {
     struct pool *pool = pool_create(*state, MIB, MIB);
-    struct chunk *a = chunk_get(pool, 5000);
+    struct chunk *a = chunk_get(pool, 7200);
     struct chunk *b = chunk_get(pool, 8000);
     struct chunk *other = chunk_get(pool, 100);
     chunk_unref(a);
     chunk_unref(b);
     chunk_unref(other);
-    assert_ptr_equal(chunk_get(pool, 6000), b);
-    assert_ptr_equal(chunk_get(pool, 7000), a);
+    assert_ptr_equal(chunk_get(pool, 7500), b);
+    assert_ptr_equal(chunk_get(pool, 7300), a);
     b->ptr[0] = 1; // usable again, also under a sanitizer
     a->ptr[a->cap - 1] = 1;
     chunk_unref(b);
