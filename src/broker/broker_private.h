@@ -211,6 +211,8 @@ struct broker {
 };
 
 // ---- journal.c
+// room_check: ERR_OK, or why the item must not stay in memory now. The lock is held.
+enum err room_check(const struct broker *b, const struct item *item);
 // journal_push queues a submission; the lock is held.
 void journal_push(struct broker *b, struct submission *s);
 // journal_kick_later makes the port commit at the end of its loop's round.

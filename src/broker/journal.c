@@ -107,33 +107,6 @@ static bool item_is_traffic(enum item_kind kind)
     }
 }
 
-// What stays in memory, and is refused before it takes the room of what travels. Records are not: their
-// extents are merged and expire. Nor is what a group's coordinator writes: it is bounded before.
-static bool item_stays(enum item_kind kind)
-{
-    switch (kind) {
-    case ITEM_TOPIC_CREATE:
-    case ITEM_PARTITIONS_ADD:
-    case ITEM_PRODUCER_ID:
-    case ITEM_OFFSET_COMMIT:
-    case ITEM_QUOTA_SET:
-    case ITEM_TXN_INIT:
-    case ITEM_TXN_ADD:
-    case ITEM_TXN_OFFSETS:
-    case ITEM_DOCUMENTS:
-        return true;
-    default:
-        return false;
-    }
-}
-
-static bool has_room_to_stay(const struct broker *b)
-{
-    size_t used = mem_used_bytes();
-    size_t travels = pool_used_bytes(b->pool);
-    return mem_cap_bytes() == 0 || used <= travels + mem_cap_bytes() / 100 * MEM_SHARE_STATE;
-}
-
 static void submission_finish(struct broker *b, struct submission *s)
 {
     if (s->group != NULL) {
@@ -727,6 +700,7 @@ void broker_change(struct broker *b, struct change_op *op)
     op->pending = op->item_count;
     mutex_lock(&b->lock);
     for (uint32_t i = 0; i < op->item_count; i++) {
+        enum err room_err = room_check(b, &op->items[i]);
         op->submissions[i] = (struct submission){
             .item = &op->items[i],
             .outcome = &op->outcomes[i],
@@ -741,8 +715,8 @@ void broker_change(struct broker *b, struct change_op *op)
         } else if (item_encoded_max(&op->items[i]) > b->change_bytes_max) {
             op->outcomes[i].err = ERR_BATCH_TOO_LARGE;
             op->pending--;
-        } else if (item_stays(op->items[i].kind) && !has_room_to_stay(b)) {
-            op->outcomes[i].err = ERR_POLICY_VIOLATION;
+        } else if (room_err != ERR_OK) {
+            op->outcomes[i].err = room_err;
             op->pending--;
         } else {
             journal_push(b, &op->submissions[i]);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Bundles: what is queued together fits the log, whatever its size; one slow or failing part costs no other.
+#include "base/mem.h"
 #include "broker/test_rig.h"
 
 static int setup(void **state)
@@ -142,6 +143,87 @@ static void the_reserve_is_not_for_commits(void **state)
     rig_stop(rig);
 }
 
+static enum err change_one(struct rig *rig, const struct item *item)
+{
+    struct outcome outcome = {.err = ERR_STOPPING};
+    struct error e = {0};
+    (void)broker_change_wait(rig->broker, item, &outcome, &e);
+    return outcome.err;
+}
+
+static enum err commit_one(struct rig *rig, const char *group, struct str metadata)
+{
+    mutex_lock(&rig->broker->lock);
+    struct topic *topic = core_topic_find(rig->broker->core, STR("t"));
+    struct item_offset offset = {.topic_id = topic_id(topic),
+                                 .offset = 1,
+                                 .leader_epoch = -1,
+                                 .retention_ms = -1,
+                                 .metadata = metadata};
+    mutex_unlock(&rig->broker->lock);
+    struct item item = {.kind = ITEM_OFFSET_COMMIT, .version = 1};
+    item.offset_commit = (struct item_offset_commit){str_from_c(group), -1, STR(""), &offset, 1};
+    return change_one(rig, &item);
+}
+
+static enum err txn_init_one(struct rig *rig, const char *id)
+{
+    struct item item = {.kind = ITEM_TXN_INIT, .version = 1};
+    item.txn_init = (struct item_txn_init){str_from_c(id), 60000, -1, -1};
+    return change_one(rig, &item);
+}
+
+static enum err document_one(struct rig *rig, enum document_op op, const char *key, const char *value)
+{
+    struct item_document document = {
+        .op = op, .key = str_from_c(key), .value = bytes_of(value, strlen(value))};
+    struct item item = {.kind = ITEM_DOCUMENTS, .version = 1};
+    item.documents = (struct item_documents){NULL, 0, &document, 1};
+    return change_one(rig, &item);
+}
+
+static enum err quota_one(struct rig *rig, uint64_t revision, uint32_t values)
+{
+    struct item_quota_part part = {QUOTA_USER, STR("u")};
+    struct item_quota_value value = {STR("producer_byte_rate"), 1};
+    struct item item = {.kind = ITEM_QUOTA_SET, .version = 1};
+    item.quota_set = (struct item_quota_set){&part, 1, revision, &value, values};
+    return change_one(rig, &item);
+}
+
+// What is there goes on when there is no memory for more: nobody who works is told that it is over, and what
+// makes room is let in.
+static void memory_is_full(void **state)
+{
+    struct rig *rig = *state;
+    rig_start(rig);
+    topic_make(rig, "t", 1);
+    assert_int_equal(commit_one(rig, "old", STR("m")), ERR_OK);
+    assert_int_equal(txn_init_one(rig, "old"), ERR_OK);
+    assert_int_equal(document_one(rig, DOCUMENT_PUT, "old", "v"), ERR_OK);
+    assert_int_equal(quota_one(rig, 0, 1), ERR_OK);
+    mem_cap_set(1);
+
+    assert_int_equal(commit_one(rig, "old", STR("n")), ERR_OK);
+    assert_int_equal(commit_one(rig, "old", STR("longer")), ERR_COORDINATOR_NOT_AVAILABLE);
+    assert_int_equal(commit_one(rig, "new", STR("")), ERR_COORDINATOR_NOT_AVAILABLE);
+    assert_int_equal(txn_init_one(rig, "old"), ERR_OK);
+    assert_int_equal(txn_init_one(rig, "new"), ERR_COORDINATOR_NOT_AVAILABLE);
+    assert_int_equal(document_one(rig, DOCUMENT_PUT, "new", "v"), ERR_POLICY_VIOLATION);
+    assert_int_equal(document_one(rig, DOCUMENT_PUT, "old", "deleted"), ERR_OK);
+    assert_int_equal(document_one(rig, DOCUMENT_REMOVE, "old", ""), ERR_OK);
+    assert_int_equal(quota_one(rig, 1, 1), ERR_POLICY_VIOLATION);
+    assert_int_equal(quota_one(rig, 1, 0), ERR_OK);
+    struct item id = {.kind = ITEM_PRODUCER_ID, .version = 1};
+    assert_int_equal(change_one(rig, &id), ERR_COORDINATOR_NOT_AVAILABLE);
+    rig_stop(rig);
+    rig_start(rig); // and what is over the cap starts again
+    topic_drop(rig, "t");
+    mem_cap_set(0);
+    assert_int_equal(txn_init_one(rig, "new"), ERR_OK);
+    rig_stop(rig);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -149,6 +231,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(long_configs_in_many_topics, setup, teardown),
         cmocka_unit_test_setup_teardown(one_item_too_large_for_the_log, setup, teardown),
         cmocka_unit_test_setup_teardown(the_reserve_is_not_for_commits, setup, teardown),
+        cmocka_unit_test_setup_teardown(memory_is_full, setup, teardown),
     };
     return cmocka_run_group_tests_name("journal", tests, NULL, NULL);
 }
