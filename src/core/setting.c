@@ -244,7 +244,7 @@ static const struct setting settings[] = {
             "Event loops that serve connections; 0 is one for each processor but one.")
     ROW_LONG("queued.max.request.bytes", NULL, STATIC, "-1", -1, I64, "bytes",
              "Bytes of requests that came and are not answered; at the limit one frame at a time is read on. "
-             "-1 is a sixteenth of strom.memory.max.bytes.")
+             "-1 is a thirty-second of strom.memory.max.bytes.")
     ROW_INT("quota.window.num", NULL, STATIC, "11", 2, 64, "",
             "Windows over which the rates of quotas are taken.")
     ROW_INT("quota.window.size.seconds", NULL, STATIC, "1", 1, 3600, "seconds", "Length of one of them.")

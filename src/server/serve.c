@@ -15,7 +15,7 @@ enum {
     LOOPS_MAX = 32,
     LISTENERS_MAX = 16,
     TRAVEL_DIVISOR = 2, // of the memory of the broker, for what travels
-    QUEUE_DIVISOR = 16, // likewise, for requests that are not answered
+    QUEUE_DIVISOR = 32, // likewise, for requests that are not answered
 };
 
 struct server_loop {
