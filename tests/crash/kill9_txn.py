@@ -9,6 +9,7 @@ topic with their offsets (txn_worker.py). txn_history.py says what has to be tru
 """
 import argparse
 import json
+import math
 import os
 import random
 import sys
@@ -47,6 +48,9 @@ class Fleet:
         self.lives = {name: 0 for name in WORKERS}
         self.workers = {}
         self.commits = {name: 0 for name in WORKERS}
+        self.broker_back = -math.inf  # when it was listening again after its last end
+        self.refused = 0  # aborts
+        self.faults = []
 
     def start(self, name):
         self.lives[name] += 1
@@ -58,12 +62,34 @@ class Fleet:
             def on_event(self, event):
                 fleet.history.told(event)
                 fleet.commits[name] += event['event'] == 'committed'
+                fleet.judge(name, event)
         self.workers[name] = Worker([*self.command, json.dumps(settings)], dict(os.environ), self.changed)
 
     def kill(self, name):
         self.workers[name].kill()
 
+    def broker_is_killed(self, broker):
+        with self.changed:
+            self.broker_back = math.inf
+        broker.kill()
+
+    def broker_starts(self, broker):
+        seconds = broker.start()
+        with self.changed:
+            self.broker_back = time.monotonic()
+        return seconds
+
+    def judge(self, name, event):
+        """An abort may be refused if the transaction began before the broker was back (transactional.py abort)."""
+        if event['event'] != 'refused':
+            return
+        self.refused += 1
+        if event['began'] > self.broker_back:
+            self.faults.append(f'{name} may not abort what it began after the broker had come back')
+
     def fail_if_ended(self):
+        if self.faults:
+            raise Wrong(self.faults[0])
         for name, worker in self.workers.items():
             error = next((e['text'] for e in worker.events if e['event'] == 'error'), None)
             if error or worker.has_ended():
@@ -96,6 +122,8 @@ class Fleet:
         for name, worker in self.workers.items():
             if WORKERS[name] == kind and (worker.process.wait(PATIENCE_S) != 0 or worker.reader.join(PATIENCE_S)):
                 raise Wrong(f'{name} ended with {worker.process.returncode}: {worker.events[-1]}')
+        if self.faults:
+            raise Wrong(self.faults[0])
 
     def close(self):
         for worker in self.workers.values():
@@ -214,11 +242,11 @@ def one_run(broker, fleet, plan):
         if plan.chance.random() < 0.5:
             fleet.kill(victim)
     if plan.kills_broker:
-        broker.kill()
+        fleet.broker_is_killed(broker)
     if victim:
         fleet.kill(victim)
     if plan.kills_broker:
-        seconds = broker.start()
+        seconds = fleet.broker_starts(broker)
     if victim:
         fleet.start(victim)
     fleet.wait_commits(1)
@@ -256,7 +284,7 @@ def play(broker, plan, may_give_up=False):
                 reader.check(fleet.changed)
             print(f'ok {plan.name} {run}: {what}', flush=True)
         finish(broker, fleet, reader, plan)
-        print(f'ok {plan.name} all: {history.summary()}', flush=True)
+        print(f'ok {plan.name} all: {history.summary()}; {fleet.refused} aborts of what was lost', flush=True)
         return False
     except (Wrong, BrokerFailed) as e:
         if may_give_up and isinstance(e, GaveUp) and broker.alive():

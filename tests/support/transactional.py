@@ -8,9 +8,13 @@ import sys
 import threading
 import time
 
-from confluent_kafka import Consumer, KafkaException, Producer
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, libversion
 
 CALL_S = 60
+# Since 2.10, librdkafka drops all brokers that it knows when none answers, but keeps the dropped one as the group's
+# coordinator: send_offsets_to_transaction then waits for ever, past its timeout, for a connection that no thread makes
+# any more (its issues 5511 and 5456). The broker sees no TxnOffsetCommit. Older ones do not know the setting.
+RECOVERY = {'metadata.recovery.strategy': 'none'} if libversion()[1] >= 0x020a0000 else {}
 
 
 def tell(event, **fields):
@@ -43,10 +47,14 @@ class Transactional:
         self.chance = random.Random(f'{settings["seed"]} {self.name} {self.life}')
         self.common = {'bootstrap.servers': settings['bootstrap'], 'broker.address.family': 'v4', 'log_level': 0,
                        'reconnect.backoff.ms': 10, 'reconnect.backoff.max.ms': 100, 'retry.backoff.ms': 20,
-                       'topic.metadata.refresh.fast.interval.ms': 20}
-        self.producer = Producer({**self.common, 'transactional.id': self.name, 'linger.ms': 2,
-                                  'transaction.timeout.ms': timeout_ms, 'message.timeout.ms': timeout_ms})
+                       'topic.metadata.refresh.fast.interval.ms': 20, **RECOVERY}
+        self.timeout_ms = timeout_ms
+        self.producer = self.make_producer()
         self.stopping = threading.Event()
+
+    def make_producer(self):
+        return Producer({**self.common, 'transactional.id': self.name, 'linger.ms': 2,
+                         'transaction.timeout.ms': self.timeout_ms, 'message.timeout.ms': self.timeout_ms})
 
     def make_consumer(self, group):
         return Consumer({**self.common, 'group.id': group, 'enable.auto.commit': False, 'auto.offset.reset': 'earliest',
@@ -79,6 +87,7 @@ class Transactional:
     def in_transaction(self, fill):
         """Runs one. fill writes into it and says whether it is to be committed; before that commit it is told by
         committing(). Returns whether it was."""
+        began = time.monotonic()
         call(self.producer.begin_transaction)
         try:
             if fill():
@@ -87,8 +96,23 @@ class Transactional:
                 return True
         except NeedsAbort as e:
             tell('notice', text=str(e))
-        call(self.producer.abort_transaction, CALL_S)
+        self.abort(began)
         return False
+
+    def abort(self, began):
+        """librdkafka asks for the end of a transaction whose AddPartitionsToTxn has not been answered. If that was lost
+        with the broker, nothing is open, the last end was a commit, and Kafka, too, answers INVALID_TXN_STATE, which is
+        fatal to the producer (librdkafka's issue 4849). Then another one goes on, as an application's would; to begin,
+        it has to end whatever is open. Tells "refused" with the time of the begin: a broker that was there since then
+        would have no right to it."""
+        try:
+            call(self.producer.abort_transaction, CALL_S)
+        except KafkaException as e:
+            if e.args[0].code() != KafkaError.INVALID_TXN_STATE:
+                raise
+            tell('refused', began=began)
+            self.producer = self.make_producer()
+            call(self.producer.init_transactions, CALL_S)
 
     def committing(self):
         tell('committing')
