@@ -181,13 +181,16 @@ void rig_stop(struct rig *rig)
     tracer_destroy(rig->tracer);
     kafka_stats_destroy(rig->options.stats);
     metrics_destroy(rig->metrics);
+    if (rig->has_own_time) {
+        rig_clock_fini(&rig->clock);
+    }
     real_env_close(rig->real);
 }
 
 void rig_time_passes(struct rig *rig, int64_t ms)
 {
     assert_true(rig->has_own_time);
-    rig_clock_move(&rig->clock, ms);
+    assert_true(rig_clock_move(&rig->clock, ms));
 }
 
 void rig_fini(struct rig *rig)

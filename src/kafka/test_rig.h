@@ -56,7 +56,8 @@ void rig_set(struct rig *rig, const char *key, const char *value); // a broker s
 void rig_start(struct rig *rig);
 void rig_stop(struct rig *rig); // the directory stays: rig_start again is a restart
 void rig_fini(struct rig *rig);
-// rig_time_passes moves the clock ahead: what was to happen until then happens now, or is about to.
+// rig_time_passes moves the clock ahead and returns when what was to happen until then has happened. What a
+// client has sent before it is seen after it at the latest.
 void rig_time_passes(struct rig *rig, int64_t ms);
 
 struct client {
