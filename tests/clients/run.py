@@ -29,7 +29,7 @@ CLIENTS = {
     'confluent-txn': ([SYSTEM_PYTHON, 'confluent_txn_test.py'], 120),
     'confluent-compact': ([SYSTEM_PYTHON, 'confluent_compact_test.py'], 240),
     'late-txn': ([SYSTEM_PYTHON, 'late_txn_test.py'], 120),
-    'quota': ([SYSTEM_PYTHON, 'quota_test.py'], 120),
+    'quota': ([SYSTEM_PYTHON, 'quota_test.py'], 360),
     'kafka-python': ([SYSTEM_PYTHON, 'kafka_python_test.py'], 120),
     'kafkajs': ([NODE, 'kafkajs_test.mjs'], 120),
     'kafkajs-txn': ([NODE, 'kafkajs_txn_test.mjs'], 120),
