@@ -117,10 +117,10 @@ static void set_aside(struct policy_case *c, struct judging *j)
     buf_fini(&out);
 }
 
-static void refuse(struct policy_case *c, const struct judging *j)
+static void refuse(const struct test_policy *policy, struct policy_case *c, const struct judging *j)
 {
     c->is_refused = true;
-    c->err = ERR_INVALID_RECORD;
+    c->err = policy->refusal == ERR_OK ? ERR_INVALID_RECORD : policy->refusal;
     c->text =
         arena_printf(c->arena, "%d of %d records begin with the word", j->bad_count, c->header.record_count);
     c->bad_records = arena_new(c->arena, struct policy_bad_record, POLICY_BAD_RECORDS_MAX);
@@ -203,7 +203,7 @@ static enum policy_step judge(void *arg, struct policy_case *c)
     if (j->bad_count > 0 && c->dlq_topic.ptr != NULL) {
         set_aside(c, j);
     } else if (j->bad_count > 0) {
-        refuse(c, j);
+        refuse(policy, c, j);
     }
     tally_fill(c, j);
     return POLICY_JUDGED;

@@ -12,6 +12,7 @@ struct test_policy {
     uint32_t slice_records;         // judged in one step; 0 = as many as a slice may
     uint32_t wait_one_in;           // every so many cases waits before it looks at the document; 0 = none
     bool is_endless;                // atomic: no case comes to its end
+    enum err refusal;               // what a refused batch is told; ERR_OK = that its records are bad
     uint32_t cases;                 // atomic, as all that follows
     uint32_t ends[POLICY_LOST + 1]; // by enum policy_end
     uint32_t steps;

@@ -218,6 +218,24 @@ static void sequences_after_a_refusal(void **state)
     }
 }
 
+// A batch for which there was no memory is no bad one: its client sends it again, and it is taken.
+static void lack_of_memory_is_no_verdict(void **state)
+{
+    (void)state;
+    const struct ask ask = {"moment", 1, {CONTRACT}};
+    assert_int_equal(create(&ask, 1)->topics[0].error, ERR_OK);
+    set_word("moment", "bad");
+    policy.refusal = ERR_NO_MEMORY;
+    struct batch_options options = idempotent(90, 0);
+    struct bytes batch = batch_make(&c, &options, 3, "bad");
+    assert_int_equal(produce_send(&c, 9, "moment", no_id, 0, batch)->error, ERR_STORAGE);
+    policy.refusal = ERR_OK;
+    set_word("moment", "other");
+    const struct produce_response_partition *out = produce_send(&c, 9, "moment", no_id, 0, batch);
+    assert_int_equal(out->error, ERR_OK);
+    assert_int_equal(out->base_offset, 0);
+}
+
 static void quota(double rate)
 {
     struct alter_client_quotas_request *in = client_new(&c, alter_client_quotas_request, 1);
@@ -473,6 +491,7 @@ int main(void)
         TEST(every_version_is_told_what_it_can_hear),
         TEST(refusals_are_not_compressed_again),
         TEST(sequences_after_a_refusal),
+        TEST(lack_of_memory_is_no_verdict),
         TEST(letters_count_against_the_quota),
         TEST(gaps_have_no_records_but_offsets),
         TEST(letters_come_with_their_topic),

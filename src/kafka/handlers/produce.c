@@ -16,8 +16,13 @@ enum { ZSTD_VERSION_MIN = 7, ABORTABLE_VERSION_MIN = 11, ADDS_VERSION_MIN = 12 }
 enum { RECORD_ERROR_MAX = 500 }; // bytes
 
 // A batch outside of transactions, whose producer has one open here, gets INVALID_TXN_STATE in every version.
+// What lacked memory is a matter of the moment, for which there is no code: of those after which clients send
+// again, a full disk is the nearest.
 static enum err error_of(const struct request *rq, const struct produce_part *part)
 {
+    if (part->err != ERR_INVALID_TXN_STATE) {
+        return part->err == ERR_NO_MEMORY ? ERR_STORAGE : part->err;
+    }
     struct batch_header h;
     bool is_transactional = batch_header_read(part->batch, &h, NULL) == ERR_OK && batch_is_transactional(&h);
     return is_transactional ? txn_state_error(rq, part->err, ABORTABLE_VERSION_MIN) : part->err;
@@ -40,7 +45,7 @@ static struct str text_told(struct request *rq, struct str text, size_t max)
 static void fill_partition(struct request *rq, const struct produce_part *part,
                            struct produce_response_partition *out)
 {
-    out->error = part->err == ERR_INVALID_TXN_STATE ? error_of(rq, part) : part->err;
+    out->error = error_of(rq, part);
     out->base_offset = part->base_offset;
     out->log_append_time_ms = part->log_append_time_ms;
     out->log_start_offset = part->log_start_offset;
