@@ -81,13 +81,11 @@ static bool is_over(struct connection *conn, bool *ret_is_slow)
     if (conn->has_turn && queue_turn_renew(conn)) {
         return false;
     }
+    queue_turn_end(conn); // whoever stays does not keep the others waiting
     if (has_answer(conn) && conn->frame_ns == 0) {
         return is_slow_reader(conn);
     }
     *ret_is_slow = conn->frame_ns != 0 || !conn->is_first_done;
-    if (is_working) {
-        queue_turn_end(conn);
-    }
     return !is_working;
 }
 
@@ -198,6 +196,12 @@ void connection_mark(struct connection *conn)
     front_flush_later(front);
 }
 
+bool connection_is_held(const struct connection *conn)
+{
+    return conn->is_read_closed || conn->is_muted ||
+           conn->answered_bytes > conn->front->options.output_bytes_max || conn->front->is_stopping;
+}
+
 void connection_step(struct connection *conn)
 {
     if (conn->sock == NULL) {
@@ -227,9 +231,7 @@ void connection_step(struct connection *conn)
         connection_cancel(conn); // nobody waits for new records any more
     }
     unsigned interest = output_is_empty(conn) ? 0 : POLL_WRITE;
-    bool may_read = !conn->is_read_closed && !conn->is_starved && !conn->is_muted && !input_has_frame(conn) &&
-                    conn->answered_bytes <= conn->front->options.output_bytes_max &&
-                    !conn->front->is_stopping;
+    bool may_read = !conn->is_starved && !input_has_frame(conn) && !connection_is_held(conn);
     interest |= may_read ? POLL_READ : 0;
     interest |= !may_read && !conn->is_read_closed && !conn->is_hung ? POLL_CLOSED : 0;
     if (!conn->is_unplugged) {

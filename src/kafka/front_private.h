@@ -129,6 +129,8 @@ void connection_close(struct connection *conn);
 // connection_mark has the front look at the connection at the end of the round: flush, then parse on.
 void connection_mark(struct connection *conn);
 void connection_step(struct connection *conn);
+// connection_is_held: nothing is read from it now: for a quota, or until it takes its answers, or any more.
+bool connection_is_held(const struct connection *conn);
 // connection_mute reads and starts nothing for a while; what is being worked on is answered.
 void connection_mute(struct connection *conn, int64_t wait_ns);
 // queue.c

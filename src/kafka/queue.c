@@ -248,7 +248,8 @@ void queue_on_retry(struct timer *timer)
     for (int class = 0; class < FRAME_CLASSES; class ++) {
         for (int i = 0; i < RESUMED_PER_TICK && !list_is_empty(&front->starved[class]); i++) {
             struct connection *conn = LIST_ENTRY(front->starved[class].next, struct connection, starved);
-            if (!queue_may_read(conn)) {
+            // Who would not use the turn now leaves the row, or it would hold up the rest.
+            if (!connection_is_held(conn) && !queue_may_read(conn)) {
                 break;
             }
             queue_resume(conn);
