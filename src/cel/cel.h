@@ -71,6 +71,10 @@ bool cel_value_bool(struct cel_value value, bool *ret); // false: it is none
 bool cel_value_string(struct cel_value value, struct str *ret);
 // cel_value_print writes it for people and tests: as CEL would write the literal.
 void cel_value_print(struct cel_value value, struct buf *out);
+// cel_value_json appends it as JSON: times as text, keys of maps as names. ERR_INVALID_RECORD: JSON has no
+// word for it (bytes, messages, infinity, ...), or it is nested deeper than JSON_WRITE_DEPTH_MAX;
+// ERR_NO_MEMORY: over the arena's or the buffer's limit. What was appended until then stays.
+enum err cel_value_json(struct cel_value value, struct arena *arena, struct buf *out, struct error *e);
 
 // ---- programs
 

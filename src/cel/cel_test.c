@@ -18,6 +18,27 @@ static void evaluate(const struct cel_source *source, uint64_t steps, char ret[E
     expression_evaluate(source, values, steps, ret);
 }
 
+// What it is as JSON, or why it cannot be.
+static void expression_json(const struct cel_source *source, char ret[EXPRESSION_TEXT_BYTES])
+{
+    struct cel_program *program = NULL;
+    struct cel_fault fault;
+    struct arena arena;
+    struct cel_value value;
+    struct buf out;
+    struct error e;
+    assert_int_equal(cel_compile(source, &program, &fault), ERR_OK);
+    arena_init(&arena, EXPRESSION_ARENA_BYTES);
+    buf_init(&out, EXPRESSION_TEXT_BYTES);
+    struct cel_run run = {.arena = &arena, .steps = CEL_STEPS_DEFAULT};
+    assert_int_equal(cel_eval(program, &run, &value, &e), ERR_OK);
+    bool is_good = cel_value_json(value, &arena, &out, &e) == ERR_OK;
+    snprintf(ret, EXPRESSION_TEXT_BYTES, STR_FMT, STR_ARG(is_good ? buf_str(&out) : str_from_c(e.text)));
+    buf_fini(&out);
+    arena_fini(&arena);
+    cel_program_unref(program);
+}
+
 static struct cel_source source_of(struct str text)
 {
     return (struct cel_source){.text = text,
@@ -236,12 +257,42 @@ static void test_matches_whole(void **state)
     }
 }
 
+static void test_json(void **state)
+{
+    (void)state;
+    static const struct expression_row rows[] = {
+        {"[1, -2.5, 3u, null, true, 'a\"b']", "[1,-2.5,3,null,true,\"a\\\"b\"]"},
+        {"{'a': {1: []}, true: 'x'}", "{\"a\":{\"1\":[]},\"true\":\"x\"}"},
+        {"timestamp('2026-01-02T03:04:05Z')", "\"2026-01-02T03:04:05Z\""},
+        {"duration('90s')", "\"90s\""},
+        {"[b'x']", "JSON has no word for a value of type bytes"},
+        {"1.0 / 0.0", "JSON has no word for that number of type double"},
+        {"type(1)", "JSON has no word for a value of type type"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char got[EXPRESSION_TEXT_BYTES];
+        struct cel_source source = source_of(str_from_c(rows[i].text));
+        expression_json(&source, got);
+        assert_string_equal(got, rows[i].want);
+    }
+    char deep[256] = "";
+    for (size_t i = 0; i < 65; i++) {
+        deep[i] = '[';
+        deep[65 + i] = ']';
+    }
+    char got[EXPRESSION_TEXT_BYTES];
+    struct cel_source source = source_of(str_from_c(deep));
+    expression_json(&source, got);
+    assert_string_equal(got, "it is nested more than 64 levels deep");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_operators),     cmocka_unit_test(test_functions),
         cmocka_unit_test(test_matches_whole), cmocka_unit_test(test_containers),
         cmocka_unit_test(test_macros),        cmocka_unit_test(test_faults),
+        cmocka_unit_test(test_json),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

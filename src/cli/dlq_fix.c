@@ -89,39 +89,15 @@ void dlq_fix_destroy(struct dlq_fix *take_fix)
     mem_free(take_fix);
 }
 
-// json_of is the value as JSON; NULL for what JSON has no word for.
-static struct json_value *json_of(struct dlq_fix *fix, struct cel_value value)
+// json_of is the value as JSON.
+static enum err json_of(struct dlq_fix *fix, struct cel_value value, struct json_value **ret, struct error *e)
 {
-    struct json_value *ret = NULL;
-    struct str text;
-    bool is_true;
-    if (cel_value_string(value, &text)) {
-        ret = json_new(&fix->arena, JSON_STRING);
-        if (ret != NULL) {
-            ret->text = text;
-        }
-    } else if (cel_value_bool(value, &is_true)) {
-        ret = json_new(&fix->arena, is_true ? JSON_TRUE : JSON_FALSE);
-    } else if (value.kind == CEL_NULL) {
-        ret = json_new(&fix->arena, JSON_NULL);
-    } else if (value.kind == CEL_INT || value.kind == CEL_UINT || value.kind == CEL_DOUBLE) {
-        struct buf number;
-        struct json writer = {.out = &number};
-        buf_init(&number, 64);
-        ret = json_new(&fix->arena, JSON_NUMBER);
-        if (value.kind == CEL_DOUBLE) {
-            json_f64(&writer, value.d);
-        } else if (value.kind == CEL_UINT) {
-            buf_printf(&number, "%llu", (unsigned long long)value.u);
-        } else {
-            json_i64(&writer, value.i);
-        }
-        if (ret != NULL) {
-            ret->text = arena_str(&fix->arena, buf_str(&number));
-        }
-        buf_fini(&number);
-    }
-    return ret;
+    struct buf text;
+    buf_init(&text, VALUE_BYTES_MAX);
+    enum err err = cel_value_json(value, &fix->arena, &text, e);
+    err = err == ERR_OK ? json_parse(arena_str(&fix->arena, buf_str(&text)), &fix->arena, ret, e) : err;
+    buf_fini(&text);
+    return err;
 }
 
 // put sets the member at the path; the objects on the way must be there.
@@ -143,38 +119,44 @@ static bool put(struct json_value *document, struct str path, struct json_value 
     }
     old->type = value->type;
     old->text = value->text;
-    old->first = old->last = NULL;
-    old->count = 0;
+    old->first = value->first;
+    old->last = value->last;
+    old->count = value->count;
+    old->index = value->index;
     return true;
 }
 
-static bool document_mend(struct dlq_fix *fix, struct bytes payload)
+static enum err document_mend(struct dlq_fix *fix, struct bytes payload, struct error *e)
 {
     struct json_value *document = NULL;
     struct str text = {(const char *)payload.ptr, payload.len};
     if (json_parse(text, &fix->arena, &document, NULL) != ERR_OK ||
         program_check(fix->anything, payload, NULL) != ERR_OK) {
-        return false;
+        return FAIL(e, ERR_INVALID_RECORD, "the value is no JSON document");
     }
     struct view root = view_root(fix->anything, payload);
     for (size_t i = 0; i < fix->count; i++) { // each sees the document as it came
+        const struct one_fix *one = &fix->fixes[i];
         const struct cel_value variables[] = {cel_view(&root)};
         struct cel_run run = {.variables = variables, .arena = &fix->arena, .steps = CEL_STEPS_DEFAULT};
         struct cel_value result;
-        struct error e = {0};
-        if (cel_eval(fix->fixes[i].program, &run, &result, &e) != ERR_OK) {
-            return false;
+        struct json_value *value = NULL;
+        enum err err = cel_eval(one->program, &run, &result, e);
+        err = err == ERR_OK ? json_of(fix, result, &value, e) : err;
+        if (err == ERR_OK && !put(document, one->path, value)) {
+            err = FAIL(e, ERR_INVALID_RECORD, "there is no object to set it in");
         }
-        struct json_value *value = json_of(fix, result);
-        if (value == NULL || !put(document, fix->fixes[i].path, value)) {
-            return false;
+        if (err != ERR_OK) {
+            error_wrap(e, "--set " STR_FMT, STR_ARG(one->path));
+            return err;
         }
     }
     json_print(document, false, &fix->out);
-    return !fix->out.failed;
+    return fix->out.failed ? FAIL(e, ERR_NO_MEMORY, "the value is too large") : ERR_OK;
 }
 
-bool dlq_fix_apply(struct dlq_fix *fix, struct bytes value, struct arena *arena, struct bytes *ret)
+enum err dlq_fix_apply(struct dlq_fix *fix, struct bytes value, struct arena *arena, struct bytes *ret,
+                       struct error *e)
 {
     size_t framing = 0;
     *ret = value;
@@ -186,14 +168,16 @@ bool dlq_fix_apply(struct dlq_fix *fix, struct bytes value, struct arena *arena,
     arena_reset(&fix->arena);
     buf_reset(&fix->out);
     buf_append(&fix->out, value.ptr, framing);
-    if (value.ptr == NULL || !document_mend(fix, bytes_slice(value, framing, value.len - framing))) {
-        return false;
+    enum err err = value.ptr == NULL
+                       ? FAIL(e, ERR_INVALID_RECORD, "there is no value")
+                       : document_mend(fix, bytes_slice(value, framing, value.len - framing), e);
+    uint8_t *mended = err == ERR_OK ? arena_new(arena, uint8_t, fix->out.len) : NULL;
+    if (err == ERR_OK && mended == NULL) {
+        err = FAIL(e, ERR_NO_MEMORY, "the value is too large");
     }
-    uint8_t *mended = arena_new(arena, uint8_t, fix->out.len);
-    if (mended == NULL) {
-        return false;
+    if (err == ERR_OK) {
+        memcpy(mended, fix->out.ptr, fix->out.len);
+        *ret = bytes_of(mended, fix->out.len);
     }
-    memcpy(mended, fix->out.ptr, fix->out.len);
-    *ret = bytes_of(mended, fix->out.len);
-    return true;
+    return err;
 }

@@ -13,8 +13,10 @@ struct dlq_fix;
 bool dlq_fix_create(struct run *run, struct dlq_fix **ret);
 void dlq_fix_destroy(struct dlq_fix *take_fix); // NULL is a no-op
 
-// dlq_fix_apply makes the mended value in the arena; a schema id before the document stays as it is. false:
-// it cannot be mended (no JSON document, or an expression that fails on it), and *ret is what it was.
-bool dlq_fix_apply(struct dlq_fix *fix, struct bytes value, struct arena *arena, struct bytes *ret);
+// dlq_fix_apply makes the mended value in the arena; a schema id before the document stays as it is. It
+// cannot be mended (ERR_INVALID_RECORD: no JSON document, an expression that fails on it, a result that JSON
+// has no word for; ERR_NO_MEMORY: over a limit): *ret is what it was, and *e says which --set, and why.
+enum err dlq_fix_apply(struct dlq_fix *fix, struct bytes value, struct arena *arena, struct bytes *ret,
+                       struct error *e);
 
 #endif

@@ -28,7 +28,8 @@ static const struct args_flag replay_flags[] = {
     {"set", ARGS_LIST, "PATH=EXPRESSION", NULL, 0, 0,
      "Mend values that are JSON documents: the member becomes what the CEL expression makes of `message`. "
      "May be given "
-     "more than once. What it fails on is sent as it is."},
+     "more than once. What cannot be mended (Avro, Protobuf, an expression that fails) stays a dead letter, "
+     "and the command says so."},
     {"dry-run", ARGS_SWITCH, NULL, NULL, 0, 0, "Say how many wait, replay none."},
 };
 static const struct args_spec replay_spec = {
@@ -71,6 +72,7 @@ struct letter {
     int32_t back_count;
     int32_t target; // index
     int32_t partition;
+    bool is_unmended; // --set cannot mend it: it stays
     bool is_returned;
 };
 
@@ -101,8 +103,10 @@ struct replay {
     size_t *order; // letters by batch
     int64_t left;  // of --count; -1 = no limit
     int64_t replayed;
-    int64_t returned; // by this command: refused, or nowhere to go
-    int64_t blocked;  // offsets behind a transaction that is still open
+    int64_t returned;          // by this command: refused, or nowhere to go
+    int64_t unmended;          // of `returned`: --set cannot mend them
+    struct str unmended_first; // where one was found, and why
+    int64_t blocked;           // offsets behind a transaction that is still open
     int64_t total;
     int64_t begin_ns;
     bool is_terminal;
@@ -159,6 +163,17 @@ static void headers_copy(struct replay *r, const struct record *record, struct l
     }
 }
 
+static void letter_mend(struct replay *r, struct letter *letter)
+{
+    struct error e = {0};
+    letter->is_unmended =
+        dlq_fix_apply(r->fix, letter->value, &r->chunk_arena, &letter->mended, &e) != ERR_OK;
+    if (letter->is_unmended && r->unmended_first.len == 0) {
+        r->unmended_first = run_print(r->run, "partition %d offset %lld: %s", r->partition,
+                                      (long long)letter->offset, e.text);
+    }
+}
+
 static bool letter_take(void *arg, const struct record *record)
 {
     struct replay *r = arg;
@@ -181,7 +196,7 @@ static bool letter_take(void *arg, const struct record *record)
     letter->value = copy(r, record->value);
     letter->mended = letter->value;
     if (r->fix != NULL) {
-        (void)dlq_fix_apply(r->fix, letter->value, &r->chunk_arena, &letter->mended);
+        letter_mend(r, letter);
     }
     headers_copy(r, record, letter);
     int len = snprintf(name, NAME_SIZE, "%d:%lld", r->partition, (long long)record->offset);
@@ -214,7 +229,7 @@ static bool targets_look_up(struct replay *r)
     for (size_t i = 0; i < r->count; i++) {
         struct letter *letter = &r->letters[i];
         const struct target *target = &r->targets[letter->target];
-        letter->is_returned = letter->target == 0 || target->partition_count == 0;
+        letter->is_returned = letter->target == 0 || target->partition_count == 0 || letter->is_unmended;
         letter->partition = letter->is_returned ? r->partition : letter->partition % target->partition_count;
     }
     return true;
@@ -416,6 +431,7 @@ static void chunk_count(struct replay *r)
 {
     for (size_t i = 0; i < r->count; i++) {
         r->letters[i].is_returned ? r->returned++ : r->replayed++;
+        r->unmended += r->letters[i].is_unmended;
     }
     r->left -= r->left > 0 ? (int64_t)r->count : 0;
 }
@@ -472,12 +488,16 @@ static void result_show(struct replay *r, int64_t again)
 {
     struct run *run = r->run;
     int64_t sent = r->replayed + r->returned;
+    if (sent > 0 && r->unmended == sent) {
+        run->exit = CLI_ERROR; // not one did what was asked
+    }
     if (run->is_json) {
         json_object_begin(&run->json);
         json_pair_str(&run->json, "dead_letters", r->dlq.topic);
         json_pair_i64(&run->json, "replayed", sent);
         json_pair_i64(&run->json, "accepted", sent - again);
         json_pair_i64(&run->json, "set_aside_again", again);
+        json_pair_i64(&run->json, "not_mended", r->unmended);
         json_pair_i64(&run->json, "waiting_behind_transaction", r->blocked);
         json_object_end(&run->json);
         buf_u8(&run->out, '\n');
@@ -489,6 +509,10 @@ static void result_show(struct replay *r, int64_t again)
     }
     buf_printf(&run->out, "%lld dead letters replayed: %lld accepted, %lld set aside again.\n",
                (long long)sent, (long long)(sent - again), (long long)again);
+    if (r->unmended > 0) {
+        buf_printf(&run->out, "%lld of them cannot be mended and stay; the first: " STR_FMT "\n",
+                   (long long)r->unmended, STR_ARG(r->unmended_first));
+    }
     if (r->blocked > 0) {
         buf_printf(&run->out,
                    "%lld wait behind a transaction that is still open; replay again when it has ended.\n",

@@ -95,13 +95,18 @@ static void write_text(struct buf *out, struct str text)
     buf_u8(out, '"');
 }
 
-void json_key(struct json *j, const char *key)
+void json_key_str(struct json *j, struct str key)
 {
     ASSERT(!j->is_after_key);
     value_begin(j);
-    write_text(j->out, str_from_c(key));
+    write_text(j->out, key);
     buf_u8(j->out, ':');
     j->is_after_key = true;
+}
+
+void json_key(struct json *j, const char *key)
+{
+    json_key_str(j, str_from_c(key));
 }
 
 void json_str(struct json *j, struct str text)
@@ -139,6 +144,12 @@ void json_i64(struct json *j, int64_t number)
 {
     value_begin(j);
     buf_printf(j->out, "%lld", (long long)number);
+}
+
+void json_u64(struct json *j, uint64_t number)
+{
+    value_begin(j);
+    buf_printf(j->out, "%llu", (unsigned long long)number);
 }
 
 void json_f64(struct json *j, double number)

@@ -21,10 +21,12 @@ void json_object_end(struct json *j);
 void json_array_begin(struct json *j);
 void json_array_end(struct json *j);
 void json_key(struct json *j, const char *key); // in an object, before each value
+void json_key_str(struct json *j, struct str key);
 // json_str writes text; bytes that are not UTF-8 become U+FFFD. A NULL ptr is null.
 void json_str(struct json *j, struct str text);
 void json_base64(struct json *j, struct bytes data); // RFC 4648, padded
 void json_i64(struct json *j, int64_t number);
+void json_u64(struct json *j, uint64_t number);
 void json_f64(struct json *j, double number); // null for what is no number: JSON has no infinity
 void json_bool(struct json *j, bool value);
 void json_null(struct json *j);

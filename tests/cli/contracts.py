@@ -361,6 +361,43 @@ def test_dlq_story(cli, broker):
     has(cli.error('dlq', 'show', 'no-such-topic'), 'no-such-topic')
 
 
+def test_dlq_replay_set(cli, broker):
+    """Lists, maps and times are set; what cannot be mended stays, whatever the contract would say now, and is told."""
+    c = Contracts(cli, broker)
+    c.run('apply', c.order('mended'))
+    produce(cli, 'mended', NEGATIVE)
+    words = ['dlq', 'replay', 'mended', '--set', 'amount=1', '--set', 'list=[message.id, {"a": [1.5, null]}]',
+             '--set', 'at=timestamp("2026-01-02T03:04:05Z")', '--set', 'whole=message']
+    same(cli.json(*words)['accepted'], 1)
+    (got,) = cli.records('mended')
+    same(json.loads(got['value']), {'id': 2, 'amount': 1, 'list': [2, {'a': [1.5, None]}],
+                                    'at': '2026-01-02T03:04:05Z', 'whole': {'id': 2, 'amount': -1}})
+    produce(cli, 'mended', NEGATIVE, TEXT, b'{"amount":-5}')
+    cli.run('config', 'set', '--topic', 'mended', 'strom.value.validation.level=none')
+    out = cli.text('dlq', 'replay', 'mended', '--set', 'amount=message.id + 1')
+    has(out, '3 dead letters replayed: 1 accepted, 2 set aside again.',
+        '2 of them cannot be mended and stay; the first: ', '--set amount: ')
+    same(len(cli.records('mended')), 2)
+    for expression, said in (('amount=b"x"', 'type bytes'), ('amount=1.0/0.0', 'double'), ('a.b=1', 'no object')):
+        out, _ = cli.run('dlq', 'replay', 'mended', '--set', expression, expect=1)
+        has(out.decode(), '0 accepted, 2 set aside again', said)
+    same(len(cli.records('mended')), 2)
+    message = 'syntax = "proto3"; message M { int32 a = 1; }'
+    c.run('apply', c.write('proto.json', {
+        'topic': 'proto', 'partitions': 1, 'settings': {'strom.validation.on.failure': 'dlq'},
+        'value': {'schemaType': 'PROTOBUF', 'schema': message,
+                  'ruleSet': {'domainRules': [{**RULES[0], 'expr': 'message.a > 0'}]}}}))
+    found = c.registry('GET', '/subjects/proto-value/versions/1')
+    subprocess.run(['kcat', '-b', cli.env['STROM_BOOTSTRAP'], '-P', '-t', 'proto', '-p', '0', '-D', '~~'],
+                   input=b'\0' + struct.pack('>i', found['id']) + b'\0', check=True, timeout=TIMEOUT_S)
+    cli.run('config', 'set', '--topic', 'proto', 'strom.value.validation.level=none')
+    out, _ = cli.run('dlq', 'replay', 'proto', '--set', 'a=1', '--json', expect=1)
+    told = json.loads(out)
+    same((told['accepted'], told['not_mended']), (0, 1))
+    has(cli.run('dlq', 'replay', 'proto', '--set', 'a=1', expect=1)[0].decode(), 'the value is no JSON document')
+    same((len(cli.records('proto')), cli.json('dlq', 'replay', 'proto')['accepted']), (0, 1))
+
+
 def test_dlq_replay_refused(cli, broker):
     """Where the topic refuses, what is refused goes back to the dead letters, and the others arrive."""
     c = Contracts(cli, broker)
