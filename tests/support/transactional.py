@@ -11,9 +11,9 @@ import time
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, libversion
 
 CALL_S = 60
-# Since 2.10, librdkafka drops all brokers that it knows when none answers, but keeps the dropped one as the group's
-# coordinator: send_offsets_to_transaction then waits for ever, past its timeout, for a connection that no thread makes
-# any more (its issues 5511 and 5456). The broker sees no TxnOffsetCommit. Older ones do not know the setting.
+# librdkafka 2.16 drops all brokers that it knows when none answers, but keeps a dropped one as the group's coordinator:
+# send_offsets_to_transaction then waits for ever, past its timeout, for a connection that no thread makes any more, and
+# the broker sees no TxnOffsetCommit (its issues 5511 and 5456). Versions before 2.10 do not know the setting.
 RECOVERY = {'metadata.recovery.strategy': 'none'} if libversion()[1] >= 0x020a0000 else {}
 
 
