@@ -70,6 +70,7 @@ struct rule {
     bool has_unsigned;
     bool has_guard;
     bool is_left;       // to the clients: it reads what they encrypt
+    bool is_left_some;  // CEL_FIELD and CHECK: likewise on a field of these, which was remarked
     bool may_be_either; // JSON's numbers: integers or not
     uint32_t kinds;     // bits of enum value_kind
     uint32_t part;

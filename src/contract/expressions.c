@@ -273,7 +273,7 @@ bool rules_compile(struct compile *c)
         if (!rule_compile(c, rule)) {
             return false;
         }
-        if (rule->type == RULE_CEL_FIELD && rule->kinds == 0) {
+        if (rule->type == RULE_CEL_FIELD && rule->kinds == 0 && !rule->is_left_some) {
             bind_remark(c, "rule '" STR_FMT "' applies to no field", STR_ARG(rule->name));
         }
         if (rule->type != RULE_CEL || rule->part != 0) {

@@ -476,6 +476,28 @@ static void loose_add(struct compile *c, const struct site *site)
     c->loose[c->loose_count++] = *site;
 }
 
+static void encrypted_remark(struct compile *c, const struct place_field *field, struct rule *rule)
+{
+    struct str name = field->full_name.ptr != NULL ? field->full_name : field->name;
+    rule->is_left_some = true;
+    bind_remark(c, "clients encrypt " STR_FMT ": rule '" STR_FMT "' is left to them", STR_ARG(name),
+                STR_ARG(rule->name));
+}
+
+static void encrypted_settle(struct compile *c, struct place_field *field)
+{
+    if (is_json(c)) {
+        loose_add(c, &field->written);
+    }
+    for (uint32_t k = 0; k < field->rule_count; k++) {
+        encrypted_remark(c, field, (struct rule *)field->rules[k].rule);
+    }
+    for (uint32_t k = 0; k < field->check_count; k++) {
+        encrypted_remark(c, field, field->checks[k]);
+    }
+    field->rule_count = field->check_count = 0;
+}
+
 // fields_settle drops field rules that meet no value, and what concerns encrypted fields.
 static void fields_settle(struct compile *c, struct place *place)
 {
@@ -484,16 +506,10 @@ static void fields_settle(struct compile *c, struct place *place)
         struct place_field *field = &place->fields[i];
         uint32_t kinds = field->place == NULL ? 0 : field->place->value_kinds;
         field->is_encrypted &= (kinds & TEXT_KINDS) != 0;
-        if (field->is_encrypted && is_json(c)) {
-            loose_add(c, &field->written);
+        if (field->is_encrypted) {
+            encrypted_settle(c, field);
         }
-        if (field->is_encrypted && (field->rule_count > 0 || field->check_count > 0)) {
-            bind_remark(c, "clients encrypt " STR_FMT ": rule '" STR_FMT "' is left to them",
-                        STR_ARG(field->full_name.ptr != NULL ? field->full_name : field->name),
-                        STR_ARG(field->rule_count > 0 ? field->rules[0].rule->name : field->checks[0]->name));
-        }
-        field->rule_count = kinds == 0 || field->is_encrypted ? 0 : field->rule_count;
-        field->check_count = field->is_encrypted ? 0 : field->check_count;
+        field->rule_count = kinds == 0 ? 0 : field->rule_count;
         for (uint32_t k = 0; k < field->rule_count; k++) {
             struct rule *rule = (struct rule *)field->rules[k].rule;
             rule->kinds |= kinds;

@@ -442,6 +442,13 @@ static void encrypted_fields(void **state)
     rig_init(&rig, &source);
     assert_string_equal(contract_remark(rig.contract, 0),
                         "clients encrypt n.P.name: rule 'f' is left to them");
+    assert_null(contract_remark(rig.contract, 1)); // not that it applies to no field, too
+    rig_fini(&rig);
+    source.rules = RULES(ENCRYPT "," FIELD("f", "\"PII\"", "false") "," FIELD("g", "\"PII\"", "false"));
+    rig_init(&rig, &source);
+    assert_string_equal(contract_remark(rig.contract, 1),
+                        "clients encrypt n.P.name: rule 'g' is left to them");
+    assert_null(contract_remark(rig.contract, 2));
     rig_fini(&rig);
 }
 
