@@ -140,7 +140,7 @@ static void schema_load(struct govern *g, struct snapshot *s, const struct want 
     struct registry *r = govern_registry_begin(g);
     enum err err = registry_schema_find(r, STR("."), &want->name, &s->arena, &found, &e);
     govern_registry_end(g);
-    if (ground != NULL && found.schema == NULL) { // what is known keeps its meaning while its subject stays
+    if (ground != NULL) {
         *ground = found.ground;
         s->grounds = ground;
         s->ground_count = 1;

@@ -351,6 +351,10 @@ static bool conditions_fill(struct judging *j)
     c->conditions = arena_new(c->arena, struct item_condition, POLICY_CONDITIONS_MAX);
     for (size_t i = 0; i < j->held_count; i++) {
         const struct snapshot *s = j->held[i];
+        if (s->kind == SNAPSHOT_SCHEMA && s->schema.is_known) {
+            continue; // while its subject's document stays, the id means it; who was refused for it has
+                      // doubted
+        }
         for (size_t k = 0; k < s->ground_count; k++) {
             if (c->conditions == NULL) {
                 return false;

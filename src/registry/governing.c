@@ -283,5 +283,7 @@ enum err registry_schema_find(struct registry *r, struct str context, const stru
         ret->id = entry->id;
         ret->guid = entry->guid;
     }
-    return err;
+    // After it was deleted for good an id may be given to another one, in mode IMPORT.
+    ground_set(&ret->ground, arena_str(arena, document_key(entry->document)), entry->document);
+    return arena->failed ? FAIL(e, ERR_NO_MEMORY, "the schema needs too much memory") : err;
 }

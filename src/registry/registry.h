@@ -133,7 +133,8 @@ struct registry_schema {
     struct schema *schema; // counted: the caller's; NULL = unknown
     int32_t id;
     struct uuid guid;
-    struct registry_ground ground; // moves whenever the context gives an id
+    struct registry_ground
+        ground; // its document; of an unknown one what moves whenever the context gives an id
 };
 // registry_schema_find: ERR_OK also if it is unknown. ERR_CORRUPT, ERR_INVALID_SCHEMA, ERR_NO_MEMORY.
 enum err registry_schema_find(struct registry *r, struct str context, const struct registry_schema_name *name,
