@@ -115,17 +115,8 @@ void bindings_fini(struct bindings *b)
 
 // ---- a version is registered
 
-static bool is_associated(const struct registry_contract *contract, struct str topic)
-{
-    for (size_t i = 0; i < contract->topic_count; i++) {
-        if (str_equal(contract->topics[i], topic)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool side_uses(const struct binding *b, int side, const struct registry_contract *contract)
+static bool side_uses(struct registry *r, const struct binding *b, int side,
+                      const struct registry_contract *contract)
 {
     const struct side_settings *settings = &b->settings.sides[side];
     struct str subject = contract->part.subject;
@@ -134,11 +125,12 @@ static bool side_uses(const struct binding *b, int side, const struct registry_c
         return false;
     }
     if (settings->subject.len > 0) {
-        return str_equal(settings->subject, subject);
+        return registry_stands_for(r, settings->subject, subject);
     }
     struct str record = settings->strategy == SUBJECT_TOPIC ? STR("") : schema_name(contract->part.schema);
     struct str name = governance_subject(settings, (enum governance_side)side, b->name, record, room);
-    return str_equal(name, subject) || is_associated(contract, b->name);
+    return registry_stands_for(r, name, subject) ||
+           registry_topic_stands_for(r, b->name, side == SIDE_KEY, subject);
 }
 
 enum err govern_check_registration(void *arg, const struct registry_contract *contract, struct error *e)
@@ -149,7 +141,7 @@ enum err govern_check_registration(void *arg, const struct registry_contract *co
     enum contract_level strictest = CONTRACT_STRUCTURE;
     for (size_t i = 0; i < b->count; i++) {
         for (int side = 0; side < SIDE_COUNT; side++) {
-            if (side_uses(&b->list[i], side, contract)) {
+            if (side_uses(g->registry, &b->list[i], side, contract)) {
                 governed = governed == NULL ? &b->list[i] : governed;
                 enum contract_level level = level_of(b->list[i].settings.sides[side].level);
                 strictest = level > strictest ? level : strictest;

@@ -872,22 +872,45 @@ static void counts_are_of_final_verdicts(void **state)
 
 // ---- binding
 
+#define BROKEN_RULE                                                                                          \
+    "{\"schemaType\":\"JSON\",\"schema\":\"{\\\"type\\\":\\\"object\\\"}\",\"ruleSet\":{\"domainRules\":[{"  \
+    "\"name\":\"r\",\"kind\":\"CONDITION\",\"type\":\"CEL\",\"mode\":\"WRITE\",\"expr\":\"uncompilable(\"}]" \
+    "}}"
+
+// A topic's subject may be an alias: what is registered under either name would govern it.
+static void what_an_alias_stands_for_is_compiled(void **state)
+{
+    (void)state;
+    static const char *const contract[] = {"strom.value.validation.level", "contract", NULL};
+    static const char *const by_name[] = {"strom.value.validation.level", "contract", "strom.value.subject",
+                                          "orders", NULL};
+    world_topic(&world, "t", contract);
+    assert_int_equal(world_ask(&world, "PUT /config/{subject}", "t-value", "{\"alias\":\"real\"}"), 200);
+    for (int i = 0; i < 2; i++) {
+        const char *subject = i == 0 ? "t-value" : "real";
+        assert_int_equal(world_ask(&world, "POST /subjects/{subject}/versions", subject, BROKEN_RULE), 422);
+        expect_in(world.text, "it would govern topic t");
+    }
+    world_topic(&world, "u", by_name);
+    assert_int_equal(world_ask(&world, "PUT /config/{subject}", "orders", "{\"alias\":\"other\"}"), 200);
+    assert_int_equal(world_ask(&world, "POST /subjects/{subject}/versions", "other", BROKEN_RULE), 422);
+    expect_in(world.text, "it would govern topic u");
+    world_register(&world, "nothing", BROKEN_RULE);
+}
+
 static void what_governs_is_compiled_when_bound(void **state)
 {
     (void)state;
     struct error e = {0};
     const struct item_config configs[] = {{STR("strom.value.validation.level"), STR("contract")}};
-    const char *broken = "{\"schemaType\":\"JSON\",\"schema\":\"{\\\"type\\\":\\\"object\\\"}\",\"ruleSet\":{"
-                         "\"domainRules\":[{\"name\":\"r\",\"kind\":\"CONDITION\",\"type\":\"CEL\",\"mode\":"
-                         "\"WRITE\",\"expr\":\"uncompilable(\"}]}}";
     assert_int_equal(world_bind(&world, "t", configs, 1, &e), ERR_OK); // no subject yet
-    world_register(&world, "t-value", broken);                         // governs nothing yet
+    world_register(&world, "t-value", BROKEN_RULE);                    // governs nothing yet
     assert_int_equal(world_bind(&world, "t", configs, 1, &e), ERR_INVALID_CONFIG);
     expect_in(e.text, "t-value version 1: rule 'r', line 1, column ");
     assert_int_equal(world_bind(&world, "u", configs, 1, &e), ERR_OK);
     const char *const governed[] = {"strom.value.validation.level", "contract", NULL};
     world_topic(&world, "u", governed);
-    assert_int_equal(world_ask(&world, "POST /subjects/{subject}/versions", "u-value", broken), 422);
+    assert_int_equal(world_ask(&world, "POST /subjects/{subject}/versions", "u-value", BROKEN_RULE), 422);
     expect_in(world.text, "\"error_code\":42210");
     expect_in(world.text, "it would govern topic u");
     expect_in(world.text, "rule 'r', line 1, column ");
@@ -962,6 +985,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(nothing_is_loaded_once_the_server_stops, setup, teardown),
         cmocka_unit_test_setup_teardown(counts_are_of_final_verdicts, setup, teardown),
         cmocka_unit_test_setup_teardown(what_governs_is_compiled_when_bound, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_an_alias_stands_for_is_compiled, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

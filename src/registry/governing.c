@@ -96,6 +96,30 @@ enum err registry_subject_find(struct registry *r, struct str subject, struct ar
     return arena->failed ? FAIL(e, ERR_NO_MEMORY, "the subject needs too much memory") : ERR_OK;
 }
 
+bool registry_stands_for(struct registry *r, struct str name, struct str subject)
+{
+    struct arena arena;
+    arena_init(&arena, REGISTRY_CALL_BYTES_MAX);
+    bool is_it = str_equal(alias_resolve(r, name_normal(name), &arena), subject);
+    arena_fini(&arena);
+    return is_it;
+}
+
+bool registry_topic_stands_for(struct registry *r, struct str topic, bool is_key, struct str subject)
+{
+    const struct association **list;
+    struct arena arena;
+    bool is_it = false;
+    arena_init(&arena, REGISTRY_CALL_BYTES_MAX);
+    size_t count = associations_find(r, BY_RESOURCE_NAME, topic, &arena, &list);
+    for (size_t i = 0; i < count && !is_it; i++) {
+        is_it = str_equal(list[i]->type, is_key ? STR("key") : STR("value")) &&
+                registry_stands_for(r, list[i]->subject, subject);
+    }
+    arena_fini(&arena);
+    return is_it;
+}
+
 // ---- schemas
 
 static void part_release(struct registry_part *part)

@@ -31,8 +31,7 @@ struct str scope_of_context(struct str context, struct arena *arena)
     return context.len == 1 ? STR("") : arena_printf(arena, ":" STR_FMT ":", STR_ARG(context));
 }
 
-// name_normal writes the default context's subjects bare, however they were asked for.
-static struct str name_normal(struct str name)
+struct str name_normal(struct str name)
 {
     bool is_default = has_context(name) && name_context(name).len == 1;
     return is_default ? name_bare(name) : name;

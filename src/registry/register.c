@@ -445,19 +445,11 @@ static bool can_govern(struct registry *r, struct registry_call *call, const str
     if (r->host.contract_check == NULL) {
         return true;
     }
-    const struct association **list;
-    size_t count = associations_find(r, BY_SUBJECT, reg->subject, call->arena, &list);
-    struct str *topics = arena_new(call->arena, struct str, count + 1);
-    for (size_t i = 0; i < count && topics != NULL; i++) {
-        topics[i] = list[i]->resource_name;
-    }
     enum err err = contract_gather(r, reg->subject, &reg->contract, parsed, call->arena, &contract, &e);
     if (err == ERR_OK) {
         contract.part.version = reg->version;
         contract.part.id = reg->id;
         contract.part.guid = reg->guid;
-        contract.topics = topics;
-        contract.topic_count = topics == NULL ? 0 : count;
         err = r->host.contract_check(r->host.arg, &contract, &e);
         registry_contract_release(&contract);
     }

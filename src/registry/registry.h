@@ -154,8 +154,6 @@ struct registry_contract {
     struct registry_part part;
     struct registry_part *references; // all that it refers to, over whatever way, once each
     size_t reference_count;
-    const struct str *topics; // that its subject is associated with
-    size_t topic_count;
 };
 // registry_contract_find. subject: qualified, its alias followed. The result never changes while the
 // subject's document stays; registry_contract_release gives its schemas back. ERR_NOT_FOUND, ERR_CORRUPT,
@@ -163,6 +161,12 @@ struct registry_contract {
 enum err registry_contract_find(struct registry *r, struct str subject, int32_t version, struct arena *arena,
                                 struct registry_contract *ret, struct error *e);
 void registry_contract_release(struct registry_contract *contract);
+
+// For contract_check, within whose plan the index stays as it is. subject: qualified, its alias followed.
+// registry_stands_for: the name is the subject's, or has it as its alias. registry_topic_stands_for: one of
+// the topic's associations names the subject, or an alias of it.
+bool registry_stands_for(struct registry *r, struct str name, struct str subject);
+bool registry_topic_stands_for(struct registry *r, struct str topic, bool is_key, struct str subject);
 
 // The state as the records of a topic that tools tail: Confluent's `_schemas`. Each version, config, mode,
 // context and association is one record, whose key is always the same bytes.

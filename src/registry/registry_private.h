@@ -246,6 +246,7 @@ void feed_fini(struct registry *r);
 
 // ---- names.c: subjects, contexts, scopes
 
+struct str name_normal(struct str name); // the default context's subjects bare, however they were asked for
 // name_qualify gives the qualified subject of a path segment under a call's context; false and answered 42208
 // if it is no valid subject.
 bool name_qualify(struct registry_call *call, struct str subject, struct str *ret);
