@@ -176,16 +176,16 @@ int64_t config_i64(const struct config *c, struct str key)
 
 enum err config_fit(struct config *c, struct error *e)
 {
-    // Most of the memory that each may take: a half of it travels, what is here stays or is worked with.
+    // Most of the memory that each may take: a half of it travels, what is here stays or is worked with. None
+    // that apply decides by: the log keeps those, whatever memory this process has.
     static const struct {
         const char *key;
         int64_t divisor;
     } shares[] = {
-        {"strom.tail.cache.bytes", 8},         {"strom.segment.cache.bytes", 64},
-        {"strom.groups.bytes.max", 16},        {"strom.documents.bytes.max", 8},
-        {"log.cleaner.dedupe.buffer.size", 8}, {"strom.fetch.session.cache.bytes", 32},
-        {"strom.request.memory.max.bytes", 4}, {"socket.request.max.bytes", 8},
-        {"strom.first.request.max.bytes", 16},
+        {"strom.tail.cache.bytes", 8},           {"strom.segment.cache.bytes", 64},
+        {"strom.groups.bytes.max", 16},          {"log.cleaner.dedupe.buffer.size", 8},
+        {"strom.fetch.session.cache.bytes", 32}, {"strom.request.memory.max.bytes", 4},
+        {"socket.request.max.bytes", 8},         {"strom.first.request.max.bytes", 16},
     };
     int64_t memory = config_i64(c, STR("strom.memory.max.bytes"));
     for (size_t i = 0; i < sizeof shares / sizeof shares[0]; i++) {

@@ -84,6 +84,10 @@ static void limits_are_shares_of_the_memory(void **state)
     assert_setting("strom.tail.cache.bytes", "16777216");
     assert_setting("strom.groups.bytes.max", "99999999"); // given
     assert_setting("socket.request.max.bytes", "16777216");
+    // What apply decides by is kept in the log: it would outlast this process, and what an administrator set.
+    for (uint32_t i = 0; i < config.count; i++) {
+        assert_false(str_equal(config.entries[i].key, STR("strom.documents.bytes.max")));
+    }
 }
 
 static void file(void **state)
