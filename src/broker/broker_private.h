@@ -213,6 +213,9 @@ struct broker {
 // ---- journal.c
 // room_check: ERR_OK, or why the item must not stay in memory now. The lock is held.
 enum err room_check(const struct broker *b, const struct item *item);
+// journal_refused: a batch was not taken for a reason that passes: until it comes again, what its producer
+// sent behind it is not taken either. The lock is held.
+void journal_refused(struct broker *b, const struct item_data *data);
 // journal_push queues a submission; the lock is held.
 void journal_push(struct broker *b, struct submission *s);
 // journal_kick_later makes the port commit at the end of its loop's round.

@@ -134,7 +134,7 @@ static struct refused *refused_find(struct broker *b, const struct item_data *da
     return NULL;
 }
 
-static void refused_remember(struct broker *b, const struct item_data *data)
+void journal_refused(struct broker *b, const struct item_data *data)
 {
     if (data->producer_id < 0 || refused_find(b, data) != NULL) {
         return; // the first refused one is the one to wait for
@@ -447,7 +447,7 @@ static void seal_fail(struct broker *b, struct seal *seal, enum err err)
 {
     for (uint32_t i = 0; i < seal->count; i++) {
         if (seal->subs[i]->item->kind == ITEM_DATA && seal->subs[i]->depends_on == 0) {
-            refused_remember(b, &seal->subs[i]->item->data);
+            journal_refused(b, &seal->subs[i]->item->data);
         }
         *seal->subs[i]->outcome = (struct outcome){.err = err, .base_offset = -1, .log_start_offset = -1};
         if (seal->subs[i]->item->kind == ITEM_DATA) {

@@ -224,6 +224,50 @@ static void memory_is_full(void **state)
     rig_stop(rig);
 }
 
+static struct produce_part produce_as(struct rig *rig, int64_t producer_id, int32_t sequence)
+{
+    struct batch_options options = batch_options_default();
+    options.producer_id = producer_id;
+    options.producer_epoch = 0;
+    options.base_sequence = sequence;
+    struct batch_builder builder;
+    struct buf out;
+    struct error e = {0};
+    buf_init(&out, 1 << 20);
+    batch_builder_init(&builder, &options);
+    batch_builder_append(&builder, 1000, bytes_of("k", 1), bytes_of("v", 1), NULL, 0);
+    assert_int_equal(batch_builder_finish(&builder, &out, &e), ERR_OK);
+    struct produce_part part = {.topic_name = STR("t"), .partition = 0, .batch = bytes_of(out.ptr, out.len)};
+    produce_parts(rig, &part, 1);
+    batch_builder_fini(&builder);
+    buf_fini(&out);
+    return part;
+}
+
+// Each producer that sends is remembered: new ones wait while there is no room for what stays, and none of
+// their batches gets in before those that were refused.
+static void new_producers_wait_for_memory(void **state)
+{
+    enum { BALLAST = 64 << 20 };
+    struct rig *rig = *state;
+    rig_start(rig);
+    topic_make(rig, "t", 1);
+    assert_int_equal(produce_as(rig, 1, 0).err, ERR_OK);
+    void *ballast = mem_alloc(BALLAST);
+    mem_cap_set(mem_used_bytes() / 7 * 10); // over what may stay, and below where records wait
+    assert_int_equal(produce_as(rig, 1, 1).err, ERR_OK);
+    assert_int_equal(produce_as(rig, -1, -1).err, ERR_OK);
+    assert_int_equal(produce_as(rig, 2, 0).err, ERR_STORAGE);
+    mem_free(ballast);
+    assert_int_equal(produce_as(rig, 2, 1).err, ERR_STORAGE);
+    struct produce_part again = produce_as(rig, 2, 0);
+    assert_int_equal(again.err, ERR_OK);
+    assert_int_equal(again.base_offset, 3);
+    assert_int_equal(produce_as(rig, 2, 1).err, ERR_OK);
+    mem_cap_set(0);
+    rig_stop(rig);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -232,6 +276,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(one_item_too_large_for_the_log, setup, teardown),
         cmocka_unit_test_setup_teardown(the_reserve_is_not_for_commits, setup, teardown),
         cmocka_unit_test_setup_teardown(memory_is_full, setup, teardown),
+        cmocka_unit_test_setup_teardown(new_producers_wait_for_memory, setup, teardown),
     };
     return cmocka_run_group_tests_name("journal", tests, NULL, NULL);
 }

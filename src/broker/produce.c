@@ -387,6 +387,11 @@ static void part_submit(struct broker *b, struct produce_op *op, struct produce_
     if (part->outcome.err != ERR_OK) {
         return;
     }
+    part->outcome.err = room_check(b, &part->item);
+    if (part->outcome.err != ERR_OK) {
+        journal_refused(b, &part->item.data);
+        return;
+    }
     part->outcome.err = ERR_STOPPING;
     if (plant_is(PLANT_REFUSAL_UNORDERED) && (part->item.data.flags & DATA_REFUSED) != 0) {
         part->outcome.err = ERR_INVALID_RECORD;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // room.c - what stays in memory is refused before it takes the room of what travels (base/mem.h). What only
 // changes what is there, ends it or takes it away is not: groups go on committing, transactions end, and
-// whoever is told to delete can. Records are not refused: their extents are merged and expire. Nor is what a
-// group's coordinator writes: it is bounded before.
+// whoever is told to delete can. Of records only those of a new producer are refused, as it is remembered:
+// extents are merged and expire. What a group's coordinator writes is not: it is bounded before.
 #include "base/mem.h"
 #include "broker/broker_private.h"
 
@@ -61,6 +61,8 @@ enum err room_check(const struct broker *b, const struct item *item)
     }
     const struct core *core = b->core;
     switch (item->kind) {
+    case ITEM_DATA:
+        return item->data.producer_id < 0 || core_producer_is_known(core, &item->data) ? ERR_OK : ERR_STORAGE;
     case ITEM_TOPIC_CREATE:
     case ITEM_PARTITIONS_ADD:
         return ERR_POLICY_VIOLATION;
