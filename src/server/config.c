@@ -40,15 +40,30 @@ static size_t edit_distance(struct str a, struct str b)
     return row[b.len];
 }
 
+// ends_with says whether `part` is the last words of `whole`: http.listeners of strom.http.listeners.
+static bool ends_with(struct str whole, struct str part)
+{
+    return part.len > 0 && whole.len > part.len && whole.ptr[whole.len - part.len - 1] == '.' &&
+           memcmp(whole.ptr + whole.len - part.len, part.ptr, part.len) == 0;
+}
+
+// nearest_name is the name that differs by a few letters; else the longest by words in front. NULL = none.
 static const char *nearest_name(struct str key)
 {
     const char *nearest = NULL;
     size_t best = HINT_DISTANCE_MAX + 1;
+    size_t longest = 0;
     for (uint32_t i = 0; i < setting_count(); i++) {
         const struct setting *s = setting_at(i);
         size_t distance = s->scope == SETTING_TOPIC ? SIZE_MAX : edit_distance(key, str_from_c(s->name));
+        struct str name = str_from_c(s->name);
+        bool is_longer = s->scope != SETTING_TOPIC && best > HINT_DISTANCE_MAX && name.len > longest &&
+                         (ends_with(name, key) || ends_with(key, name));
         if (distance < best) {
             best = distance;
+            nearest = s->name;
+        } else if (is_longer) {
+            longest = name.len;
             nearest = s->name;
         }
     }
@@ -61,7 +76,9 @@ enum err config_set(struct config *c, struct str key, struct str value, struct s
     if (setting == NULL) {
         const char *nearest = nearest_name(key);
         return FAIL(e, ERR_INVALID_CONFIG, STR_FMT ": there is no setting " STR_FMT "%s%s%s", STR_ARG(from),
-                    STR_ARG(key), nearest == NULL ? "; `strom config --help` lists them" : "; did you mean ",
+                    STR_ARG(key),
+                    nearest == NULL ? "; `strom config describe --broker --all` lists those of a broker"
+                                    : "; did you mean ",
                     nearest == NULL ? "" : nearest, nearest == NULL ? "" : "?");
     }
     enum err err = setting_check(setting, value, e);

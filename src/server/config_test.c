@@ -115,6 +115,8 @@ static void errors_say_where_and_what(void **state)
     } cases[] = {
         {"\n\nnum.partitons=3", "f line 3: there is no setting num.partitons; did you mean num.partitions?"},
         {"quite.something.else=1", "there is no setting quite.something.else"},
+        {"strom.http.listeners=x", "did you mean http.listeners?"},
+        {"groups.bytes.max=1", "did you mean strom.groups.bytes.max?"},
         {"num.partitions", "expected key=value"},
         {"=3", "expected key=value"},
         {"num.partitions=", "Invalid value  for configuration num.partitions"},
