@@ -441,6 +441,7 @@ enum err jschema_compare(const struct schema *reader, const struct schema *write
     buf_init(&c->path, 1 << 20);
     map_init(&c->forms);
     map_init(&c->pairs);
+    map_init(&c->patterns);
     struct form *was = form_deref(c, form_of(c, (struct jschema_place){original->root, original->resource}));
     struct form *is = form_deref(c, form_of(c, (struct jschema_place){update->root, update->resource}));
     struct pair *root = pair_of(c, was, is);
@@ -453,6 +454,8 @@ enum err jschema_compare(const struct schema *reader, const struct schema *write
     }
     map_fini(&c->forms);
     map_fini(&c->pairs);
+    patterns_fini(c);
+    map_fini(&c->patterns);
     buf_fini(&c->path);
     arena_fini(&c->arena);
     mem_free(c);

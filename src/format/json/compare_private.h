@@ -150,6 +150,8 @@ struct compare {
     struct arena arena;
     struct map forms;
     struct map pairs;
+    struct map patterns;
+    size_t pattern_bytes;
     struct pair *first;
     struct pair *last;
     size_t pair_count;
@@ -161,6 +163,11 @@ struct compare {
     struct buf path;
     uint32_t depth;
 };
+
+// pattern_matches searches for the pattern that is the key of a member of patternProperties. It is compiled
+// once, however many names there are; one that does not compile matches nothing.
+bool pattern_matches(struct compare *c, const struct json_value *pattern, struct str name);
+void patterns_fini(struct compare *c);
 
 struct form *form_of(struct compare *c, struct jschema_place place);
 struct form *form_deref(struct compare *c, struct form *form);

@@ -163,11 +163,7 @@ static struct form *model_schema(struct compare *c, const struct form *of, const
     const struct json_value *found = NULL;
     for (const struct json_value *v = m->patterns == NULL ? NULL : m->patterns->first;
          v != NULL && found == NULL; v = v->next) {
-        struct regex *regex = NULL;
-        if (compare_step(c) && jschema_regex(v->key, &regex, NULL) == ERR_OK) {
-            found = regex_search(regex, name, NULL) == REGEX_YES ? v : NULL;
-            regex_destroy(regex);
-        }
+        found = compare_step(c) && pattern_matches(c, v, name) ? v : NULL;
     }
     found = found != NULL ? found : m->additional;
     bool is_unevaluated =
