@@ -364,6 +364,39 @@ static void structure_is_charged(void **state)
     rig_fini(&rig);
 }
 
+// What nobody means ill by passes at any size: here of a megabyte and its smallest values.
+static void large_records_pass(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *items;
+        const char *item;
+    } rows[] = {
+        {"{\"anyOf\":[{\"type\":\"null\"},{\"type\":\"integer\"}]}", "7"},
+        {"{\"type\":\"string\",\"pattern\":\"^[^@]+@[^@]+[.][a-z]+$\"}", "\"a.person@example.com\""},
+        {"{\"type\":\"string\",\"pattern\":\"^[\\\\p{L} '-]{1,100}$\"}", "\"Jean-Pierre O'Neill\""},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct buf schema;
+        struct buf payload;
+        struct rig rig;
+        buf_init(&schema, 1 << 20);
+        buf_init(&payload, 2 << 20);
+        buf_printf(&schema, "{\"type\":\"array\",\"items\":%s}", rows[i].items);
+        buf_u8(&schema, 0);
+        struct rig_source source = {.format = FORMAT_JSON, .schema = (const char *)schema.ptr};
+        rig_init(&rig, &source);
+        while (payload.len < 1 << 20) {
+            buf_printf(&payload, "%s%s", payload.len == 0 ? "[" : ",", rows[i].item);
+        }
+        buf_append_str(&payload, STR("]"));
+        assert_text(rig_judge(&rig, buf_bytes(&payload)), "pass");
+        rig_fini(&rig);
+        buf_fini(&payload);
+        buf_fini(&schema);
+    }
+}
+
 // Branches within branches: each level doubles what has to be tried.
 static void branches_are_charged(void **state)
 {
@@ -422,6 +455,7 @@ int main(void)
         cmocka_unit_test(budgets),
         cmocka_unit_test(structure_is_charged),
         cmocka_unit_test(branches_are_charged),
+        cmocka_unit_test(large_records_pass),
         cmocka_unit_test(findings_of_the_caller),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -502,7 +502,7 @@ void run_spend(const struct run *r, int64_t *steps)
 {
     if (steps != NULL) {
         uint64_t taken = r->steps_before + r->steps;
-        steps_take(steps, taken, r->scan.text.len, r->regex_most - r->regex_budget);
+        steps_take(steps, taken, STEP_COST, r->scan.text.len, r->regex_most - r->regex_budget);
     }
 }
 

@@ -442,7 +442,7 @@ static void limits_set(struct fast *f, const int64_t *steps)
     f->steps_most = FAST_STEPS_MIN + (uint64_t)f->len * FAST_STEPS_PER_BYTE;
     f->regex_most = REGEX_BUDGET;
     if (steps != NULL) {
-        uint64_t most = (uint64_t)*steps / STEP_COST + f->len;
+        uint64_t most = (uint64_t)*steps / STEP_COST_FAST + f->len;
         f->steps_most = most < f->steps_most ? most : f->steps_most;
         f->regex_most = *steps < REGEX_BUDGET ? *steps : REGEX_BUDGET;
     }
@@ -458,7 +458,7 @@ static void limits_take(struct fast *f, int64_t *steps)
     if (f->is_run_ready) {
         run_spend(f->run, steps);
     }
-    steps_take(steps, f->steps_most - f->steps, f->len, f->regex_most - f->regex_budget);
+    steps_take(steps, f->steps_most - f->steps, STEP_COST_FAST, f->len, f->regex_most - f->regex_budget);
 }
 
 static enum fast_verdict judge(struct fast *f, const struct jprogram *program, struct view *views,

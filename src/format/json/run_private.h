@@ -10,7 +10,8 @@ enum {
     EVAL_DEPTH_MAX = 1200, // nodes within each other, of values and in place
     STEPS_MIN = 1 << 21,   // nodes, members and items visited, and
     STEPS_PER_BYTE = 32,   // as many for each byte of the payload
-    STEP_COST = 4,         // each, in steps of who limits them
+    STEP_COST = 4,         // each, in steps of who limits them, ...
+    STEP_COST_FAST = 1,    // ... and where it is the fast pass that takes it
     MEMO_AFTER_STEPS = 1 << 16,
     MEMO_SLOTS = 1 << 16,
     MARK_WORDS = 4,
@@ -93,10 +94,11 @@ static inline bool run_step(struct run *r) // false: the budget is spent
     }
     return !r->is_given_up && !r->is_malformed;
 }
-// steps_take takes from *steps, down to 0, what a payload of `len` bytes cost beyond a step per byte.
-static inline void steps_take(int64_t *steps, uint64_t taken, size_t len, int64_t regex)
+// steps_take takes from *steps, down to 0, what a payload of `len` bytes cost beyond a step per byte:
+// `taken` of `cost` each.
+static inline void steps_take(int64_t *steps, uint64_t taken, int64_t cost, size_t len, int64_t regex)
 {
-    int64_t beyond = (taken > len ? (int64_t)(taken - len) * STEP_COST : 0) + regex;
+    int64_t beyond = (taken > len ? (int64_t)(taken - len) * cost : 0) + regex;
     *steps = beyond < *steps ? *steps - beyond : 0;
 }
 // run_fault notes the first reason, unless the run is quiet. Returns false.
