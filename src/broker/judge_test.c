@@ -529,6 +529,20 @@ static void rounds_begin(struct rig_call *call)
     rig_done(call);
 }
 
+// A text that compresses to little more than its `noise` first bytes. The caller frees it.
+static char *text_of_much(size_t size, size_t noise)
+{
+    char *text = malloc(size + 1);
+    memset(text, 'x', size);
+    text[size] = '\0';
+    uint32_t state = 1;
+    for (size_t i = 0; i < noise; i++) {
+        state = state * 1103515245 + 12345;
+        text[i] = (char)(' ' + (state >> 16) % 90);
+    }
+    return text;
+}
+
 // A small batch of much is decompressed in slices, too: 40 MiB need many of a millisecond.
 static void bombs_yield(void **state)
 {
@@ -537,14 +551,7 @@ static void bombs_yield(void **state)
     struct rig *rig = &suite->rig;
     start(suite);
     make_governed(rig, "orders", 1, false);
-    uint32_t noise = 1;
-    char *value = malloc(SIZE + 1);
-    memset(value, 'x', SIZE);
-    value[SIZE] = '\0';
-    for (int k = 0; k < NOISE; k++) {
-        noise = noise * 1103515245 + 12345;
-        value[k] = (char)(' ' + (noise >> 16) % 90);
-    }
+    char *value = text_of_much(SIZE, NOISE);
     const char *const values[] = {value};
     struct bytes batch = batch_of(rig, values, 1, CODEC_ZSTD, -1, 0);
     assert_true(batch.len <= OPEN_SMALL_MAX);
@@ -576,14 +583,7 @@ static void little_is_held_opened(void **state)
     suite->policy.wait_one_in = 1;
     start(suite);
     make_governed(rig, "orders", 1, false);
-    uint32_t noise = 1;
-    char *value = malloc(SIZE + 1);
-    memset(value, 'x', SIZE);
-    value[SIZE] = '\0';
-    for (int k = 0; k < NOISE; k++) {
-        noise = noise * 1103515245 + 12345;
-        value[k] = (char)(' ' + (noise >> 16) % 90);
-    }
+    char *value = text_of_much(SIZE, NOISE);
     const char *const values[] = {value};
     struct produce_lane lanes[SENDS];
     struct sending sends[SENDS];

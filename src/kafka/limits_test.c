@@ -451,29 +451,30 @@ static void flow_fill(struct flow *flow)
     client_frame(c, API_PRODUCE, 9, in, &flow->out);
 }
 
-// Eight requests that fit into the queue one and a half at a time: all begin, none has room to end, and one
-// after the other is completed.
-static void queue_lets_one_after_the_other_end(void **state)
+// Starts the rig and `count` requests of which only a half comes, until no more is read of them.
+static struct flow *flows_half(int count)
 {
-    (void)state;
-    enum { FLOWS = 8 };
-    rig.options.queued_bytes_max = 4 * MIB; // 3 MiB for large frames
     rig.options.frame_bytes_max = 3 * MIB;
-    rig.loop_count = 3;
     rig_start(&rig);
-    struct flow *flows = mem_array(FLOWS, sizeof *flows);
-    for (int i = 0; i < FLOWS; i++) {
+    struct flow *flows = mem_array((size_t)count + 1, sizeof *flows); // and one more, for a friend
+    for (int i = 0; i < count; i++) {
         flow_open(&flows[i]);
         flow_fill(&flows[i]);
         flows[i].send_until = MIB;
     }
-    flows_run(flows, FLOWS, flow_is_sent_or_stuck);
-    client_assert_served(&rig); // small requests have room of their own
-    for (int i = 0; i < FLOWS; i++) {
+    flows_run(flows, count, flow_is_sent_or_stuck);
+    return flows;
+}
+
+// Small requests go on, and with their other halves one after the other is completed, and none is ended.
+static void flows_end(struct flow *flows, int count)
+{
+    client_assert_served(&rig);
+    for (int i = 0; i < count; i++) {
         flows[i].send_until = flows[i].out.len;
     }
-    flows_run(flows, FLOWS, flow_is_over);
-    for (int i = 0; i < FLOWS; i++) {
+    flows_run(flows, count, flow_is_over);
+    for (int i = 0; i < count; i++) {
         assert_true(flow_is_answered(&flows[i]));
         flow_close(&flows[i]);
     }
@@ -481,34 +482,23 @@ static void queue_lets_one_after_the_other_end(void **state)
     mem_free(flows);
 }
 
-// The same where the pool is what is full: the queue would let all of them in.
+// The queue has room for one and a half of them.
+static void queue_lets_one_after_the_other_end(void **state)
+{
+    (void)state;
+    rig.options.queued_bytes_max = 4 * MIB; // 3 MiB for large frames
+    rig.loop_count = 3;
+    flows_end(flows_half(8), 8);
+}
+
+// The queue would let all of them in: the pool is what is full.
 static void frames_end_one_after_the_other_without_memory(void **state)
 {
     (void)state;
-    enum { FLOWS = 12 };
     rig.options.queued_bytes_max = 1 << 30;
-    rig.options.frame_bytes_max = 3 * MIB;
     rig.pool_bytes = 8 * MIB;
     rig.loop_count = 3;
-    rig_start(&rig);
-    struct flow *flows = mem_array(FLOWS, sizeof *flows);
-    for (int i = 0; i < FLOWS; i++) {
-        flow_open(&flows[i]);
-        flow_fill(&flows[i]);
-        flows[i].send_until = MIB;
-    }
-    flows_run(flows, FLOWS, flow_is_sent_or_stuck);
-    client_assert_served(&rig); // a small one gets the turn of its class
-    for (int i = 0; i < FLOWS; i++) {
-        flows[i].send_until = flows[i].out.len;
-    }
-    flows_run(flows, FLOWS, flow_is_over);
-    for (int i = 0; i < FLOWS; i++) {
-        assert_true(flow_is_answered(&flows[i]));
-        flow_close(&flows[i]);
-    }
-    assert_int_equal(counter("strom_kafka_ended_connections_total", "reason=\"slow\""), 0);
-    mem_free(flows);
+    flows_end(flows_half(12), 12);
 }
 
 // Those that fill the queue and send no more lose it; the next in the row is served.
@@ -517,16 +507,8 @@ static void queue_ends_those_that_block_it(void **state)
     (void)state;
     enum { ENEMIES = 6 };
     rig.options.queued_bytes_max = 4 * MIB;
-    rig.options.frame_bytes_max = 3 * MIB;
     rig.has_own_time = true;
-    rig_start(&rig);
-    struct flow *flows = mem_array(ENEMIES + 1, sizeof *flows);
-    for (int i = 0; i < ENEMIES; i++) {
-        flow_open(&flows[i]);
-        flow_fill(&flows[i]);
-        flows[i].send_until = MIB;
-    }
-    flows_run(flows, ENEMIES, flow_is_sent_or_stuck);
+    struct flow *flows = flows_half(ENEMIES);
     struct flow *friend = &flows[ENEMIES];
     int64_t end_ms = now_ms() + PATIENCE_MS;
     for (bool is_answered = false; !is_answered;) { // it may itself be ended for waiting, and tries again
