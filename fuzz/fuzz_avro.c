@@ -22,21 +22,37 @@ static struct schema *parse(struct str text, bool is_new)
     return schema_create(&source, &schema, &e) == ERR_OK ? schema : NULL;
 }
 
+static void print_again(struct str text, enum schema_form form, struct buf *out)
+{
+    struct schema *reread = parse(text, false);
+    ASSERT(reread != NULL);
+    enum err err = schema_print(reread, form, out, NULL);
+    ASSERT(err == ERR_OK);
+    schema_unref(reread);
+}
+
+// What was printed prints as it is. Only an alias of no namespace is printed without the dot that says so, as
+// Java does it (Schema.Name.getQualified), and is read as one of the type's own: then the second text stays.
 static void print_twice(const struct schema *schema, enum schema_form form, enum schema_form again)
 {
     struct buf once;
     struct buf twice;
+    struct buf thrice;
     buf_init(&once, TEXT_BYTES_MAX);
     buf_init(&twice, TEXT_BYTES_MAX);
+    buf_init(&thrice, TEXT_BYTES_MAX);
     if (schema_print(schema, form, &once, NULL) == ERR_OK && once.len <= SCHEMA_TEXT_BYTES_MAX) {
-        struct schema *reread = parse(buf_str(&once), false);
-        ASSERT(reread != NULL);
-        enum err err = schema_print(reread, again, &twice, NULL);
-        ASSERT(err == ERR_OK && bytes_equal(buf_bytes(&once), buf_bytes(&twice)));
-        schema_unref(reread);
+        print_again(buf_str(&once), again, &twice);
+        if (!bytes_equal(buf_bytes(&once), buf_bytes(&twice))) {
+            static const char aliases[] = "\"aliases\"";
+            ASSERT(memmem(once.ptr, once.len, aliases, sizeof aliases - 1) != NULL);
+            print_again(buf_str(&twice), again, &thrice);
+            ASSERT(bytes_equal(buf_bytes(&twice), buf_bytes(&thrice)));
+        }
     }
     buf_fini(&once);
     buf_fini(&twice);
+    buf_fini(&thrice);
 }
 
 static void compare(const struct schema *a, const struct schema *b)

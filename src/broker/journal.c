@@ -134,10 +134,26 @@ static struct refused *refused_find(struct broker *b, const struct item_data *da
     return NULL;
 }
 
+// sequence_is_before: 2147483647 is before 0.
+static bool sequence_is_before(int32_t a, int32_t b)
+{
+    uint32_t ahead = ((uint32_t)b - (uint32_t)a) & INT32_MAX;
+    return ahead != 0 && ahead <= INT32_MAX / 2;
+}
+
 void journal_refused(struct broker *b, const struct item_data *data)
 {
-    if (data->producer_id < 0 || refused_find(b, data) != NULL) {
-        return; // the first refused one is the one to wait for
+    if (data->producer_id < 0) {
+        return;
+    }
+    struct refused *known = refused_find(b, data);
+    if (known != NULL) {
+        // The earliest is the one to wait for. It may be refused last: while it was judged again, as its
+        // verdict was stale, one behind it was refused as it stood.
+        if (sequence_is_before(data->base_sequence, known->base_sequence)) {
+            known->base_sequence = data->base_sequence;
+        }
+        return;
     }
     struct refused *r = &b->refused[b->refused_next];
     b->refused_next = (b->refused_next + 1) % REFUSED_MAX;
@@ -155,8 +171,13 @@ static bool overtakes(struct broker *b, const struct item_data *data)
     if (r == NULL) {
         return false;
     }
-    if (r->base_sequence != data->base_sequence && !core_producer_is_known(b->core, data)) {
-        return true;
+    if (!core_producer_is_known(b->core, data)) {
+        if (sequence_is_before(r->base_sequence, data->base_sequence)) {
+            return true;
+        }
+        if (r->base_sequence != data->base_sequence) {
+            return false; // it comes before the one that is waited for
+        }
     }
     *r = b->refused[--b->refused_count];
     b->refused_next = b->refused_count;

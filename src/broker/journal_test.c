@@ -268,6 +268,29 @@ static void new_producers_wait_for_memory(void **state)
     rig_stop(rig);
 }
 
+// What is behind was refused before what is ahead of it, which was judged again meanwhile: still the earliest
+// comes first (seed 320 of the simulator's shared worlds).
+static void the_earliest_refused_comes_first(void **state)
+{
+    enum { BALLAST = 64 << 20 };
+    struct rig *rig = *state;
+    rig_start(rig);
+    topic_make(rig, "t", 1);
+    void *ballast = mem_alloc(BALLAST);
+    mem_cap_set(mem_used_bytes() / 7 * 10);
+    assert_int_equal(produce_as(rig, 2, 1).err, ERR_STORAGE);
+    assert_int_equal(produce_as(rig, 2, 0).err, ERR_STORAGE);
+    assert_int_equal(produce_as(rig, 3, 1).err, ERR_STORAGE);
+    mem_free(ballast);
+    assert_int_equal(produce_as(rig, 2, 1).err, ERR_STORAGE);
+    assert_int_equal(produce_as(rig, 2, 0).err, ERR_OK);
+    assert_int_equal(produce_as(rig, 2, 1).err, ERR_OK);
+    assert_int_equal(produce_as(rig, 3, 0).err, ERR_OK); // not refused itself: it is before what was
+    assert_int_equal(produce_as(rig, 3, 1).err, ERR_OK);
+    mem_cap_set(0);
+    rig_stop(rig);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -277,6 +300,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_reserve_is_not_for_commits, setup, teardown),
         cmocka_unit_test_setup_teardown(memory_is_full, setup, teardown),
         cmocka_unit_test_setup_teardown(new_producers_wait_for_memory, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_earliest_refused_comes_first, setup, teardown),
     };
     return cmocka_run_group_tests_name("journal", tests, NULL, NULL);
 }
