@@ -605,6 +605,50 @@ static void little_is_held_opened(void **state)
     rig_stop(rig);
 }
 
+// send_tight sends a batch of a request that may take so much memory.
+static enum err send_tight(struct rig *rig, size_t memory, struct bytes batch)
+{
+    struct sending s = {.part = {.topic_name = STR("orders")}};
+    arena_init(&s.arena, memory);
+    s.chunk = s.part.chunk = chunk_get(rig->pool, batch.len);
+    memcpy(s.chunk->ptr, batch.ptr, batch.len);
+    s.part.batch = bytes_of(s.chunk->ptr, batch.len);
+    s.op = (struct produce_op){.port = rig->port,
+                               .arena = &s.arena,
+                               .lane = &rig->lane,
+                               .parts = &s.part,
+                               .part_count = 1,
+                               .done = on_sent};
+    rig_begin(rig, &s.call, send_on_loop, &s);
+    send_end(&s);
+    return s.part.err;
+}
+
+// Wherever the memory of a request ends, what its producer sent behind it does not come first.
+static void refused_for_memory_comes_first(void **state)
+{
+    enum { STEP = 64, PLENTY = 1 << 20 };
+    struct suite *suite = *state;
+    struct rig *rig = &suite->rig;
+    start(suite);
+    make_governed(rig, "orders", 1, false);
+    int64_t producer = 1000;
+    size_t memory = 0;
+    while (send_tight(rig, memory, batch_of(rig, good, 2, CODEC_LZ4, producer, 0)) == ERR_NO_MEMORY) {
+        enum err behind = send_tight(rig, PLENTY, batch_of(rig, good, 2, CODEC_LZ4, producer, 2));
+        if (behind != ERR_STORAGE && behind != ERR_OUT_OF_ORDER_SEQUENCE) {
+            fail_msg("with %zu bytes: %s", memory, err_name(behind));
+        }
+        assert_int_equal(send_tight(rig, PLENTY, batch_of(rig, good, 2, CODEC_LZ4, producer, 0)), ERR_OK);
+        assert_int_equal(send_tight(rig, PLENTY, batch_of(rig, good, 2, CODEC_LZ4, producer, 2)), ERR_OK);
+        memory += STEP;
+        producer++;
+    }
+    print_message("%zu bytes are enough\n", memory);
+    assert_true(memory > 8 * STEP);
+    rig_stop(rig);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -617,6 +661,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(bombs_yield, setup, teardown),
         cmocka_unit_test_setup_teardown(large_batches_in_slices, setup, teardown),
         cmocka_unit_test_setup_teardown(little_is_held_opened, setup, teardown),
+        cmocka_unit_test_setup_teardown(refused_for_memory_comes_first, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

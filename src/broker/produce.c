@@ -408,6 +408,23 @@ static void part_submit(struct broker *b, struct produce_op *op, struct produce_
     part_push(b, op, part, topic);
 }
 
+// part_remember: for want of memory the batch comes to nothing now, and its producer sends it again: what
+// comes behind it waits. The lock is held.
+static void part_remember(struct broker *b, const struct produce_part *part)
+{
+    const struct topic *topic = part_topic(b->core, part);
+    struct batch_header h;
+    if (part->err != ERR_NO_MEMORY || topic == NULL || batch_header_read(part->batch, &h, NULL) != ERR_OK) {
+        return;
+    }
+    const struct item_data data = {.topic_id = topic_id(topic),
+                                   .partition = part->partition,
+                                   .producer_id = h.producer_id,
+                                   .producer_epoch = h.producer_epoch,
+                                   .base_sequence = h.base_sequence};
+    journal_refused(b, &data);
+}
+
 // ---- lanes
 
 void produce_lane_init(struct produce_lane *lane)
@@ -568,6 +585,8 @@ static bool op_submit(struct produce_op *op)
         }
         if (is_open) {
             part_submit(b, op, part, &op->topics[i]);
+        } else if (part->stage == PART_OPEN) {
+            part_remember(b, part);
         }
         bool has_failed = part->err != ERR_OK || (part->stage == PART_SETTLED && part->outcome.err != ERR_OK);
         if (op->tries == 0) {
@@ -701,6 +720,9 @@ void broker_produce(struct broker *b, struct produce_op *op)
         }
         op->lane = NULL;
         mutex_lock(&b->lock);
+        for (uint32_t i = 0; i < op->part_count; i++) {
+            part_remember(b, &op->parts[i]);
+        }
         journal_complete(op->port, &op->task);
         journal_unlock(b, op->port);
         return;
