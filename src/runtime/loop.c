@@ -9,6 +9,7 @@
 
 #include "base/assert.h"
 #include "base/mem.h"
+#include "runtime/metrics.h"
 
 enum {
     EVENTS_PER_WAIT = 256,
@@ -23,6 +24,7 @@ struct loop {
     atomic_bool is_asleep;
     atomic_bool is_stopping;
     int64_t now_ns;
+    struct metric_histogram *rounds; // NULL = nobody wants to know
     struct heap timers;
     struct task *taken_first; // posted, and left for the next round
     struct task *taken_last;
@@ -61,6 +63,12 @@ struct env *loop_env(struct loop *loop)
 int64_t loop_now_ns(const struct loop *loop)
 {
     return loop->now_ns;
+}
+
+void loop_watch(struct loop *loop, struct metrics *metrics, const char *labels)
+{
+    loop->rounds = metrics_histogram(metrics, "strom_loop_round_seconds", labels,
+                                     "How long an event loop works between two looks at its sockets.");
 }
 
 // ---- posting, from any thread
@@ -264,6 +272,9 @@ void loop_run(struct loop *loop)
         struct task *deferred = loop->deferred_first;
         loop->deferred_first = loop->deferred_last = NULL;
         tasks_run(deferred);
+        if (loop->rounds != NULL) {
+            metric_observe_ns(loop->rounds, clock_mono_ns(loop->env->clock) - loop->now_ns);
+        }
     }
     atomic_store(&loop->is_stopping, false);
 }

@@ -8,6 +8,7 @@
 #include "platform/env.h"
 
 struct loop;
+struct metrics;
 
 // A task runs once per post, on the loop's thread. The struct belongs to the caller and may be reused once
 // run.
@@ -36,6 +37,9 @@ struct env *loop_env(struct loop *loop);
 // bounded number: sockets get their turn between), deferred tasks.
 void loop_run(struct loop *loop);
 void loop_stop(struct loop *loop);
+// loop_watch has each round's time observed, without the wait, as strom_loop_round_seconds: how long others
+// of the loop wait. `labels` is static, as of any metric. Before loop_run.
+void loop_watch(struct loop *loop, struct metrics *metrics, const char *labels);
 // loop_now_ns is the monotonic time at the start of the round.
 int64_t loop_now_ns(const struct loop *loop);
 

@@ -10,6 +10,7 @@
 
 #include "base/mem.h"
 #include "platform/real/real.h"
+#include "runtime/metrics.h"
 
 enum { WAITS_MAX = 32 };
 
@@ -561,6 +562,32 @@ static void test_echo_over_real_sockets(void **state)
     real_env_close(env);
 }
 
+static void take_a_second(struct actor *a)
+{
+    a->w->now_ns += 1000000000;
+}
+
+// A watched loop tells how long each round took.
+static void test_rounds_are_observed(void **state)
+{
+    (void)state;
+    struct world *w = world_open(3);
+    struct metrics *metrics = metrics_create();
+    loop_watch(w->loop, metrics, NULL);
+    struct actor slow = actor_make(w, 's', take_a_second);
+    loop_post(w->loop, &slow.task);
+    loop_run(w->loop);
+    struct buf text;
+    buf_init(&text, 1 << 16);
+    metrics_render(metrics, &text);
+    buf_u8(&text, 0);
+    assert_non_null(strstr((char *)text.ptr, "strom_loop_round_seconds_sum 1.0"));
+    assert_non_null(strstr((char *)text.ptr, "strom_loop_round_seconds_count 4\n"));
+    buf_fini(&text);
+    metrics_destroy(metrics);
+    world_close_all(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -577,6 +604,7 @@ int main(void)
         cmocka_unit_test(test_cancel_of_a_due_timer),
         cmocka_unit_test(test_no_stale_events),
         cmocka_unit_test(test_set_is_cheap_and_remove_idempotent),
+        cmocka_unit_test(test_rounds_are_observed),
         cmocka_unit_test(test_echo_over_real_sockets),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

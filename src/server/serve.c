@@ -180,6 +180,7 @@ static enum err open_loops(struct server *s, struct error *e)
         struct server_loop *l = &s->loops[i];
         l->server = s;
         l->loop = loop_create(s->env);
+        loop_watch(l->loop, s->metrics, "loop=\"kafka\"");
         l->port = broker_port_create(s->broker, l->loop);
         l->front = kafka_front_create(s->broker, l->port, &options);
     }

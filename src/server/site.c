@@ -47,6 +47,7 @@ struct site *site_create(struct broker *broker, struct metrics *metrics, struct 
     struct site *site = mem_zalloc(sizeof *site);
     site->env = broker_env(broker);
     site->loop = loop_create(site->env);
+    loop_watch(site->loop, metrics, "loop=\"http\"");
     site->port = broker_port_create(broker, site->loop);
     site->admin = admin_create(broker, metrics);
     site->govern = govern;
