@@ -125,8 +125,9 @@ struct produce_part { // one batch for one partition
     uint64_t fingerprint;       // of what its verdict rests on; 0 = the topic is not governed
     uint8_t stage;
     bool is_checked;
-    bool is_ready; // judged, and its item made
-    bool is_known; // not judged: an earlier copy was appended, or its producer is fenced
+    bool is_sliced; // checked a slice at a time
+    bool is_ready;  // judged, and its item made
+    bool is_known;  // not judged: an earlier copy was appended, or its producer is fenced
 };
 // The batches of one connection are judged and ordered as they came.
 struct produce_lane {
@@ -159,6 +160,7 @@ struct produce_op {
     struct list in_lane;
     struct list in_ready; // of the port
     uint32_t at;          // the part that is worked on
+    size_t checked_bytes; // at once, since the clock was looked at
     uint32_t governed_count;
     uint8_t state;
     uint8_t tries;

@@ -17,7 +17,9 @@ enum {
     REFUSED_MAX = 1024,                 // remembered refusals of idempotent producers
     DAMAGED_MAX = 1024,                 // remembered rotten places
     RECORDS_COPY_MAX = 256 << 10,       // decompressed records that are copied out of a port's room
-    OPEN_SMALL_MAX = 64 << 10,          // larger batches of governed topics do not hold these up
+    OPEN_SMALL_MAX = 64 << 10,          // larger batches that are opened in slices do not hold these up
+    CHECK_AT_ONCE_BYTES = 1 << 20,      // of a batch of a topic without contracts, decompressed
+    CHECK_LOOK_BYTES = 256 << 10,       // of one op's batches, until the clock is looked at
     OPENED_BYTES_MAX = 64 << 20,        // of records held while they are judged: then a port opens no more
     LANE_COMPARES_MAX = 4096,           // parts looked at before an op rather waits for those before it
     FETCH_EXTENTS_MAX = 1024,           // extents of one partition in one response
@@ -70,12 +72,12 @@ struct awaiting {
     uint32_t count;
 };
 
-// The part of a governed topic that is being checked and decompressed.
+// The part that is being checked and decompressed in slices.
 struct opening {
     struct produce_part *part; // NULL = none
     struct batch_checking checking;
     struct codec_context codec;
-    struct buf room; // its records, decompressed
+    struct buf room; // its records, decompressed: all of them if they are to be judged
 };
 
 struct broker_port {

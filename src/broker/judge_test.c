@@ -574,6 +574,67 @@ static void bombs_yield(void **state)
     rig_stop(rig);
 }
 
+// A batch of a topic without contracts is checked in slices as well, if it is of much.
+struct turns {
+    struct task task;
+    struct loop *loop;
+    const struct produce_part *part;
+    uint32_t count; // until the part is checked
+    bool is_over;   // atomic
+};
+
+static void on_turn(struct task *task)
+{
+    struct turns *t = (struct turns *)(void *)task;
+    t->count += !t->part->is_checked;
+    if (!__atomic_load_n(&t->is_over, __ATOMIC_RELAXED)) {
+        loop_post(t->loop, &t->task);
+    }
+}
+
+static void turns_begin(struct rig_call *call)
+{
+    struct turns *t = call->arg;
+    loop_post(t->loop, &t->task);
+    rig_done(call);
+}
+
+static void bombs_yield_without_contracts(void **state)
+{
+    enum { NOISE = 55000, SIZE = 40 << 20 };
+    struct suite *suite = *state;
+    struct rig *rig = &suite->rig;
+    rig_set(rig, "message.max.bytes", "100000000");
+    start(suite);
+    topic_make(rig, "free", 1);
+    char *value = text_of_much(SIZE, NOISE);
+    const char *const values[] = {value};
+    static const enum codec codecs[] = {CODEC_ZSTD, CODEC_LZ4};
+    for (int i = 0; i < 2; i++) {
+        struct bytes batch = batch_of(rig, values, 1, codecs[i], -1, 0);
+        assert_int_equal(batch.len <= OPEN_SMALL_MAX, codecs[i] == CODEC_ZSTD);
+        struct rig_call call;
+        struct sending bomb;
+        struct turns turns = {.task = {.run = on_turn}, .loop = rig->loop, .part = &bomb.part};
+        send_begin(rig, &bomb, &rig->lane, "free", batch);
+        rig_begin(rig, &call, turns_begin, &turns);
+        rig_wait(&call);
+        send_end(&bomb);
+        __atomic_store_n(&turns.is_over, true, __ATOMIC_RELAXED);
+        for (int k = 0; k < 2; k++) { // the task is through with the second call
+            rig_begin(rig, &call, rig_done, NULL);
+            rig_wait(&call);
+        }
+        if (bomb.part.err != ERR_OK) {
+            fail_msg("%s: %s", err_name(bomb.part.err), bomb.part.text);
+        }
+        print_message("checked in %u rounds\n", turns.count);
+        assert_true(turns.count >= 3);
+    }
+    free(value);
+    rig_stop(rig);
+}
+
 // Small batches of much: a port holds a bounded part of it, however many wait to be judged.
 static void little_is_held_opened(void **state)
 {
@@ -659,6 +720,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(order_survives_changes, setup, teardown),
         cmocka_unit_test_setup_teardown(heavy_batches_yield, setup, teardown),
         cmocka_unit_test_setup_teardown(bombs_yield, setup, teardown),
+        cmocka_unit_test_setup_teardown(bombs_yield_without_contracts, setup, teardown),
         cmocka_unit_test_setup_teardown(large_batches_in_slices, setup, teardown),
         cmocka_unit_test_setup_teardown(little_is_held_opened, setup, teardown),
         cmocka_unit_test_setup_teardown(refused_for_memory_comes_first, setup, teardown),

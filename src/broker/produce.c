@@ -44,7 +44,7 @@ static void part_begin(struct produce_part *part)
     part->own_chunk = NULL;
     part->governed = NULL;
     part->stage = PART_OPEN;
-    part->is_checked = part->is_ready = part->is_known = false;
+    part->is_checked = part->is_sliced = part->is_ready = part->is_known = false;
 }
 
 // part_resolve copies what is needed of the topic. The lock is held.
@@ -122,24 +122,21 @@ static void part_checked(struct produce_part *part, const struct batch_rules *ru
     part->is_checked = true;
 }
 
-// part_check verifies the batch.
-static void part_check(struct produce_op *op, struct produce_part *part, const struct produce_topic *topic)
+// part_opened takes over what a check in slices came to.
+static void part_opened(struct produce_op *op, struct produce_part *part, const struct produce_topic *topic,
+                        struct opening *opening)
 {
-    const struct batch_rules rules = rules_of(op, &topic->settings);
-    struct batch_facts facts;
-    facts.bad_count = 0;
-    struct error error = {0};
-    enum err err = batch_check(&op->port->codec, part->batch, &rules, &facts, &error);
-    if (err != ERR_OK) {
-        part_fail(part, err, error.text);
-        part_keep_bad_records(op, part, &facts);
-        return;
+    const struct batch_checking *checking = &opening->checking;
+    if (!part->is_checked) {
+        part_checked(part, &checking->rules, &checking->facts);
     }
-    part_checked(part, &rules, &facts);
+    if (topic->settings.is_governed) {
+        governed_open(op, part, topic, opening);
+    }
 }
 
-// part_open verifies a batch of a governed topic, or only decompresses one that was judged before, and gets
-// it ready to be judged, a slice at a time: one of a port after the other, and those that came as little do
+// part_open verifies a batch, or only decompresses one of a governed topic that was judged before, and gets
+// that ready to be judged, a slice at a time: one of a port after the other, and those that came as little do
 // not wait for large ones. What a little one decompresses to may be much as well.
 static enum policy_step part_open(struct produce_op *op, struct produce_part *part,
                                   const struct produce_topic *topic)
@@ -152,15 +149,19 @@ static enum policy_step part_open(struct produce_op *op, struct produce_part *pa
     if ((opening->part != NULL && opening->part != part) || !judge_has_slice(op->port)) {
         return POLICY_MORE;
     }
-    if (opening->part == NULL && op->port->opened_bytes >= OPENED_BYTES_MAX) {
+    bool is_governed = topic->settings.is_governed;
+    if (opening->part == NULL && is_governed && op->port->opened_bytes >= OPENED_BYTES_MAX) {
         return POLICY_MORE; // what is held is judged first, or waits for a load that comes
     }
     if (opening->part == NULL) {
         const struct batch_rules rules = rules_of(op, &topic->settings);
+        enum checking_kind kind = !is_governed       ? CHECKING_ONLY
+                                  : part->is_checked ? CHECKING_DECOMPRESSES
+                                                     : CHECKING_KEEPS;
         opening->part = part;
         checking->facts.bad_count = 0;
-        err = batch_checking_begin(checking, &opening->codec, part->batch, &rules, part->is_checked,
-                                   &opening->room, &error);
+        err = batch_checking_begin(checking, &opening->codec, part->batch, &rules, kind, &opening->room,
+                                   &error);
     }
     bool is_done = false;
     while (err == ERR_OK && !is_done) {
@@ -175,12 +176,53 @@ static enum policy_step part_open(struct produce_op *op, struct produce_part *pa
         part_fail(part, err, error.text);
         part_keep_bad_records(op, part, &checking->facts);
     } else {
-        if (!part->is_checked) {
-            part_checked(part, &checking->rules, &checking->facts);
-        }
-        governed_open(op, part, topic, opening);
+        part_opened(op, part, topic, opening);
     }
     judge_room_clear(&opening->room);
+    return POLICY_JUDGED;
+}
+
+// is_much: to check the batch takes long, as far as its header tells.
+static bool is_much(const struct produce_part *part)
+{
+    struct batch_header h;
+    if (part->batch.len <= OPEN_SMALL_MAX || batch_header_read(part->batch, &h, NULL) != ERR_OK) {
+        return false;
+    }
+    return part->batch.len > CHECK_AT_ONCE_BYTES || batch_codec(&h) != CODEC_NONE;
+}
+
+// part_check verifies a batch of a topic that nothing governs: at once, as nearly all of them, or in slices
+// if it is large or shows to be.
+static enum policy_step part_check(struct produce_op *op, struct produce_part *part,
+                                   const struct produce_topic *topic)
+{
+    static const struct codec_limits at_once = {CHECK_AT_ONCE_BYTES, SIZE_MAX, CHECK_AT_ONCE_BYTES};
+    if (op->checked_bytes > CHECK_LOOK_BYTES && !judge_has_slice(op->port)) {
+        return POLICY_MORE;
+    }
+    op->checked_bytes = op->checked_bytes > CHECK_LOOK_BYTES ? 0 : op->checked_bytes;
+    part->is_sliced = part->is_sliced || is_much(part);
+    if (part->is_sliced) {
+        return part_open(op, part, topic);
+    }
+    op->checked_bytes += part->batch.len;
+    struct batch_rules rules = rules_of(op, &topic->settings);
+    rules.codec_limits = &at_once;
+    struct batch_facts facts;
+    facts.bad_count = 0;
+    struct error error = {0};
+    enum err err = batch_check(&op->port->codec, part->batch, &rules, &facts, &error);
+    if (err == ERR_BATCH_TOO_LARGE) { // most likely only for this
+        part->is_sliced = true;
+        return part_open(op, part, topic);
+    }
+    if (err != ERR_OK) {
+        part_fail(part, err, error.text);
+        part_keep_bad_records(op, part, &facts);
+        return POLICY_JUDGED;
+    }
+    part_checked(part, &rules, &facts);
     return POLICY_JUDGED;
 }
 
@@ -298,7 +340,7 @@ static enum policy_step part_work(struct produce_op *op, struct produce_part *pa
     if (is_governed && part->governed == NULL) {
         step = part_open(op, part, topic);
     } else if (!part->is_checked) {
-        part_check(op, part, topic);
+        step = part_check(op, part, topic);
     }
     if (step == POLICY_JUDGED && part->governed != NULL) {
         step = governed_judge(op, part);
@@ -706,6 +748,7 @@ void broker_produce(struct broker *b, struct produce_op *op)
     op->task.run = produce_completed;
     op->pending = op->governed_count = op->at = 0;
     op->letter_bytes = 0;
+    op->checked_bytes = 0;
     op->tries = 0;
     op->is_resolved = op->is_cancelled = false;
     op->in_lane = op->in_ready = (struct list){0};

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "base/crc32c.h"
 #include "record/record_private.h"
 
 static enum err check_shape(struct bytes batch, const struct batch_rules *rules, struct batch_header *ret,
@@ -35,10 +36,12 @@ static enum err check_shape(struct bytes batch, const struct batch_rules *rules,
         return FAIL(e, ERR_BATCH_TOO_LARGE, "the batch takes %zu bytes, the topic allows %zu", batch.len,
                     rules->batch_bytes_max);
     }
-    if (!batch_crc_check(batch)) {
-        return FAIL(e, ERR_CORRUPT, "the batch's CRC-32C does not match its bytes");
-    }
     return ERR_OK;
+}
+
+static enum err check_sum(bool is_right, struct error *e)
+{
+    return is_right ? ERR_OK : FAIL(e, ERR_CORRUPT, "the batch's CRC-32C does not match its bytes");
 }
 
 static enum err check_header(const struct batch_header *h, struct error *e)
@@ -198,14 +201,15 @@ static enum err check_begin(struct bytes batch, const struct batch_rules *rules,
     ret->null_key_count = 0;
     ret->is_max_timestamp_wrong = false;
     ret->bad_count = 0;
-    enum err err = check_shape(batch, rules, &ret->header, e);
-    return err == ERR_OK ? check_header(&ret->header, e) : err;
+    return check_shape(batch, rules, &ret->header, e);
 }
 
 enum err batch_check(struct codec_context *ctx, struct bytes batch, const struct batch_rules *rules,
                      struct batch_facts *ret, struct error *e)
 {
     enum err err = check_begin(batch, rules, ret, e);
+    err = err == ERR_OK ? check_sum(batch_crc_check(batch), e) : err;
+    err = err == ERR_OK ? check_header(&ret->header, e) : err;
     if (err != ERR_OK) {
         return err;
     }
@@ -227,53 +231,156 @@ enum err batch_check(struct codec_context *ctx, struct bytes batch, const struct
 
 // ---- in steps
 
-enum { STREAM_PIECE = 64 << 10 };
+enum {
+    STREAM_PIECE = 64 << 10,
+    SUM_PIECE = 64 << 10, // at least: a sum costs far less than what else is done with as many bytes
+};
 
 enum err batch_checking_begin(struct batch_checking *c, struct codec_context *ctx, struct bytes batch,
-                              const struct batch_rules *rules, bool is_known_good, struct buf *room,
+                              const struct batch_rules *rules, enum checking_kind kind, struct buf *room,
                               struct error *e)
 {
+    c->batch = batch;
     c->rules = *rules;
+    c->kind = kind;
+    c->ctx = ctx;
     c->room = room;
+    c->sum = 0;
+    c->summed = BATCH_CRC_FROM;
     c->index = 0;
-    c->is_known_good = is_known_good;
-    c->is_streaming = c->is_walking = c->has_bad_timestamp = false;
-    enum err err = is_known_good ? batch_header_read(batch, &c->facts.header, e)
-                                 : check_begin(batch, rules, &c->facts, e);
+    c->is_opened = c->is_windowed = c->is_streaming = c->is_walking = c->has_bad_timestamp = false;
+    if (kind == CHECKING_DECOMPRESSES) {
+        c->summed = batch.len;
+        return batch_header_read(batch, &c->facts.header, e);
+    }
+    return check_begin(batch, rules, &c->facts, e);
+}
+
+static enum err sum_some(struct batch_checking *c, size_t bytes, struct error *e)
+{
+    size_t left = c->batch.len - c->summed;
+    size_t some = bytes < SUM_PIECE ? SUM_PIECE : bytes;
+    some = left < some ? left : some;
+    c->sum = crc32c(c->sum, c->batch.ptr + c->summed, some);
+    c->summed += some;
+    return check_sum(c->summed < c->batch.len || c->sum == c->facts.header.crc, e);
+}
+
+static enum err records_open(struct batch_checking *c, struct error *e)
+{
+    struct batch_header *h = &c->facts.header;
+    enum err err = c->kind == CHECKING_DECOMPRESSES ? ERR_OK : check_header(h, e);
+    c->records = bytes_slice(c->batch, BATCH_HEADER_SIZE, c->batch.len - BATCH_HEADER_SIZE);
+    if (err == ERR_OK && batch_codec(h) != CODEC_NONE) {
+        err = codec_stream_init(&c->stream, c->ctx, batch_codec(h), c->records, c->rules.codec_limits, e);
+        c->is_streaming = err == ERR_OK;
+        c->is_windowed = c->kind == CHECKING_ONLY;
+    }
+    if (c->is_windowed) {
+        record_iterator_init_plain(&c->plain, h, bytes_of(NULL, 0));
+    }
+    c->is_opened = true;
+    return err;
+}
+
+// piece_read appends the next piece to the room; a length of 0 is the end.
+static enum err piece_read(struct batch_checking *c, size_t *ret_len, struct error *e)
+{
+    uint8_t *out = buf_reserve(c->room, STREAM_PIECE);
+    enum err err = out == NULL
+                       ? FAIL(e, ERR_BATCH_TOO_LARGE, "the records are over %zu bytes", c->room->limit)
+                       : codec_stream_read(&c->stream, out, STREAM_PIECE, ret_len, e);
     if (err != ERR_OK) {
         return err;
     }
-    c->records = bytes_slice(batch, BATCH_HEADER_SIZE, batch.len - BATCH_HEADER_SIZE);
-    enum codec codec = batch_codec(&c->facts.header);
-    if (codec != CODEC_NONE) {
-        err = codec_stream_init(&c->stream, ctx, codec, c->records, rules->codec_limits, e);
-        c->is_streaming = err == ERR_OK;
+    c->room->len += *ret_len;
+    if (*ret_len == 0) {
+        codec_stream_fini(&c->stream);
+        c->is_streaming = false;
     }
-    return err;
+    return ERR_OK;
 }
 
 static enum err stream_some(struct batch_checking *c, size_t bytes, struct error *e)
 {
     size_t until = c->room->len + bytes;
-    while (c->room->len < until) {
+    enum err err = ERR_OK;
+    while (err == ERR_OK && c->is_streaming && c->room->len < until) {
         size_t len = 0;
-        uint8_t *out = buf_reserve(c->room, STREAM_PIECE);
-        enum err err = out == NULL
-                           ? FAIL(e, ERR_BATCH_TOO_LARGE, "the records are over %zu bytes", c->room->limit)
-                           : codec_stream_read(&c->stream, out, STREAM_PIECE, &len, e);
-        if (err != ERR_OK) {
-            return err;
-        }
-        c->room->len += len;
-        if (len == 0) {
-            codec_stream_fini(&c->stream);
-            c->is_streaming = false;
-            c->records = buf_bytes(c->room);
-            break;
+        err = piece_read(c, &len, e);
+    }
+    c->records = buf_bytes(c->room);
+    return err;
+}
+
+// ---- through a window, which grows as far as the largest record
+
+// window_fill moves what was not walked yet to the front, and puts the next piece behind it.
+static enum err window_fill(struct batch_checking *c, size_t *ret_len, struct error *e)
+{
+    struct record_source *s = &c->plain.source;
+    size_t left = (size_t)(s->end - s->pos);
+    if (left > 0 && s->pos != c->room->ptr) {
+        memmove(c->room->ptr, s->pos, left);
+    }
+    c->room->len = left;
+    enum err err = piece_read(c, ret_len, e);
+    s->start = s->pos = c->room->ptr;
+    s->end = s->pos + c->room->len;
+    return err;
+}
+
+// has_record: the next record lies whole in the window; also if it cannot be one, or no more comes, which the
+// walk finds out.
+static bool has_record(const struct batch_checking *c)
+{
+    enum { LENGTH_MAX = 5 };
+    const uint8_t *p = c->plain.source.pos;
+    size_t left = (size_t)(c->plain.source.end - p);
+    uint64_t coded = 0;
+    if (!c->is_streaming) {
+        return true;
+    }
+    for (size_t i = 0; i < left && i < LENGTH_MAX; i++) {
+        coded |= (uint64_t)(p[i] & 0x7f) << 7 * i;
+        if (p[i] < 0x80) {
+            return (coded & 1) != 0 || left - i - 1 >= coded >> 1;
         }
     }
-    return ERR_OK;
+    return left >= LENGTH_MAX;
 }
+
+// window_step decompresses a piece and walks what is whole; *ret_is_done: that was all.
+static enum err window_step(struct batch_checking *c, struct check_walk *walk, size_t *ret_len,
+                            bool *ret_is_done, struct error *e)
+{
+    struct record_source *source = &c->plain.source;
+    int32_t count = c->facts.header.record_count;
+    enum err err = c->is_streaming ? window_fill(c, ret_len, e) : ERR_OK;
+    while (err == ERR_OK && walk->index < count && has_record(c)) {
+        err = check_some(source, NULL, walk, &c->rules, &c->facts, e);
+    }
+    bool is_over = walk->index == count && (!c->is_streaming || source->pos < source->end);
+    if (err == ERR_OK && is_over) {
+        err = check_rest(source, walk, &c->facts, e);
+        *ret_is_done = true;
+    }
+    return err;
+}
+
+static enum err window_some(struct batch_checking *c, size_t bytes, bool *ret_is_done, struct error *e)
+{
+    struct check_walk walk = {range_of(&c->rules), c->index, c->has_bad_timestamp};
+    enum err err = ERR_OK;
+    for (size_t taken = 0, len = 0; err == ERR_OK && !*ret_is_done && taken < bytes; taken += len) {
+        err = window_step(c, &walk, &len, ret_is_done, e);
+    }
+    c->index = walk.index;
+    c->has_bad_timestamp = walk.has_bad_timestamp;
+    return err;
+}
+
+// ---- in place
 
 static enum err walk_some(struct batch_checking *c, size_t bytes, bool *ret_is_done, struct error *e)
 {
@@ -300,13 +407,21 @@ static enum err walk_some(struct batch_checking *c, size_t bytes, bool *ret_is_d
 enum err batch_checking_step(struct batch_checking *c, size_t bytes, bool *ret_is_done, struct error *e)
 {
     *ret_is_done = false;
-    if (c->is_streaming) {
-        enum err err = stream_some(c, bytes, e);
-        if (err != ERR_OK || c->is_streaming) {
-            return err;
-        }
+    enum err err = c->summed < c->batch.len ? sum_some(c, bytes, e) : ERR_OK;
+    if (err != ERR_OK || c->summed < c->batch.len) {
+        return err;
     }
-    if (c->is_known_good) {
+    err = c->is_opened ? ERR_OK : records_open(c, e);
+    if (err == ERR_OK && c->is_windowed) {
+        return window_some(c, bytes, ret_is_done, e);
+    }
+    if (err == ERR_OK && c->is_streaming) {
+        err = stream_some(c, bytes, e);
+    }
+    if (err != ERR_OK || c->is_streaming) {
+        return err;
+    }
+    if (c->kind == CHECKING_DECOMPRESSES) {
         *ret_is_done = true;
         return ERR_OK;
     }

@@ -50,28 +50,38 @@ struct batch_facts {
 enum err batch_check(struct codec_context *ctx, struct bytes batch, const struct batch_rules *rules,
                      struct batch_facts *ret, struct error *e);
 
-// A check in steps, which gives the records uncompressed: for whoever needs them, and may not take the time
-// that a large batch costs at once.
+// A check in steps, for whoever may not take the time that a large batch costs at once.
+enum checking_kind {
+    CHECKING_ONLY,         // memory stays at a window, which grows as far as the largest record
+    CHECKING_KEEPS,        // gives the records uncompressed, too
+    CHECKING_DECOMPRESSES, // does only that: the batch was checked before
+};
 struct batch_checking {
     struct batch_facts facts; // as batch_check gives them
-    struct bytes records;     // when it is done: in place, or in `room`
+    struct bytes records;     // when it is done, unless it is CHECKING_ONLY: in place, or in `room`
     // private
+    struct bytes batch;
     struct batch_rules rules;
+    struct codec_context *ctx;
     struct buf *room;
     struct codec_stream stream;
     struct record_iterator plain;
+    size_t summed; // bytes of the batch
+    uint32_t sum;
     int32_t index;
-    bool is_known_good;
+    enum checking_kind kind;
+    bool is_opened;
+    bool is_windowed;
     bool is_streaming;
     bool is_walking;
     bool has_bad_timestamp;
 };
 // batch_checking_begin: the batch, ctx (if it is compressed) and room, which is empty, are borrowed until
-// end. A batch that is_known_good was checked before: it is only decompressed.
+// end.
 enum err batch_checking_begin(struct batch_checking *c, struct codec_context *ctx, struct bytes batch,
-                              const struct batch_rules *rules, bool is_known_good, struct buf *room,
+                              const struct batch_rules *rules, enum checking_kind kind, struct buf *room,
                               struct error *e);
-// batch_checking_step takes on about so many bytes of records more. Errors as batch_check's.
+// batch_checking_step sums about so many bytes more, or takes on so many of records. Errors as batch_check's.
 enum err batch_checking_step(struct batch_checking *c, size_t bytes, bool *ret_is_done, struct error *e);
 void batch_checking_end(struct batch_checking *c); // also after errors; room stays
 

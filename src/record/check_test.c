@@ -313,13 +313,14 @@ static void test_idempotent(void **state)
 }
 
 // check_in_steps checks in steps of so many bytes; the end is as batch_check's.
-static enum err check_in_steps(struct bytes batch, const struct batch_rules *rules, size_t bytes,
-                               struct batch_checking *c, struct codec_context *ctx, struct buf *room)
+static enum err check_in_steps(struct bytes batch, const struct batch_rules *rules, enum checking_kind kind,
+                               size_t bytes, struct batch_checking *c, struct codec_context *ctx,
+                               struct buf *room)
 {
     bool is_done = false;
     struct error e = {0};
     buf_reset(room);
-    enum err err = batch_checking_begin(c, ctx, batch, rules, false, room, &e);
+    enum err err = batch_checking_begin(c, ctx, batch, rules, kind, room, &e);
     for (int steps = 0; err == ERR_OK && !is_done; steps++) {
         err = batch_checking_step(c, bytes, &is_done, &e);
         assert_true(steps < 10000);
@@ -349,7 +350,11 @@ static void test_steps(void **state)
             }
             enum err want = batch_check(&ctx, buf_bytes(&b), &rules, &facts, NULL);
             for (size_t bytes = 1; bytes < 1 << 20; bytes *= 1000) {
-                enum err got = check_in_steps(buf_bytes(&b), &rules, bytes, &c, &ctx, &room);
+                enum err got = check_in_steps(buf_bytes(&b), &rules, CHECKING_ONLY, bytes, &c, &ctx, &room);
+                assert_int_equal(got, want);
+                assert_int_equal(c.facts.null_key_count, facts.null_key_count);
+                assert_int_equal(c.facts.max_timestamp, facts.max_timestamp);
+                got = check_in_steps(buf_bytes(&b), &rules, CHECKING_KEEPS, bytes, &c, &ctx, &room);
                 // Of a compressed batch the damage to the stream is found before that to its records.
                 assert_true(got == want || (codec != CODEC_NONE && got != ERR_OK && want != ERR_OK));
                 if (want == ERR_OK) {
@@ -370,7 +375,9 @@ static void test_steps(void **state)
         bool is_done = false; // one that was checked is only decompressed, whatever its header says now
         batch_set_log_append_time(b.ptr, T0 + 9);
         buf_reset(&room);
-        assert_int_equal(batch_checking_begin(&c, &ctx, buf_bytes(&b), &rules, true, &room, NULL), ERR_OK);
+        assert_int_equal(
+            batch_checking_begin(&c, &ctx, buf_bytes(&b), &rules, CHECKING_DECOMPRESSES, &room, NULL),
+            ERR_OK);
         while (!is_done) {
             assert_int_equal(batch_checking_step(&c, 100, &is_done, NULL), ERR_OK);
         }
@@ -379,6 +386,53 @@ static void test_steps(void **state)
         buf_fini(&b);
     }
     buf_fini(&room);
+    codec_context_fini(&ctx);
+}
+
+// A step takes on a bounded part of a batch, also of its checksum, and a check that keeps nothing holds a
+// window of it, or one record that is larger.
+static void test_steps_are_bounded(void **state)
+{
+    enum { STEP = 100000, PIECE = 64 << 10, TOTAL = 3 << 20 };
+    (void)state;
+    static const size_t sizes[] = {1000, 1 << 20};
+    static uint8_t value[1 << 20];
+    struct codec_context ctx = {0};
+    struct batch_rules rules = rules_default();
+    rules.batch_bytes_max = 8 << 20;
+    struct batch_checking c;
+    struct buf b, room;
+    buf_init(&b, 8 << 20);
+    for (size_t k = 0; k < sizeof sizes / sizeof *sizes; k++) {
+        for (int codec = 0; codec < CODEC_COUNT; codec++) {
+            struct batch_options options = batch_options_default();
+            struct batch_builder builder;
+            options.codec = (enum codec)codec;
+            batch_builder_init(&builder, &options);
+            for (size_t i = 0; i < TOTAL / sizes[k]; i++) {
+                batch_builder_append(&builder, T0, bytes_of(NULL, 0), bytes_of(value, sizes[k]), NULL, 0);
+            }
+            buf_reset(&b);
+            assert_int_equal(batch_builder_finish(&builder, &b, NULL), ERR_OK);
+            size_t bytes = codec == CODEC_NONE ? b.len : b.len + builder.records.len;
+            batch_builder_fini(&builder);
+            buf_init(&room, 16 << 20);
+            bool is_done = false;
+            size_t steps = 0;
+            assert_int_equal(
+                batch_checking_begin(&c, &ctx, buf_bytes(&b), &rules, CHECKING_ONLY, &room, NULL), ERR_OK);
+            for (; !is_done; steps++) {
+                int32_t before = c.index;
+                assert_int_equal(batch_checking_step(&c, STEP, &is_done, NULL), ERR_OK);
+                assert_true((size_t)(c.index - before) <= 1 + (STEP + 2 * PIECE) / sizes[k]);
+            }
+            batch_checking_end(&c);
+            assert_true(steps >= bytes / (STEP + PIECE) - 1);
+            assert_true(room.cap <= 2 * (PIECE + sizes[k] + PIECE));
+            buf_fini(&room);
+        }
+    }
+    buf_fini(&b);
     codec_context_fini(&ctx);
 }
 
@@ -427,7 +481,7 @@ static void test_runs(void **state)
             b.ptr[at] ^= flip;
             batch_sum_again(b.ptr);
             enum err run = batch_check(&ctx, buf_bytes(&b), &rules, &facts, NULL);
-            enum err each = check_in_steps(buf_bytes(&b), &rules, 1, &c, &ctx, &room);
+            enum err each = check_in_steps(buf_bytes(&b), &rules, CHECKING_KEEPS, 1, &c, &ctx, &room);
             assert_int_equal(run, each);
             assert_int_equal(facts.null_key_count, c.facts.null_key_count);
             assert_int_equal(facts.bad_count, c.facts.bad_count);
@@ -447,17 +501,12 @@ static void test_runs(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_header_rules),
-        cmocka_unit_test(test_one_batch),
-        cmocka_unit_test(test_zstd_not_allowed),
-        cmocka_unit_test(test_bit_flips),
-        cmocka_unit_test(test_timestamps),
-        cmocka_unit_test(test_wrong_max_timestamp),
-        cmocka_unit_test(test_null_keys),
-        cmocka_unit_test(test_offset_deltas),
-        cmocka_unit_test(test_idempotent),
-        cmocka_unit_test(test_steps),
-        cmocka_unit_test(test_runs),
+        cmocka_unit_test(test_header_rules),      cmocka_unit_test(test_one_batch),
+        cmocka_unit_test(test_zstd_not_allowed),  cmocka_unit_test(test_bit_flips),
+        cmocka_unit_test(test_timestamps),        cmocka_unit_test(test_wrong_max_timestamp),
+        cmocka_unit_test(test_null_keys),         cmocka_unit_test(test_offset_deltas),
+        cmocka_unit_test(test_idempotent),        cmocka_unit_test(test_steps),
+        cmocka_unit_test(test_steps_are_bounded), cmocka_unit_test(test_runs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
