@@ -33,8 +33,10 @@ static const struct args_spec status_spec = {
     .text =
         "Without TOPIC: one line for each governed topic. With it: its rules, failing places, versions and "
         "producers, "
-        "too. Counted is, since the topic exists, what was decided when its batch was appended or refused; "
-        "LAST MIN is how much of it in the last minute.",
+        "too. Counted is, since the topic exists, what was decided when its batch was appended or refused. "
+        "PER SEC is what was checked in the last minute; FAIL 1M, 1H and 1D tell how much of the last "
+        "minute, hour and "
+        "day did not pass. Those are kept in memory: after a restart they begin anew.",
     .examples = "  strom contract status\n"
                 "  strom contract status orders --watch\n"
                 "  strom contract status orders --json | jq '.rules[0]'\n",
@@ -45,30 +47,89 @@ static const struct args_spec status_spec = {
     .is_json = true,
 };
 
+static void sums_cells(struct table *t, const struct json_value *object)
+{
+    static const char *const names[] = {"checked",       "passed", "refused",
+                                        "dead_lettered", "marked", "observed"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        cell_number(t, object, names[i]);
+    }
+}
+
+enum { WINDOWS = 3 };
+static const char *const window_names[WINDOWS] = {"minute", "hour", "day"};
+
+// cell_rate: records in a second. Whole ones of many, parts of few.
+static void cell_rate(struct table *t, const struct json_value *window)
+{
+    const struct json_value *found = json_get(window, STR("checked_per_second"));
+    bool is_known = found != NULL && found->type == JSON_NUMBER;
+    double rate = is_known ? json_value_f64(found) : 0;
+    char text[32];
+    snprintf(text, sizeof text, "%.*f", rate > 0 && rate < 10 ? 2 : 0, rate);
+    table_str(t, is_known ? str_from_c(text) : (struct str){NULL, 0});
+}
+
+// cell_failed: the part of a window that did not pass; of nothing there is none.
+static void cell_failed(struct table *t, const struct json_value *window)
+{
+    int64_t checked = window == NULL ? 0 : number_of(window, "checked");
+    int64_t failed = checked == 0 ? 0 : checked - number_of(window, "passed");
+    double percent = checked == 0 ? 0 : 100 * (double)failed / (double)checked;
+    char text[32];
+    if (failed > 0 && percent < 0.01) {
+        snprintf(text, sizeof text, "<0.01%%");
+    } else {
+        snprintf(text, sizeof text, "%.*f%%", failed > 0 && percent < 10 ? 2 : 0, percent);
+    }
+    table_str(t, checked == 0 ? (struct str){NULL, 0} : str_from_c(text));
+}
+
 static void topic_row(struct table *t, const struct json_value *topic)
 {
     table_str(t, json_get_str(topic, STR("topic")));
-    cell_number(t, topic, "checked");
-    cell_number(t, topic, "passed");
-    cell_number(t, topic, "refused");
-    cell_number(t, topic, "dead_lettered");
-    cell_number(t, topic, "marked");
-    cell_number(t, topic, "observed");
-    const struct json_value *recent = json_get(topic, STR("recent"));
-    table_i64(t, recent == NULL ? 0 : number_of(recent, "checked"));
+    sums_cells(t, topic);
+    const struct json_value *windows = json_get(topic, STR("windows"));
+    cell_rate(t, json_get(windows, STR("minute")));
+    for (size_t w = 0; w < WINDOWS; w++) {
+        cell_failed(t, json_get(windows, str_from_c(window_names[w])));
+    }
 }
 
 static void topics_table(const struct json_value *first, bool is_list, struct buf *out)
 {
     static const struct table_column columns[] = {
         {"TOPIC", false},        {"CHECKED", true}, {"PASSED", true},   {"REFUSED", true},
-        {"DEAD-LETTERED", true}, {"MARKED", true},  {"OBSERVED", true}, {"LAST MIN", true}};
+        {"DEAD-LETTERED", true}, {"MARKED", true},  {"OBSERVED", true}, {"PER SEC", true},
+        {"FAIL 1M", true},       {"FAIL 1H", true}, {"FAIL 1D", true}};
     struct table t;
     table_init(&t, columns, sizeof columns / sizeof *columns);
     for (const struct json_value *topic = first; topic != NULL; topic = is_list ? topic->next : NULL) {
         topic_row(&t, topic);
     }
     table_print(&t, out);
+    table_fini(&t);
+}
+
+static void windows_table(struct run *run, const struct json_value *windows)
+{
+    static const struct table_column columns[] = {
+        {"LAST", false},         {"PER SEC", true}, {"CHECKED", true},  {"PASSED", true}, {"REFUSED", true},
+        {"DEAD-LETTERED", true}, {"MARKED", true},  {"OBSERVED", true}, {"FAIL", true}};
+    struct table t;
+    if (windows == NULL) {
+        return; // an older broker
+    }
+    buf_u8(&run->out, '\n');
+    table_init(&t, columns, sizeof columns / sizeof *columns);
+    for (size_t w = 0; w < WINDOWS; w++) {
+        const struct json_value *window = json_get(windows, str_from_c(window_names[w]));
+        table_str(&t, str_from_c(window_names[w]));
+        cell_rate(&t, window);
+        sums_cells(&t, window);
+        cell_failed(&t, window);
+    }
+    table_print(&t, &run->out);
     table_fini(&t);
 }
 
@@ -125,12 +186,7 @@ static void producers_table(struct run *run, const struct json_value *producers)
     table_init(&t, columns, sizeof columns / sizeof *columns);
     for (const struct json_value *p = producers->first; p != NULL; p = p->next) {
         table_str(&t, json_get_str(p, STR("client")));
-        cell_number(&t, p, "checked");
-        cell_number(&t, p, "passed");
-        cell_number(&t, p, "refused");
-        cell_number(&t, p, "dead_lettered");
-        cell_number(&t, p, "marked");
-        cell_number(&t, p, "observed");
+        sums_cells(&t, p);
     }
     table_print(&t, &run->out);
     table_fini(&t);
@@ -152,6 +208,7 @@ static bool status_once(struct registry_client *c)
         buf_u8(&run->out, '\n');
     } else if (is_one) {
         topics_table(found, false, &run->out);
+        windows_table(run, json_get(found, STR("windows")));
         rules_table(run, json_get(found, STR("rules")));
         paths_table(run, json_get(found, STR("paths")));
         producers_table(run, json_get(found, STR("producers")));

@@ -248,6 +248,7 @@ enum err core_apply(struct core *core, const struct core_bundle *bundle, struct 
     struct apply apply = {core, bundle, facts};
     struct reader r = reader_init(bundle->meta);
     core->stamp_ms = later(core->stamp_ms, bundle->stamp_ms);
+    core->tally_since_ms = core->lsn == 0 ? core->stamp_ms : core->tally_since_ms;
     core->time_ms = later(core->time_ms, bundle->time_ms);
     core->object_max = bundle->object > core->object_max ? bundle->object : core->object_max;
     for (uint32_t i = 0; i < bundle->item_count; i++) {

@@ -295,8 +295,13 @@ int64_t document_stamp_ms(const struct document *document); // of the bundle tha
 enum {
     TALLY_TOPIC_MAX = 2048,  // cells of a topic; frozen with DATA version 3, as the next one
     TALLY_TOTAL_MAX = 16384, // of all topics
-    TALLY_SLOT_MS = 5000,    // steps in which the last minute is counted
-    TALLY_RECENT_MS = 60000,
+};
+// What was counted lately, over windows of different lengths.
+enum tally_window { TALLY_MINUTE, TALLY_HOUR, TALLY_DAY, TALLY_WINDOWS };
+struct tally_recent {
+    int64_t window_ms;
+    int64_t covered_ms; // the part of the window, up to now, that `counts` is about
+    uint64_t counts[TALLY_RECORD_KINDS];
 };
 // One cell. Once three quarters of either limit are taken, new cells are made without `who`; at the limit, or
 // by whoever has no name, what is counted goes to one cell for each kind that has neither (and counts beyond
@@ -314,9 +319,11 @@ uint32_t topic_tally_count(const struct topic *topic);
 // topic_tally_next walks a topic's cells: NULL gives the first, NULL at the end.
 const struct tally *topic_tally_next(const struct topic *topic, const struct tally *after);
 void tally_view(const struct tally *tally, struct tally_view *ret);
-// topic_tally_recent: records counted in the last TALLY_RECENT_MS before now_ms, on the clock of stamps, to
-// TALLY_SLOT_MS. Not part of the state: counted since this core object began to apply.
-void topic_tally_recent(const struct topic *topic, int64_t now_ms, uint64_t ret[TALLY_RECORD_KINDS]);
+// topic_tally_recent: records counted in each window before now_ms, on the clock of stamps. A window moves in
+// steps of a twelfth (the day: an hour). Not part of the state: counted since this core object began to
+// apply, which covered_ms tells.
+void topic_tally_recent(const struct core *core, const struct topic *topic, int64_t now_ms,
+                        struct tally_recent ret[TALLY_WINDOWS]);
 
 // core_object_extents: live extents in an object; 0 = nothing refers to it.
 uint64_t core_object_extents(const struct core *core, uint64_t object);

@@ -26,7 +26,10 @@ enum {
     SNAPSHOT_STEP_BYTES = 1 << 20, // of records, which end a step before its number of objects
     DOCUMENT_REMOVALS_MAX = 4096,  // remembered for readers that follow
     SNAPSHOT_RECORD_HEAD_SIZE = 5, // body_length, kind
-    TALLY_SLOTS = 12,              // of TALLY_SLOT_MS: what was counted lately
+    TALLY_MINUTE_SLOTS = 12,       // steps in which windows move: 5 s, 5 min, 1 h
+    TALLY_HOUR_SLOTS = 12,
+    TALLY_DAY_SLOTS = 24,
+    TALLY_SLOTS = TALLY_MINUTE_SLOTS + TALLY_HOUR_SLOTS + TALLY_DAY_SLOTS,
 };
 
 enum record_kind {
@@ -296,7 +299,7 @@ struct tally {
     uint8_t key[]; // who, what
 };
 struct tally_slot {
-    int64_t number; // stamp_ms / TALLY_SLOT_MS
+    int64_t number; // stamp_ms / the window's step
     uint64_t counts[TALLY_RECORD_KINDS];
 };
 
@@ -435,6 +438,7 @@ struct core {
     struct list tally_list; // of living and dying topics
     uint32_t tally_count;   // of living topics
     uint64_t tally_bytes;   // heap use
+    int64_t tally_since_ms; // what was counted before is in no slot. Not part of the state
 
     struct config_set configs;       // the broker's own
     struct config_set fixed_configs; // given at start; not part of the state

@@ -83,6 +83,7 @@ static bool head_load(struct core *core, struct bytes body)
     struct reader r = reader_init(body);
     core->lsn = (uint64_t)reader_i64(&r);
     core->stamp_ms = reader_i64(&r);
+    core->tally_since_ms = core->stamp_ms;
     core->time_ms = reader_i64(&r);
     core->next_producer_id = reader_i64(&r);
     core->producer_order = (uint64_t)reader_i64(&r);

@@ -111,7 +111,18 @@ static struct tally *tally_for(struct core *core, struct topic *topic, const str
     return found;
 }
 
-// recent_add keeps what was counted in the last minute, in a ring of slots.
+// The windows, each a ring of slots behind that of the one before.
+static const struct {
+    int64_t step_ms;
+    int32_t slots;
+    int32_t first;
+} windows[TALLY_WINDOWS] = {
+    [TALLY_MINUTE] = {5000, TALLY_MINUTE_SLOTS, 0},
+    [TALLY_HOUR] = {300000, TALLY_HOUR_SLOTS, TALLY_MINUTE_SLOTS},
+    [TALLY_DAY] = {3600000, TALLY_DAY_SLOTS, TALLY_MINUTE_SLOTS + TALLY_HOUR_SLOTS},
+};
+
+// recent_add keeps what was counted lately.
 static void recent_add(struct core *core, struct topic *topic, const struct item_tally *item)
 {
     if (item->kind >= TALLY_RECORD_KINDS || core->stamp_ms < 0) {
@@ -121,12 +132,14 @@ static void recent_add(struct core *core, struct topic *topic, const struct item
         topic->tally_slots = mem_zalloc(TALLY_SLOTS * sizeof *topic->tally_slots);
         core->tally_bytes += TALLY_SLOTS * sizeof *topic->tally_slots;
     }
-    int64_t number = core->stamp_ms / TALLY_SLOT_MS;
-    struct tally_slot *slot = &topic->tally_slots[number % TALLY_SLOTS];
-    if (slot->number != number) {
-        *slot = (struct tally_slot){.number = number};
+    for (int w = 0; w < TALLY_WINDOWS; w++) {
+        int64_t number = core->stamp_ms / windows[w].step_ms;
+        struct tally_slot *slot = &topic->tally_slots[windows[w].first + number % windows[w].slots];
+        if (slot->number != number) {
+            *slot = (struct tally_slot){.number = number};
+        }
+        slot->counts[item->kind] += item->count;
     }
-    slot->counts[item->kind] += item->count;
 }
 
 void tallies_apply(struct apply *a, struct topic *topic, const struct item_data *data)
@@ -249,15 +262,27 @@ void tally_view(const struct tally *tally, struct tally_view *ret)
     };
 }
 
-void topic_tally_recent(const struct topic *topic, int64_t now_ms, uint64_t ret[TALLY_RECORD_KINDS])
+static void window_sum(const struct topic *topic, int w, int64_t now_ms, struct tally_recent *ret)
 {
-    memset(ret, 0, TALLY_RECORD_KINDS * sizeof *ret);
-    int64_t newest = now_ms / TALLY_SLOT_MS;
-    for (int i = 0; topic->tally_slots != NULL && i < TALLY_SLOTS; i++) {
-        const struct tally_slot *slot = &topic->tally_slots[i];
-        bool is_recent = slot->number <= newest && slot->number > newest - TALLY_SLOTS;
+    int64_t newest = now_ms / windows[w].step_ms;
+    for (int i = 0; topic->tally_slots != NULL && i < windows[w].slots; i++) {
+        const struct tally_slot *slot = &topic->tally_slots[windows[w].first + i];
+        bool is_recent = slot->number <= newest && slot->number > newest - windows[w].slots;
         for (int k = 0; is_recent && k < TALLY_RECORD_KINDS; k++) {
-            ret[k] += slot->counts[k];
+            ret->counts[k] += slot->counts[k];
         }
+    }
+}
+
+void topic_tally_recent(const struct core *core, const struct topic *topic, int64_t now_ms,
+                        struct tally_recent ret[TALLY_WINDOWS])
+{
+    int64_t known_ms = now_ms < core->tally_since_ms ? 0 : now_ms - core->tally_since_ms;
+    for (int w = 0; w < TALLY_WINDOWS; w++) {
+        int64_t step_ms = windows[w].step_ms;
+        int64_t full_ms = (windows[w].slots - 1) * step_ms + now_ms % step_ms; // the newest slot is not over
+        ret[w] = (struct tally_recent){.window_ms = windows[w].slots * step_ms};
+        ret[w].covered_ms = known_ms < full_ms ? known_ms : full_ms;
+        window_sum(topic, w, now_ms, &ret[w]);
     }
 }

@@ -191,28 +191,72 @@ static void cells_are_bounded(void **state)
     rig_fini(&rig);
 }
 
-static void the_last_minute_moves_on(void **state)
+static uint64_t passed_lately(const struct rig *rig, int64_t now_ms, enum tally_window window)
+{
+    struct tally_recent recent[TALLY_WINDOWS];
+    topic_tally_recent(rig->core, core_topic_find_id(rig->core, rig_id(1)), now_ms, recent);
+    return recent[window].counts[TALLY_PASSED];
+}
+
+static void windows_move_on(void **state)
 {
     (void)state;
     struct rig rig;
     rig_init(&rig);
     govern(&rig, 1, "t");
-    const struct topic *topic = core_topic_find_id(rig.core, rig_id(1));
     struct item_tally cells[] = {cell("s", TALLY_PASSED, 5), cell("s", TALLY_FINDING + TALLY_OBSERVED, 1)};
     struct item item = counted(rig_data(1, 0, 1), "app", cells, 2);
-    uint64_t recent[TALLY_RECORD_KINDS];
-    topic_tally_recent(topic, 0, recent);
-    assert_int_equal(recent[TALLY_PASSED], 0);
+    assert_int_equal(passed_lately(&rig, 0, TALLY_MINUTE), 0);
     assert_int_equal(rig_one(&rig, &item).err, ERR_OK);
     rig.time_ms += 30000;
     assert_int_equal(rig_one(&rig, &item).err, ERR_OK);
     int64_t now_ms = core_stamp_ms(rig.core);
-    topic_tally_recent(topic, now_ms, recent);
-    assert_int_equal(recent[TALLY_PASSED], 10);
-    topic_tally_recent(topic, now_ms + 35000, recent);
-    assert_int_equal(recent[TALLY_PASSED], 5);
-    topic_tally_recent(topic, now_ms + 2 * TALLY_RECENT_MS, recent);
-    assert_int_equal(recent[TALLY_PASSED], 0);
+    const struct {
+        int64_t later_ms;
+        uint64_t passed[TALLY_WINDOWS];
+    } rows[] = {
+        {0, {10, 10, 10}},         {35000, {5, 10, 10}},       {120000, {0, 10, 10}},
+        {2 * 3600000, {0, 0, 10}}, {23 * 3600000, {0, 0, 10}}, {25 * 3600000, {0, 0, 0}},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        for (int w = 0; w < TALLY_WINDOWS; w++) {
+            assert_int_equal(passed_lately(&rig, now_ms + rows[i].later_ms, (enum tally_window)w),
+                             rows[i].passed[w]);
+        }
+    }
+    rig.time_ms += 25 * 3600000; // a slot that is used again begins with 0
+    assert_int_equal(rig_one(&rig, &item).err, ERR_OK);
+    assert_int_equal(passed_lately(&rig, core_stamp_ms(rig.core), TALLY_DAY), 5);
+    rig_fini(&rig);
+}
+
+// A rate is by the time that was watched, or an hour after a restart would look quiet.
+static void a_window_tells_what_it_covers(void **state)
+{
+    (void)state;
+    struct rig rig;
+    struct tally_recent recent[TALLY_WINDOWS];
+    rig_init(&rig);
+    govern(&rig, 1, "t");
+    const struct topic *topic = core_topic_find_id(rig.core, rig_id(1));
+    int64_t begun_ms = core_stamp_ms(rig.core);
+    topic_tally_recent(rig.core, topic, begun_ms + 20000, recent);
+    assert_int_equal(recent[TALLY_MINUTE].window_ms, 60000);
+    assert_int_equal(recent[TALLY_HOUR].window_ms, 3600000);
+    assert_int_equal(recent[TALLY_DAY].window_ms, 86400000);
+    for (int w = 0; w < TALLY_WINDOWS; w++) {
+        assert_int_equal(recent[w].covered_ms, 20000);
+    }
+    topic_tally_recent(rig.core, topic, begun_ms - 1, recent);
+    assert_int_equal(recent[TALLY_MINUTE].covered_ms, 0);
+    int64_t hour_later = begun_ms + 3600000 - begun_ms % 5000; // where a step of the minute begins
+    topic_tally_recent(rig.core, topic, hour_later, recent);
+    assert_int_equal(recent[TALLY_MINUTE].covered_ms, 55000);
+    assert_int_equal(recent[TALLY_DAY].covered_ms, hour_later - begun_ms);
+    struct core *loaded = after_restart(&rig);
+    topic_tally_recent(loaded, core_topic_find_id(loaded, rig_id(1)), begun_ms + 7000, recent);
+    assert_int_equal(recent[TALLY_DAY].covered_ms, 7000);
+    core_destroy(loaded);
     rig_fini(&rig);
 }
 
@@ -255,8 +299,11 @@ static void hostile_bytes_are_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_batch_counts_once),       cmocka_unit_test(a_cut_has_what_was_counted_before_it),
-        cmocka_unit_test(cells_are_bounded),         cmocka_unit_test(the_last_minute_moves_on),
+        cmocka_unit_test(a_batch_counts_once),
+        cmocka_unit_test(a_cut_has_what_was_counted_before_it),
+        cmocka_unit_test(cells_are_bounded),
+        cmocka_unit_test(windows_move_on),
+        cmocka_unit_test(a_window_tells_what_it_covers),
         cmocka_unit_test(hostile_bytes_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -29,7 +29,7 @@ struct counts {
     struct series *list;
     size_t count;
     size_t cap;
-    uint64_t recent[OUTCOME_COUNT]; // of the last topic
+    struct tally_recent recent[TALLY_WINDOWS]; // of the last topic
 };
 
 static void counts_init(struct counts *counts)
@@ -72,14 +72,15 @@ static void tally_take(struct counts *counts, struct str topic, const struct tal
     s->counts[view.kind % OUTCOME_COUNT] = view.count;
 }
 
-static void topic_take(struct counts *counts, const struct topic *topic, int64_t now_ms)
+static void topic_take(struct counts *counts, const struct core *core, const struct topic *topic,
+                       int64_t now_ms)
 {
     struct str name = arena_str(&counts->arena, topic_name(topic));
     for (const struct tally *tally = topic_tally_next(topic, NULL); tally != NULL;
          tally = topic_tally_next(topic, tally)) {
         tally_take(counts, name, tally);
     }
-    topic_tally_recent(topic, now_ms, counts->recent);
+    topic_tally_recent(core, topic, now_ms, counts->recent);
 }
 
 // now_of: stamps never go back, the clock may.
@@ -95,15 +96,17 @@ static void counts_read(struct govern *g, struct str name, struct counts *ret)
     const struct core *core = broker_view_begin(g->broker);
     const struct topic *topic = core_topic_find(core, name);
     if (topic != NULL) {
-        topic_take(ret, topic, now_of(g, core));
+        topic_take(ret, core, topic, now_of(g, core));
     }
     broker_view_end(g->broker);
 }
 
+typedef void each_topic(struct counts *counts, const struct core *core, const struct topic *topic,
+                        int64_t now_ms);
+
 // names_next gives names of topics that have counts, in order, each once; false at the end. *last: the last
 // topic looked at; room for one name.
-static bool topics_next(struct govern *g, char last[ITEM_NAME_MAX], size_t *last_len,
-                        void (*each)(struct counts *counts, const struct topic *topic, int64_t now_ms),
+static bool topics_next(struct govern *g, char last[ITEM_NAME_MAX], size_t *last_len, each_topic *each,
                         struct counts *counts)
 {
     const struct core *core = broker_view_begin(g->broker);
@@ -119,7 +122,7 @@ static bool topics_next(struct govern *g, char last[ITEM_NAME_MAX], size_t *last
         *last_len = topic_name(topic).len;
         memcpy(last, topic_name(topic).ptr, *last_len);
         if (topic_tally_count(topic) > 0) {
-            each(counts, topic, now_of(g, core));
+            each(counts, core, topic, now_of(g, core));
             cells += topic_tally_count(topic);
         }
     }
@@ -128,9 +131,7 @@ static bool topics_next(struct govern *g, char last[ITEM_NAME_MAX], size_t *last
     return is_more;
 }
 
-static void topics_each(struct govern *g,
-                        void (*each)(struct counts *counts, const struct topic *topic, int64_t now_ms),
-                        struct counts *counts)
+static void topics_each(struct govern *g, each_topic *each, struct counts *counts)
 {
     char last[ITEM_NAME_MAX];
     size_t last_len = 0;
@@ -138,8 +139,10 @@ static void topics_each(struct govern *g,
     }
 }
 
-static void name_take(struct counts *counts, const struct topic *topic, int64_t now_ms)
+static void name_take(struct counts *counts, const struct core *core, const struct topic *topic,
+                      int64_t now_ms)
 {
+    (void)core;
     (void)now_ms;
     if (counts->count == counts->cap) {
         counts->cap = counts->cap == 0 ? 64 : counts->cap * 2;
@@ -323,12 +326,27 @@ static size_t records_first(struct series *list, size_t count)
     return records;
 }
 
-static void recent_print(const uint64_t recent[OUTCOME_COUNT], struct json *j)
+// A window of which less than a second is known would give rates of nothing.
+static double per_second(uint64_t count, int64_t covered_ms)
 {
-    json_key(j, "recent");
+    return (double)count * 1000 / (double)(covered_ms < 1000 ? 1000 : covered_ms);
+}
+
+static void windows_print(const struct tally_recent recent[TALLY_WINDOWS], struct json *j)
+{
+    static const char *const names[TALLY_WINDOWS] = {"minute", "hour", "day"};
+    json_key(j, "windows");
     json_object_begin(j);
-    json_pair_i64(j, "window_ms", TALLY_RECENT_MS);
-    sums_print(recent, j);
+    for (int w = 0; w < TALLY_WINDOWS; w++) {
+        json_key(j, names[w]);
+        json_object_begin(j);
+        json_pair_i64(j, "window_ms", recent[w].window_ms);
+        json_pair_i64(j, "covered_ms", recent[w].covered_ms);
+        json_key(j, "checked_per_second");
+        json_f64(j, per_second(total(recent[w].counts), recent[w].covered_ms));
+        sums_print(recent[w].counts, j);
+        json_object_end(j);
+    }
     json_object_end(j);
 }
 
@@ -344,7 +362,7 @@ void counts_print(struct govern *g, struct str topic, struct json *j)
         }
     }
     sums_print(sums, j);
-    recent_print(counts.recent, j);
+    windows_print(counts.recent, j);
     struct series *rules = counts.list == NULL ? NULL : counts.list + records;
     struct series *scratch = mem_array(counts.count + 1, sizeof *scratch);
     size_t rule_count = sum(rules, counts.count - records, rule_order);

@@ -76,7 +76,7 @@ static void sums_are_over_producers_and_rules(void **state)
     const char *text = printed("t");
     expect_in(text,
               "{\"checked\":8,\"passed\":6,\"observed\":0,\"marked\":0,\"dead_lettered\":0,\"refused\":2,"
-              "\"recent\":{\"window_ms\":60000,\"checked\":8,");
+              "\"windows\":{\"minute\":{\"window_ms\":60000,\"covered_ms\":");
     expect_in(text, "\"rule\":\"r\",\"path\":\"$\",\"action\":\"mark\",\"count\":4,\"last_ms\":");
     expect_in(text, "\"action\":\"reject\",\"count\":5,");
     expect_in(text, "\"paths\":[{\"side\":\"key\",\"path\":\"$\",\"count\":9}]");

@@ -143,8 +143,8 @@ struct series { // one cell as it was read, or a sum of some
     bool is_unnamed; // it found no room for what it is of
 };
 struct str side_name(int32_t side);
-// counts_print writes members of an object about a topic: sums, "recent":{...}, "rules":[...], "paths":[...],
-// "versions":[...], "producers":[...].
+// counts_print writes members of an object about a topic: sums, "windows":{...}, "rules":[...],
+// "paths":[...], "versions":[...], "producers":[...].
 struct json;
 void counts_print(struct govern *g, struct str topic, struct json *j);
 // counts_topics lists the topics that have counts, in order.

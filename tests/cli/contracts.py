@@ -509,10 +509,16 @@ def test_contract_counters(cli, broker):
     now = c.registry('GET', '/contracts/topics/counted')
     same({k: now[k] for k in ('checked', 'passed', 'dead_lettered', 'refused')},
          {'checked': 4, 'passed': 2, 'dead_lettered': 2, 'refused': 0})
-    assert now['recent']['checked'] <= 4 and now['recent']['window_ms'] == 60000, now
+    for name, window_ms in (('minute', 60000), ('hour', 3600000), ('day', 86400000)):
+        window = now['windows'][name]
+        same(window['window_ms'], window_ms)
+        assert window['checked'] <= 4 and 0 <= window['covered_ms'] <= window_ms, window
+        rate = window['checked'] * 1000 / max(window['covered_ms'], 1000)
+        assert abs(window['checked_per_second'] - rate) < 1e-9, window
+    same(now['windows']['day']['dead_lettered'], 2)
     same([(v['subject'], v['version'], v['checked']) for v in now['versions']], [('counted-value', 1, 4)])
     same(sorted((p['path'], p['count']) for p in now['paths']), [('$', 1), ('$.id', 1)])
-    has(c.text('status', 'counted'), 'LAST MIN', 'FAILING', '$.id', 'positive')
+    has(c.text('status', 'counted'), 'PER SEC', 'FAIL 1H', '50%', 'FAILING', '$.id', 'positive')
     found = c.registry('GET', '/contracts/violations?topic=counted')
     letters = {(s['partition'], s['offset']) for s in found['violations']}
     kept = subprocess.run(['kcat', '-b', cli.env['STROM_BOOTSTRAP'], '-C', '-t', 'counted', '-o', 'beginning', '-e',
