@@ -69,7 +69,7 @@ void arena_reset(struct arena *a)
     a->blocks = kept;
     a->used = 0;
     a->total = 0;
-    a->failed = false;
+    a->failed = a->gave_way = false;
 }
 
 // The newest block stays though it is empty: a loop that marks at the end of a block would allocate each
@@ -122,7 +122,7 @@ void *arena_alloc(struct arena *a, size_t size)
     size_t rounded = (size + 15) & ~(size_t)15;
     if (a->blocks == NULL || a->blocks->cap - a->used < rounded) {
         if (!arena_grow(a, rounded)) {
-            a->failed = true;
+            a->failed = a->gave_way = true;
             return NULL;
         }
     }

@@ -16,6 +16,7 @@ struct arena {
     size_t limit;
     bool gives_way; // fails also when the heap is near its cap (base/mem.h); false after arena_init
     bool failed;    // the cap was hit since the last reset
+    bool gave_way;  // likewise: the heap's it was, not its own
 };
 
 // arena_init sets an empty arena that hands out at most `limit` bytes.

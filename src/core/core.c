@@ -209,7 +209,7 @@ static void item_apply(struct apply *a, const struct item *item, struct outcome 
         ret->err = consumer_set_apply(a, &item->consumer_set);
         break;
     case ITEM_DOCUMENTS:
-        ret->err = documents_apply(a, &item->documents, ret);
+        ret->err = documents_apply(a, &item->documents, item->version, ret);
         break;
     }
     if (is_catalogue && ret->err == ERR_OK) {

@@ -25,6 +25,7 @@ enum {
     SNAPSHOT_KEEP_BYTES = 1 << 20, // memory that the buffer of saved records keeps between steps
     SNAPSHOT_STEP_BYTES = 1 << 20, // of records, which end a step before its number of objects
     DOCUMENT_REMOVALS_MAX = 4096,  // remembered for readers that follow
+    DOCUMENT_NOTES_SHARE = 16,     // of the documents' bytes, beyond them: for changes of what is there
     SNAPSHOT_RECORD_HEAD_SIZE = 5, // body_length, kind
     TALLY_MINUTE_SLOTS = 12,       // steps in which windows move: 5 s, 5 min, 1 h
     TALLY_HOUR_SLOTS = 12,
@@ -529,7 +530,8 @@ bool document_load(struct core *core, struct bytes body);
 // ---- documents.c
 
 bool conditions_hold(const struct core *core, const struct item_condition *conditions, uint32_t count);
-enum err documents_apply(struct apply *a, const struct item_documents *item, struct outcome *ret);
+enum err documents_apply(struct apply *a, const struct item_documents *item, uint8_t version,
+                         struct outcome *ret);
 // document_put makes or replaces; revisions rise from call to call.
 void document_put(struct core *core, struct str key, struct bytes value, int64_t number, int64_t stamp_ms,
                   uint64_t revision);

@@ -276,8 +276,43 @@ static bool is_sound(const struct item_documents *item)
     return true;
 }
 
-// fits bounds what the item adds: as if nothing that it puts were there yet.
+// grows_by sums what the item adds to what is there.
+static void grows_by(const struct core *core, const struct item_documents *item, uint64_t *ret_count,
+                     uint64_t *ret_bytes)
+{
+    *ret_count = *ret_bytes = 0;
+    for (uint32_t i = 0; i < item->document_count; i++) {
+        const struct item_document *d = &item->documents[i];
+        if (d->op == DOCUMENT_REMOVE) {
+            continue;
+        }
+        const struct document *now = core_document_find(core, d->key);
+        bool is_counter_new = d->number_op == NUMBER_NEXT && core_document_find(core, d->counter) == NULL;
+        *ret_count += (now == NULL) + is_counter_new;
+        *ret_bytes += is_counter_new ? d->counter.len : 0;
+        if (now == NULL) {
+            *ret_bytes += d->key.len + d->value.len;
+        } else if (d->value.len > now->value_len) {
+            *ret_bytes += d->value.len - now->value_len;
+        }
+    }
+}
+
+// fits bounds what the item adds. What only changes documents that are there, such as the note on a version
+// that is to be deleted, may go beyond the limit: how could anything be deleted otherwise?
 static bool fits(const struct core *core, const struct item_documents *item)
+{
+    uint64_t count;
+    uint64_t bytes;
+    grows_by(core, item, &count, &bytes);
+    uint64_t bytes_max = core->limits.documents_bytes_max;
+    bytes_max += count == 0 ? bytes_max / DOCUMENT_NOTES_SHARE : 0;
+    bool has_place = count == 0 || core->document_count + count <= core->limits.documents_max;
+    return has_place && (count + bytes == 0 || core->document_bytes + bytes <= bytes_max);
+}
+
+// fits_v1 does so as if nothing that it puts were there yet.
+static bool fits_v1(const struct core *core, const struct item_documents *item)
 {
     uint64_t count = 0;
     uint64_t bytes = 0;
@@ -329,7 +364,8 @@ bool conditions_hold(const struct core *core, const struct item_condition *condi
     return true;
 }
 
-enum err documents_apply(struct apply *a, const struct item_documents *item, struct outcome *ret)
+enum err documents_apply(struct apply *a, const struct item_documents *item, uint8_t version,
+                         struct outcome *ret)
 {
     if (!is_sound(item)) {
         return ERR_INVALID_REQUEST;
@@ -337,7 +373,7 @@ enum err documents_apply(struct apply *a, const struct item_documents *item, str
     if (!conditions_hold(a->core, item->conditions, item->condition_count)) {
         return ERR_STALE;
     }
-    if (!fits(a->core, item)) {
+    if (!(version == 1 ? fits_v1(a->core, item) : fits(a->core, item))) {
         return ERR_POLICY_VIOLATION;
     }
     for (uint32_t i = 0; i < item->document_count; i++) {

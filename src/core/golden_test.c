@@ -364,6 +364,32 @@ static void tallies_story_make(struct item items[TALLIES_ITEMS])
     assert_int_equal(n, TALLIES_ITEMS);
 }
 
+// DOCUMENTS, version 2: only what is added counts.
+enum { DOCUMENTS_ITEMS = 7, DOCUMENTS_BUNDLES = 2 };
+static const uint32_t documents_ends[DOCUMENTS_BUNDLES] = {3, DOCUMENTS_ITEMS};
+
+static void documents_story_make(struct item items[DOCUMENTS_ITEMS])
+{
+    static struct item_config limits[] = {{{"strom.documents.bytes.max", 25}, {"32", 2}},
+                                          {{"strom.documents.max", 19}, {"2", 1}}};
+    static struct item_document put[] = {
+        {.key = {"version/a", 9}, .value = {(const uint8_t *)"0123456", 7}},
+        {.key = {"version/b", 9}, .value = {(const uint8_t *)"0123456", 7}},
+        {.key = {"version/a", 9}, .value = {(const uint8_t *)"012345678", 9}, .number = 3},
+        {.key = {"version/a", 9}, .value = {(const uint8_t *)"0123456789", 10}},
+        {.key = {"version/b", 9}, .number_op = NUMBER_ADD, .number = 1},
+        {.key = {"c", 1}},
+    };
+    uint32_t n = 0;
+    items[n++] = config_item(0, limits, 2, 0);
+    for (uint32_t i = 0; i < 6; i++) {
+        items[n] = rig_kind(ITEM_DOCUMENTS);
+        items[n].version = 2;
+        items[n++].documents = (struct item_documents){.documents = &put[i], .document_count = 1};
+    }
+    assert_int_equal(n, DOCUMENTS_ITEMS);
+}
+
 // A story and its two files.
 static const struct story {
     void (*make)(struct item *items);
@@ -397,6 +423,10 @@ static const struct story {
     {tallies_story_make, TALLIES_ITEMS, tallies_ends, TALLIES_BUNDLES, 250, "core_items_v3_tallies.hex",
      "Item frames, DATA of version 3 among them (docs/formats/item.md).", "core_snapshot_v1_tallies.hex",
      "Snapshot, version 1, after core_items_v3_tallies.hex in bundles (docs/formats/snapshot.md)."},
+    {documents_story_make, DOCUMENTS_ITEMS, documents_ends, DOCUMENTS_BUNDLES, 250,
+     "core_items_v2_documents.hex", "Item frames, DOCUMENTS of version 2 among them (docs/formats/item.md).",
+     "core_snapshot_v1_documents.hex",
+     "Snapshot, version 1, after core_items_v2_documents.hex in bundles (docs/formats/snapshot.md)."},
 };
 enum { STORIES = sizeof stories / sizeof stories[0], STORY_ITEMS_MAX = 32 };
 
@@ -651,6 +681,24 @@ static void golden_data_v2_replay(void **state)
     rig_fini(&rig);
 }
 
+static void golden_documents_v2_replay(void **state)
+{
+    (void)state;
+    static const enum err want[DOCUMENTS_ITEMS] = {
+        [4] = ERR_POLICY_VIOLATION, // 34 bytes may be: 32, and a sixteenth for what is there
+        [6] = ERR_POLICY_VIOLATION,
+    };
+    struct rig rig;
+    enum err errs[STORY_ITEMS_MAX];
+    golden_replay(&stories[6], &rig, errs);
+    for (int i = 0; i < DOCUMENTS_ITEMS; i++) {
+        assert_int_equal(errs[i], want[i]);
+    }
+    assert_int_equal(core_document_bytes(rig.core), 34);
+    assert_int_equal(core_document_count(rig.core), 2);
+    rig_fini(&rig);
+}
+
 static void golden_snapshot_v1(void **state)
 {
     (void)state;
@@ -684,6 +732,7 @@ int main(void)
         cmocka_unit_test(golden_consumers_v1_replay),
         cmocka_unit_test(golden_data_v2_replay),
         cmocka_unit_test(golden_tallies_v3_replay),
+        cmocka_unit_test(golden_documents_v2_replay),
         cmocka_unit_test(golden_snapshot_v1),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

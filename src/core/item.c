@@ -9,7 +9,8 @@ enum {
     EXTENT_NAME_SIZE = 32,
     EXTENT_SIZE = EXTENT_NAME_SIZE + 24,
     ITEM_VERSION = 1,      // of every kind, ...
-    ITEM_DATA_VERSION = 3, // ... but one, of which all are read
+    ITEM_DATA_VERSION = 3, // ... but two, of which all are read
+    ITEM_DOCUMENTS_VERSION = 2,
 };
 
 // ---- shared with the snapshot
@@ -327,6 +328,13 @@ static bool body_decode(struct reader *r, struct arena *arena, struct item *ret)
     return false;
 }
 
+static uint8_t version_max(enum item_kind kind)
+{
+    return kind == ITEM_DATA        ? ITEM_DATA_VERSION
+           : kind == ITEM_DOCUMENTS ? ITEM_DOCUMENTS_VERSION
+                                    : ITEM_VERSION;
+}
+
 enum err item_decode(struct reader *r, struct arena *arena, struct item *ret, struct error *e)
 {
     uint32_t length = reader_u32(r);
@@ -340,8 +348,7 @@ enum err item_decode(struct reader *r, struct arena *arena, struct item *ret, st
     item.kind = (enum item_kind)kind;
     item.version = (uint8_t)reader_i8(&body);
     item.depends_on = reader_u32(&body);
-    uint8_t version_max = item.kind == ITEM_DATA ? ITEM_DATA_VERSION : ITEM_VERSION;
-    bool is_known = item.version >= ITEM_VERSION && item.version <= version_max;
+    bool is_known = item.version >= ITEM_VERSION && item.version <= version_max(item.kind);
     if (!is_known || !body_decode(&body, arena, &item)) {
         r->failed = true;
         return FAIL(e, ERR_CORRUPT, "item kind %u version %u is not known here", kind, item.version);

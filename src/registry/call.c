@@ -192,7 +192,7 @@ struct str key_version(struct registry_call *call, const char *kind, struct str 
 
 void plan_begin(struct registry_call *call)
 {
-    call->item = (struct item){.kind = ITEM_DOCUMENTS, .version = 1};
+    call->item = (struct item){.kind = ITEM_DOCUMENTS, .version = 2};
     call->has_item = false;
 }
 
@@ -292,7 +292,9 @@ static void outcome_fail(struct registry_call *call, const struct outcome *outco
 
 static enum registry_step settle(struct registry_call *call)
 {
-    if (call->arena->failed) {
+    if (call->arena->gave_way) {
+        call_fail(call, 503, "The broker is short of memory: try again.");
+    } else if (call->arena->failed) {
         call_fail(call, 413, "The request needs more than %d bytes of memory.", REGISTRY_CALL_BYTES_MAX);
     }
     if (call->has_more && !call->arena->failed) {

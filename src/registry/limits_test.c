@@ -368,6 +368,53 @@ static void contents_are_found_by_context(void **state)
     desk_fini(&d);
 }
 
+// However full the registry is, what is in it can be deleted, softly first.
+static void a_full_registry_is_emptied(void **state)
+{
+    (void)state;
+    char number[24];
+    struct desk d;
+    desk_init(&d);
+    expect_code(&d, "POST", "/subjects/s/versions", BODY(""), 0);
+    expect_code(&d, "POST", "/subjects/t/versions", "{\"schema\":\"\\\"long\\\"\"}", 0);
+    snprintf(number, sizeof number, "%llu", (unsigned long long)core_document_bytes(d.rig.core));
+    struct item_config limit[] = {{STR("strom.documents.bytes.max"), str_from_c(number)}};
+    struct item item = rig_kind(ITEM_CONFIG_SET);
+    item.config_set = (struct item_config_set){.configs = limit, .config_count = 1};
+    assert_int_equal(rig_one(&d.rig, &item).err, ERR_OK);
+    expect_code(&d, "POST", "/subjects/u/versions", BODY(""), 50001);
+    expect_code(&d, "DELETE", "/subjects/s/versions/1", NULL, 0);
+    expect_code(&d, "DELETE", "/subjects/s/versions/1?permanent=true", NULL, 0);
+    expect_code(&d, "DELETE", "/subjects/t", NULL, 0);
+    expect_code(&d, "DELETE", "/subjects/t?permanent=true", NULL, 0);
+    expect_code(&d, "POST", "/subjects/u/versions", BODY(""), 0);
+    desk_fini(&d);
+}
+
+// It is not the request that is too large: it can be sent again.
+static void memory_runs_out(void **state)
+{
+    (void)state;
+    enum { BALLAST = 64 << 20, SIZE = 200 << 10 };
+    struct desk d;
+    desk_init(&d);
+    char *body = mem_zalloc(SIZE + 100);
+    memcpy(body, "{\"compatibilityGroup\":\"", 23);
+    memset(body + 23, 'x', SIZE);
+    memcpy(body + 23 + SIZE, "\"}", 2);
+    expect_code(&d, "GET", "/config", NULL, 0); // so that the rig has what it needs
+    d.arena.gives_way = true;
+    void *ballast = mem_alloc(BALLAST);
+    mem_cap_set(BALLAST / 2);
+    ask(&d, "PUT", "/config", body);
+    mem_cap_set(0);
+    mem_free(ballast);
+    assert_int_equal(d.status, 503);
+    expect_code(&d, "PUT", "/config", body, 0);
+    mem_free(body);
+    desk_fini(&d);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -385,6 +432,8 @@ int main(void)
         cmocka_unit_test(what_is_too_tangled_is_said),
         cmocka_unit_test(the_global_context_has_no_subjects),
         cmocka_unit_test(contents_are_found_by_context),
+        cmocka_unit_test(a_full_registry_is_emptied),
+        cmocka_unit_test(memory_runs_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -166,7 +166,7 @@ static inline int ask(struct desk *desk, const char *method, const char *target,
     desk->json = NULL;
     if (!call.is_raw && call.answer.len > 0) {
         enum err err = json_parse(str_from_c(desk->text), &desk->arena, &desk->json, NULL);
-        assert_int_equal(err, ERR_OK);
+        assert_int_equal(err, desk->arena.failed ? ERR_NO_MEMORY : ERR_OK);
     }
     buf_fini(&call.answer);
     mem_free(body_copy);

@@ -267,6 +267,17 @@ static enum err open_all(struct server *s, struct error *e)
     return err == ERR_OK ? listen_http(s, e) : err;
 }
 
+// memory_tell: whoever gives it less memory than its state takes learns why clients wait, and what to do.
+static void memory_tell(const struct server *s)
+{
+    if (!mem_has_room(MEM_SHARE_TRAVEL, 0)) {
+        trace(s->tracer, TRACE_ERROR,
+              "no records are served: what is kept takes %zu MiB of strom.memory.max.bytes, %zu MiB, and "
+              "records wait beyond %d %%: start it with more",
+              mem_used_bytes() >> 20, mem_cap_bytes() >> 20, MEM_SHARE_TRAVEL);
+    }
+}
+
 enum err server_start(struct env *env, const struct config *config, const struct server_options *options,
                       struct server **ret_server, struct error *e)
 {
@@ -295,6 +306,7 @@ enum err server_start(struct env *env, const struct config *config, const struct
         return err;
     }
     site_start(s->site);
+    memory_tell(s);
     *ret_server = s;
     return ERR_OK;
 }

@@ -13,9 +13,10 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/mem.h"
 #include "platform/real/real.h"
 
-enum { PATIENCE_S = 20 };
+enum { PATIENCE_S = 20, LINES_SIZE = 8192, BALLAST = 64 << 20 };
 
 struct stage {
     char dir[64];
@@ -60,6 +61,15 @@ static void stage_close(struct stage *s)
         char command[128];
         snprintf(command, sizeof command, "rm -rf %s", s->dir);
         assert_int_equal(system(command), 0);
+    }
+}
+
+static void keep_line(void *arg, enum trace_level level, struct str line)
+{
+    char *lines = arg;
+    (void)level;
+    if (strlen(lines) + line.len < LINES_SIZE - 1) {
+        strncat(lines, line.ptr, line.len);
     }
 }
 
@@ -152,6 +162,32 @@ static void data_directory_is_held_by_one(void **state)
     stage_close(&first);
 }
 
+// A state that takes nearly all of the memory leaves none for records: that is said.
+static void tells_that_memory_is_short(void **state)
+{
+    (void)state;
+    static char lines[LINES_SIZE];
+    struct error e = {0};
+    struct stage s;
+    for (int is_short = 0; is_short < 2; is_short++) {
+        lines[0] = '\0';
+        stage_open(&s, NULL);
+        set(&s, "listeners=127.0.0.1:0");
+        set(&s, "http.listeners=127.0.0.1:0");
+        struct tracer *tracer = tracer_create(s.env, TRACE_INFO, keep_line, lines);
+        const struct server_options options = {.tracer = tracer};
+        void *ballast = mem_alloc(BALLAST);
+        mem_cap_set(is_short ? BALLAST : (size_t)1 << 30);
+        assert_int_equal(server_start(s.env, &s.config, &options, &s.server, &e), ERR_OK);
+        mem_cap_set(0);
+        mem_free(ballast);
+        server_stop(s.server);
+        tracer_destroy(tracer);
+        stage_close(&s);
+        assert_int_equal(strstr(lines, "no records are served") != NULL, is_short);
+    }
+}
+
 int main(void)
 {
     alarm(PATIENCE_S); // a stop that never ends must fail, not hang
@@ -159,6 +195,7 @@ int main(void)
         cmocka_unit_test(starts_and_stops),
         cmocka_unit_test(failing_start_ends_with_the_reason),
         cmocka_unit_test(data_directory_is_held_by_one),
+        cmocka_unit_test(tells_that_memory_is_short),
     };
     return cmocka_run_group_tests_name("serve", tests, NULL, NULL);
 }
