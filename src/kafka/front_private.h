@@ -134,10 +134,11 @@ bool connection_is_held(const struct connection *conn);
 // connection_mute reads and starts nothing for a while; what is being worked on is answered.
 void connection_mute(struct connection *conn, int64_t wait_ns);
 // queue.c
-// queue_add counts bytes that were read, queue_take hands a frame's on to its request, queue_remove counts
-// out what is answered or dropped.
+// queue_add counts bytes that were read, queue_take hands a frame's on to its request, queue_work says that
+// nobody needs to come for it to be answered, queue_remove counts out what is answered or dropped.
 void queue_add(struct connection *conn, size_t bytes);
 struct queued queue_take(struct connection *conn, size_t bytes);
+void queue_work(struct kafka_front *front, struct queued *queued);
 void queue_remove(struct kafka_front *front, struct queued *queued);
 // queue_is_filling: more than half of what large frames may have is taken, or promised.
 bool queue_is_filling(const struct kafka_front *front);

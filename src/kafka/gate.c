@@ -37,6 +37,7 @@ void gate_unref(struct gate *gate)
     }
     ASSERT(gate->connections == 0);
     ASSERT(gate->queued_bytes[FRAME_SMALL] == 0 && gate->queued_bytes[FRAME_LARGE] == 0);
+    ASSERT(gate->work_bytes == 0);
     struct map_node *node;
     while ((node = map_pop(&gate->ips)) != NULL) {
         mem_free(MAP_ENTRY(node, struct ip_count, node));

@@ -17,6 +17,7 @@ enum frame_class { FRAME_SMALL, FRAME_LARGE, FRAME_CLASSES }; // see queue.c
 // Bytes of requests as they are counted.
 struct queued {
     size_t bytes[FRAME_CLASSES];
+    size_t work_bytes; // large ones of a request that is answered without the help of another
 };
 
 struct ip_count {
@@ -33,6 +34,7 @@ struct gate {
     size_t
         queued_bytes[FRAME_CLASSES]; // atomic: of requests that came, whole or in part, and are not answered
     size_t promised_bytes;           // atomic: of large frames, still to come
+    size_t work_bytes;               // atomic: of large requests that are answered whatever else comes
     struct connection *turns[FRAME_CLASSES]; // atomic: who may read on although there is no room
     // of the accepting front:
     uint64_t seed;

@@ -101,7 +101,7 @@ struct queued queue_take(struct connection *conn, size_t bytes)
     // The first bytes of a large frame were counted as small, before its length was known.
     enum frame_class class = bytes <= SMALL_FRAME_MAX ? FRAME_SMALL : FRAME_LARGE;
     enum frame_class other = class == FRAME_SMALL ? FRAME_LARGE : FRAME_SMALL;
-    struct queued taken;
+    struct queued taken = {.work_bytes = 0};
     taken.bytes[class] = conn->queued.bytes[class] < bytes ? conn->queued.bytes[class] : bytes;
     taken.bytes[other] = bytes - taken.bytes[class];
     ASSERT(taken.bytes[other] <= conn->queued.bytes[other]);
@@ -110,8 +110,16 @@ struct queued queue_take(struct connection *conn, size_t bytes)
     return taken;
 }
 
+void queue_work(struct kafka_front *front, struct queued *queued)
+{
+    queued->work_bytes = queued->bytes[FRAME_LARGE];
+    __atomic_fetch_add(&front->gate->work_bytes, queued->work_bytes, __ATOMIC_RELAXED);
+}
+
 void queue_remove(struct kafka_front *front, struct queued *queued)
 {
+    __atomic_fetch_sub(&front->gate->work_bytes, queued->work_bytes, __ATOMIC_RELAXED);
+    queued->work_bytes = 0;
     for (int class = 0; class < FRAME_CLASSES; class ++) {
         size_t bytes = queued->bytes[class];
         size_t before = __atomic_fetch_sub(&front->gate->queued_bytes[class], bytes, __ATOMIC_RELAXED);
@@ -165,16 +173,26 @@ bool queue_turn_renew(struct connection *conn)
     return true;
 }
 
+// Large requests that fill the queue by themselves will make room; frames of which only a part came may not,
+// nor a JoinGroup that waits for another one.
+static bool will_have_room(const struct kafka_front *front, enum frame_class class)
+{
+    return class == FRAME_LARGE &&
+           __atomic_load_n(&front->gate->work_bytes, __ATOMIC_RELAXED) >= limit_of(front, FRAME_LARGE);
+}
+
 bool queue_may_read(struct connection *conn)
 {
     const struct kafka_front *front = conn->front;
     enum frame_class class = class_of(conn);
     size_t limit = limit_of(front, class);
     size_t queued = queued_in(front, class);
-    bool has_room = class == FRAME_SMALL ? queued < limit : promise_take(conn);
+    if (class == FRAME_SMALL ? queued < limit : promise_take(conn)) {
+        return true;
+    }
     // Room for one frame is kept beyond the limit: it must be free.
-    return has_room ||
-           (queued < limit + front->options.frame_bytes_max + SMALL_FRAME_MAX && queue_may_exceed(conn));
+    bool may_exceed = queued < limit + front->options.frame_bytes_max + SMALL_FRAME_MAX;
+    return may_exceed && (conn->has_turn || !will_have_room(front, class)) && queue_may_exceed(conn);
 }
 
 // The row is by age, and a connection that is being tried is not in it.

@@ -125,6 +125,9 @@ bool request_start(struct connection *conn, struct chunk *chunk, struct bytes fr
     list_push_back(&conn->requests, &rq->node);
     conn->request_count++;
     rq->is_handling = true;
+    if (is_known && rq->handler->overlaps) { // a Produce
+        queue_work(rq->front, &rq->queued);
+    }
     if (is_known) {
         rq->handler->handle(rq);
     } else {
