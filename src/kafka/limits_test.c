@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "base/mem.h"
+#include "broker/test_policy.h"
 #include "kafka/test_rig.h"
 
 enum { MIB = 1 << 20, PATIENCE_MS = 120000 };
@@ -431,24 +432,35 @@ static bool flow_is_sent_or_stuck(const struct flow *flow)
     return gauge("kafka_network_socketserver_memorypoolused") >= 2 * MIB;
 }
 
+static bool queue_is_over(const struct flow *flow)
+{
+    (void)flow;
+    return gauge("kafka_network_socketserver_memorypoolused") >= 3 * MIB;
+}
+
 static bool flow_is_over(const struct flow *flow)
 {
     return flow->is_ended || flow_is_answered(flow);
 }
 
-// A Produce of 2 MiB for a topic that does not exist: a large frame that needs no disk.
-static void flow_fill(struct flow *flow)
+static void flow_produce(struct flow *flow, const char *topic, struct bytes records)
 {
     struct client *c = &flow->c;
     struct produce_request *in = client_new(c, produce_request, 1);
     in->acks = -1;
     in->topics = client_new(c, produce_request_topic, 1);
     in->topics_count = 1;
-    in->topics[0].name = STR("none");
+    in->topics[0].name = str_from_c(topic);
     in->topics[0].partitions = client_new(c, produce_request_partition, 1);
     in->topics[0].partitions_count = 1;
-    in->topics[0].partitions[0].records.bytes = bytes_of(arena_alloc(&c->arena, 2 * MIB), 2 * MIB);
+    in->topics[0].partitions[0].records.bytes = records;
     client_frame(c, API_PRODUCE, 9, in, &flow->out);
+}
+
+// A Produce of 2 MiB for a topic that does not exist: a large frame that needs no disk.
+static void flow_fill(struct flow *flow)
+{
+    flow_produce(flow, "none", bytes_of(arena_alloc(&flow->c.arena, 2 * MIB), 2 * MIB));
 }
 
 // Starts the rig and `count` requests of which only a half comes, until no more is read of them.
@@ -489,6 +501,50 @@ static void queue_lets_one_after_the_other_end(void **state)
     rig.options.queued_bytes_max = 4 * MIB; // 3 MiB for large frames
     rig.loop_count = 3;
     flows_end(flows_half(8), 8);
+}
+
+// Whole requests that are worked on fill the queue: it is for those to end, and nobody reads beyond it.
+static void work_in_the_queue_is_waited_for(void **state)
+{
+    (void)state;
+    enum { COUNT = 16, VALUE_BYTES = 900 << 10, ROUNDS = 100 };
+    struct test_policy policy;
+    test_policy_init(&policy);
+    policy.is_endless = true;
+    rig.policy = &policy.face;
+    rig.options.queued_bytes_max = 4 * MIB; // three of them fit, with a fourth it is over
+    rig.options.frame_bytes_max = COUNT * MIB;
+    rig_start(&rig);
+    struct client admin;
+    client_open(&admin, &rig);
+    topic_make(&admin, "judged", 1, "strom.value.validation.level", "contract");
+    client_close(&admin);
+    static char value[VALUE_BYTES];
+    memset(value, 'v', sizeof value - 1);
+    static struct flow flows[COUNT];
+    for (int i = 0; i < COUNT; i++) {
+        flow_open(&flows[i]);
+        flow_produce(&flows[i], "judged", batch_make(&flows[i].c, NULL, 1, value));
+        flows[i].send_until = flows[i].out.len;
+    }
+    flows_run(flows, COUNT, queue_is_over);
+    int64_t most = 0;
+    for (int i = 0; i < ROUNDS; i++) { // the queue's timer tries again meanwhile
+        for (int k = 0; k < COUNT; k++) {
+            flow_step(&flows[k]);
+        }
+        client_assert_served(&rig);
+        int64_t queued = gauge("kafka_network_socketserver_memorypoolused");
+        most = queued > most ? queued : most;
+        pause_ms(1);
+    }
+    __atomic_store_n(&policy.is_endless, false, __ATOMIC_RELEASE);
+    flows_run(flows, COUNT, flow_is_over);
+    for (int i = 0; i < COUNT; i++) {
+        assert_true(flow_is_answered(&flows[i]));
+        flow_close(&flows[i]);
+    }
+    assert_true(most < 5 * MIB);
 }
 
 // The queue would let all of them in: the pool is what is full.
@@ -640,6 +696,7 @@ int main(void)
         TEST(requests_in_flight),
         TEST(output_backlog),
         TEST(queue_lets_one_after_the_other_end),
+        TEST(work_in_the_queue_is_waited_for),
         TEST(frames_end_one_after_the_other_without_memory),
         TEST(queue_ends_those_that_block_it),
         TEST(answers_wait_for_memory),
