@@ -37,8 +37,8 @@ struct env *loop_env(struct loop *loop);
 // bounded number: sockets get their turn between), deferred tasks.
 void loop_run(struct loop *loop);
 void loop_stop(struct loop *loop);
-// loop_watch has each round's time observed, without the wait, as strom_loop_round_seconds: how long others
-// of the loop wait. `labels` is static, as of any metric. Before loop_run.
+// loop_watch has rounds of 0.1 ms and more observed, without the wait, as strom_loop_long_round_seconds: how
+// long others of the loop wait. `labels` is static, as of any metric. Before loop_run.
 void loop_watch(struct loop *loop, struct metrics *metrics, const char *labels);
 // loop_now_ns is the monotonic time at the start of the round.
 int64_t loop_now_ns(const struct loop *loop);
