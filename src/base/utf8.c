@@ -49,6 +49,12 @@ bool utf8_is_valid(struct str text)
     return true;
 }
 
+struct str utf8_skip_mark(struct str text)
+{
+    size_t size = str_has_prefix(text, STR("\xef\xbb\xbf")) ? 3 : 0;
+    return (struct str){text.ptr + size, text.len - size};
+}
+
 size_t utf8_count(struct str text)
 {
     size_t count = 0;

@@ -65,6 +65,8 @@ static inline bool utf8_is_ascii(const char *p, size_t len)
 // utf8_size tells how many bytes the well-formed character at `text` takes; 0 if it is none. text.len > 0.
 size_t utf8_size(struct str text);
 bool utf8_is_valid(struct str text);
+// utf8_skip_mark gives what stands behind a byte order mark at the front, which some editors write (U+FEFF).
+struct str utf8_skip_mark(struct str text);
 // utf8_count counts characters; the text is valid.
 size_t utf8_count(struct str text);
 // utf8_decode reads the character at the front of a valid text that is not empty and moves the text past it.

@@ -17,6 +17,10 @@ static void test_utf8(void **state)
     assert_false(utf8_is_valid(STR("\xf0\x8f\xbf\xbf")));
     assert_false(utf8_is_valid(STR("\x80")));
     assert_false(utf8_is_valid(STR("a\xe2\x82")));
+    assert_int_equal(utf8_skip_mark(STR("\xef\xbb\xbf{")).len, 1);
+    assert_int_equal(utf8_skip_mark(STR("\xef\xbb\xbf")).len, 0);
+    assert_int_equal(utf8_skip_mark(STR("\xef\xbb")).len, 2);
+    assert_int_equal(utf8_skip_mark(STR("")).len, 0);
 }
 
 static void test_every_code_point(void **state)

@@ -347,7 +347,9 @@ static void plan_text(const struct apply *a)
     for (int s = 0; s < SIDE_COUNT; s++) {
         const struct contract_side *side = &a->file.sides[s];
         if (side->is_there && a->version[s].len == 0) {
-            buf_printf(out, "+ " STR_FMT ": a new version\n", STR_ARG(side->subject));
+            buf_printf(out, "+ ");
+            text_show(side->subject, out);
+            buf_printf(out, ": a new version\n");
         } else if (side->is_there) {
             buf_printf(out, "  " STR_FMT ": version " STR_FMT ", as it is\n", STR_ARG(side->subject),
                        STR_ARG(a->version[s]));

@@ -35,7 +35,7 @@ static bool text_read(struct reading *r, struct str path, size_t bytes_max, stru
         err = FAIL(&e, ERR_MALFORMED, "it is not text in UTF-8");
     }
     if (err == ERR_OK) {
-        *ret = arena_str(&r->run->arena, buf_str(&text));
+        *ret = arena_str(&r->run->arena, utf8_skip_mark(buf_str(&text)));
     } else {
         run_fail(r->run, run_print(r->run, "cannot read " STR_FMT, STR_ARG(path)).ptr, err, &e, NULL);
     }
@@ -267,6 +267,11 @@ static bool root_read(struct reading *r, const struct json_value *root)
     file->topic = json_get_str(root, STR("topic"));
     if (file->topic.len == 0) {
         return refuse(r, "", STR("topic"), "the name of a topic is needed");
+    }
+    if (!topic_name_is_valid(file->topic)) {
+        return refuse(
+            r, "", STR("topic"),
+            "a topic's name is 1 to 249 of the letters a to z and A to Z, digits, '.', '_' and '-'");
     }
     if (partitions != NULL && (!json_value_i64(partitions, &file->partitions) || file->partitions < 1 ||
                                file->partitions > ITEM_PARTITIONS_MAX)) {

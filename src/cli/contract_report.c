@@ -51,7 +51,9 @@ void trial_remarks_text(const struct trial *trial, struct buf *out)
     for (int s = 0; s < SIDE_COUNT; s++) {
         const char *text;
         for (size_t i = 0; trial->own[s] != NULL && (text = contract_remark(trial->own[s], i)) != NULL; i++) {
-            buf_printf(out, "note: %s\n", text);
+            buf_printf(out, "note: ");
+            text_show(str_from_c(text), out);
+            buf_u8(out, '\n');
         }
     }
 }
@@ -153,14 +155,20 @@ static void xml_text(struct str text, struct buf *out)
     }
 }
 
-void trial_report_junit(const struct trial *trial, struct buf *out)
+void trial_report_junit(const struct trial *trial, bool may_be_empty, struct buf *out)
 {
     bool has_rows = trial->counts.row_count > 0;
+    bool is_empty = trial->counts.records == 0 && !may_be_empty;
     buf_printf(out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuite name=\"");
     xml_text(trial->file->topic, out);
     buf_printf(out, "\" tests=\"%zu\" failures=\"%zu\">\n", has_rows ? trial->counts.row_count : 1,
-               trial->counts.row_count);
-    if (!has_rows) {
+               trial->counts.row_count + is_empty);
+    if (is_empty) {
+        buf_printf(
+            out,
+            "  <testcase classname=\"contract\" name=\"records\"><failure message=\"there is no record to "
+            "test\"/></testcase>\n");
+    } else if (!has_rows) {
         buf_printf(out, "  <testcase classname=\"contract\" name=\"%lld records keep the contract\"/>\n",
                    (long long)trial->counts.records);
     }

@@ -10,8 +10,9 @@ void trial_remarks_text(const struct trial *trial, struct buf *out);
 void trial_remarks_json(const struct trial *trial, struct json *json); // a member of an object
 void trial_report_text(const struct trial *trial, struct buf *out);
 void trial_report_json(const struct trial *trial, struct json *json);
-// One test case for each rule and path that found something, as CI servers read it.
-void trial_report_junit(const struct trial *trial, struct buf *out);
+// One test case for each rule and path that found something, as CI servers read it. That nothing was tried is
+// a failure, unless it may be.
+void trial_report_junit(const struct trial *trial, bool may_be_empty, struct buf *out);
 
 // contract_of_topic makes the contract file of a governed topic, as `strom contract get` prints it. false
 // after saying why not.

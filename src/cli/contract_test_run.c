@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // contract_test_run.c - `strom contract test`: a contract against a file or what a topic holds, for a person
 // or a pipeline.
+#include "base/utf8.h"
 #include "cli/contract_report.h"
 #include "platform/real/process.h"
 
@@ -14,16 +15,18 @@ static const struct args_flag test_flags[] = {
      ARGS_WORDS_TOPIC},
     TRIAL_TOPIC_FLAGS,
     {"format", ARGS_CHOICE, "text|json|junit", "text", 0, 0, "How the outcome is written."},
+    {"allow-empty", ARGS_SWITCH, NULL, NULL, 0, 0, "No record to test is a success."},
 };
 static const struct args_spec test_spec = {
     .command = "strom contract test",
     .names_usage = "FILE",
     .summary = "try a contract on records before it governs",
-    .text = "Reads the contract from FILE and judges records by it, as the broker would: the lines of "
-            "--records, or what a topic "
-            "holds. Nothing is changed. A record that names a schema of its own is read with that one and "
-            "held to the rules of "
-            "FILE. Exits with 1 if a record would be refused, set aside or marked.",
+    .text =
+        "Reads the contract from FILE and judges records by it, as the broker would: the lines of "
+        "--records, or what a topic "
+        "holds. Nothing is changed. A record that names a schema of its own is read with that one and "
+        "held to the rules of "
+        "FILE. Exits with 1 if a record would be refused, set aside or marked, or if there was none to test.",
     .examples =
         "  strom contract test orders.contract.json\n"
         "  strom contract test orders.contract.json --records samples.jsonl --format junit > report.xml\n"
@@ -46,6 +49,7 @@ struct lines_trial {
 static bool line_take(struct lines_trial *t, struct str line)
 {
     t->line++;
+    line = t->line == 1 ? utf8_skip_mark(line) : line;
     if (str_trim(line).len == 0) {
         return true;
     }
@@ -103,6 +107,18 @@ static bool records_try(struct trial *trial, struct str path, int64_t limit)
     return err == ERR_OK;
 }
 
+// empty_check: a test of nothing must not look like a good one: a wrong file, or a topic that was made anew.
+static void empty_check(struct run *run, const struct trial *trial)
+{
+    struct error e = {0};
+    if (trial->counts.records > 0 || args_given(run->args, "allow-empty")) {
+        return;
+    }
+    run_fail(
+        run, "nothing was tested", FAIL(&e, ERR_NOT_FOUND, "there is no record in what was to be tried"), &e,
+        "--records tries a file, --topic what another topic holds; --allow-empty takes this for a success");
+}
+
 static void report(struct run *run, const struct trial *trial)
 {
     struct str format = args_text(run->args, "format");
@@ -110,12 +126,13 @@ static void report(struct run *run, const struct trial *trial)
         trial_report_json(trial, &run->json);
         buf_u8(&run->out, '\n');
     } else if (str_equal(format, STR("junit"))) {
-        trial_report_junit(trial, &run->out);
+        trial_report_junit(trial, args_given(run->args, "allow-empty"), &run->out);
     } else {
         trial_remarks_text(trial, &run->out);
         trial_report_text(trial, &run->out);
     }
     run->exit = trial_failed(&trial->counts) > 0 ? CLI_ERROR : run->exit;
+    empty_check(run, trial);
 }
 
 // topic_check: a topic that is asked for by its name must be there, or a mistyped one would pass.

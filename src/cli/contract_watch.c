@@ -328,6 +328,35 @@ static bool violations_page(struct registry_client *c, int wait_ms, int64_t *aft
     return true;
 }
 
+// topic_check: a topic that is asked for by its name must be there, or a mistyped one would look sound. Asked
+// only if it has no violations: those of a topic that was deleted are kept.
+static bool topic_check(struct registry_client *c, bool *ret_is_governed)
+{
+    struct run *run = c->run;
+    struct json_value *found = NULL;
+    *ret_is_governed = true;
+    if (run->args->name_count == 0) {
+        return true;
+    }
+    struct str path = path_of(run, "/contracts/topics/%S", run->args->names[0]);
+    if (!registry_get(c, "cannot get the violations", "GET", path, (struct str){NULL, 0}, &found)) {
+        return false;
+    }
+    const struct json_value *governed = json_get(found, STR("governed"));
+    *ret_is_governed = governed == NULL || governed->type == JSON_TRUE;
+    return true;
+}
+
+static void none_note(struct run *run, bool is_governed)
+{
+    if (is_governed) {
+        run_note("No record has failed a contract since the broker started.");
+    } else {
+        run_note("No contract governs " STR_FMT ". `strom contract list` shows what is governed.",
+                 STR_ARG(run->args->names[0]));
+    }
+}
+
 static void violations(struct registry_client *c)
 {
     struct run *run = c->run;
@@ -337,9 +366,13 @@ static void violations(struct registry_client *c)
     uint32_t count = 0;
     bool goes_on = true;
     bool is_any = false;
+    bool is_governed = true;
     int wait_ms = 0;
     int64_t begun_ns = clock_mono_ns(run->env->clock);
     while (goes_on && violations_page(c, wait_ms, &after, &count)) {
+        if (!is_any && count == 0 && wait_ms == 0 && !topic_check(c, &is_governed)) {
+            break;
+        }
         is_any = is_any || count > 0;
         goes_on = run_flush(run) && (count == PAGE || is_followed);
         wait_ms = WAIT_MS; // short, so that Ctrl-C is heard
@@ -350,7 +383,7 @@ static void violations(struct registry_client *c)
         arena_reset(&run->arena);
     }
     if (!is_any && !run->is_json && run->exit == CLI_OK) {
-        run_note("No record has failed a contract since the broker started.");
+        none_note(run, is_governed);
     }
     stop_close(stop);
 }

@@ -18,7 +18,8 @@ enum {
     ANSWER_ARENA_BYTES = 64 << 20,
     BATCH_BYTES_MAX = 64 << 20,
     NAME_SIZE = 40,
-    TARGETS_MAX = 64, // topics that dead letters of one topic are bound for
+    PROBE_MAX = 10000, // dead letters looked at for one that --set can mend
+    TARGETS_MAX = 64,  // topics that dead letters of one topic are bound for
     NS_PER_S = 1000000000,
 };
 
@@ -29,7 +30,7 @@ static const struct args_flag replay_flags[] = {
      "Mend values that are JSON documents: the member becomes what the CEL expression makes of `message`. "
      "May be given "
      "more than once. What cannot be mended (Avro, Protobuf, an expression that fails) stays a dead letter, "
-     "and the command says so."},
+     "and the command says so; if it can mend none, nothing is replayed."},
     {"dry-run", ARGS_SWITCH, NULL, NULL, 0, 0, "Say how many wait, replay none."},
 };
 static const struct args_spec replay_spec = {
@@ -106,6 +107,7 @@ struct replay {
     int64_t returned;          // by this command: refused, or nowhere to go
     int64_t unmended;          // of `returned`: --set cannot mend them
     struct str unmended_first; // where one was found, and why
+    bool is_hopeless;          // --set can mend none: nothing was replayed
     int64_t blocked;           // offsets behind a transaction that is still open
     int64_t total;
     int64_t begin_ns;
@@ -488,9 +490,6 @@ static void result_show(struct replay *r, int64_t again)
 {
     struct run *run = r->run;
     int64_t sent = r->replayed + r->returned;
-    if (sent > 0 && r->unmended == sent) {
-        run->exit = CLI_ERROR; // not one did what was asked
-    }
     if (run->is_json) {
         json_object_begin(&run->json);
         json_pair_str(&run->json, "dead_letters", r->dlq.topic);
@@ -510,14 +509,62 @@ static void result_show(struct replay *r, int64_t again)
     buf_printf(&run->out, "%lld dead letters replayed: %lld accepted, %lld set aside again.\n",
                (long long)sent, (long long)(sent - again), (long long)again);
     if (r->unmended > 0) {
-        buf_printf(&run->out, "%lld of them cannot be mended and stay; the first: " STR_FMT "\n",
-                   (long long)r->unmended, STR_ARG(r->unmended_first));
+        buf_printf(&run->out, "%lld of them cannot be mended and stay; the first: ", (long long)r->unmended);
+        text_show(r->unmended_first, &run->out);
+        buf_u8(&run->out, '\n');
     }
     if (r->blocked > 0) {
         buf_printf(&run->out,
                    "%lld wait behind a transaction that is still open; replay again when it has ended.\n",
                    (long long)r->blocked);
     }
+}
+
+struct probe {
+    struct replay *r;
+    int64_t seen;
+    bool is_mendable;
+};
+
+static bool probe_take(void *arg, const struct record *record)
+{
+    struct probe *probe = arg;
+    struct replay *r = probe->r;
+    struct bytes mended;
+    struct error e = {0};
+    arena_reset(&r->chunk_arena);
+    probe->seen++;
+    probe->is_mendable = dlq_fix_apply(r->fix, record->value, &r->chunk_arena, &mended, &e) == ERR_OK;
+    if (!probe->is_mendable && r->unmended_first.len == 0) {
+        r->unmended_first = run_print(r->run, "partition %d offset %lld: %s", r->partition,
+                                      (long long)record->offset, e.text);
+    }
+    return !probe->is_mendable && probe->seen < PROBE_MAX;
+}
+
+// fix_check looks for a dead letter that --set can mend. If there is none - the values are no JSON, or it is
+// mistaken - a replay would only move them all to the end, where they wait again.
+static enum err fix_check(struct replay *r, struct error *e)
+{
+    struct probe probe = {.r = r};
+    enum err err = ERR_OK;
+    bool goes_on = true;
+    for (size_t i = 0; i < r->dlq.count && err == ERR_OK && goes_on; i++) {
+        const struct dlq_partition *part = &r->dlq.partitions[i];
+        int64_t next;
+        r->partition = part->partition;
+        err = part->position == part->end ? ERR_OK
+                                          : log_reader_records(&r->reader, part->partition, part->position,
+                                                               part->end, probe_take, &probe, &next, e);
+        goes_on = !probe.is_mendable && probe.seen < PROBE_MAX;
+    }
+    r->is_hopeless = err == ERR_OK && goes_on && probe.seen > 0;
+    if (r->is_hopeless) {
+        err = FAIL(e, ERR_INVALID_RECORD, "--set can mend none of the %lld that wait; the first: " STR_FMT,
+                   (long long)probe.seen, STR_ARG(r->unmended_first));
+    }
+    r->unmended_first.len = 0;
+    return err;
 }
 
 static enum err replay_all(struct replay *r, struct error *e)
@@ -592,8 +639,13 @@ static void replay(struct replay *r)
         waiting_show(r);
         return;
     }
-    enum err err = replay_all(r, &e);
-    if (err != ERR_OK && err != ERR_CLOSED) {
+    enum err err = r->fix == NULL ? ERR_OK : fix_check(r, &e);
+    err = err == ERR_OK ? replay_all(r, &e) : err;
+    if (r->is_hopeless) {
+        run_fail(run, r->dlq.what, err, &e,
+                 "nothing was replayed. --set mends values that are JSON; without it they are judged again "
+                 "as they are");
+    } else if (err != ERR_OK && err != ERR_CLOSED) {
         run_fail(run, r->dlq.what, err, &e,
                  err == ERR_PRODUCER_FENCED || err == ERR_INVALID_PRODUCER_EPOCH
                      ? "another replay of this topic has begun: let it finish"

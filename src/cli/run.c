@@ -128,11 +128,17 @@ void run_fail(struct run *run, const char *what, enum err err, const struct erro
 {
     struct buf text;
     buf_init(&text, NOTE_BYTES_MAX);
-    buf_printf(&text, "strom: %s%s", what == NULL ? "" : what, what == NULL ? "" : ": ");
+    buf_printf(&text, "strom: ");
+    if (what != NULL) {
+        text_show(str_from_c(what), &text); // names of files and topics are in it
+        buf_printf(&text, ": ");
+    }
     print_cause(&text, err, e);
     buf_printf(&text, "\n");
     if (hint != NULL) {
-        buf_printf(&text, "  hint: %s\n", hint);
+        buf_printf(&text, "  hint: ");
+        text_show(str_from_c(hint), &text);
+        buf_u8(&text, '\n');
     }
     (void)run_flush(run); // what was printed so far comes first
     write_error(&text);

@@ -211,7 +211,7 @@ bool schema_body(struct run *run, struct str file, struct str *ret)
         struct json j = {.out = &body};
         json_object_begin(&j);
         json_pair_str(&j, "schemaType", str_from_c(type));
-        json_pair_str(&j, "schema", buf_str(&schema));
+        json_pair_str(&j, "schema", utf8_skip_mark(buf_str(&schema)));
         is_good = references_write(run, &j);
         json_object_end(&j);
         *ret = arena_str(&run->arena, buf_str(&body));

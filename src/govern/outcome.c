@@ -4,6 +4,7 @@
 // decides, of a record and of a batch.
 #include "base/assert.h"
 #include "base/mem.h"
+#include "base/utf8.h"
 #include "govern/judge_private.h"
 
 enum { TOLD_TEXT_SIZE = 512 }; // bytes about one record that its producer is told
@@ -13,6 +14,20 @@ enum { TOLD_TEXT_SIZE = 512 }; // bytes about one record that its producer is to
 static int clipped(struct str text, int max)
 {
     return text.len > (size_t)max ? max : (int)text.len;
+}
+
+// plain replaces control characters (also U+0080 to U+009F, and what was cut in the middle of one): names of
+// rules and members come from schemas and payloads, and clients print the text to terminals.
+static void plain(char *text, size_t len)
+{
+    for (size_t i = 0; i < len;) {
+        size_t size = utf8_size((struct str){text + i, len - i});
+        uint8_t c = (uint8_t)text[i];
+        bool is_control = size == 0 || c < 0x20 || c == 0x7f || (c == 0xc2 && (uint8_t)text[i + 1] < 0xa0);
+        size = size == 0 ? 1 : size;
+        memset(text + i, is_control ? '?' : text[i], is_control ? size : 1);
+        i += size;
+    }
 }
 
 // told_text: "$.age: rule 'adult' of orders-value, version 2: ..."; a key's path begins with "key ".
@@ -36,6 +51,7 @@ static struct str told_text(struct judging *j, int side, const struct contract_f
                         clipped(finding->reason, CONTRACT_REASON_SIZE), finding->reason.ptr);
     }
     len = len < (int)sizeof text ? len : (int)sizeof text - 1;
+    plain(text, (size_t)len);
     struct str kept = arena_str(j->c->arena, (struct str){text, (size_t)len});
     return kept.ptr == NULL ? STR("it breaks the contract") : kept;
 }

@@ -89,6 +89,14 @@ def test_contract_file(cli, broker):
     has(c.error('apply', c.write('bad.json', '{"topic": ["t"], "value": {}}')),
         'line 1, column 11: topic: a text is needed')
     has(c.error('test', os.path.join(c.folder.name, 'nothing.json')), 'cannot read')
+    bad = c.error('apply', c.write('bad.json', {
+        'topic': 'no good\x1b[31m', 'settings': {'strom.validation.on.failure': 'dlq'}, 'value': {'schema': {}}}))
+    has(bad, "topic: a topic's name is 1 to 249")
+    assert 'dlq' not in bad, bad
+    rules = [{**RULES[0], 'name': 'red\x1b[31m', 'expr': 'positiv(message.amount)'}]
+    text = c.error('test', c.order('t', rules=rules))
+    has(text, 'red\\x1b[31m')
+    assert '\x1b' not in text, text
     rules = [{**RULES[0], 'expr': 'positiv(message.amount)'}]
     has(c.error('test', c.order('t', rules=rules)), "rule 'positive'", 'line 1, column', 'positiv')
 
@@ -113,6 +121,54 @@ def test_contract_test_file(cli, broker):
     out, _ = c.run('test', contract, '--records', '-', stdin=GOOD)
     has(out.decode(), '1 record: 1 pass')
     has(c.error('test', contract, '--records', lines, '--topic', 'x', expect=2), 'exclude each other')
+    marked = c.write('marked.jsonl', '\ufeff' + GOOD.decode() + '\n')  # as editors of Windows begin a file
+    with open(contract, encoding='utf-8') as f:
+        with_mark = c.write('marked.json', '\ufeff' + f.read())
+    has(c.text('test', with_mark, '--records', marked), '1 record: 1 pass')
+
+
+def test_contract_test_nothing(cli, broker):
+    """A test of nothing is no success, unless it is asked for."""
+    c = Contracts(cli, broker)
+    contract = c.order('nothing')
+    empty = c.write('empty.jsonl', '\n')
+    cli.run('topic', 'create', 'nothing')
+    for words in (['--records', empty], ['--topic', 'nothing'], []):
+        has(c.error('test', contract, *words), 'nothing was tested', '--allow-empty')
+        has(c.text('test', contract, *words, '--allow-empty'), '0 records')
+    report = c.text('test', contract, '--records', empty, '--format', 'junit', expect=1)
+    suite = xml.etree.ElementTree.fromstring(report)
+    same((suite.get('tests'), suite.get('failures'), len(suite.findall('testcase/failure'))), ('1', '1', 1))
+    report = c.text('test', contract, '--records', empty, '--format', 'junit', '--allow-empty')
+    same(xml.etree.ElementTree.fromstring(report).get('failures'), '0')
+
+
+def test_contract_violations_of_nothing(cli, broker):
+    """A topic that is not there is an error, one without a contract is said to be so."""
+    c = Contracts(cli, broker)
+    has(c.error('violations', 'no-such-topic'), 'There is no topic "no-such-topic"')
+    has(c.error('violations', 'no-such-topic', '--follow'), 'There is no topic "no-such-topic"')
+    cli.run('topic', 'create', 'lawless')
+    has(c.run('violations', 'lawless')[1], 'No contract governs lawless')
+
+
+def test_contract_texts_are_plain(cli, broker):
+    """What a schema or a payload says reaches no terminal as a control sequence, by the broker's words neither."""
+    c = Contracts(cli, broker)
+    rules = [{**RULES[0], 'doc': 'red \x1b]0;title\x07 \x9b'}]
+    strict = {**ORDER, 'additionalProperties': False}
+    c.run('apply', c.order('plain', 'reject', rules=rules, schema=strict))
+    named = '{"id":1,"amount":1,"\\u001b[31m\x9b":1}'.encode()
+    said = ''.join(produce(cli, 'plain', value, expect=1)[1] for value in (NEGATIVE, named))
+    assert '\\x' not in said, f'the broker tells clients control characters: {said}'  # escaped by the command
+    said += c.text('violations', 'plain') + c.text('status', 'plain')
+    client = []
+    producer = confluent_kafka.Producer({'bootstrap.servers': cli.env['STROM_BOOTSTRAP']})
+    producer.produce('plain', named, on_delivery=lambda error, _: client.append(str(error)))
+    producer.flush()
+    has(said, 'red')
+    bad = [ch for ch in said + client[0] if ch != '\n' and (ord(ch) < 0x20 or 0x7f <= ord(ch) < 0xa0)]
+    same(bad, [])
 
 
 def test_contract_apply(cli, broker):
@@ -379,8 +435,7 @@ def test_dlq_replay_set(cli, broker):
         '2 of them cannot be mended and stay; the first: ', '--set amount: ')
     same(len(cli.records('mended')), 2)
     for expression, said in (('amount=b"x"', 'type bytes'), ('amount=1.0/0.0', 'double'), ('a.b=1', 'no object')):
-        out, _ = cli.run('dlq', 'replay', 'mended', '--set', expression, expect=1)
-        has(out.decode(), '0 accepted, 2 set aside again', said)
+        has(cli.error('dlq', 'replay', 'mended', '--set', expression), '--set can mend none of the 2 that wait', said)
     same(len(cli.records('mended')), 2)
     message = 'syntax = "proto3"; message M { int32 a = 1; }'
     c.run('apply', c.write('proto.json', {
@@ -391,10 +446,11 @@ def test_dlq_replay_set(cli, broker):
     subprocess.run(['kcat', '-b', cli.env['STROM_BOOTSTRAP'], '-P', '-t', 'proto', '-p', '0', '-D', '~~'],
                    input=b'\0' + struct.pack('>i', found['id']) + b'\0', check=True, timeout=TIMEOUT_S)
     cli.run('config', 'set', '--topic', 'proto', 'strom.value.validation.level=none')
-    out, _ = cli.run('dlq', 'replay', 'proto', '--set', 'a=1', '--json', expect=1)
-    told = json.loads(out)
-    same((told['accepted'], told['not_mended']), (0, 1))
-    has(cli.run('dlq', 'replay', 'proto', '--set', 'a=1', expect=1)[0].decode(), 'the value is no JSON document')
+    before = len(cli.records('proto.dlq'))
+    for words in ([], ['--json']):
+        has(cli.error('dlq', 'replay', 'proto', '--set', 'a=1', *words), '--set can mend none of the 1 that wait', 'partition 0 offset 0',
+            'the value is no JSON document', 'nothing was replayed')
+    same(len(cli.records('proto.dlq')), before)
     same((len(cli.records('proto')), cli.json('dlq', 'replay', 'proto')['accepted']), (0, 1))
 
 
