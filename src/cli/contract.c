@@ -309,6 +309,24 @@ bool contract_of_topic(struct registry_client *c, struct str topic, struct json_
     return side_get(c, &g, SIDE_VALUE, root) && side_get(c, &g, SIDE_KEY, root);
 }
 
+static void remark_note(struct run *run, struct str text)
+{
+    (void)run;
+    run_note(STR_FMT, STR_ARG(text));
+}
+
+// remarks_note says on standard error what the contract means for its rules; another's registry does not
+// know.
+static void remarks_note(struct registry_client *c, struct str topic)
+{
+    int status = 0;
+    struct json_value *found = NULL;
+    struct str path = path_of(c->run, "/contracts/topics/%S", topic);
+    if (registry_ask(c, "GET", path, (struct str){NULL, 0}, &status, &found) && status < 300) {
+        contract_remarks_each(found, remark_note, c->run);
+    }
+}
+
 static int get_run(int argc, char **argv)
 {
     struct run run;
@@ -318,6 +336,8 @@ static int get_run(int argc, char **argv)
         contract_of_topic(&c, run.args->names[0], &contract)) {
         buf_append_str(&run.out, json_text(&run, contract, true));
         buf_u8(&run.out, '\n');
+        (void)run_flush(&run);
+        remarks_note(&c, run.args->names[0]);
     }
     registry_close(&c);
     return run_finish(&run);

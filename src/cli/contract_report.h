@@ -18,6 +18,11 @@ void trial_report_junit(const struct trial *trial, bool may_be_empty, struct buf
 // after saying why not.
 bool contract_of_topic(struct registry_client *c, struct str topic, struct json_value **ret);
 
+// contract_remarks_each calls `each` with the remarks on a topic, as /contracts/topics/TOPIC has it: "note:
+// ...".
+void contract_remarks_each(const struct json_value *topic, void (*each)(struct run *run, struct str text),
+                           struct run *run);
+
 extern const struct cli_command contract_test_command;
 extern const struct cli_command contract_apply_command;
 extern const struct cli_command contract_diff_command;

@@ -192,6 +192,25 @@ static void producers_table(struct run *run, const struct json_value *producers)
     table_fini(&t);
 }
 
+void contract_remarks_each(const struct json_value *topic, void (*each)(struct run *run, struct str text),
+                           struct run *run)
+{
+    for (int s = 0; s < SIDE_COUNT; s++) {
+        const struct json_value *side = json_get(topic, str_from_c(contract_side_names[s]));
+        const struct json_value *remarks = json_get(side, STR("remarks")); // an older broker has none
+        for (const struct json_value *v = remarks == NULL ? NULL : remarks->first; v != NULL; v = v->next) {
+            bool is_key = s == SIDE_KEY;
+            each(run, run_print(run, "note: %s" STR_FMT, is_key ? "key: " : "", STR_ARG(v->text)));
+        }
+    }
+}
+
+static void remark_line(struct run *run, struct str text)
+{
+    text_show(text, &run->out);
+    buf_u8(&run->out, '\n');
+}
+
 static bool status_once(struct registry_client *c)
 {
     struct run *run = c->run;
@@ -208,6 +227,7 @@ static bool status_once(struct registry_client *c)
         buf_u8(&run->out, '\n');
     } else if (is_one) {
         topics_table(found, false, &run->out);
+        contract_remarks_each(found, remark_line, run);
         windows_table(run, json_get(found, STR("windows")));
         rules_table(run, json_get(found, STR("rules")));
         paths_table(run, json_get(found, STR("paths")));

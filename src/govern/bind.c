@@ -2,6 +2,8 @@
 // bind.c - whether what is to govern a topic can: asked when settings switch it on, and when a version is
 // registered under a subject that does. What does not compile is refused with its position, before a record
 // meets it.
+#include <stdarg.h>
+
 #include "base/mem.h"
 #include "govern/govern_private.h"
 
@@ -11,6 +13,8 @@ enum {
     BIND_VERSIONS_MAX = 20, // the newest of a subject that are compiled when it is bound
     BIND_MESSAGES_MAX = 64, // of a Protobuf schema that are tried
     BIND_BYTES_MAX = 256 << 20,
+    REMARKS_BYTES_MAX = 1 << 20,
+    REMARK_SIZE = 512,
 };
 
 static enum contract_level level_of(enum governance_level level)
@@ -18,24 +22,32 @@ static enum contract_level level_of(enum governance_level level)
     return level == LEVEL_CONTRACT ? CONTRACT_RULES : CONTRACT_STRUCTURE;
 }
 
-// compiles says whether a contract can judge. Which message of a Protobuf schema its rules are about is said
+// any_compile compiles a contract. Which message of a Protobuf schema its rules are about is said
 // by records only: one of those at the top has to fit.
-static enum err compiles(const struct registry_contract *contract, enum contract_level level, struct error *e)
+static enum err any_compile(const struct registry_contract *contract, enum contract_level level,
+                            struct contract **ret, struct error *e)
 {
     struct want want = {.kind = SNAPSHOT_CONTRACT, .level = level};
     struct error later = {0};
-    struct contract *compiled = NULL;
-    enum err err = contract_compile(contract, &want, &compiled, e);
+    *ret = NULL;
+    enum err err = contract_compile(contract, &want, ret, e);
     bool has_messages = schema_format(contract->part.schema) == FORMAT_PROTOBUF;
     want.index_count = 1;
     for (int32_t i = 1; err == ERR_INVALID_REQUEST && has_messages && i < BIND_MESSAGES_MAX; i++) {
         want.indexes[0] = i;
-        enum err other = contract_compile(contract, &want, &compiled, &later);
+        enum err other = contract_compile(contract, &want, ret, &later);
         if (other != ERR_INVALID_REQUEST) {
             err = other == ERR_OK ? ERR_OK : err; // there is no such message: what the first one said counts
             break;
         }
     }
+    return err;
+}
+
+static enum err compiles(const struct registry_contract *contract, enum contract_level level, struct error *e)
+{
+    struct contract *compiled;
+    enum err err = any_compile(contract, level, &compiled, e);
     contract_unref(compiled);
     return err;
 }
@@ -197,19 +209,29 @@ static enum err subject_bind(struct registry *r, struct str name, const struct s
     return err;
 }
 
+// side_subject finds the subject of a side; an empty one: each record names it.
+static enum err side_subject(struct registry *r, struct str topic, int side,
+                             const struct side_settings *settings, struct arena *arena,
+                             char room[GOVERNANCE_SUBJECT_SIZE], struct str *ret, struct error *e)
+{
+    struct registry_ground ground;
+    enum err err = ERR_OK;
+    *ret = settings->subject;
+    if (ret->len == 0) {
+        err = registry_topic_subject(r, topic, side == SIDE_KEY, arena, ret, &ground, e);
+    }
+    if (err == ERR_OK && ret->len == 0 && settings->strategy == SUBJECT_TOPIC) {
+        *ret = governance_subject(settings, (enum governance_side)side, topic, (struct str){"", 0}, room);
+    }
+    return err;
+}
+
 static enum err side_bind(struct registry *r, struct str topic, int side,
                           const struct side_settings *settings, struct arena *arena, struct error *e)
 {
-    struct registry_ground ground;
     char room[GOVERNANCE_SUBJECT_SIZE];
-    struct str subject = settings->subject;
-    enum err err = ERR_OK;
-    if (subject.len == 0) {
-        err = registry_topic_subject(r, topic, side == SIDE_KEY, arena, &subject, &ground, e);
-    }
-    if (err == ERR_OK && subject.len == 0 && settings->strategy == SUBJECT_TOPIC) {
-        subject = governance_subject(settings, (enum governance_side)side, topic, (struct str){"", 0}, room);
-    }
+    struct str subject;
+    enum err err = side_subject(r, topic, side, settings, arena, room, &subject, e);
     if (err != ERR_OK || subject.len == 0 || settings->level < LEVEL_STRUCTURE) {
         return err; // which subjects there will be is not known yet; a subject without versions may get some
     }
@@ -301,4 +323,107 @@ void govern_bind(void *arg, struct policy_binding *binding)
     } else if (must_post) {
         loop_post(g->loop, &g->bind);
     }
+}
+
+// ---- what binding means for the rules, for whoever looks at it
+
+static void remark_add(struct remarks *remarks, int side, struct str text)
+{
+    if (remarks->counts[side] < REMARKS_MAX) {
+        remarks->texts[side][remarks->counts[side]++] = arena_str(&remarks->arena, text);
+    }
+}
+
+static void remark_format(struct remarks *remarks, int side, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+static void remark_format(struct remarks *remarks, int side, const char *format, ...)
+{
+    char text[REMARK_SIZE];
+    va_list list;
+    va_start(list, format);
+    vsnprintf(text, sizeof text, format, list);
+    va_end(list);
+    remark_add(remarks, side, str_from_c(text));
+}
+
+static const struct registry_member *newest_of(const struct registry_subject *subject)
+{
+    for (size_t i = subject->member_count; i > 0; i--) {
+        if (!subject->members[i - 1].is_deleted) {
+            return &subject->members[i - 1];
+        }
+    }
+    return NULL;
+}
+
+static void version_remark(struct registry *r, struct remarks *remarks, int side, struct str subject,
+                           const struct registry_member *member, enum governance_level level,
+                           struct arena *arena)
+{
+    struct registry_contract found;
+    struct contract *contract = NULL;
+    struct error e = {0};
+    enum err err = registry_contract_find(r, subject, member->version, arena, &found, &e);
+    if (err == ERR_OK) {
+        err = any_compile(&found, level_of(level), &contract, &e);
+        registry_contract_release(&found);
+    }
+    if (err != ERR_OK) {
+        remark_format(remarks, side, STR_FMT " version %d cannot be used for judging: %s", STR_ARG(subject),
+                      member->version, e.text);
+        return;
+    }
+    const char *text;
+    for (size_t i = 0; (text = contract_remark(contract, i)) != NULL; i++) {
+        remark_add(remarks, side, str_from_c(text));
+    }
+    contract_unref(contract);
+}
+
+static void side_remark(struct registry *r, const struct binding *b, int side, struct remarks *remarks)
+{
+    const struct side_settings *settings = &b->settings.sides[side];
+    struct registry_subject subject;
+    struct arena arena;
+    struct error e = {0};
+    char room[GOVERNANCE_SUBJECT_SIZE];
+    struct str name;
+    arena_init(&arena, BIND_BYTES_MAX);
+    enum err err = side_subject(r, b->name, side, settings, &arena, room, &name, &e);
+    bool is_one = err == ERR_OK && name.len > 0;
+    err = is_one ? registry_subject_find(r, name, &arena, &subject, &e) : err;
+    const struct registry_member *newest = is_one && err == ERR_OK ? newest_of(&subject) : NULL;
+    if (err != ERR_OK) {
+        remark_format(remarks, side, "%s", e.text);
+    } else if (is_one && newest == NULL) {
+        remark_format(remarks, side, "subject " STR_FMT " has no version yet: every record is refused",
+                      STR_ARG(name));
+    } else if (newest != NULL && settings->level >= LEVEL_STRUCTURE) {
+        version_remark(r, remarks, side, subject.name, newest, settings->level, &arena);
+    }
+    arena_fini(&arena);
+}
+
+const struct remarks *remarks_get(struct govern *g, struct registry *r, const struct binding *b)
+{
+    struct remarks *remarks = &g->remarks;
+    const struct core *core = broker_view_begin(g->broker);
+    uint64_t documents = core_document_serial(core);
+    broker_view_end(g->broker);
+    bool is_same = remarks->is_known && remarks->catalogue_serial == g->bindings.serial &&
+                   remarks->document_serial == documents && str_equal(remarks->topic, b->name);
+    if (is_same) {
+        return remarks;
+    }
+    arena_fini(&remarks->arena);
+    *remarks = (struct remarks){
+        .is_known = true, .catalogue_serial = g->bindings.serial, .document_serial = documents};
+    arena_init(&remarks->arena, REMARKS_BYTES_MAX);
+    remarks->topic = arena_str(&remarks->arena, b->name);
+    for (int side = 0; side < SIDE_COUNT; side++) {
+        if (b->settings.sides[side].level != LEVEL_NONE) {
+            side_remark(r, b, side, remarks);
+        }
+    }
+    return remarks;
 }

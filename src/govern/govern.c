@@ -70,6 +70,7 @@ void govern_destroy(struct govern *take_govern)
     }
     registry_destroy(g->registry);
     bindings_fini(&g->bindings);
+    arena_fini(&g->remarks.arena);
     cache_fini(&g->cache);
     samples_fini(&g->samples);
     mutex_fini(&g->binds_lock);

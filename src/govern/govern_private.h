@@ -211,6 +211,23 @@ struct bindings {
 const struct bindings *bindings_get(struct govern *g);
 void bindings_fini(struct bindings *b);
 
+enum { REMARKS_MAX = 64 }; // of a side: as many as a contract has, or why there are none
+
+// What whoever looks at a binding should know: of the topic that was asked for last, as long as nothing
+// changed.
+struct remarks {
+    bool is_known;
+    uint64_t catalogue_serial;
+    uint64_t document_serial;
+    struct str topic;
+    struct str texts[SIDE_COUNT][REMARKS_MAX];
+    size_t counts[SIDE_COUNT];
+    struct arena arena; // of all texts
+};
+// remarks_get compiles the newest contract of each side. b: of bindings_get. Valid until the registry is
+// given back.
+const struct remarks *remarks_get(struct govern *g, struct registry *r, const struct binding *b);
+
 // ---- judge.c, outcome.c, bind.c: the policy
 
 enum policy_step govern_judge(void *arg, struct policy_case *c);
@@ -228,6 +245,7 @@ struct govern {
     struct mutex registry_lock;
     struct registry *registry;
     struct bindings bindings;
+    struct remarks remarks;  // likewise
     struct mutex binds_lock; // guards what follows; taken alone
     struct list binds;       // struct policy_binding.node: to be answered
     bool is_bind_posted;

@@ -24,7 +24,7 @@ void govern_violations_listen(struct govern *g, struct task *task)
     samples_listen(&g->samples, g->loop, task);
 }
 
-static void side_print(const struct binding *b, int side, struct json *j)
+static void side_print(const struct binding *b, int side, const struct remarks *remarks, struct json *j)
 {
     const struct side_settings *settings = &b->settings.sides[side];
     char room[GOVERNANCE_SUBJECT_SIZE];
@@ -37,11 +37,20 @@ static void side_print(const struct binding *b, int side, struct json *j)
     json_pair_str(j, "level", str_from_c(level_names[settings->level]));
     json_pair_str(j, "subject", subject);
     json_pair_i64(j, "version_min", settings->version_min);
+    if (remarks != NULL) {
+        json_key(j, "remarks");
+        json_array_begin(j);
+        for (size_t i = 0; i < remarks->counts[side]; i++) {
+            json_str(j, remarks->texts[side][i]);
+        }
+        json_array_end(j);
+    }
     json_object_end(j);
 }
 
-// topic_print: b NULL for a topic that is not governed, or not any more.
-static void topic_print(struct govern *g, struct str name, const struct binding *b, struct buf *out)
+// topic_print: b NULL for a topic that is not governed, or not any more; remarks NULL: not asked for.
+static void topic_print(struct govern *g, struct str name, const struct binding *b,
+                        const struct remarks *remarks, struct buf *out)
 {
     struct json j = {.out = out};
     char room[GOVERNANCE_NAME_SIZE];
@@ -52,8 +61,8 @@ static void topic_print(struct govern *g, struct str name, const struct binding 
         json_pair_str(&j, "on_failure", str_from_c(action_names[b->settings.action]));
         json_pair_str(&j, "dlq_topic", governance_dlq_topic(&b->settings, b->name, room));
         json_pair_bool(&j, "null_refused", b->settings.is_null_refused);
-        side_print(b, SIDE_KEY, &j);
-        side_print(b, SIDE_VALUE, &j);
+        side_print(b, SIDE_KEY, remarks, &j);
+        side_print(b, SIDE_VALUE, remarks, &j);
     }
     counts_print(g, name, &j);
     json_object_end(&j);
@@ -75,8 +84,9 @@ bool govern_topic_print(struct govern *g, struct str topic, struct buf *out)
     bool is_known = core_topic_find(core, topic) != NULL;
     broker_view_end(g->broker);
     if (is_known) {
-        (void)govern_registry_begin(g); // which guards the bindings
-        topic_print(g, topic, binding_find(bindings_get(g), topic), out);
+        struct registry *r = govern_registry_begin(g); // which guards the bindings
+        const struct binding *b = binding_find(bindings_get(g), topic);
+        topic_print(g, topic, b, b == NULL ? NULL : remarks_get(g, r, b), out);
         govern_registry_end(g);
     }
     return is_known;
@@ -94,13 +104,13 @@ void govern_topics_print(struct govern *g, struct buf *out)
     buf_append_str(out, STR("{\"topics\":["));
     for (size_t i = 0; i < b->count; i++) {
         buf_append_str(out, is_first ? STR("") : STR(","));
-        topic_print(g, b->list[i].name, &b->list[i], out);
+        topic_print(g, b->list[i].name, &b->list[i], NULL, out);
         is_first = false;
     }
     for (size_t i = 0; i < count; i++) {
         if (binding_find(b, counted[i]) == NULL) {
             buf_append_str(out, is_first ? STR("") : STR(","));
-            topic_print(g, counted[i], NULL, out);
+            topic_print(g, counted[i], NULL, NULL, out);
             is_first = false;
         }
     }

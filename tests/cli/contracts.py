@@ -350,6 +350,16 @@ def test_contract_remarks(cli, broker):
         has(out, "note: clients encrypt by: rule 'named' is left to them")
     told = c.json('apply', contract)
     assert any('clients encrypt' in remark for remark in told['remarks']['value']), told
+    said = "clients encrypt by: rule 'named' is left to them"
+    same(c.registry('GET', '/contracts/topics/remarked')['value']['remarks'][-1], said)
+    has(c.text('status', 'remarked'), 'note: ' + said)
+    out, err = c.run('get', 'remarked')
+    has(err, 'note: ' + said)
+    same(json.loads(out)['topic'], 'remarked')
+    c.registry('DELETE', '/subjects/remarked-value')
+    has(c.text('status', 'remarked'), 'note: subject remarked-value has no version yet: every record is refused')
+    c.run('apply', c.order('remarked'), '--no-history')
+    assert 'note:' not in c.text('status', 'remarked'), 'what was said of the version before'
 
 
 def test_contract_test_as_broker(cli, broker):
@@ -448,8 +458,8 @@ def test_dlq_replay_set(cli, broker):
     cli.run('config', 'set', '--topic', 'proto', 'strom.value.validation.level=none')
     before = len(cli.records('proto.dlq'))
     for words in ([], ['--json']):
-        has(cli.error('dlq', 'replay', 'proto', '--set', 'a=1', *words), '--set can mend none of the 1 that wait', 'partition 0 offset 0',
-            'the value is no JSON document', 'nothing was replayed')
+        has(cli.error('dlq', 'replay', 'proto', '--set', 'a=1', *words), '--set can mend none of the 1 that wait',
+            'partition 0 offset 0', 'the value is no JSON document', 'nothing was replayed')
     same(len(cli.records('proto.dlq')), before)
     same((len(cli.records('proto')), cli.json('dlq', 'replay', 'proto')['accepted']), (0, 1))
 
