@@ -43,6 +43,8 @@ struct client {
     struct buf out; // queued
     size_t out_sent;
     struct buf in; // frames as they come
+    bool is_lending;
+    size_t lent; // bytes at the front of `in` that the last answer points into
     bool is_write_polled;
     struct arena versions_arena;
     struct api_versions_response versions;
@@ -112,6 +114,7 @@ static void disconnect(struct client *c)
     }
     c->flight_count = 0;
     c->out_sent = 0;
+    c->lent = 0;
     buf_reset(&c->out);
     buf_reset(&c->in);
 }
@@ -148,6 +151,11 @@ size_t client_in_flight(const struct client *c)
 bool client_is_sending(const struct client *c)
 {
     return c->out_sent < c->out.len;
+}
+
+void client_lend(struct client *c)
+{
+    c->is_lending = true;
 }
 
 void client_wake(struct client *c)
@@ -332,6 +340,27 @@ static enum err fill(struct client *c, struct error *e)
     return ERR_OK;
 }
 
+static void in_drop(struct client *c, size_t size)
+{
+    memmove(c->in.ptr, c->in.ptr + size, c->in.len - size);
+    c->in.len -= size;
+}
+
+// frame_take takes the first frame, which is whole, off what was received; NULL if it is too large.
+static uint8_t *frame_take(struct client *c, size_t size, struct arena *arena)
+{
+    if (c->is_lending) {
+        c->lent = 4 + size;
+        return c->in.ptr + 4;
+    }
+    uint8_t *frame = arena_alloc(arena, size);
+    if (frame != NULL) {
+        memcpy(frame, c->in.ptr + 4, size);
+        in_drop(c, 4 + size);
+    }
+    return frame;
+}
+
 // take_answer decodes the first frame, which is whole.
 static enum err take_answer(struct client *c, size_t size, struct arena *arena, void **ret_response,
                             struct error *e)
@@ -340,14 +369,11 @@ static enum err take_answer(struct client *c, size_t size, struct arena *arena, 
         return lose(c, e, "it sent an answer to no request");
     }
     struct flight flight = c->flights[c->flight_first];
-    uint8_t *frame = arena_alloc(arena, size);
+    uint8_t *frame = frame_take(c, size, arena);
     void *response = wire_new(arena, flight.api->response, 1);
     if (frame == NULL || response == NULL) {
         return lose(c, e, "its answer is too large");
     }
-    memcpy(frame, c->in.ptr + 4, size);
-    memmove(c->in.ptr, c->in.ptr + 4 + size, c->in.len - 4 - size);
-    c->in.len -= 4 + size;
     struct reader r = reader_init(bytes_of(frame, size));
     int32_t correlation_id = -1;
     struct error why = {0};
@@ -379,6 +405,10 @@ static enum err take_answer(struct client *c, size_t size, struct arena *arena, 
 enum err client_receive(struct client *c, struct arena *arena, int64_t deadline_ns, void **ret_response,
                         struct error *e)
 {
+    if (c->lent > 0) {
+        in_drop(c, c->lent);
+        c->lent = 0;
+    }
     for (;;) {
         if (c->sock == NULL) {
             return FAIL(e, ERR_NETWORK, "not connected to %s", c->bootstrap);

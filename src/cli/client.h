@@ -42,6 +42,10 @@ bool client_range(const struct client *c, int16_t key, int16_t *ret_min, int16_t
 enum err client_call(struct client *c, enum api_key key, const void *request, struct arena *arena,
                      void *ret_response, struct error *e);
 
+// client_lend: from now on the bytes of an answer stay where they were received, and live until the next call
+// for an answer only: large ones are not copied into the arena.
+void client_lend(struct client *c);
+
 // client_send queues a request; it goes out while client_receive waits. has_answer is false for Produce with
 // acks=0 only. Errors as client_call.
 enum err client_send(struct client *c, enum api_key key, const void *request, bool has_answer,

@@ -6,6 +6,7 @@
 
 #define APPLY_FLAGS                                                                                          \
     SCHEMA_REGISTRY_FLAG, TRIAL_TOPIC_FLAGS,                                                                 \
+        {"all", ARGS_SWITCH, NULL, NULL, 0, 0, "Judge every record that the topic holds, however many."},    \
     {                                                                                                        \
         "no-history", ARGS_SWITCH, NULL, NULL, 0, 0, "Do not try what the topic holds."                      \
     }
@@ -21,7 +22,8 @@ static const struct args_spec apply_spec = {
             "\"schema\" or \"schemaFile\", \"references\"), its \"metadata\", \"ruleSet\" and \"level\". "
             "Shows what will change "
             "and how many of the records that the topic holds the contract would refuse; at a terminal it "
-            "asks. Then it "
+            "asks. Of a topic with more than a million records a million are judged, drawn from all over it, "
+            "and the share of all is stated within bounds; --all judges every one. Then it "
             "creates the topic if it is not there, registers the schemas, and switches governing on. What is "
             "in place already is "
             "left alone: applying a file twice changes nothing.",
@@ -39,9 +41,11 @@ static const struct args_spec diff_spec = {
     .command = "strom contract diff",
     .names_usage = "FILE",
     .summary = "show what apply would change",
-    .text = "Shows what `strom contract apply FILE` would change, and changes nothing. Exits with 1 if there "
-            "is something.",
-    .examples = "  strom contract diff orders.contract.json\n",
+    .text =
+        "Shows what `strom contract apply FILE` would change, and changes nothing. Exits with 1 if there "
+        "is something. Of a topic with more than a million records a million are judged, as `apply` does.",
+    .examples = "  strom contract diff orders.contract.json\n"
+                "  strom contract diff orders.contract.json --all\n",
     .flags = diff_flags,
     .flag_count = sizeof diff_flags / sizeof *diff_flags,
     .names_min = 1,
@@ -50,6 +54,8 @@ static const struct args_spec diff_spec = {
     .is_remote = true,
     .is_json = true,
 };
+
+static const char *const history_flags[] = {"all", "sample", "limit", "no-history"};
 
 enum { DONE_BYTES_MAX = 4096 };
 
@@ -302,6 +308,15 @@ static bool partitions_plan(struct apply *a, const struct metadata_response_topi
     return false;
 }
 
+// history_sample is how many records of the topic are drawn, if it has more; 0: every one counts.
+static int64_t history_sample(const struct args *args)
+{
+    if (args_given(args, "sample")) {
+        return args_int(args, "sample");
+    }
+    return args_given(args, "all") || args_given(args, "limit") ? 0 : TRIAL_EXACT_MAX;
+}
+
 static bool plan(struct apply *a)
 {
     struct run *run = a->run;
@@ -321,6 +336,7 @@ static bool plan(struct apply *a)
     if (!trial_init(&a->trial, run, &a->file, &a->registry) || !change_try(a)) {
         return false;
     }
+    a->trial.sample = history_sample(run->args);
     a->has_tried = a->is_there && !args_given(run->args, "no-history");
     return !a->has_tried || trial_topic(&a->trial, a->file.topic);
 }
@@ -370,6 +386,9 @@ static void plan_text(const struct apply *a)
     if (a->has_tried) {
         buf_printf(out, "\nWhat " STR_FMT " holds, under this contract: ", STR_ARG(a->file.topic));
         trial_report_text(&a->trial, out);
+    }
+    if (a->trial.is_sample) {
+        buf_printf(out, "\n--all judges every record.\n");
     }
 }
 
@@ -441,11 +460,24 @@ static void diff(struct apply *a)
     a->run->exit = has_changes(a) ? CLI_ERROR : a->run->exit;
 }
 
+static bool flags_check(struct run *run)
+{
+    int given = 0;
+    for (size_t i = 0; i < sizeof history_flags / sizeof *history_flags; i++) {
+        given += args_given(run->args, history_flags[i]) ? 1 : 0;
+    }
+    if (given > 1) {
+        run_usage(run, "--all, --sample, --limit and --no-history exclude each other");
+    }
+    return given <= 1;
+}
+
 static int run_verb(const struct args_spec *spec, void (*verb)(struct apply *a), int argc, char **argv)
 {
     struct run run;
     struct apply a = {.run = &run};
-    if (run_start(&run, spec, argc, argv) && contract_file_read(&run, run.args->names[0], &a.file)) {
+    if (run_start(&run, spec, argc, argv) && flags_check(&run) &&
+        contract_file_read(&run, run.args->names[0], &a.file)) {
         a.what = run_print(&run, "cannot apply " STR_FMT, STR_ARG(a.file.path)).ptr;
         if (registry_open(&run, &a.registry) && run_connect(&run) && plan(&a)) {
             verb(&a);

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // contract_history.c - a contract tried on what a topic holds. Nearly all of the time goes into judging, so
-// the offsets are cut into ranges, and each CPU reads and judges one after another over a connection of its
-// own: the broker tells the aborted transactions of any range. Verdicts do not depend on who judges.
-#include <math.h>
+// the offsets are cut into places, and each CPU reads and judges one after another over a connection of its
+// own: the broker tells the aborted transactions of any of them. Verdicts do not depend on who judges. The
+// places come in random order, so that what was judged so far is a fair sample of the whole at any moment
+// (docs/decisions/0015).
 #include <stdlib.h>
 
 #include "base/mem.h"
@@ -12,35 +13,23 @@
 
 enum {
     READERS_MAX = 32,
-    RANGES_PER_READER = 8,     // so that all end at about the same time
-    RANGE_OFFSETS_MIN = 50000, // a range costs one answer that is read past its end
+    PLACE_OFFSETS_MIN = 5000, // of what is judged as a whole: a place costs a batch that is read in vain
+    WAIT_MS = 1,              // for what open transactions hold back: it is not waited for
 
-    PROGRESS_NS = 500000000,
-};
-
-#define SURE_95 1.959964 // of the normal distribution
-
-struct range {
-    int32_t partition;
-    int64_t from;
-    int64_t end;
+    PROGRESS_NS = 200000000,
 };
 
 struct history {
     struct trial *trial;
     struct str topic;
     struct uuid topic_id;
-    struct range *ranges; // by partition and offset
-    size_t range_count;
-    bool is_sample;     // a range is one offset
-    int64_t total;      // offsets
-    struct mutex mutex; // over all below
-    struct cond ended;  // a range, or a reader
+    struct sample_span *places;
+    size_t place_count;
+    struct mutex mutex; // over all below, and the trial's size and failed
+    struct cond ended;  // a place, or a reader
     size_t taken;
     size_t readers;
     int64_t left; // of --limit; -1 = no limit. With one there is one reader
-    int64_t records;
-    int64_t failed;
     enum err err; // of the first that failed: all stop
     struct error error;
 };
@@ -49,8 +38,8 @@ struct history_reader {
     struct history *history;
     struct trial_judge judge;
     struct client *client;
-    int32_t partition;
-    int64_t records; // of this range
+    struct sample_span place; // that is read
+    int64_t records;          // of it
     int64_t failed;
     int64_t left;
 };
@@ -62,27 +51,28 @@ static bool record_take(void *arg, const struct record *record)
         return false;
     }
     r->left -= r->left > 0 ? 1 : 0;
-    enum contract_action action = trial_record(&r->judge, record, r->partition);
+    enum contract_action action = trial_record(&r->judge, record, r->place.partition);
     r->records++;
     r->failed += action >= CONTRACT_MARK ? 1 : 0;
     return true;
 }
 
-// range_next waits for nothing: all ranges are known when readers begin.
-static bool range_next(struct history_reader *r, enum err err, const struct error *e, struct range *ret)
+// place_next waits for nothing: all places are known when readers begin.
+static bool place_next(struct history_reader *r, enum err err, const struct error *e)
 {
     struct history *h = r->history;
+    trial_place_end(&r->judge, r->records);
     mutex_lock(&h->mutex);
     if (err != ERR_OK && h->err == ERR_OK) {
         h->err = err;
         h->error = *e;
     }
-    h->records += r->records;
-    h->failed += r->failed;
+    sample_size_add(&h->trial->size, r->place.end - r->place.start, r->records);
+    sample_found_add(&h->trial->failed, r->failed, r->records);
     r->records = r->failed = 0;
-    bool is_more = h->err == ERR_OK && h->taken < h->range_count && r->left != 0;
+    bool is_more = h->err == ERR_OK && h->taken < h->place_count && r->left != 0;
     if (is_more) {
-        *ret = h->ranges[h->taken++];
+        r->place = h->places[h->taken++];
     } else {
         h->readers--;
     }
@@ -97,24 +87,36 @@ static void reader_run(void *arg)
     struct history *h = r->history;
     struct run *run = h->trial->run;
     struct log_reader reader;
-    struct range range;
     struct error e = {0};
     log_reader_init(&reader, run, h->topic, h->topic_id);
     enum err err = client_create(run->env, client_address(run->client), args_int(run->args, "timeout-ms"),
                                  &r->client, &e);
-    err = err == ERR_OK ? client_connect(r->client, &e) : err;
+    if (err == ERR_OK) {
+        client_lend(r->client);
+        err = client_connect(r->client, &e);
+    }
     reader.client = r->client;
-    reader.fetch_bytes = h->is_sample ? 1 : reader.fetch_bytes; // a batch for each
-    while (range_next(r, err, &e, &range)) {
+    reader.wait_ms = WAIT_MS;
+    while (place_next(r, err, &e)) {
         int64_t next;
-        r->partition = range.partition;
-        err = log_reader_records(&reader, range.partition, range.from, range.end, record_take, r, &next, &e);
+        err = log_reader_records(&reader, r->place.partition, r->place.start, r->place.end, record_take, r,
+                                 &next, &e);
     }
     client_destroy(r->client);
     log_reader_fini(&reader);
 }
 
-// progress_show waits for the readers. At a terminal it says how far they are.
+static void progress_line(const struct trial *trial)
+{
+    double low;
+    double high;
+    sample_bounds(&trial->size, &trial->failed, &low, &high);
+    (void)fprintf(stderr, "\r%lld of some %lld records judged: %.3g %% to %.3g %% would fail    ",
+                  (long long)trial->size.records,
+                  (long long)(trial->is_sample ? trial->sample : trial->offsets), 100 * low, 100 * high);
+}
+
+// progress_show waits for the readers. At a terminal it says what is known so far.
 static void progress_show(struct history *h)
 {
     struct clock *clock = h->trial->run->env->clock;
@@ -125,8 +127,7 @@ static void progress_show(struct history *h)
     while (h->readers > 0) {
         bool is_due = !cond_wait(&h->ended, &h->mutex, due_ns);
         if (is_due && is_shown) {
-            (void)fprintf(stderr, "\r%lld of some %lld records tried, %lld would fail", (long long)h->records,
-                          (long long)h->total, (long long)h->failed);
+            progress_line(h->trial);
             was_shown = true;
         }
         due_ns = is_due ? clock_mono_ns(clock) + PROGRESS_NS : due_ns;
@@ -137,65 +138,40 @@ static void progress_show(struct history *h)
     }
 }
 
-static bool ranges_make(struct history *h, const int32_t *partitions, const int64_t *starts,
-                        const int64_t *ends, size_t count, size_t readers)
+// places_cut cuts all offsets into places; in order for the first records, which --limit asks for.
+static bool places_cut(struct history *h, const struct sample_span *spans, size_t count)
 {
-    size_t room = count + readers * RANGES_PER_READER + 1;
-    for (size_t i = 0; i < count; i++) {
-        h->total += ends[i] > starts[i] ? ends[i] - starts[i] : 0;
-    }
-    int64_t size = h->total / (int64_t)(readers * RANGES_PER_READER) + 1;
-    size = size < RANGE_OFFSETS_MIN ? RANGE_OFFSETS_MIN : size;
-    h->ranges = run_room(h->trial->run, room, sizeof *h->ranges);
-    for (size_t i = 0; h->ranges != NULL && i < count; i++) {
-        for (int64_t from = starts[i]; from < ends[i]; from += size) {
-            int64_t end = ends[i] - from > size ? from + size : ends[i];
-            h->ranges[h->range_count++] = (struct range){partitions[i], from, end};
+    int64_t size = h->trial->offsets / SAMPLE_PLACES_MAX + 1;
+    size = size < PLACE_OFFSETS_MIN ? PLACE_OFFSETS_MIN : size;
+    h->places = run_room(h->trial->run, count + SAMPLE_PLACES_MAX, sizeof *h->places);
+    for (size_t i = 0; h->places != NULL && i < count; i++) {
+        for (int64_t left = spans[i].end - spans[i].start; left > 0; left -= size) {
+            int64_t start = spans[i].end - left;
+            int64_t end = left > size ? start + size : spans[i].end;
+            h->places[h->place_count++] = (struct sample_span){spans[i].partition, start, end};
         }
     }
-    return h->ranges != NULL;
+    if (h->places != NULL && h->left < 0) {
+        sample_shuffle(h->places, h->place_count, h->trial->run->env->rng);
+    }
+    return h->places != NULL;
 }
 
-static int range_compare(const void *left, const void *right)
+static bool places_draw(struct history *h, const struct sample_span *spans, size_t count)
 {
-    const struct range *a = left;
-    const struct range *b = right;
-    if (a->partition != b->partition) {
-        return a->partition < b->partition ? -1 : 1;
+    struct run *run = h->trial->run;
+    h->places = run_room(run, SAMPLE_PLACES_MAX, sizeof *h->places);
+    if (h->places != NULL) {
+        h->trial->run_seen = sample_run_seen(spans, count, h->trial->sample);
+        h->place_count = sample_draw(spans, count, h->trial->sample, run->env->rng, h->places);
     }
-    return a->from < b->from ? -1 : a->from > b->from;
-}
-
-// sample_draw draws offsets, each as likely as any other; one that holds no record does not count.
-static bool sample_draw(struct history *h, const int32_t *partitions, const int64_t *starts,
-                        const int64_t *ends, size_t count, size_t size)
-{
-    struct rng *rng = h->trial->run->env->rng;
-    h->ranges = run_room(h->trial->run, size, sizeof *h->ranges);
-    for (size_t i = 0; i < count; i++) {
-        h->total += ends[i] > starts[i] ? ends[i] - starts[i] : 0;
-    }
-    h->is_sample = true;
-    h->trial->sampled_of = h->total;
-    for (size_t n = 0; h->ranges != NULL && h->total > 0 && n < size; n++) {
-        int64_t at = (int64_t)(rng_u64(rng) % (uint64_t)h->total);
-        size_t i = 0;
-        while (ends[i] <= starts[i] || at >= ends[i] - starts[i]) {
-            at -= ends[i] > starts[i] ? ends[i] - starts[i] : 0;
-            i++;
-        }
-        h->ranges[h->range_count++] = (struct range){partitions[i], starts[i] + at, starts[i] + at + 1};
-    }
-    if (h->ranges != NULL) {
-        qsort(h->ranges, h->range_count, sizeof *h->ranges, range_compare);
-    }
-    return h->ranges != NULL;
+    return h->places != NULL;
 }
 
 static void history_read(struct history *h, size_t wanted)
 {
     struct threads *threads = h->trial->run->env->threads;
-    size_t count = wanted < h->range_count ? wanted : h->range_count;
+    size_t count = wanted < h->place_count ? wanted : h->place_count;
     struct history_reader *readers = mem_array(count + 1, sizeof *readers);
     struct thread *started[READERS_MAX];
     mutex_init(&h->mutex, threads);
@@ -216,47 +192,53 @@ static void history_read(struct history *h, size_t wanted)
     mem_free(readers);
 }
 
-static bool topic_read(struct trial *trial, const struct metadata_response_topic *topic)
+// spans_find asks which offsets the topic has. NULL after saying why not.
+static struct sample_span *spans_find(struct run *run, const struct metadata_response_topic *topic)
 {
-    struct run *run = trial->run;
-    bool is_sample = args_given(run->args, "sample");
-    int64_t limit = args_given(run->args, "limit") ? args_int(run->args, "limit") : -1;
     size_t count = (size_t)topic->partitions_count;
-    size_t cpus = (size_t)process_cpu_count();
-    size_t readers = limit >= 0 ? 1 : cpus < READERS_MAX ? cpus : READERS_MAX;
     int32_t *partitions = run_room(run, count, sizeof *partitions);
     int64_t *starts = run_room(run, count, sizeof *starts);
     int64_t *ends = run_room(run, count, sizeof *ends);
-    struct history h = {.trial = trial, .topic = topic->name, .topic_id = topic->topic_id, .left = limit};
-    if (partitions == NULL || starts == NULL || ends == NULL) {
-        return false;
+    struct sample_span *spans = run_room(run, count, sizeof *spans);
+    if (partitions == NULL || starts == NULL || ends == NULL || spans == NULL) {
+        return NULL;
     }
     for (size_t i = 0; i < count; i++) {
         partitions[i] = topic->partitions[i].partition_index;
     }
     if (!run_offsets(run, topic->name, partitions, count, OFFSETS_START, starts) ||
-        !run_offsets(run, topic->name, partitions, count, OFFSETS_END, ends) ||
-        !(is_sample ? sample_draw(&h, partitions, starts, ends, count, (size_t)args_int(run->args, "sample"))
-                    : ranges_make(&h, partitions, starts, ends, count, readers))) {
+        !run_offsets(run, topic->name, partitions, count, OFFSETS_END, ends)) {
+        return NULL;
+    }
+    for (size_t i = 0; i < count; i++) {
+        int64_t start = starts[i] > 0 ? starts[i] : 0;
+        spans[i] = (struct sample_span){partitions[i], start, ends[i] > start ? ends[i] : start};
+    }
+    return spans;
+}
+
+static bool topic_read(struct trial *trial, const struct metadata_response_topic *topic)
+{
+    struct run *run = trial->run;
+    size_t count = (size_t)topic->partitions_count;
+    size_t cpus = (size_t)process_cpu_count();
+    struct history h = {.trial = trial, .topic = topic->name, .topic_id = topic->topic_id, .left = -1};
+    struct sample_span *spans = spans_find(run, topic);
+    if (spans == NULL) {
         return false;
     }
-    history_read(&h, readers);
+    h.left = args_given(run->args, "limit") ? args_int(run->args, "limit") : -1;
+    trial->offsets = sample_span_total(spans, count);
+    trial->is_sample = trial->sample > 0 && trial->sample < trial->offsets;
+    if (!(trial->is_sample ? places_draw(&h, spans, count) : places_cut(&h, spans, count))) {
+        return false;
+    }
+    history_read(&h, h.left >= 0 ? 1 : cpus < READERS_MAX ? cpus : READERS_MAX);
     if (h.err != ERR_OK) {
         run_fail(run, run_print(run, "cannot read " STR_FMT, STR_ARG(topic->name)).ptr, h.err, &h.error,
                  NULL);
     }
     return h.err == ERR_OK;
-}
-
-void trial_bounds(const struct trial *trial, double *ret_low, double *ret_high)
-{
-    double n = (double)trial->counts.records;
-    double p = n > 0 ? (double)trial_failed(&trial->counts) / n : 0;
-    double z2 = SURE_95 * SURE_95;
-    double middle = n > 0 ? (p + z2 / (2 * n)) / (1 + z2 / n) : 0.5;
-    double half = n > 0 ? SURE_95 * sqrt(p * (1 - p) / n + z2 / (4 * n * n)) / (1 + z2 / n) : 0.5;
-    *ret_low = p > 0 && middle > half ? middle - half : 0; // not what rounding leaves
-    *ret_high = (p < 1 || n == 0) && middle + half < 1 ? middle + half : 1;
 }
 
 bool trial_topic(struct trial *trial, struct str topic)

@@ -16,12 +16,52 @@ static const char *fate(enum contract_action action)
     }
 }
 
+struct share { // of all records
+    double low;
+    double high;
+};
+
+static struct share share_of(const struct trial *trial, const struct sample_found *found)
+{
+    struct share share;
+    sample_bounds(&trial->size, found, &share.low, &share.high);
+    return share;
+}
+
+static int64_t part_of_all(const struct trial *trial, double share)
+{
+    double part = share * (double)trial_records_all(trial);
+    return part < (double)INT64_MAX ? (int64_t)part : INT64_MAX;
+}
+
+static void estimate_text(const struct trial *trial, struct buf *out)
+{
+    struct share share = share_of(trial, &trial->failed);
+    if (trial->failed.records == 0) {
+        buf_printf(out, "None of these would fail. Of all records, up to %.3g %% may, some %lld",
+                   100 * share.high, (long long)part_of_all(trial, share.high));
+    } else {
+        buf_printf(out, "Of all records, %.3g %% to %.3g %% would fail, some %lld to %lld", 100 * share.low,
+                   100 * share.high, (long long)part_of_all(trial, share.low),
+                   (long long)part_of_all(trial, share.high));
+    }
+    buf_printf(out,
+               ": an estimate, right for 95 of 100 samples. What is rare can be missed, and so can a run of "
+               "fewer than %lld records.\n",
+               (long long)trial->run_seen);
+}
+
 static void counts_text(const struct trial *trial, struct buf *out)
 {
     static const enum contract_action actions[] = {CONTRACT_REJECT, CONTRACT_DEAD_LETTER, CONTRACT_MARK,
                                                    CONTRACT_OBSERVE};
-    buf_printf(out, "%lld record%s: %lld pass", (long long)trial->counts.records,
-               trial->counts.records == 1 ? "" : "s", (long long)trial->counts.actions[CONTRACT_PASS]);
+    buf_printf(out, "%lld ", (long long)trial->counts.records);
+    if (trial->is_sample) {
+        buf_printf(out, "of some %lld records were judged: ", (long long)trial_records_all(trial));
+    } else {
+        buf_printf(out, "record%s: ", trial->counts.records == 1 ? "" : "s");
+    }
+    buf_printf(out, "%lld pass", (long long)trial->counts.actions[CONTRACT_PASS]);
     for (size_t i = 0; i < sizeof actions / sizeof *actions; i++) {
         if (trial->counts.actions[actions[i]] > 0) {
             buf_printf(out, ", %lld would be %s", (long long)trial->counts.actions[actions[i]],
@@ -29,13 +69,8 @@ static void counts_text(const struct trial *trial, struct buf *out)
         }
     }
     buf_printf(out, "\n");
-    if (trial->sampled_of > 0) {
-        double low;
-        double high;
-        trial_bounds(trial, &low, &high);
-        buf_printf(out,
-                   "A sample: of all, some %lld, %.3g %% to %.3g %% would fail (in 95 of 100 samples).\n",
-                   (long long)trial->sampled_of, 100 * low, 100 * high);
+    if (trial->is_sample) {
+        estimate_text(trial, out);
     }
 }
 
@@ -77,69 +112,113 @@ void trial_remarks_json(const struct trial *trial, struct json *json)
     json_object_end(json);
 }
 
+static void row_text(const struct trial *trial, const struct trial_row *row, struct table *t)
+{
+    table_str(t, row->rule);
+    table_str(t, row->side == SIDE_VALUE ? row->path
+                                         : run_print(trial->run, "key " STR_FMT, STR_ARG(row->path)));
+    table_i64(t, row->count);
+    if (trial->is_sample) {
+        struct share share = share_of(trial, &row->found);
+        table_str(t, run_print(trial->run, "%.3g-%.3g %%", 100 * share.low, 100 * share.high));
+    }
+    table_str(t, str_from_c(fate(row->action)));
+    table_str(t, place(trial, row));
+    table_str(t, row->reason);
+}
+
 void trial_report_text(const struct trial *trial, struct buf *out)
 {
     static const struct table_column columns[] = {{"RULE", false},     {"PATH", false},  {"FINDINGS", true},
                                                   {"WOULD BE", false}, {"FIRST", false}, {"REASON", false}};
+    static const struct table_column drawn[] = {
+        {"RULE", false},     {"PATH", false},       {"IN THE SAMPLE", true}, {"OF ALL", false},
+        {"WOULD BE", false}, {"FIRST SEEN", false}, {"REASON", false}};
     struct table t;
     counts_text(trial, out);
     if (trial->counts.row_count == 0) {
         return;
     }
     buf_u8(out, '\n');
-    table_init(&t, columns, sizeof columns / sizeof *columns);
+    if (trial->is_sample) {
+        table_init(&t, drawn, sizeof drawn / sizeof *drawn);
+    } else {
+        table_init(&t, columns, sizeof columns / sizeof *columns);
+    }
     for (size_t i = 0; i < trial->counts.row_count; i++) {
-        const struct trial_row *row = &trial->counts.rows[i];
-        table_str(&t, row->rule);
-        table_str(&t, row->side == SIDE_VALUE ? row->path
-                                              : run_print(trial->run, "key " STR_FMT, STR_ARG(row->path)));
-        table_i64(&t, row->count);
-        table_str(&t, str_from_c(fate(row->action)));
-        table_str(&t, place(trial, row));
-        table_str(&t, row->reason);
+        row_text(trial, &trial->counts.rows[i], &t);
     }
     table_print(&t, out);
     table_fini(&t);
 }
 
-void trial_report_json(const struct trial *trial, struct json *json)
+static void share_json(struct share share, struct json *json)
+{
+    json_key(json, "share_low");
+    json_f64(json, share.low);
+    json_key(json, "share_high");
+    json_f64(json, share.high);
+}
+
+static void row_json(const struct trial *trial, const struct trial_row *row, struct json *json)
 {
     json_object_begin(json);
-    json_pair_str(json, "topic", trial->file->topic);
+    json_pair_str(json, "rule", row->rule);
+    json_pair_str(json, "side", str_from_c(contract_side_names[row->side]));
+    json_pair_str(json, "path", row->path);
+    json_pair_i64(json, "count", row->count);
+    if (trial->is_sample) {
+        json_pair_i64(json, "records", row->found.records);
+        share_json(share_of(trial, &row->found), json);
+    }
+    json_pair_str(json, "action", str_from_c(contract_action_name(row->action)));
+    if (row->partition >= 0) {
+        json_pair_i64(json, "partition", row->partition);
+    }
+    json_pair_i64(json, row->partition < 0 ? "line" : "offset", row->offset);
+    json_pair_str(json, "reason", row->reason);
+    json_object_end(json);
+}
+
+static void judged_json(const struct trial *trial, struct json *json)
+{
     json_pair_i64(json, "records", trial->counts.records);
     json_pair_i64(json, "passed", trial->counts.actions[CONTRACT_PASS]);
     json_pair_i64(json, "refused", trial->counts.actions[CONTRACT_REJECT]);
     json_pair_i64(json, "dead_lettered", trial->counts.actions[CONTRACT_DEAD_LETTER]);
     json_pair_i64(json, "marked", trial->counts.actions[CONTRACT_MARK]);
     json_pair_i64(json, "observed", trial->counts.actions[CONTRACT_OBSERVE]);
-    if (trial->sampled_of > 0) {
-        double low;
-        double high;
-        trial_bounds(trial, &low, &high);
-        json_pair_i64(json, "sampled_of", trial->sampled_of);
-        json_key(json, "failed_share_low");
-        json_f64(json, low);
-        json_key(json, "failed_share_high");
-        json_f64(json, high);
-    }
     json_key(json, "findings");
     json_array_begin(json);
     for (size_t i = 0; i < trial->counts.row_count; i++) {
-        const struct trial_row *row = &trial->counts.rows[i];
-        json_object_begin(json);
-        json_pair_str(json, "rule", row->rule);
-        json_pair_str(json, "side", str_from_c(contract_side_names[row->side]));
-        json_pair_str(json, "path", row->path);
-        json_pair_i64(json, "count", row->count);
-        json_pair_str(json, "action", str_from_c(contract_action_name(row->action)));
-        if (row->partition >= 0) {
-            json_pair_i64(json, "partition", row->partition);
-        }
-        json_pair_i64(json, row->partition < 0 ? "line" : "offset", row->offset);
-        json_pair_str(json, "reason", row->reason);
-        json_object_end(json);
+        row_json(trial, &trial->counts.rows[i], json);
     }
     json_array_end(json);
+}
+
+// What a sample holds stands in a member of its own: whoever expects counts of the topic does not find them.
+void trial_report_json(const struct trial *trial, struct json *json)
+{
+    json_object_begin(json);
+    json_pair_str(json, "topic", trial->file->topic);
+    json_pair_bool(json, "exact", !trial->is_sample);
+    if (trial->is_sample) {
+        struct share share = share_of(trial, &trial->failed);
+        json_key(json, "estimate");
+        json_object_begin(json);
+        json_pair_i64(json, "records_about", trial_records_all(trial));
+        share_json(share, json);
+        json_pair_i64(json, "failed_low", part_of_all(trial, share.low));
+        json_pair_i64(json, "failed_high", part_of_all(trial, share.high));
+        json_pair_i64(json, "run_seen", trial->run_seen);
+        json_object_end(json);
+        json_key(json, "sample");
+        json_object_begin(json);
+        judged_json(trial, json);
+        json_object_end(json);
+    } else {
+        judged_json(trial, json);
+    }
     json_object_end(json);
 }
 
@@ -153,6 +232,38 @@ static void xml_text(struct str text, struct buf *out)
             buf_u8(out, c < 0x20 ? ' ' : c);
         }
     }
+}
+
+static void case_text(const struct trial *trial, const struct trial_row *row, struct buf *out)
+{
+    buf_printf(out, "  <testcase classname=\"contract.%s\" name=\"", contract_side_names[row->side]);
+    xml_text(row->rule, out);
+    buf_u8(out, ' ');
+    xml_text(row->path, out);
+    buf_printf(out, "\"><failure message=\"%lld of %lld records", (long long)row->count,
+               (long long)trial->counts.records);
+    if (trial->is_sample) {
+        struct share share = share_of(trial, &row->found);
+        buf_printf(out, " in a sample, %.3g %% to %.3g %% of some %lld", 100 * share.low, 100 * share.high,
+                   (long long)trial_records_all(trial));
+    }
+    buf_printf(out, "; first: ");
+    xml_text(place(trial, row), out);
+    buf_printf(out, "\">");
+    xml_text(row->reason, out);
+    buf_printf(out, "</failure></testcase>\n");
+}
+
+static void pass_text(const struct trial *trial, struct buf *out)
+{
+    buf_printf(out, "  <testcase classname=\"contract\" name=\"%lld ", (long long)trial->counts.records);
+    if (trial->is_sample) {
+        buf_printf(out, "of some %lld records keep the contract; of all, up to %.3g %% may not",
+                   (long long)trial_records_all(trial), 100 * share_of(trial, &trial->failed).high);
+    } else {
+        buf_printf(out, "records keep the contract");
+    }
+    buf_printf(out, "\"/>\n");
 }
 
 void trial_report_junit(const struct trial *trial, bool may_be_empty, struct buf *out)
@@ -169,21 +280,10 @@ void trial_report_junit(const struct trial *trial, bool may_be_empty, struct buf
             "  <testcase classname=\"contract\" name=\"records\"><failure message=\"there is no record to "
             "test\"/></testcase>\n");
     } else if (!has_rows) {
-        buf_printf(out, "  <testcase classname=\"contract\" name=\"%lld records keep the contract\"/>\n",
-                   (long long)trial->counts.records);
+        pass_text(trial, out);
     }
     for (size_t i = 0; i < trial->counts.row_count; i++) {
-        const struct trial_row *row = &trial->counts.rows[i];
-        buf_printf(out, "  <testcase classname=\"contract.%s\" name=\"", contract_side_names[row->side]);
-        xml_text(row->rule, out);
-        buf_u8(out, ' ');
-        xml_text(row->path, out);
-        buf_printf(out, "\"><failure message=\"%lld of %lld records; first: ", (long long)row->count,
-                   (long long)trial->counts.records);
-        xml_text(place(trial, row), out);
-        buf_printf(out, "\">");
-        xml_text(row->reason, out);
-        buf_printf(out, "</failure></testcase>\n");
+        case_text(trial, &trial->counts.rows[i], out);
     }
     buf_printf(out, "</testsuite>\n");
 }

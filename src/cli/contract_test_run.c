@@ -156,6 +156,7 @@ static void test(struct run *run, const struct contract_file *file, struct regis
     struct str topic = args_text(run->args, "topic");
     int64_t limit = args_given(run->args, "limit") ? args_int(run->args, "limit") : -1;
     if (trial_init(&trial, run, file, registry)) {
+        trial.sample = args_given(run->args, "sample") ? args_int(run->args, "sample") : 0;
         bool is_done = records.ptr != NULL
                            ? records_try(&trial, records, limit)
                            : run_connect(run) && (topic.ptr == NULL || topic_check(run, topic)) &&
@@ -177,6 +178,8 @@ static int test_run(int argc, char **argv)
             run_usage(&run, "--records and --topic exclude each other");
         } else if (args_given(run.args, "records") && args_given(run.args, "sample")) {
             run_usage(&run, "--sample is for what a topic holds");
+        } else if (args_given(run.args, "limit") && args_given(run.args, "sample")) {
+            run_usage(&run, "--limit and --sample exclude each other");
         } else if (contract_file_read(&run, run.args->names[0], &file) && registry_open(&run, &registry)) {
             test(&run, &file, &registry);
         }

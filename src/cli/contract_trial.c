@@ -184,27 +184,6 @@ static struct trial_row *row_find(struct trial_counts *counts, const struct tria
     return NULL;
 }
 
-static void finding_count(struct trial_judge *judge, enum governance_side side,
-                          const struct contract_finding *finding, int32_t partition, int64_t offset)
-{
-    struct trial_counts *counts = &judge->counts;
-    struct trial_row fresh = {
-        .rule = finding->rule, .path = finding->path, .side = side, .action = finding->action};
-    struct trial_row *row = row_find(counts, &fresh);
-    if (row != NULL) {
-        row->count++;
-    } else if (counts->row_count < TRIAL_RULES_MAX) {
-        fresh.rule = arena_str(&judge->texts, finding->rule);
-        fresh.path = arena_str(&judge->texts, finding->path);
-        fresh.reason = arena_str(&judge->texts, finding->reason);
-        fresh.count = 1;
-        fresh.partition = partition;
-        fresh.offset = offset;
-        fresh.order = counts->row_count;
-        counts->rows[counts->row_count++] = fresh;
-    }
-}
-
 static int row_compare(const void *left, const void *right)
 {
     const struct trial_row *a = left;
@@ -218,26 +197,71 @@ static int row_compare(const void *left, const void *right)
     return a->order < b->order ? -1 : a->order > b->order; // one record has one judge
 }
 
-// row_add adds one judge's row to the trial's: told is the first record of all.
-static void row_add(struct trial *trial, const struct trial_row *row)
+// first_set makes the record of `from` the row's first. Texts are copied: a shorter life never lasts.
+static void first_set(struct trial_row *row, const struct trial_row *from, struct arena *arena)
 {
-    struct trial_counts *counts = &trial->counts;
-    struct trial_row *have = row_find(counts, row);
-    int64_t before = have == NULL ? 0 : have->count;
-    bool is_earlier = have == NULL || row_compare(row, have) < 0;
-    if (have == NULL && counts->row_count < TRIAL_RULES_MAX) {
-        have = &counts->rows[counts->row_count++];
+    struct str reason = arena_str(arena, from->reason);
+    row->reason = reason.ptr != NULL ? reason : row->reason;
+    row->partition = from->partition;
+    row->offset = from->offset;
+    row->order = from->order;
+}
+
+// row_of gives the row like this one, which may be a new one; NULL if there are too many. Its first record is
+// the earliest of all, in whatever order they are judged.
+static struct trial_row *row_of(struct trial_counts *counts, const struct trial_row *like,
+                                struct arena *arena)
+{
+    struct trial_row *row = row_find(counts, like);
+    if (row != NULL) {
+        if (row_compare(like, row) < 0) {
+            first_set(row, like, arena);
+        }
+        return row;
     }
-    if (have == NULL) {
+    if (counts->row_count == TRIAL_RULES_MAX) {
+        return NULL;
+    }
+    row = &counts->rows[counts->row_count++];
+    *row = (struct trial_row){.rule = arena_str(arena, like->rule),
+                              .path = arena_str(arena, like->path),
+                              .side = like->side,
+                              .action = like->action,
+                              .last = -1};
+    first_set(row, like, arena);
+    return row;
+}
+
+static void finding_count(struct trial_judge *judge, const struct trial_row *finding)
+{
+    struct trial_row *row = row_of(&judge->counts, finding, &judge->texts);
+    if (row == NULL) {
         return;
     }
-    if (is_earlier) {
-        *have = *row;
-        have->rule = arena_str(&trial->run->arena, row->rule);
-        have->path = arena_str(&trial->run->arena, row->path);
-        have->reason = arena_str(&trial->run->arena, row->reason);
+    row->count++;
+    row->here += row->last != judge->counts.records ? 1 : 0;
+    row->last = judge->counts.records;
+}
+
+void trial_place_end(struct trial_judge *judge, int64_t records)
+{
+    for (size_t i = 0; i < judge->counts.row_count; i++) {
+        struct trial_row *row = &judge->counts.rows[i];
+        if (row->here > 0) {
+            sample_found_add(&row->found, row->here, records);
+            row->here = 0;
+        }
     }
-    have->count = before + row->count;
+}
+
+int64_t trial_records_all(const struct trial *trial)
+{
+    if (!trial->is_sample || trial->size.offsets == 0) {
+        return trial->counts.records;
+    }
+    double share = (double)trial->size.records / (double)trial->size.offsets;
+    double all = (double)trial->offsets * (share < 1 ? share : 1);
+    return all < (double)INT64_MAX ? (int64_t)all : INT64_MAX;
 }
 
 void trial_judge_init(struct trial_judge *judge, struct trial *trial)
@@ -255,7 +279,12 @@ void trial_judge_end(struct trial_judge *judge)
     struct trial_counts *counts = &judge->trial->counts;
     mutex_lock(judge->trial->mutex);
     for (size_t i = 0; i < judge->counts.row_count; i++) {
-        row_add(judge->trial, &judge->counts.rows[i]);
+        const struct trial_row *found = &judge->counts.rows[i];
+        struct trial_row *row = row_of(counts, found, &judge->trial->run->arena);
+        if (row != NULL) {
+            row->count += found->count;
+            sample_found_join(&row->found, &found->found);
+        }
     }
     for (size_t i = 0; i < sizeof counts->actions / sizeof *counts->actions; i++) {
         counts->actions[i] += judge->counts.actions[i];
@@ -343,7 +372,16 @@ static enum contract_action side_judge(struct trial_judge *judge, enum governanc
         note(trial, side, &run, &verdict, CONTRACT_RULE_NULL, "a null value is not accepted here");
     }
     for (size_t i = 0; i < verdict.count; i++) {
-        finding_count(judge, side, &verdict.findings[i], partition, record->offset);
+        const struct contract_finding *finding = &verdict.findings[i];
+        struct trial_row row = {.rule = finding->rule,
+                                .path = finding->path,
+                                .side = side,
+                                .action = finding->action,
+                                .partition = partition,
+                                .offset = record->offset,
+                                .order = (size_t)side * CONTRACT_FINDINGS_MAX + i,
+                                .reason = finding->reason};
+        finding_count(judge, &row);
     }
     return verdict.action;
 }

@@ -6,11 +6,18 @@
 #define CLI_CONTRACT_TRIAL_H
 
 #include "cli/contract_file.h"
+#include "cli/sample.h"
 #include "contract/contract.h"
 #include "contract/frame.h"
 #include "record/iterate.h"
 
-enum { TRIAL_RULES_MAX = 256, TRIAL_CONTRACTS_MAX = 256, TRIAL_INDEXES_MAX = 8, TRIAL_SAMPLE_MAX = 1000000 };
+enum {
+    TRIAL_RULES_MAX = 256,
+    TRIAL_CONTRACTS_MAX = 256,
+    TRIAL_INDEXES_MAX = 8,
+    TRIAL_SAMPLE_MAX = 1000000000,
+    TRIAL_EXACT_MAX = 1000000, // records of which `apply` judges every one, and so many of a topic with more
+};
 
 // What one rule found on one path.
 struct trial_row {
@@ -21,8 +28,11 @@ struct trial_row {
     int64_t count;     // of findings
     int32_t partition; // of the first record
     int64_t offset;    // or its line in a file
-    size_t order;      // among the findings of one judge
+    size_t order;      // among the findings of the first
     struct str reason; // of the first
+    int64_t last;      // record of the judge that it was found of
+    int64_t here;      // records of the place that is being read
+    struct sample_found found;
 };
 
 struct trial_contract { // of one schema that records name
@@ -54,7 +64,12 @@ struct trial {
     struct trial_contract *contracts; // TRIAL_CONTRACTS_MAX; those made stay as they are
     size_t contract_count;
     struct trial_counts counts;
-    int64_t sampled_of; // offsets that the records were drawn from; 0: every record was tried
+    int64_t sample;   // records to draw from a topic that has more; 0: all are judged
+    bool is_sample;   // they were drawn: what is found of all is an estimate
+    int64_t offsets;  // of the topic
+    int64_t run_seen; // of a sample: a run of so many offsets cannot be missed
+    struct sample_size size;
+    struct sample_found failed;
 };
 
 // trial_init compiles the file's contracts; false after saying what is wrong with them. The registry is asked
@@ -83,21 +98,23 @@ void trial_judge_end(struct trial_judge *judge);
 // subject, and the lowest version. The strongest action is returned.
 enum contract_action trial_record(struct trial_judge *judge, const struct record *record, int32_t partition);
 
-// trial_topic (contract_history.c) does it with what a topic holds, as --limit (its first records) or
-// --sample (some drawn at random) say, else with all. false after saying what went wrong; a topic that is not
-// there holds nothing.
+// trial_place_end says that the records of one place of the topic were judged, so many.
+void trial_place_end(struct trial_judge *judge, int64_t records);
+
+// trial_topic (contract_history.c) does it with what a topic holds: with its first records, as --limit says,
+// with `sample` drawn at random, or with all. false after saying what went wrong; a topic that is not there
+// holds nothing.
 bool trial_topic(struct trial *trial, struct str topic);
 #define TRIAL_TOPIC_FLAGS                                                                                    \
     {"limit", ARGS_INT, "N", NULL, 1, INT64_MAX, "Try at most N records."},                                  \
     {                                                                                                        \
         "sample", ARGS_INT, "N", NULL, 1, TRIAL_SAMPLE_MAX,                                                  \
-            "Try N records of the topic, drawn at random. What fails of all is then an estimate, whose "     \
-            "bounds are stated."                                                                             \
+            "Try N records, drawn at random, of a topic that holds more. What fails of all is then an "      \
+            "estimate, whose bounds are stated."                                                             \
     }
 
-// trial_bounds gives the share of all records that fail, as a sample tells it: it lies between them in 95 of
-// 100 samples (Wilson's interval).
-void trial_bounds(const struct trial *trial, double *ret_low, double *ret_high);
+// trial_records_all is how many records the topic holds; of a sample, about.
+int64_t trial_records_all(const struct trial *trial);
 
 static inline int64_t trial_failed(const struct trial_counts *counts)
 {

@@ -4,12 +4,16 @@
 #include "cli/log_reader.h"
 #include "record/build.h"
 
-enum { ANSWER_ARENA_BYTES = 256 << 20, FETCH_BYTES = 4 << 20, FETCH_WAIT_MS = 200 };
+enum {
+    ANSWER_ARENA_BYTES = 256 << 20,
+    FETCH_BYTES = 1 << 20, // more is no faster: it would leave the CPU's cache before it is read
+    FETCH_FIRST_BYTES = 64 << 10,
+    FETCH_WAIT_MS = 200,
+};
 
 void log_reader_init(struct log_reader *reader, struct run *run, struct str topic, struct uuid topic_id)
 {
-    *reader =
-        (struct log_reader){.run = run, .topic = topic, .topic_id = topic_id, .fetch_bytes = FETCH_BYTES};
+    *reader = (struct log_reader){.run = run, .topic = topic, .topic_id = topic_id, .wait_ms = FETCH_WAIT_MS};
     arena_init(&reader->arena, ANSWER_ARENA_BYTES);
 }
 
@@ -104,6 +108,9 @@ static enum err answer_walk(struct walk *walk, struct error *e)
         if (err != ERR_OK || header.size > rest.len) {
             return err;
         }
+        walk->reader->batches++;
+        walk->reader->bytes += (double)header.size;
+        walk->reader->offsets += (double)batch_last_offset(&header) - (double)header.base_offset + 1;
         if (batch_last_offset(&header) >= walk->next) {
             err = batch_take(walk, bytes_slice(rest, 0, header.size), &header, e);
         }
@@ -116,7 +123,18 @@ static enum err answer_walk(struct walk *walk, struct error *e)
     return ERR_OK;
 }
 
-static enum err fetch(struct log_reader *reader, int32_t partition, int64_t offset,
+// fetch_bytes is what the rest of a range takes, by what was read so far, and a batch for what stands before
+// and behind it in its own: more would be read in vain.
+static int32_t fetch_bytes(const struct log_reader *reader, int64_t offsets)
+{
+    if (reader->batches == 0) {
+        return FETCH_FIRST_BYTES;
+    }
+    double bytes = reader->bytes / reader->offsets * (double)offsets + reader->bytes / reader->batches;
+    return bytes < FETCH_BYTES ? (int32_t)bytes : FETCH_BYTES;
+}
+
+static enum err fetch(struct log_reader *reader, int32_t partition, int64_t offset, int64_t end,
                       const struct fetch_response_partition **ret, struct error *e)
 {
     struct fetch_request request;
@@ -126,9 +144,9 @@ static enum err fetch(struct log_reader *reader, int32_t partition, int64_t offs
     wire_init(&fetch_request_type, &request);
     wire_init(&fetch_request_topic_type, &topic);
     wire_init(&fetch_request_partition_type, &part);
-    request.max_wait_ms = FETCH_WAIT_MS;
+    request.max_wait_ms = reader->wait_ms;
     request.min_bytes = 1;
-    request.max_bytes = reader->fetch_bytes;
+    request.max_bytes = fetch_bytes(reader, end - offset);
     request.isolation_level = 1;
     request.topics = &topic;
     request.topics_count = 1;
@@ -138,7 +156,7 @@ static enum err fetch(struct log_reader *reader, int32_t partition, int64_t offs
     topic.partitions_count = 1;
     part.partition = partition;
     part.fetch_offset = offset;
-    part.partition_max_bytes = reader->fetch_bytes;
+    part.partition_max_bytes = request.max_bytes;
     if (response == NULL) {
         return FAIL(e, ERR_NO_MEMORY, "an answer");
     }
@@ -163,7 +181,7 @@ enum err log_reader_records(struct log_reader *reader, int32_t partition, int64_
     while (err == ERR_OK && !walk.is_over && walk.next < end) {
         int64_t before = walk.next;
         arena_reset(&reader->arena);
-        err = fetch(reader, partition, walk.next, &walk.part, e);
+        err = fetch(reader, partition, walk.next, end, &walk.part, e);
         if (err != ERR_OK) {
             break;
         }
@@ -174,8 +192,8 @@ enum err log_reader_records(struct log_reader *reader, int32_t partition, int64_
         if (err == ERR_OK && walk.next == before && !walk.is_over) {
             bool is_cut = walk.part->records.bytes.len > 0;
             if (is_cut) {
-                err = FAIL(e, ERR_BATCH_TOO_LARGE, "offset %lld: no whole batch within %d bytes",
-                           (long long)before, reader->fetch_bytes);
+                err = FAIL(e, ERR_BATCH_TOO_LARGE, "offset %lld: the answer holds no whole batch",
+                           (long long)before);
             } else if (walk.part->last_stable_offset <= walk.next) {
                 break; // what follows is of transactions that are still open
             }

@@ -18,7 +18,10 @@ struct log_reader {
     struct client *client; // NULL: the run's
     struct str topic;
     struct uuid topic_id;
-    int32_t fetch_bytes; // of one answer; it has a whole batch at least
+    int32_t wait_ms; // where nothing is to be had yet
+    double batches;  // that were read: how much is asked for at a time
+    double bytes;    // of them
+    double offsets;  // of them
     struct codec_context codec;
     struct arena arena; // one answer
 };

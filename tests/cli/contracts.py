@@ -13,6 +13,7 @@ import uuid
 import xml.etree.ElementTree
 
 import confluent_kafka
+import rawkafka
 
 from program import TIMEOUT_S, has, same
 
@@ -251,11 +252,49 @@ def test_contract_history(cli, broker):
          [('positive', 60, 0), ('strom:structure', 1, 1)])
     same(c.json('diff', contract, '--limit', '1000000', expect=1)['history'], told)
     same(c.json('diff', contract, '--limit', '100', expect=1)['history']['records'], 100)
+    same(c.json('test', contract, '--topic', 'history', expect=1), told)
     drawn = c.json('diff', contract, '--sample', '400', expect=1)['history']
-    assert 0 < drawn['records'] <= 400 and drawn['sampled_of'] >= 180000, drawn  # aborted ones are drawn in vain
-    share = drawn['dead_lettered'] / drawn['records']
-    assert drawn['failed_share_low'] <= share <= drawn['failed_share_high'] < 0.2, drawn
-    has(c.text('diff', contract, '--sample', '400', expect=1), 'A sample: of all, some 18')
+    found, estimate = drawn['sample'], drawn['estimate']
+    assert not drawn['exact'] and 0 < found['records'] < 400, drawn  # aborted ones are drawn in vain
+    assert estimate['share_low'] <= found['dead_lettered'] / found['records'] <= estimate['share_high'] < 0.2, drawn
+    assert 60000 < estimate['records_about'] < 180000, drawn
+    has(c.text('diff', contract, '--sample', '400', expect=1), ' records were judged: ', ' an estimate, ',
+        '--all judges')
+
+
+def test_contract_history_sample(cli, broker):
+    """Of more than a million records a million are judged, and nothing then looks like a count of the topic."""
+    c = Contracts(cli, broker)
+    cli.run('topic', 'create', 'large', '--partitions', '2')
+    host, port = cli.env['STROM_BOOTSTRAP'].rsplit(':', 1)
+    values = b''.join(rawkafka.record(NEGATIVE if n % 1000 == 0 else GOOD, offset_delta=n) for n in range(20000))
+    batch = rawkafka.batch(values, 20000)
+    with rawkafka.Connection((host, int(port))) as connection:
+        for n in range(60):
+            same(rawkafka.produce_error(connection.ask(rawkafka.produce('large', batch, partition=n % 2))), 0)
+    contract = c.order('large')
+    exact = c.json('diff', contract, '--all', expect=1)['history']
+    same((exact['exact'], exact['records'], exact['dead_lettered']), (True, 1200000, 1200))
+    same([(f['count'], f['partition'], f['offset']) for f in exact['findings']], [(1200, 0, 0)])
+    drawn = c.json('diff', contract, expect=1)['history']
+    found, estimate = drawn['sample'], drawn['estimate']
+    same((drawn['exact'], found['records'], estimate['records_about']), (False, 1000000, 1200000))
+    assert 'records' not in drawn and 'dead_lettered' not in drawn and 'findings' not in drawn, drawn
+    assert estimate['share_low'] <= found['dead_lettered'] / 1000000 <= estimate['share_high'], drawn
+    same([(f['rule'], f['records'], f['share_low']) for f in found['findings']],
+         [('positive', found['dead_lettered'], estimate['share_low'])])
+    report = c.text('test', contract, '--sample', '100000', '--format', 'junit', expect=1)
+    has(xml.etree.ElementTree.fromstring(report)[0][0].get('message'), 'of 100000 records in a sample, ',
+        'of some 1200000')
+    has(c.text('test', contract, '--sample', '20000', expect=1), 'IN THE SAMPLE', 'OF ALL', ' an estimate, ')
+    clean = c.order('large', rules=[{**RULES[0], 'expr': 'message.amount > -2'}])
+    has(c.text('diff', clean, expect=1), '1000000 of some 1200000 records were judged: 1000000 pass',
+        'None of these would fail. Of all records, up to 0.192 % may, some 23')
+    report = c.text('test', clean, '--sample', '100', '--format', 'junit')
+    has(xml.etree.ElementTree.fromstring(report)[0].get('name'), '100 of some 1200000', 'may not')
+    for flags in (('--all', '--sample', '5'), ('--limit', '5', '--all'), ('--no-history', '--all')):
+        has(c.error('diff', contract, *flags, expect=2), 'exclude each other')
+    has(c.error('test', contract, '--limit', '5', '--sample', '5', expect=2), 'exclude each other')
 
 
 def test_contract_exchange(cli, broker):
