@@ -22,7 +22,8 @@ JVM_WARMUP_S = 5
 STROM, KAFKA, FLUSH = 'Strom', 'Kafka', 'Kafka, flush'
 SETTINGS = {STROM: (), KAFKA: (), FLUSH: ('log.flush.interval.messages=1',)}
 # In percent of the probe; as a figure; times as good as Kafka, as Kafka that syncs; of Kafka's CPU per GB, at most.
-GOALS = ('goal', 'at_least', 'kafka_goal', 'flush_goal', 'cpu_goal')
+# kafka_or: it is enough to reach so much of the probe instead of kafka_goal.
+GOALS = ('goal', 'at_least', 'kafka_goal', 'kafka_or', 'flush_goal', 'cpu_goal')
 UNITS = {'mb_per_s': 'MB/s', 'per_s': '/s', 'p50_us': 'µs', 'p99_us': 'µs', 'records_per_s': 'records/s'}
 
 
@@ -195,7 +196,14 @@ class Transactions(Work):
 
 
 class Commits(Transactions):
-    """OffsetCommit of one position by each member of a group, closed loop."""
+    """OffsetCommit of one position by each member of a group, closed loop. The probe writes and syncs as many bytes."""
+
+    sides = (STROM, KAFKA, FLUSH)
+
+    def probe(self, bench):
+        members = self.load['members']
+        return bench.timed('produce', bench.probe_port('log'), probe=True, connections=members, partitions=members,
+                           batch_bytes=1, record_bytes=16)
 
     def run(self, bench, kind):
         members = self.load['members']
@@ -247,7 +255,7 @@ def produce(name, title, connections, batch, record, kind=Work, **options):
 ONE = KIB - 75  # a record that makes a batch of 1 KiB
 WORK = [
     produce('durable-64k', 'produce, 64 connections, 64 KiB batches of 1,000 B', 64, 64 * KIB, 1000, goal=75,
-            kafka_goal=2, flush_goal=10, cpu_goal=1 / 3, is_quick=True),
+            kafka_goal=2, kafka_or=75, flush_goal=10, cpu_goal=1 / 3, is_quick=True),
     produce('sustained', 'the same for ten minutes, with merges (--quick: 40 s)', 64, 64 * KIB, 1000, kind=Sustained,
             goal=60, is_quick=True),
     produce('durable-small', 'the same, 100 B records', 64, 64 * KIB, 100, metric='records_per_s', goal=70,
@@ -291,7 +299,8 @@ WORK = [
           is_cold=True, goal=85, kafka_goal=1.5, is_quick=True),
     Transactions('transactions', 'transactions of 10 records in 3 partitions, one producer', 'per_s', kafka_goal=5,
                  is_quick=True),
-    Commits('commits', 'offset commits of 16 members', 'per_s', members=16, is_quick=True),
+    Commits('commits', 'offset commits of 16 members, each synced (Kafka\'s only with flush)', 'per_s', members=16,
+            is_quick=True),
     Tool('tool-produce', 'kafka-producer-perf-test, 1,000 B', is_quick=True),
     Tool('tool-consume', 'kafka-consumer-perf-test', consumes=True, is_quick=True),
 ]
@@ -378,7 +387,10 @@ def verdict(m, row):
         judge(f'≥ {goals["at_least"]:,.0f}', median >= goals['at_least'])
     for key, side in (('kafka_goal', KAFKA), ('flush_goal', FLUSH)):
         if goals.get(key) and side in m['sides']:
-            judge(f'≥ {goals[key]} × {side}', statistics.median(ratios(m, row, side)) >= goals[key])
+            is_met, enough = statistics.median(ratios(m, row, side)) >= goals[key], goals.get(key.replace('goal', 'or'))
+            if enough:
+                is_met = is_met or statistics.median(percents(m, row, STROM)) >= enough
+            judge(f'≥ {goals[key]} × {side}' + (f' or {enough} %' if enough else ''), is_met)
     if goals.get('cpu_goal') and cpu_of(m, STROM) and cpu_of(m, KAFKA):
         share = statistics.median(cpu_of(m, STROM)) / statistics.median(cpu_of(m, KAFKA))
         judge(f'CPU ≤ 1/3 of Kafka, {share:.2f}', share <= goals['cpu_goal'])

@@ -90,20 +90,45 @@ CURVES = {  # name: title, what is measured, its unit, the points, the function
     'scale-data': ('MB stored; restart after kill -9', 'restart_ms', 'ms', (10, 100, 1000, 10000), data),
 }
 NAMES = list(CURVES)
+GOALS = {'scale-partitions': 80}  # of the last point: percent of the first's throughput, at least
+SPREAD_MAX = 0.15  # the first before and after the last: more says nothing
+
+
+def points_of(bench, name):
+    """--quick leaves out the last point, unless it has a goal."""
+    points = CURVES[name][3]
+    return points[:-1] if bench.options.quick and name not in GOALS else points
+
+
+def verdict(name, before, last, after):
+    """Of the last point, with the first one measured before it and after it in each repetition."""
+    pairs = [sorted(both) for both in zip(before, after)]
+    if all(high - low > SPREAD_MAX * high for low, high in pairs):
+        return f'≥ {GOALS[name]} %: disturbed'
+    share = statistics.median(200 * b / (low + high) for b, (low, high) in zip(last, pairs))
+    return f'≥ {GOALS[name]} % of the first: {share:.0f} %, {"met" if share >= GOALS[name] else "missed"}'
 
 
 def section(bench, wanted, about):
-    lines = [HEADING, '', *about, '', 'Median of the repetitions. CPU is of the broker, for each request.', '',
-             '| of | number | measured | unit | CPU, µs per request | memory (RSS), MB |',
-             '|---|---:|---:|---|---:|---:|']
-    for name, (title, what, unit, points, function) in CURVES.items():
+    lines = [HEADING, '', *about, '',
+             'Median of the repetitions, each of which measures all points. CPU of the broker per request.', '',
+             '| of | number | measured | unit | CPU, µs per request | memory (RSS), MB | goal |',
+             '|---|---:|---:|---|---:|---:|---|']
+    for name, (title, what, unit, _, function) in CURVES.items():
         if not wanted(name):
             continue
-        for point in points[:-1] if bench.options.quick else points:
-            runs = [function(bench, point) for _ in range(bench.repetitions)]
-            value, cpu, rss = (statistics.median(r[k] for r in runs) for k in (what, 'cpu_us', 'rss_mb'))
+        points, runs, again = points_of(bench, name), {}, []
+        for _ in range(bench.repetitions):
+            for point in points:
+                runs.setdefault(point, []).append(function(bench, point))
+            again += [function(bench, points[0])[what]] if name in GOALS else []
+        for point in points:
+            value, cpu, rss = (statistics.median(r[k] for r in runs[point]) for k in (what, 'cpu_us', 'rss_mb'))
+            goal = ''
+            if name in GOALS and point == points[-1]:
+                goal = verdict(name, [r[what] for r in runs[points[0]]], [r[what] for r in runs[point]], again)
             print(f'  {name}: {point:,}: {value:,.0f} {unit}, {cpu:.1f} µs, {rss:.0f} MB; load '
-                  f'{os.getloadavg()[0]:.0f}', flush=True)
+                  f'{os.getloadavg()[0]:.0f} {goal}', flush=True)
             cost = f'{cpu:.1f}' if cpu else ''
-            lines.append(f'| {title} | {point:,} | {value:,.0f} | {unit} | {cost} | {rss:,.0f} |')
+            lines.append(f'| {title} | {point:,} | {value:,.0f} | {unit} | {cost} | {rss:,.0f} | {goal} |')
     return '\n'.join(lines) + '\n'
