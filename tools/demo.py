@@ -105,15 +105,15 @@ def show_survival(broker, quakes):
     writer.send(TOPIC, quakes[half:half + 200])  # these are under way when it dies
     before = writer.acknowledged
     broker.kill()
-    fact('killed with -9', f'{before} of {len(quakes)} acknowledged, {half + 200 - before} under way')
+    fact('killed with -9', f'{before:,} of {len(quakes):,} acknowledged, {half + 200 - before} under way')
     seconds = broker.start()
     fact('started again', f'listening after {seconds * 1000:.0f} ms')
     writer.send(TOPIC, quakes[half + 200:])
     writer.finish()
     rows = read_back(broker.bootstrap, TOPIC)
     sent, got = digest((k, v) for k, v, _ in quakes), digest((k, v) for _, _, k, v in rows)
-    fact('sent', f'{len(quakes)} records, checksum {sent}')
-    fact('read back', f'{len(rows)} records, checksum {got}')
+    fact('sent', f'{len(quakes):,} records, checksum {sent}')
+    fact('read back', f'{len(rows):,} records, checksum {got}')
     for partition in range(PARTITIONS):
         offsets = [offset for p, offset, _, _ in rows if p == partition]
         if offsets != list(range(len(offsets))):
@@ -162,7 +162,7 @@ def show_registry(shell, broker, node, rows):
     told = json.loads(done.stdout)
     if not told['same'] or told['records'] != len(rows):
         raise DemoFailed(f'what the deserializer read is not what was written: {told}')
-    fact("Confluent's Avro serializer", f'{told["records"]} records written, read back, the same')
+    fact("Confluent's Avro serializer", f'{told["records"]:,} records written, read back, the same')
     if not told['refused']:
         raise DemoFailed('an earthquake of magnitude 12 was accepted')
     fact('one of magnitude 12', paint('1;31', told['refused']))
@@ -203,7 +203,7 @@ def main():
             demo_movies.show(Shell(options.broker, broker, folder), broker, options.node)
 
         create(broker.bootstrap, TOPIC)
-        heading(f'{len(quakes)} earthquakes of one week go in, and the broker is killed on the way')
+        heading(f'{len(quakes):,} earthquakes of one week go in, and the broker is killed on the way')
         rows = show_survival(broker, quakes)
 
         heading('They get a schema, and the registry keeps it')

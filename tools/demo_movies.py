@@ -104,7 +104,7 @@ def show(shell, broker, node):
     shell.show('contract', 'apply', 'mended.json', '--yes', '--no-history')
     shell.show('dlq', 'replay', TOPIC)
 
-    heading('4  Refuse: the producer hears why')
+    heading('4  Refuse: the producer gets an error, and the broker says why')
     shell.run('config', 'set', '--topic', TOPIC, 'strom.validation.on.failure=reject')
     bad = {**json.loads(rows[0]), 'US Gross': 146083, 'Worldwide Gross': 46083}
     errors = send_python(broker, [json.dumps(bad).encode()], sent)

@@ -29,6 +29,7 @@ struct governed {
     struct item_config configs[KEY_COUNT];
     uint32_t config_count;
     struct governance governance;
+    enum err err; // what the broker said
 };
 
 // governed_read asks for the settings of topics; those that are not governed have no level.
@@ -57,6 +58,7 @@ static bool governed_read(struct run *run, const struct str *topics, size_t coun
     }
     for (int32_t r = 0; r < response.results_count && (size_t)r < count; r++) {
         const struct describe_configs_response_result *result = &response.results[r];
+        ret[r].err = result->error;
         for (int32_t c = 0; c < result->configs_count && ret[r].config_count < KEY_COUNT; c++) {
             bool is_set = result->configs[c].config_source != SETTING_FROM_DEFAULT;
             if (is_set && result->configs[c].value.ptr != NULL) {
@@ -281,6 +283,11 @@ bool contract_of_topic(struct registry_client *c, struct str topic, struct json_
     struct json_value *root = json_new(&run->arena, JSON_OBJECT);
     struct error e = {0};
     if (!governed_read(run, &topic, 1, &g)) {
+        return false;
+    }
+    if (g.err != ERR_OK) {
+        run_topic_error(run, run_print(run, "cannot get the contract of " STR_FMT, STR_ARG(topic)).ptr, topic,
+                        g.err);
         return false;
     }
     if (g.governance.sides[SIDE_KEY].level == LEVEL_NONE &&

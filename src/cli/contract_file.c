@@ -25,6 +25,14 @@ static bool refuse(struct reading *r, const char *where, struct str name, const 
     return false;
 }
 
+// refuse_unknown says as well which known name is near.
+static bool refuse_unknown(struct reading *r, const char *where, struct str name, const char *why,
+                           const char *nearest)
+{
+    return refuse(r, where, name,
+                  nearest == NULL ? why : run_print(r->run, "%s; did you mean %s?", why, nearest).ptr);
+}
+
 static bool text_read(struct reading *r, struct str path, size_t bytes_max, struct str *ret)
 {
     struct error e = {0};
@@ -85,7 +93,12 @@ static bool members_check(struct reading *r, const struct json_value *object, co
             is_known = is_known || str_equal(v->key, str_from_c(*name));
         }
         if (!is_known) {
-            return refuse(r, where, v->key, "there is no such member");
+            size_t count = 0;
+            while (names[count] != NULL) {
+                count++;
+            }
+            return refuse_unknown(r, where, v->key, "there is no such member",
+                                  text_nearest(v->key, names, count));
         }
     }
     return true;
@@ -119,7 +132,8 @@ static bool settings_read(struct reading *r, const struct json_value *settings)
         }
         const struct setting *setting = setting_find(v->key, SETTING_TOPIC);
         if (setting == NULL) {
-            return refuse(r, "settings.", v->key, "a topic has no such setting");
+            return refuse_unknown(r, "settings.", v->key, "a topic has no such setting",
+                                  config_hint(v->key, true));
         }
         if (setting_check(setting, value, &e) != ERR_OK) {
             return refuse(r, "settings.", v->key, e.text);
@@ -313,7 +327,8 @@ bool contract_file_read(struct run *run, struct str path, struct contract_file *
     }
     enum err err = json_parse(text, &run->arena, &root, &e);
     if (err != ERR_OK) {
-        run_fail(run, r.what, err, &e, NULL);
+        run_fail(run, r.what, err, &e,
+                 "a contract file is JSON; `strom contract apply --help` says what is in it");
         return false;
     }
     r.text = text;

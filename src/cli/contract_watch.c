@@ -8,6 +8,20 @@
 // FOLLOW_MS is for a broker that does not wait, or cannot: see violations_page.
 enum { WATCH_MS = 1000, WAIT_MS = 1000, FOLLOW_MS = 300, PAGE = 500, NS_PER_MS = 1000000 };
 
+// asked gets what is known of topics; of one that is not there it says where to look.
+static bool asked(struct registry_client *c, const char *what, struct str path, struct json_value **ret)
+{
+    int status = 0;
+    if (!registry_ask(c, "GET", path, (struct str){NULL, 0}, &status, ret)) {
+        return false;
+    }
+    if (status >= 300) {
+        registry_said(c, what, status, *ret);
+        run_note("  hint: `strom contract list` shows the topics that are governed");
+    }
+    return status < 300;
+}
+
 static int64_t number_of(const struct json_value *object, const char *name)
 {
     int64_t number = 0;
@@ -218,7 +232,7 @@ static bool status_once(struct registry_client *c)
     struct json_value *found = NULL;
     struct str path =
         is_one ? path_of(run, "/contracts/topics/%S", run->args->names[0]) : STR("/contracts/topics");
-    if (!registry_get(c, "cannot get the status", "GET", path, (struct str){NULL, 0}, &found)) {
+    if (!asked(c, "cannot get the status", path, &found)) {
         return false;
     }
     const struct json_value *topics = json_get(found, STR("topics"));
@@ -228,10 +242,10 @@ static bool status_once(struct registry_client *c)
     } else if (is_one) {
         topics_table(found, false, &run->out);
         contract_remarks_each(found, remark_line, run);
-        windows_table(run, json_get(found, STR("windows")));
         rules_table(run, json_get(found, STR("rules")));
         paths_table(run, json_get(found, STR("paths")));
         producers_table(run, json_get(found, STR("producers")));
+        windows_table(run, json_get(found, STR("windows")));
     } else if (topics == NULL || topics->count == 0) {
         run_note("No contract has judged a record yet. `strom contract list` shows what is governed.");
     } else {
@@ -359,7 +373,7 @@ static bool topic_check(struct registry_client *c, bool *ret_is_governed)
         return true;
     }
     struct str path = path_of(run, "/contracts/topics/%S", run->args->names[0]);
-    if (!registry_get(c, "cannot get the violations", "GET", path, (struct str){NULL, 0}, &found)) {
+    if (!asked(c, "cannot get the violations", path, &found)) {
         return false;
     }
     const struct json_value *governed = json_get(found, STR("governed"));

@@ -509,7 +509,8 @@ static void result_show(struct replay *r, int64_t again)
     buf_printf(&run->out, "%lld dead letters replayed: %lld accepted, %lld set aside again.\n",
                (long long)sent, (long long)(sent - again), (long long)again);
     if (r->unmended > 0) {
-        buf_printf(&run->out, "%lld of them cannot be mended and stay; the first: ", (long long)r->unmended);
+        buf_printf(&run->out, "%lld of them cannot be mended and %s; the first: ", (long long)r->unmended,
+                   r->unmended == 1 ? "stays" : "stay");
         text_show(r->unmended_first, &run->out);
         buf_u8(&run->out, '\n');
     }

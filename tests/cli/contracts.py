@@ -71,15 +71,17 @@ def test_contract_file(cli, broker):
     """What is wrong with a file is said with its place."""
     c = Contracts(cli, broker)
     for content, said in (
-            ('{', 'line 1'), ('[]', 'an object is needed'), ({'value': {}}, 'topic: the name of a topic is needed'),
-            ({'topic': 't'}, 'governs nothing'), ({'topic': 't', 'vlaue': {}}, 'vlaue: there is no such member'),
+            ('{', 'line 1'), ('# a page', 'a contract file is JSON'), ('[]', 'an object is needed'),
+            ({'value': {}}, 'topic: the name of a topic is needed'),
+            ({'topic': 't'}, 'governs nothing'),
+            ({'topic': 't', 'vlaue': {}}, 'vlaue: there is no such member; did you mean value?'),
             ({'topic': 't', 'value': {'shcema': 1}}, 'value.shcema: there is no such member'),
             ({'topic': 't', 'value': {}}, 'either schema or schemaFile is needed'),
             ({'topic': 't', 'value': {'schema': {}, 'schemaType': 'XML'}}, 'AVRO, JSON or PROTOBUF'),
             ({'topic': 't', 'value': {'schema': {}, 'schemaType': 'JSON', 'level': 'full'}},
              'none, id, structure or contract'),
             ({'topic': 't', 'settings': {'strom.validation.on.failur': 'dlq'}, 'value': {'schema': {}}},
-             'no such setting'),
+             'no such setting; did you mean strom.validation.on.failure?'),
             ({'topic': 't', 'settings': {'strom.validation.on.failure': 'maybe'}, 'value': {'schema': {}}}, 'maybe')):
         has(c.error('test', c.write('bad.json', content)), said)
     for member, said in (('level', 'a text'), ('schemaType', 'a text'), ('subject', 'a text'), ('schemaFile', 'a text'),
@@ -191,7 +193,10 @@ def test_contract_apply(cli, broker):
     same(c.json('apply', c.write('again.json', got), '--no-history')['changes'], False)
     broken = c.order('applied', rules=None, schema={**ORDER, 'required': ['id', 'amount', 'by']})
     has(c.error('apply', broken), 'not compatible')
+    cli.run('topic', 'create', 'nothing-governed')
     has(c.error('get', 'nothing-governed'), 'no contract governs that topic')
+    has(c.error('get', 'nothing-governe'), 'UNKNOWN_TOPIC_OR_PARTITION', 'did you mean "nothing-governed"')
+    has(c.error('status', 'no-such-topic'), 'There is no topic "no-such-topic"', '`strom contract list` shows')
 
 
 def test_contract_apply_refused(cli, broker):
