@@ -34,8 +34,9 @@ NAMES = [name for name, *_ in CASES]
 class Counted:
     """A broker under callgrind, for the length of a with statement; then .total and .top."""
 
-    def __init__(self, bench):
+    def __init__(self, bench, *settings):
         self.bench = bench
+        self.settings = settings
         self.folder = os.path.join(bench.data, 'counted')
         self.out = os.path.join(bench.data, 'callgrind.out')
 
@@ -43,7 +44,8 @@ class Counted:
         self.port = free_port()
         args = ['valgrind', '--quiet', '--tool=callgrind', f'--callgrind-out-file={self.out}', self.bench.options.strom,
                 'serve']
-        for setting in (f'data.dir={self.folder}', f'listeners=127.0.0.1:{self.port}', 'http.listeners='):
+        for setting in (f'data.dir={self.folder}', f'listeners=127.0.0.1:{self.port}', 'http.listeners=',
+                        *self.settings):
             args += ['--set', setting]
         self.server = Server(self.bench, args, 'strom under callgrind')
         self.server.wait_for(self.port, answer=True)
