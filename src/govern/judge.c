@@ -464,22 +464,13 @@ static enum step framed_judge(struct judging *j, int side, const struct frame *f
     return payload_judge(j, side, payload);
 }
 
-static enum step side_judge(struct judging *j, int side)
+// any_judge is about a record that is not as the last one.
+static enum step any_judge(struct judging *j, int side, struct bytes value)
 {
-    const struct governance *settings = &j->topic->topic.settings;
-    struct bytes value = side == SIDE_KEY ? j->record.key : j->record.value;
-    const struct written *last = &j->last[side];
-    if (settings->sides[side].level == LEVEL_NONE) {
-        return STEP_ON;
-    }
-    if (last->has_prefix && j->record.header_count == 0 && value.len >= sizeof last->prefix &&
-        memcmp(value.ptr, last->prefix, sizeof last->prefix) == 0) {
-        return prefixed_judge(j, side, value);
-    }
     struct frame frame;
     struct error e;
     if (value.ptr == NULL) {
-        if (side == SIDE_VALUE && settings->is_null_refused) {
+        if (side == SIDE_VALUE && j->topic->topic.settings.is_null_refused) {
             find(j, side, CONTRACT_RULE_NULL, "a null value is not accepted here");
         }
         return STEP_ON;
@@ -492,16 +483,31 @@ static enum step side_judge(struct judging *j, int side)
     return is_raw ? bound_judge(j, side, &frame) : framed_judge(j, side, &frame);
 }
 
+static inline enum step side_judge(struct judging *j, int side)
+{
+    struct bytes value = side == SIDE_KEY ? j->record.key : j->record.value;
+    const struct written *last = &j->last[side];
+    if (last->has_prefix && j->record.header_count == 0 && value.len >= sizeof last->prefix &&
+        memcmp(value.ptr, last->prefix, sizeof last->prefix) == 0) {
+        return prefixed_judge(j, side, value);
+    }
+    return any_judge(j, side, value);
+}
+
 // ---- the batch
 
 // record_judge: both sides, or neither, have their verdicts.
 static enum step record_judge(struct judging *j)
 {
     enum step step = STEP_ON;
-    arena_reset(&j->scratch);
+    if (j->scratch.total > 0 || j->scratch.failed) {
+        arena_reset(&j->scratch);
+    }
     for (int side = 0; side < SIDE_COUNT && step == STEP_ON; side++) {
         j->verdicts[side] = (struct contract_verdict){0};
-        step = side_judge(j, side);
+        if (j->topic->topic.settings.sides[side].level != LEVEL_NONE) {
+            step = side_judge(j, side);
+        }
     }
     return step;
 }
@@ -531,6 +537,7 @@ static enum step topic_hold(struct judging *j)
         }
     }
     j->topic = topic;
+    j->counted_side = topic->topic.settings.sides[SIDE_VALUE].level != LEVEL_NONE ? SIDE_VALUE : SIDE_KEY;
     if (topic->failure.len > 0) {
         step = doubt(j);
         if (step == STEP_ON) {
@@ -563,7 +570,8 @@ static void judging_begin(struct judging *j)
 
 static struct judging *judging_create(struct govern *g, struct policy_case *c)
 {
-    struct judging *j = mem_zalloc(sizeof *j);
+    struct judging *j = mem_alloc(sizeof *j);
+    memset(j, 0, offsetof(struct judging, held));
     j->g = g;
     j->c = c;
     j->waiter.c = c;

@@ -8,9 +8,10 @@
 #include "govern/govern_private.h"
 
 enum {
-    JUDGING_KEPT_BYTES_MAX = 8 << 20,                // texts that outlive their record
-    JUDGING_TALLIES_MAX = ITEM_DATA_TALLIES_MAX - 1, // distinct rules, subjects and outcomes of one batch;
-                                                     // more are counted as one. The last: what was not judged
+    JUDGING_KEPT_BYTES_MAX = 8 << 20,   // texts that outlive their record
+    JUDGING_OTHERS = 2 * OUTCOME_COUNT, // cells of what finds no other: records and findings, by action
+    // Distinct rules, subjects and outcomes of one batch; the last cell is what was not judged.
+    JUDGING_TALLIES_MAX = ITEM_DATA_TALLIES_MAX - JUDGING_OTHERS - 1,
     JUDGING_LETTERS_MAX = POLICY_LETTERS_MAX,
 };
 
@@ -53,7 +54,6 @@ struct judging {
     struct arena working; // of the contract, while it judges
     struct arena scratch; // of one record's findings
     struct arena kept;    // of the case
-    struct snapshot *held[GOVERN_CASE_SNAPSHOTS_MAX];
     size_t held_count;
     bool is_checked; // what is held was compared with the core after something had failed
     const struct snapshot *topic;
@@ -68,22 +68,26 @@ struct judging {
     size_t slice_bytes;                           // taken on since the clock was looked at
     uint64_t slice_steps;                         // left then
     // what came of it so far
-    struct tally tallies[JUDGING_TALLIES_MAX];
     size_t tally_count;
+    struct tally others[JUDGING_OTHERS];
+    int counted_side;                              // whose subject and version records are counted under
     struct item_tally unnamed[TALLY_RECORD_KINDS]; // where there is no memory for names
     struct tally *last_pass;
     const struct registry_member *last_pass_member; // of it; NULL: it is not to be had so cheaply
     struct contract_finding *last_mark;
-    struct sample samples[GOVERN_CASE_SAMPLES_MAX];
     size_t sample_count;
     bool is_refused;
-    int32_t refused_count; // records found that are to be refused
-    struct policy_bad_record bad[POLICY_BAD_RECORDS_MAX];
+    int32_t refused_count;         // records found that are to be refused
     struct batch_verdict *actions; // by index; NULL while no record is taken out or marked
     bool is_rewritten;
-    struct letters letters[JUDGING_LETTERS_MAX];
     size_t letter_count;
     size_t letter_bytes;
+    // From here on nothing is cleared, for each batch pays for that: as many as their counts say are written.
+    struct snapshot *held[GOVERN_CASE_SNAPSHOTS_MAX];
+    struct tally tallies[JUDGING_TALLIES_MAX];
+    struct sample samples[GOVERN_CASE_SAMPLES_MAX];
+    struct policy_bad_record bad[POLICY_BAD_RECORDS_MAX];
+    struct letters letters[JUDGING_LETTERS_MAX];
 };
 
 // outcome_record takes what was found about the record.

@@ -87,7 +87,7 @@ static struct tally *tally_find(struct judging *j, const struct tally *like)
         }
     }
     bool is_record = like->rule.ptr == NULL;
-    if (j->tally_count + 2 * OUTCOME_COUNT < JUDGING_TALLIES_MAX) {
+    if (j->tally_count < JUDGING_TALLIES_MAX) {
         struct tally *t = &j->tallies[j->tally_count++];
         *t = *like;
         t->subject = kept_text(j, like->subject);
@@ -95,9 +95,8 @@ static struct tally *tally_find(struct judging *j, const struct tally *like)
         t->rule = is_record ? like->rule : kept_text(j, like->rule);
         return t;
     }
-    // The last places are for what finds no other: two for each action, whatever the subject and rule.
-    size_t from_end = is_record ? OUTCOME_COUNT : 2 * OUTCOME_COUNT;
-    struct tally *t = &j->tallies[JUDGING_TALLIES_MAX - from_end + like->action];
+    // What finds no other is counted whatever the subject and rule.
+    struct tally *t = &j->others[(is_record ? 0 : OUTCOME_COUNT) + like->action];
     t->action = like->action;
     t->rule = is_record ? like->rule : STR("(others)");
     return t;
@@ -139,18 +138,15 @@ static void tally_finding(struct judging *j, int side, const struct contract_fin
     tally_find(j, &like)->count++;
 }
 
+// tally_record counts one that is not as the last that passed.
 static void tally_record(struct judging *j, enum contract_action action)
 {
-    int side = j->topic->topic.settings.sides[SIDE_VALUE].level != LEVEL_NONE ? SIDE_VALUE : SIDE_KEY;
+    int side = j->counted_side;
     const struct source *source = &j->last[side].source;
     struct str subject =
         source->subject == NULL ? (struct str){"", 0} : source->subject->subject.subject.name;
     int32_t version = source->member == NULL ? 0 : source->member->version;
     struct tally *t = j->last_pass;
-    if (action == CONTRACT_PASS && source->member != NULL && source->member == j->last_pass_member) {
-        t->count++;
-        return;
-    }
     if (action != CONTRACT_PASS || t == NULL || t->version != version || !str_equal(t->subject, subject)) {
         const struct tally like = {.subject = subject, .version = version, .side = side, .action = action};
         t = tally_find(j, &like);
@@ -158,6 +154,16 @@ static void tally_record(struct judging *j, enum contract_action action)
     }
     j->last_pass_member = action == CONTRACT_PASS ? source->member : j->last_pass_member;
     t->count++;
+}
+
+static inline void tally_pass(struct judging *j)
+{
+    const struct registry_member *member = j->last[j->counted_side].source.member;
+    if (member != NULL && member == j->last_pass_member) {
+        j->last_pass->count++;
+    } else {
+        tally_record(j, CONTRACT_PASS);
+    }
 }
 
 static void sample_keep(struct judging *j, int side, const struct contract_finding *finding)
@@ -315,7 +321,7 @@ void outcome_record(struct judging *j)
     int decides_side = 0;
     enum contract_action action = CONTRACT_PASS;
     if (j->verdicts[SIDE_KEY].count == 0 && j->verdicts[SIDE_VALUE].count == 0) {
-        tally_record(j, CONTRACT_PASS);
+        tally_pass(j);
         return;
     }
     for (int side = 0; side < SIDE_COUNT; side++) {
@@ -484,14 +490,25 @@ static void refused_fill(struct judging *j)
 
 // ---- how it is counted
 
+// All cells: named ones, and the others once there are too many.
+static size_t tally_cells(const struct judging *j)
+{
+    return j->tally_count + (j->tally_count == JUDGING_TALLIES_MAX ? JUDGING_OTHERS : 0);
+}
+
+static const struct tally *tally_at(const struct judging *j, size_t i)
+{
+    return i < j->tally_count ? &j->tallies[i] : &j->others[i - j->tally_count];
+}
+
 // tallies_unnamed counts the batch's records where there is no memory to say whose they are.
 static void tallies_unnamed(struct judging *j)
 {
     struct policy_case *c = j->c;
     uint64_t counts[TALLY_RECORD_KINDS] = {0};
     uint64_t left = (uint64_t)c->header.record_count;
-    for (size_t i = 0; i < JUDGING_TALLIES_MAX; i++) {
-        const struct tally *t = &j->tallies[i];
+    for (size_t i = 0; i < tally_cells(j); i++) {
+        const struct tally *t = tally_at(j, i);
         uint64_t count = t->rule.ptr == NULL ? t->count : 0;
         counts[t->action] += count;
         left -= count;
@@ -527,11 +544,11 @@ static bool tallies_fill(struct judging *j)
     struct policy_case *c = j->c;
     uint64_t left = (uint64_t)c->header.record_count;
     c->tally_who = tally_who_encode(c->client_id, c->principal, &j->kept);
-    c->tallies = arena_new(&j->kept, struct item_tally, ITEM_DATA_TALLIES_MAX);
+    c->tallies = arena_new(&j->kept, struct item_tally, tally_cells(j) + 1);
     c->tally_count = 0;
     bool is_done = c->tally_who.ptr != NULL && c->tallies != NULL;
-    for (size_t i = 0; i < JUDGING_TALLIES_MAX && is_done; i++) {
-        const struct tally *t = &j->tallies[i];
+    for (size_t i = 0; i < tally_cells(j) && is_done; i++) {
+        const struct tally *t = tally_at(j, i);
         bool is_record = t->rule.ptr == NULL;
         if (t->count == 0) {
             continue;
@@ -583,8 +600,8 @@ void outcome_reset(struct judging *j)
         batch_builder_fini(&j->letters[i].builder);
     }
     mem_free(j->actions);
-    if (j->tally_count > 0) {
-        memset(j->tallies, 0, sizeof j->tallies);
+    if (j->tally_count == JUDGING_TALLIES_MAX) {
+        memset(j->others, 0, sizeof j->others);
     }
     j->actions = NULL;
     j->letter_count = 0;

@@ -2,7 +2,8 @@
 #include "record/iterate.h"
 
 #include "base/assert.h"
-#include "record/record_private.h"
+#include "base/mem.h"
+#include "record/usual.h"
 
 enum err record_iterator_init(struct record_iterator *it, struct codec_context *ctx, struct bytes batch,
                               const struct codec_limits *limits, struct error *e)
@@ -25,11 +26,36 @@ void record_iterator_init_plain(struct record_iterator *it, const struct batch_h
     it->source.is_ended = true;
 }
 
+// next_usual reads a usual record. false: nothing was read.
+static inline bool next_usual(struct record_iterator *it, struct record *ret)
+{
+    struct record_source *s = &it->source;
+    UNINITIALIZED struct usual_record record;
+    if (s->end - s->pos < USUAL_HEAD || it->index == it->header.record_count || !usual_is_in(&it->header) ||
+        !usual_read(s->pos, s->end, &record) || record.offset_delta <= it->last_delta ||
+        record.offset_delta > it->header.last_offset_delta) {
+        return false;
+    }
+    s->pos = record.end;
+    it->index++;
+    it->last_delta = (int32_t)record.offset_delta;
+    ret->offset = it->header.base_offset + record.offset_delta;
+    ret->timestamp = it->header.base_timestamp + record.timestamp_delta;
+    ret->key = record.key;
+    ret->value = record.value;
+    ret->headers_raw = bytes_of(record.end, 0);
+    ret->header_count = 0;
+    return true;
+}
+
 bool record_iterator_next(struct record_iterator *it, struct record *ret)
 {
     struct record_source *s = &it->source;
     if (s->error.code != ERR_OK) {
         return false;
+    }
+    if (next_usual(it, ret)) {
+        return true;
     }
     if (it->index == it->header.record_count) {
         record_source_end(s);

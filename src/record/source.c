@@ -5,7 +5,7 @@
 //   value}
 // Lengths of -1 are null. An uncompressed batch is read in place. A compressed one passes through a window,
 // which slides; what must stay together is held by growing the window only as far as output really came.
-#include "record/record_private.h"
+#include "record/usual.h"
 
 #include "base/assert.h"
 #include "base/mem.h"
@@ -213,11 +213,6 @@ static inline bool short_field(const uint8_t **at, const uint8_t *end, struct by
     return true;
 }
 
-static inline int64_t unzigzag(uint32_t v)
-{
-    return (int64_t)(v >> 1) ^ -(int64_t)(v & 1);
-}
-
 // walk_usual reads a record that is sound, lies whole in memory, and has short lengths and no headers, in
 // half of the instructions. False: it is not such a one, and nothing was read.
 static inline bool walk_usual(struct record_source *s, struct record_walk *ret, int64_t *ret_timestamp_delta)
@@ -244,83 +239,19 @@ static inline bool walk_usual(struct record_source *s, struct record_walk *ret, 
 
 // ---- many usual records
 
-enum {
-    SHORT_MAX = 3,                // bytes of a varint that a run reads
-    SHORT_VALUE = 1 << 20,        // no value of theirs is as large
-    RUN_HEAD = 4 * SHORT_MAX + 1, // up to a key, and its length
-};
-
-// short_varint reads a varint of up to SHORT_MAX bytes, which are there; NULL for a longer one.
-static inline const uint8_t *short_varint(const uint8_t *p, uint32_t *ret)
-{
-    uint32_t value = p[0];
-    if (value < 0x80) {
-        *ret = value;
-        return p + 1;
-    }
-    value = (value & 0x7f) | (uint32_t)p[1] << 7;
-    if (p[1] < 0x80) {
-        *ret = value;
-        return p + 2;
-    }
-    *ret = (value & 0x3fff) | (uint32_t)p[2] << 14;
-    return p[2] < 0x80 ? p + SHORT_MAX : NULL;
-}
-
-// What a run reads of one record.
-struct usual_record {
-    const uint8_t *end;
-    int64_t timestamp_delta;
-    int64_t offset_delta;
-    bool has_key;
-};
-
-// usual_value is the rest of a record: value, no headers.
-static inline bool usual_value(const uint8_t *p, const uint8_t *end)
-{
-    uint32_t coded;
-    p = short_varint(p, &coded);
-    if (p == NULL || ((coded & 1) != 0 && coded != 1)) {
-        return false;
-    }
-    return end - p == (ptrdiff_t)(coded >> 1) + 1 && end[-1] == 0; // of null, too
-}
-
-// usual_read reads the record at p; RUN_HEAD bytes are there.
-static inline bool usual_read(const uint8_t *p, const uint8_t *source_end, struct usual_record *ret)
-{
-    uint32_t len, timestamp, offset, key;
-    p = short_varint(p, &len);
-    if (p == NULL || (len & 1) != 0 || source_end - p < (ptrdiff_t)(len >> 1) + SHORT_MAX) {
-        return false;
-    }
-    ret->end = p + (len >> 1);
-    p = short_varint(p + 1, &timestamp); // attributes: none are defined
-    p = p == NULL ? NULL : short_varint(p, &offset);
-    p = p == NULL ? NULL : short_varint(p, &key);
-    if (p == NULL || ((key & 1) != 0 && key != 1) || ret->end - p < (ptrdiff_t)(key >> 1)) {
-        return false;
-    }
-    ret->timestamp_delta = unzigzag(timestamp);
-    ret->offset_delta = unzigzag(offset);
-    ret->has_key = key != 1;
-    return usual_value(p + (key >> 1), ret->end);
-}
-
 void record_source_run(struct record_source *s, const struct batch_header *h, struct record_run *run)
 {
     int64_t base_ms = h->base_timestamp;
-    if (batch_is_log_append_time(h) || base_ms < INT64_MIN + SHORT_VALUE ||
-        base_ms > INT64_MAX - SHORT_VALUE) {
+    if (!usual_is_in(h)) {
         return;
     }
     struct record_run r = *run; // in registers
     const uint8_t *until = r.until == NULL || r.until > s->end ? s->end : r.until;
     const uint8_t *p = s->pos;
-    while (r.index < r.count && p < until && s->end - p >= RUN_HEAD) {
+    while (r.index < r.count && p < until && s->end - p >= USUAL_HEAD) {
         UNINITIALIZED struct usual_record record;
         if (!usual_read(p, s->end, &record) || record.offset_delta != r.index ||
-            (r.wants_keys && !record.has_key)) {
+            (r.wants_keys && record.key.ptr == NULL)) {
             break;
         }
         int64_t timestamp = base_ms + record.timestamp_delta;
@@ -331,7 +262,7 @@ void record_source_run(struct record_source *s, const struct batch_header *h, st
             r.max_timestamp = timestamp;
             r.max_index = r.index;
         }
-        r.null_key_count += !record.has_key;
+        r.null_key_count += record.key.ptr == NULL;
         r.index++;
         p = record.end;
     }
