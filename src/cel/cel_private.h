@@ -98,8 +98,7 @@ struct cel_walk {
     struct cel_value of;
     size_t index;
     struct view_items items;
-    struct view *place; // of the view of an item that is no scalar, until the next one; NULL: in the arena,
-                        // for the run
+    struct view *place; // of the view of an item, until the next one; NULL: in the arena, for the run
 };
 struct cel_walk cel_walk(struct cel_value list_or_map);
 bool cel_walk_next(struct cel_call *call, struct cel_walk *walk, struct cel_value *ret_key,

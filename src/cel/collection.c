@@ -4,6 +4,7 @@
 #include "cel/message.h"
 #include "cel/program_private.h"
 
+#include "base/mem.h"
 #include "base/utf8.h"
 
 // ---- views as values
@@ -112,10 +113,12 @@ struct cel_value cel_from_view(struct cel_call *call, const struct view *view)
 struct cel_value cel_view(const struct view *view)
 {
     static const struct cel_program plain;
+    if (view->kind == VIEW_RECORD) {
+        enum cel_kind kind = cel_is_protobuf(view) ? CEL_MESSAGE : CEL_MAP;
+        return (struct cel_value){.kind = (uint8_t)kind, .form = CEL_FORM_VIEW, .ptr = view};
+    }
     struct cel_call call = {.program = &plain};
-    bool is_message = view->kind == VIEW_RECORD && cel_is_protobuf(view);
-    return is_message ? (struct cel_value){.kind = CEL_MESSAGE, .form = CEL_FORM_VIEW, .ptr = view}
-                      : cel_from_view(&call, view);
+    return cel_from_view(&call, view);
 }
 
 // ---- walking
@@ -158,19 +161,16 @@ static struct cel_value key_value(struct cel_call *call, const struct cel_walk *
 static bool walk_view(struct cel_call *call, struct cel_walk *walk, struct cel_value *ret_key,
                       struct cel_value *ret_value)
 {
-    struct view view;
-    struct str key = {0};
+    UNINITIALIZED struct view own;
+    struct view *view = walk->place != NULL ? walk->place : &own;
+    struct str key;
     do {
-        if (!view_next(&walk->items, &key, &view)) {
+        if (!view_next(&walk->items, &key, view)) {
             return false;
         }
-    } while (view.kind == VIEW_NONE);
+    } while (view->kind == VIEW_NONE);
     *ret_key = walk->of.kind == CEL_LIST ? cel_int((int64_t)walk->index) : key_value(call, walk, key);
-    bool is_placed = walk->place != NULL && is_container(&view);
-    if (is_placed) {
-        *walk->place = view;
-    }
-    *ret_value = is_placed ? cel_from_view(call, walk->place) : view_value(call, &view);
+    *ret_value = walk->place != NULL ? cel_from_view(call, view) : view_value(call, view);
     walk->index++;
     return !call->is_over;
 }

@@ -760,9 +760,12 @@ static struct cel_value execute(struct machine *m, struct cel_value *stack)
             top -= (int)p->calls[op->c].argument_count - 1;
             *top = cel_dispatch(&m->call, &p->calls[op->c], top);
             break;
-        default:
-            op = (op->code >= CEL_OP_LOOP ? execute_loop : execute_rare)(m, op, stack, &top);
+        default: {
+            struct cel_value *moved = top; // whose address is taken; top itself stays in a register
+            op = (op->code >= CEL_OP_LOOP ? execute_loop : execute_rare)(m, op, stack, &moved);
+            top = moved;
             break;
+        }
         }
     }
 }

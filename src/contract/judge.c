@@ -317,7 +317,7 @@ static void message_rules_run(struct judge *j, const struct view *root)
         enum rule_answer answer = rule_run(j, rule, values, &reason);
         if (answer != RULE_HOLDS) {
             judge_find(j, rule, NULL, root, reason);
-        } else {
+        } else if (rule->on_success != CONTRACT_PASS) {
             judge_succeed(j, rule, NULL);
         }
     }
@@ -355,7 +355,9 @@ enum contract_action contract_judge(const struct contract *contract, struct cont
     struct judge j = {
         .contract = contract, .run = run, .verdict = ret, .slots = slots, .steps = most, .limit = limit};
     *ret = (struct contract_verdict){0};
-    arena_reset(run->scratch);
+    if (run->scratch->total > 0 || run->scratch->failed) {
+        arena_reset(run->scratch);
+    }
     if (contract->is_opaque) {
         return CONTRACT_PASS;
     }
