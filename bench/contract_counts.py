@@ -73,8 +73,9 @@ def section(bench, wanted, about):
     if shutil.which('valgrind') is None:
         raise Failed('needs valgrind')
     os.makedirs(bench.data, exist_ok=True)
-    lines = [HEADING, '', *about, '', 'Of the whole broker, in user space, for each record of 1 KiB in batches of 64 KiB, by '
-             'callgrind, which counts each byte of a large copy as one; the kernel is not in it.', '',
+    lines = [HEADING, '', *about, '',
+             'Of the whole broker, in user space, for each record of 1 KiB in batches of 64 KiB, by callgrind, which '
+             'counts each byte of a large copy as one; the kernel is not in it.', '',
              '| records | level | instructions | over none |', '|---|---|---:|---:|', *clean_rows(bench, wanted)]
     if wanted('bad'):
         lines += ['', 'Under the contract, records that break a rule.', '',
