@@ -323,7 +323,8 @@ struct change_op {
     uint32_t pending;
 };
 // broker_change: an item that half a file of the log could not hold gets ERR_BATCH_TOO_LARGE, the others go
-// on.
+// on. One whose depends_on is not 0 depends on the item before it, which depends on none: if that does not
+// take effect, or cannot be ordered, it is ERR_STALE, or has the same error.
 void broker_change(struct broker *b, struct change_op *op);
 // broker_change_wait submits and waits (not on a loop's thread: start-up, keeper, tests).
 enum err broker_change_wait(struct broker *b, const struct item *item, struct outcome *ret_outcome,
@@ -351,15 +352,26 @@ enum err broker_plan_topic(struct broker *b, const struct topic_spec *spec, stru
                            struct item *ret_item, struct error *e);
 enum err broker_plan_topic_delete(struct broker *b, struct str name, struct uuid id, struct item *ret_item,
                                   struct error *e);
-// broker_plan_letters plans the topic for dead letters that a planned TOPIC_CREATE or CONFIG_SET names and
-// that is not there: to be submitted before it, with it. It has as many partitions.
+// broker_plan_letters plans the topics for dead letters that a planned TOPIC_CREATE or CONFIG_SET names and
+// that are not there: to be submitted before it, with it. They have as many partitions.
 enum err broker_plan_letters(struct broker *b, const struct item *item, struct arena *arena,
-                             struct item *ret_create, bool *ret_is_needed, struct error *e);
+                             struct item **ret_creates, uint32_t *ret_count, struct error *e);
 // broker_bind asks the policy whether a planned TOPIC_CREATE or CONFIG_SET may govern its topic, before it is
 // submitted. false: nobody has to be asked. true: binding->answered is posted to binding->loop, which the
 // caller has set; item and binding live until then.
 bool broker_bind(struct broker *b, const struct item *item, struct arena *arena,
                  struct policy_binding *binding);
+// broker_bound puts a good answer into the planned item: which topics rules name for dead letters. *ret_guard
+// is to be submitted before the item, which depends on it: it is stale if what the answer rests on has moved,
+// and makes stale what the registry has planned meanwhile without knowing of the binding.
+enum err broker_bound(struct broker *b, const struct policy_binding *binding, struct arena *arena,
+                      struct item *item, struct item *ret_guard, struct error *e);
+// broker_plan_rule_letters plans that a governed topic names these for dead letters, too: *ret_items in the
+// arena, first the topics that are not there, then the CONFIG_SET; none if it names them all or its settings
+// name another one. ERR_INVALID_CONFIG: one cannot take them.
+enum err broker_plan_rule_letters(struct broker *b, struct str topic, const struct str *letters,
+                                  uint32_t letter_count, struct arena *arena, struct item **ret_items,
+                                  uint32_t *ret_count, struct error *e);
 enum err broker_plan_partitions(struct broker *b, struct str name, int32_t count, struct item *ret_item,
                                 struct error *e);
 

@@ -327,9 +327,9 @@ static void seal_build(struct seal *seal)
     buf_reset(&seal->meta);
     for (uint32_t i = 0; i < seal->count; i++) {
         struct item item = *seal->subs[i]->item;
+        item.depends_on = seal->subs[i]->depends_on;
         if (item.kind == ITEM_DATA) {
             item.data.payload_position = seal->subs[i]->payload_position;
-            item.depends_on = seal->subs[i]->depends_on;
         }
         item_encode(&item, &seal->meta);
     }
@@ -715,33 +715,47 @@ static void change_completed(struct task *task)
     op->done(op);
 }
 
+// group_push queues an item with those that depend on it, or refuses them all; their number.
+static uint32_t group_push(struct broker *b, struct change_op *op, uint32_t first)
+{
+    uint32_t count = 1;
+    size_t size = item_encoded_max(&op->items[first]);
+    enum err err = room_check(b, &op->items[first]);
+    for (; first + count < op->item_count && op->items[first + count].depends_on != 0; count++) {
+        const struct item *item = &op->items[first + count];
+        size += item_encoded_max(item);
+        err = err == ERR_OK ? room_check(b, item) : err;
+    }
+    err = b->is_stopping               ? ERR_STOPPING
+          : b->is_read_only            ? ERR_READ_ONLY
+          : size > b->change_bytes_max ? ERR_BATCH_TOO_LARGE
+                                       : err;
+    for (uint32_t i = first; i < first + count; i++) {
+        op->submissions[i] = (struct submission){
+            .item = &op->items[i],
+            .outcome = &op->outcomes[i],
+            .change = op,
+            .follower_count = i == first ? count - 1 : 0,
+            .is_control = !item_is_traffic(op->items[i].kind),
+            .needs_sync = !plant_is(PLANT_CONTROL_NOT_SYNCED),
+        };
+        op->outcomes[i] = (struct outcome){.err = err == ERR_OK ? ERR_STOPPING : err};
+        if (err == ERR_OK) {
+            journal_push(b, &op->submissions[i]);
+        } else {
+            op->pending--;
+        }
+    }
+    return count;
+}
+
 void broker_change(struct broker *b, struct change_op *op)
 {
     op->task.run = change_completed;
     op->pending = op->item_count;
     mutex_lock(&b->lock);
-    for (uint32_t i = 0; i < op->item_count; i++) {
-        enum err room_err = room_check(b, &op->items[i]);
-        op->submissions[i] = (struct submission){
-            .item = &op->items[i],
-            .outcome = &op->outcomes[i],
-            .change = op,
-            .is_control = !item_is_traffic(op->items[i].kind),
-            .needs_sync = !plant_is(PLANT_CONTROL_NOT_SYNCED),
-        };
-        op->outcomes[i] = (struct outcome){.err = ERR_STOPPING};
-        if (b->is_stopping || b->is_read_only) {
-            op->outcomes[i].err = b->is_stopping ? ERR_STOPPING : ERR_READ_ONLY;
-            op->pending--;
-        } else if (item_encoded_max(&op->items[i]) > b->change_bytes_max) {
-            op->outcomes[i].err = ERR_BATCH_TOO_LARGE;
-            op->pending--;
-        } else if (room_err != ERR_OK) {
-            op->outcomes[i].err = room_err;
-            op->pending--;
-        } else {
-            journal_push(b, &op->submissions[i]);
-        }
+    for (uint32_t i = 0; i < op->item_count;) {
+        i += group_push(b, op, i);
     }
     if (op->port != NULL) {
         if (op->pending == 0) {

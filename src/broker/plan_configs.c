@@ -143,7 +143,9 @@ static enum err load(struct broker *b, struct str name, bool is_whole, struct pl
         plan->cap = count + extra;
         plan->configs = arena_new(plan->arena, struct item_config, plan->cap + 1);
         for (uint32_t i = 0; i < count && !is_whole && plan->configs != NULL; i++) {
-            plan_put(plan, stored[i].key, stored[i].value);
+            if (!str_equal(stored[i].key, STR(GOVERNANCE_RULE_TOPICS))) { // which is found anew
+                plan_put(plan, stored[i].key, stored[i].value);
+            }
         }
     }
     mutex_unlock(&b->lock);

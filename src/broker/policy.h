@@ -12,6 +12,7 @@
 #define BROKER_POLICY_H
 
 #include "base/list.h"
+#include "core/governance.h"
 #include "core/item.h"
 #include "record/batch.h"
 #include "runtime/loop.h"
@@ -104,8 +105,17 @@ struct policy_binding {
     // out
     enum err err; // ERR_INVALID_CONFIG with the position in the text; ERR_STOPPING
     struct error error;
+    struct arena found;  // of what follows; the asker frees it with arena_fini
+    struct str *letters; // topics that rules of its contracts name for dead letters, each once
+    uint32_t letter_count;
+    struct item_condition *conditions; // what the answer rests on
+    uint32_t condition_count;
     // the policy's own
     struct list node;
+};
+enum {
+    POLICY_BINDING_LETTERS_MAX = GOVERNANCE_RULE_TOPICS_MAX,
+    POLICY_BINDING_CONDITIONS_MAX = 16,
 };
 
 // How a case ended. A verdict was given with POLICY_FINAL only: each batch gives exactly one of those, or

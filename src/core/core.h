@@ -96,8 +96,9 @@ struct partition *topic_partition(const struct topic *topic, int32_t index); // 
 const struct item_config *topic_configs(const struct topic *topic, uint32_t *ret_count);
 uint64_t topic_config_revision(const struct topic *topic);
 // topic_is_governed: contracts judge what enters (core/governance.h). topic_letters names the topic that its
-// configs put dead letters into, NULL ptr = none; it is there, and not governed. core_topic_naming gives a
-// topic that names this one so, NULL = none: while there is one, the named one cannot be deleted.
+// settings put dead letters into, NULL ptr = none; it is there, and not governed, as are those that rules of
+// its contracts name (governance_rule_topics). core_topic_naming gives a topic that names this one so, NULL =
+// none: while there is one, the named one cannot be deleted.
 enum { TOPIC_LETTERS_SIZE = ITEM_NAME_MAX + 8 };
 bool topic_is_governed(const struct topic *topic);
 struct str letters_topic(struct str name, const struct item_config *configs, uint32_t count,

@@ -58,6 +58,12 @@ struct config_set {
     size_t size; // heap bytes
 };
 
+// A topic that takes another one's dead letters, by its name.
+struct taker_node {
+    struct map_node by_name;
+    struct topic *topic; // that names it
+};
+
 struct topic {
     struct map_node by_name;
     struct map_node by_id;
@@ -76,13 +82,13 @@ struct topic {
     struct config_set configs;
     struct topic_settings settings; // of configs, as of settings_serial
     uint64_t settings_serial;       // 0 = never resolved
-    struct map_node by_letters;     // by the name of the topic that takes its dead letters, with has_letters
+    struct taker_node *takers;      // of configs: one for each topic that takes its dead letters
     uint64_t producer_count;
     uint32_t snap_gen;   // the cut that has it
     uint32_t delete_gen; // the newest cut when it was deleted
     bool is_deleted;
-    bool is_governed; // of configs, as has_letters
-    bool has_letters;
+    bool is_governed; // of configs
+    uint32_t taker_count;
     uint16_t name_len;
     char name[];
 };
@@ -573,8 +579,8 @@ enum err partition_get(const struct core *core, struct uuid topic_id, int32_t in
 
 // ---- letters.c
 
-// governing_check: these configs may become those of a topic of this name. ERR_STALE: the topic that takes
-// its dead letters is not there; ERR_INVALID_CONFIG: it, or this one, is governed and takes dead letters.
+// governing_check: these configs may become those of a topic of this name. ERR_STALE: a topic that takes its
+// dead letters is not there; ERR_INVALID_CONFIG: one is, or this one, is governed and takes dead letters.
 enum err governing_check(const struct core *core, struct str name, const struct item_config *configs,
                          uint32_t count);
 // governing_refresh reads the topic's configs again; governing_leave forgets what they said.

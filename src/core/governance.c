@@ -92,6 +92,12 @@ bool governance_resolve(const struct item_config *configs, uint32_t count, struc
     return ret->sides[SIDE_KEY].level != LEVEL_NONE || ret->sides[SIDE_VALUE].level != LEVEL_NONE;
 }
 
+struct str governance_rule_topics(const struct item_config *configs, uint32_t count)
+{
+    struct str list = find(configs, count, GOVERNANCE_RULE_TOPICS);
+    return governance_is_on(configs, count) ? list : (struct str){"", 0};
+}
+
 // join writes a, b and c; NULL ptr if they do not fit.
 static struct str join(char *room, size_t size, struct str a, struct str b, struct str c)
 {

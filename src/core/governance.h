@@ -52,6 +52,17 @@ bool governance_resolve(const struct item_config *configs, uint32_t count, struc
 // by it.
 bool governance_is_on(const struct item_config *configs, uint32_t count);
 
+// What rules of a topic's contracts name for dead letters (`dlq.topic`), separated by commas. Whoever binds
+// the topic puts it into its configs; it is no setting, and no client sees or sets it.
+#define GOVERNANCE_RULE_TOPICS "strom.validation.rule.dlq.topics"
+enum { GOVERNANCE_RULE_TOPICS_MAX = 64 };
+// governance_rule_topics gives that list; empty = none, or the topic is not governed.
+struct str governance_rule_topics(const struct item_config *configs, uint32_t count);
+
+// The document that changes whenever contracts are bound to a topic: what was planned without knowing of that
+// is stale.
+#define BINDINGS_DOCUMENT "bindings"
+
 // governance_dlq_topic names where a governed topic's dead letters go: as set, else "TOPIC.dlq", written into
 // `room` (ITEM_NAME_MAX + 8 bytes).
 enum { GOVERNANCE_NAME_SIZE = ITEM_NAME_MAX + 8 };

@@ -356,6 +356,7 @@ enum err topic_delete_apply(struct apply *a, const struct item_topic_delete *ite
 void topic_free(struct topic *topic)
 {
     config_set_fini(&topic->configs);
+    mem_free(topic->takers);
     mem_free(topic->partitions);
     mem_free(topic->tally_slots);
     mem_free(topic);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the verdict on a batch means to apply: DATA, version 2, and topics that take dead letters.
+#include "core/governance.h"
 #include "core/rig_test.h"
 #include "record/batch.h"
 
@@ -316,6 +317,11 @@ static void what_takes_letters_stays(void **state)
     assert_int_equal(rig_configs(&rig, ORDERS, elsewhere, 1, 0), ERR_STALE); // it is not there
     elsewhere[0].value = STR("orders");
     assert_int_equal(rig_configs(&rig, ORDERS, elsewhere, 1, 0), ERR_INVALID_CONFIG);
+    struct item_config by_rules[] = {{{GOVERNANCE_RULE_TOPICS, 32}, {"orders.dlq,bin", 14}},
+                                     {{"strom.value.validation.level", 28}, {"contract", 8}}};
+    assert_int_equal(rig_configs(&rig, ORDERS, by_rules, 2, 0), ERR_STALE); // one of them is not there
+    by_rules[0].value = STR("orders.dlq,orders");
+    assert_int_equal(rig_configs(&rig, ORDERS, by_rules, 2, 0), ERR_INVALID_CONFIG);
     struct item lonely = rig_create(OTHER, "lonely", 1);
     lonely.topic_create.configs = governed;
     lonely.topic_create.config_count = 2;
@@ -333,7 +339,14 @@ static void what_takes_letters_stays(void **state)
 
     assert_int_equal(rig_configs(&rig, ORDERS, governed + 1, 1, 0), ERR_OK); // rejects from now on
     assert_null(core_topic_naming(rig.core, STR("orders.dlq")));
-    assert_int_equal(rig_configs(&rig, ORDERS, governed, 2, 1), ERR_OK);
+    by_rules[0].value = STR("orders.dlq");
+    assert_int_equal(rig_configs(&rig, ORDERS, by_rules, 2, 1), ERR_OK); // now rules name it
+    assert_int_equal(rig_one(&rig, &del).err, ERR_POLICY_VIOLATION);
+    assert_int_equal(rig_configs(&rig, LETTERS, governed + 1, 1, 0), ERR_INVALID_CONFIG);
+    assert_int_equal(rig_configs(&rig, ORDERS, by_rules, 1, 2),
+                     ERR_OK); // of what is not governed they do not
+    assert_null(core_topic_naming(rig.core, STR("orders.dlq")));
+    assert_int_equal(rig_configs(&rig, ORDERS, governed, 2, 3), ERR_OK);
     struct item gone = rig_delete(ORDERS);
     assert_int_equal(rig_one(&rig, &gone).err, ERR_OK);
     assert_int_equal(rig_one(&rig, &del).err, ERR_OK);

@@ -15,11 +15,55 @@ enum {
     BIND_BYTES_MAX = 256 << 20,
     REMARKS_BYTES_MAX = 1 << 20,
     REMARK_SIZE = 512,
+    BEFORE_ITEMS_MAX = 256, // that one step of a registration asks for
+};
+
+// Topics that rules name for dead letters, each once.
+struct named {
+    struct arena *arena;
+    struct str *list; // POLICY_BINDING_LETTERS_MAX
+    uint32_t count;
 };
 
 static enum contract_level level_of(enum governance_level level)
 {
     return level == LEVEL_CONTRACT ? CONTRACT_RULES : CONTRACT_STRUCTURE;
+}
+
+static enum err named_add(struct named *named, struct str topic, struct error *e)
+{
+    for (uint32_t i = 0; i < named->count; i++) {
+        if (str_equal(named->list[i], topic)) {
+            return ERR_OK;
+        }
+    }
+    if (named->list == NULL) {
+        named->list = arena_new(named->arena, struct str, POLICY_BINDING_LETTERS_MAX);
+    }
+    struct str kept = arena_str(named->arena, topic);
+    if (named->list == NULL || kept.ptr == NULL) {
+        return FAIL(e, ERR_NO_MEMORY, "its rules need too much memory");
+    }
+    if (named->count == POLICY_BINDING_LETTERS_MAX) {
+        return FAIL(e, ERR_INVALID_CONFIG, "its rules name more than %d topics for dead letters",
+                    POLICY_BINDING_LETTERS_MAX);
+    }
+    named->list[named->count++] = kept;
+    return ERR_OK;
+}
+
+static enum err named_by(struct named *named, const struct contract *contract, struct error *e)
+{
+    enum err err = ERR_OK;
+    struct str topic = {NULL, 0};
+    for (size_t i = 0; err == ERR_OK; i++) {
+        topic = contract_dead_letter_topic(contract, i);
+        if (topic.ptr == NULL) {
+            return ERR_OK;
+        }
+        err = named_add(named, topic, e);
+    }
+    return err;
 }
 
 // any_compile compiles a contract. Which message of a Protobuf schema its rules are about is said
@@ -44,10 +88,13 @@ static enum err any_compile(const struct registry_contract *contract, enum contr
     return err;
 }
 
-static enum err compiles(const struct registry_contract *contract, enum contract_level level, struct error *e)
+// compiles says whether a contract can judge, and notes the topics that its rules name.
+static enum err compiles(const struct registry_contract *contract, enum contract_level level,
+                         struct named *named, struct error *e)
 {
     struct contract *compiled;
     enum err err = any_compile(contract, level, &compiled, e);
+    err = err == ERR_OK ? named_by(named, compiled, e) : err;
     contract_unref(compiled);
     return err;
 }
@@ -145,12 +192,55 @@ static bool side_uses(struct registry *r, const struct binding *b, int side,
            registry_topic_stands_for(r, b->name, side == SIDE_KEY, subject);
 }
 
-enum err govern_check_registration(void *arg, const struct registry_contract *contract, struct error *e)
+// sends_letters: what rules set aside goes where they say.
+static bool sends_letters(const struct governance *settings, int side)
+{
+    return settings->sides[side].level == LEVEL_CONTRACT && settings->action != ACTION_OBSERVE;
+}
+
+// letters_before plans that each topic which the contract would govern names what its rules do. What does not
+// fit into this step does into the next.
+static enum err letters_before(struct govern *g, const struct registry_contract *contract,
+                               const struct named *named, struct arena *arena, struct registry_before *ret,
+                               struct error *e)
+{
+    const struct bindings *b = &g->bindings;
+    enum err err = ERR_OK;
+    for (size_t i = 0; i < b->count && err == ERR_OK && ret->count < BEFORE_ITEMS_MAX; i++) {
+        const struct binding *binding = &b->list[i];
+        struct item *items = NULL;
+        uint32_t count = 0;
+        bool is_used = false;
+        for (int side = 0; side < SIDE_COUNT; side++) {
+            is_used = is_used || (sends_letters(&binding->settings, side) &&
+                                  side_uses(g->registry, binding, side, contract));
+        }
+        if (is_used) {
+            err = broker_plan_rule_letters(g->broker, binding->name, named->list, named->count, arena, &items,
+                                           &count, e);
+        }
+        struct item *all = count == 0 ? NULL : arena_new(arena, struct item, (size_t)ret->count + count);
+        if (all != NULL) {
+            for (uint32_t k = 0; k < ret->count + count; k++) {
+                all[k] = k < ret->count ? ret->items[k] : items[k - ret->count];
+            }
+            *ret = (struct registry_before){all, ret->count + count};
+        }
+        if (err != ERR_OK) {
+            error_wrap(e, "it would govern topic " STR_FMT, STR_ARG(binding->name));
+        }
+    }
+    return err;
+}
+
+enum err govern_check_registration(void *arg, const struct registry_contract *contract, struct arena *arena,
+                                   struct registry_before *ret, struct error *e)
 {
     struct govern *g = arg;
     const struct bindings *b = bindings_get(g);
     const struct binding *governed = NULL;
     enum contract_level strictest = CONTRACT_STRUCTURE;
+    struct named named = {.arena = arena};
     for (size_t i = 0; i < b->count; i++) {
         for (int side = 0; side < SIDE_COUNT; side++) {
             if (side_uses(g->registry, &b->list[i], side, contract)) {
@@ -163,25 +253,48 @@ enum err govern_check_registration(void *arg, const struct registry_contract *co
     if (governed == NULL && b->is_known) {
         return ERR_OK;
     }
-    enum err err = compiles(contract, strictest, e);
+    enum err err = compiles(contract, strictest, &named, e);
     if (err != ERR_OK && governed != NULL) {
         error_wrap(e, "it would govern topic " STR_FMT, STR_ARG(governed->name));
     }
-    return err;
+    return err == ERR_OK && named.count > 0 ? letters_before(g, contract, &named, arena, ret, e) : err;
 }
 
-// ---- a topic is bound
+// ---- a topic is bound: one version in each turn of the loop
+
+// condition_add notes that the answer rests on a document. What the question saw twice it saw alike, or the
+// second look compiled what came later: then the first one does not hold.
+static enum err condition_add(struct policy_binding *binding, const struct registry_ground *ground,
+                              struct error *e)
+{
+    if (binding->conditions == NULL) {
+        binding->conditions =
+            arena_new(&binding->found, struct item_condition, POLICY_BINDING_CONDITIONS_MAX);
+    }
+    struct str key = arena_str(&binding->found, ground->key);
+    if (binding->conditions == NULL || key.ptr == NULL ||
+        binding->condition_count == POLICY_BINDING_CONDITIONS_MAX) {
+        return FAIL(e, ERR_NO_MEMORY, "what governs the topic needs too much memory");
+    }
+    binding->conditions[binding->condition_count++] = (struct item_condition){key, ground->revision};
+    return ERR_OK;
+}
 
 // version_bind compiles one version; the registry is this thread's.
-static enum err version_bind(struct registry *r, const struct registry_subject *subject,
-                             const struct registry_member *member, enum governance_level level,
-                             struct arena *arena, struct error *e)
+static enum err version_bind(struct govern *g, const struct registry_subject *subject,
+                             const struct registry_member *member, struct arena *arena, struct error *e)
 {
+    struct policy_binding *binding = g->job.binding;
     struct registry_contract found;
-    enum err err = registry_contract_find(r, subject->name, member->version, arena, &found, e);
+    struct named named = {&binding->found, binding->letters, binding->letter_count};
+    enum err err = registry_contract_find(g->registry, subject->name, member->version, arena, &found, e);
     if (err == ERR_OK) {
-        err = compiles(&found, level_of(level), e);
+        err = compiles(&found, level_of(g->job.settings.sides[g->job.side].level), &named, e);
         registry_contract_release(&found);
+    }
+    if (err == ERR_OK && sends_letters(&g->job.settings, g->job.side)) {
+        binding->letters = named.list;
+        binding->letter_count = named.count;
     }
     if (err != ERR_OK) {
         error_wrap(e, STR_FMT " version %d", STR_ARG(subject->name), member->version);
@@ -189,36 +302,47 @@ static enum err version_bind(struct registry *r, const struct registry_subject *
     return err;
 }
 
-static enum err subject_bind(struct registry *r, struct str name, const struct side_settings *settings,
-                             struct arena *arena, struct error *e)
+// subject_bind compiles the newest version that has not been yet; *ret_is_done: there is none.
+static enum err subject_bind(struct govern *g, struct str name, const struct side_settings *settings,
+                             struct arena *arena, bool *ret_is_done, struct error *e)
 {
+    struct bind_job *job = &g->job;
     struct registry_subject subject;
-    enum err err = registry_subject_find(r, name, arena, &subject, e);
-    int compiled = 0;
-    for (size_t i = err == ERR_OK ? subject.member_count : 0; i > 0 && err == ERR_OK; i--) {
+    enum err err = registry_subject_find(g->registry, name, arena, &subject, e);
+    for (int i = 0; i < REGISTRY_SUBJECT_GROUNDS && err == ERR_OK && job->is_side_new; i++) {
+        err = condition_add(job->binding, &subject.grounds[i], e);
+    }
+    bool is_newest_only = settings->version_min == VERSION_LATEST && job->compiled == 1;
+    size_t count =
+        err == ERR_OK && job->compiled < BIND_VERSIONS_MAX && !is_newest_only ? subject.member_count : 0;
+    for (size_t i = count; i > 0; i--) {
         const struct registry_member *member = &subject.members[i - 1];
-        bool is_newest_only = settings->version_min == VERSION_LATEST && compiled == 1;
-        if (compiled == BIND_VERSIONS_MAX || is_newest_only || member->version < settings->version_min) {
+        if (member->version < settings->version_min) {
             break;
         }
-        if (!member->is_deleted) {
-            compiled++;
-            err = version_bind(r, &subject, member, settings->level, arena, e);
+        if (!member->is_deleted && member->version < job->below) {
+            job->compiled++;
+            job->below = member->version;
+            *ret_is_done = false;
+            return version_bind(g, &subject, member, arena, e);
         }
     }
+    *ret_is_done = true;
     return err;
 }
 
-// side_subject finds the subject of a side; an empty one: each record names it.
+// side_subject finds the subject of a side; an empty one: each record names it. ret_ground->key.ptr NULL: its
+// settings say.
 static enum err side_subject(struct registry *r, struct str topic, int side,
                              const struct side_settings *settings, struct arena *arena,
-                             char room[GOVERNANCE_SUBJECT_SIZE], struct str *ret, struct error *e)
+                             char room[GOVERNANCE_SUBJECT_SIZE], struct str *ret,
+                             struct registry_ground *ret_ground, struct error *e)
 {
-    struct registry_ground ground;
     enum err err = ERR_OK;
     *ret = settings->subject;
+    *ret_ground = (struct registry_ground){0};
     if (ret->len == 0) {
-        err = registry_topic_subject(r, topic, side == SIDE_KEY, arena, ret, &ground, e);
+        err = registry_topic_subject(r, topic, side == SIDE_KEY, arena, ret, ret_ground, e);
     }
     if (err == ERR_OK && ret->len == 0 && settings->strategy == SUBJECT_TOPIC) {
         *ret = governance_subject(settings, (enum governance_side)side, topic, (struct str){"", 0}, room);
@@ -226,54 +350,88 @@ static enum err side_subject(struct registry *r, struct str topic, int side,
     return err;
 }
 
-static enum err side_bind(struct registry *r, struct str topic, int side,
-                          const struct side_settings *settings, struct arena *arena, struct error *e)
+// side_bind does one piece of work on the job's side.
+static enum err side_bind(struct govern *g, struct arena *arena, bool *ret_is_done, struct error *e)
 {
+    struct bind_job *job = &g->job;
+    const struct side_settings *settings = &job->settings.sides[job->side];
+    struct registry_ground ground;
     char room[GOVERNANCE_SUBJECT_SIZE];
     struct str subject;
-    enum err err = side_subject(r, topic, side, settings, arena, room, &subject, e);
+    *ret_is_done = true;
+    if (settings->level == LEVEL_NONE) {
+        return ERR_OK;
+    }
+    enum err err = side_subject(g->registry, job->binding->topic_name, job->side, settings, arena, room,
+                                &subject, &ground, e);
+    if (err == ERR_OK && job->is_side_new && ground.key.ptr != NULL) {
+        err = condition_add(job->binding, &ground, e);
+    }
     if (err != ERR_OK || subject.len == 0 || settings->level < LEVEL_STRUCTURE) {
         return err; // which subjects there will be is not known yet; a subject without versions may get some
     }
-    return subject_bind(r, subject, settings, arena, e);
+    return subject_bind(g, subject, settings, arena, ret_is_done, e);
 }
 
-// binding_judge: contracts are found and compile.
-static enum err binding_judge(struct govern *g, const struct policy_binding *binding, struct error *e)
+// job_side begins with a side.
+static void job_side(struct bind_job *job, int side)
 {
-    struct governance settings;
+    job->side = side;
+    job->is_side_new = true;
+    job->compiled = 0;
+    job->below = INT32_MAX;
+}
+
+static void job_begin(struct bind_job *job, struct policy_binding *binding)
+{
+    *job = (struct bind_job){.binding = binding};
+    bool is_governed = governance_resolve(binding->configs, binding->config_count, &job->settings);
+    job_side(job, is_governed ? 0 : SIDE_COUNT);
+}
+
+// job_step: contracts are found and compile, a piece at a time; it answers behind the last one.
+static void job_step(struct govern *g)
+{
+    struct bind_job *job = &g->job;
+    struct policy_binding *binding = job->binding;
     struct arena arena;
     enum err err = ERR_OK;
-    if (!governance_resolve(binding->configs, binding->config_count, &settings)) {
-        return ERR_OK;
+    bool is_side_done = true;
+    if (job->side < SIDE_COUNT) {
+        arena_init(&arena, BIND_BYTES_MAX);
+        (void)govern_registry_begin(g);
+        err = side_bind(g, &arena, &is_side_done, &binding->error);
+        govern_registry_end(g);
+        arena_fini(&arena);
     }
-    arena_init(&arena, BIND_BYTES_MAX);
-    struct registry *r = govern_registry_begin(g);
-    for (int side = 0; side < SIDE_COUNT && err == ERR_OK; side++) {
-        if (settings.sides[side].level != LEVEL_NONE) {
-            err = side_bind(r, binding->topic_name, side, &settings.sides[side], &arena, e);
-        }
+    job->is_side_new = false;
+    if (err == ERR_OK && is_side_done && job->side < SIDE_COUNT) {
+        job_side(job, job->side + 1);
     }
-    govern_registry_end(g);
-    arena_fini(&arena);
-    e->code = err == ERR_OK ? ERR_OK : ERR_INVALID_CONFIG;
-    return e->code;
+    if (err == ERR_OK && job->side < SIDE_COUNT) {
+        return;
+    }
+    binding->err = binding->error.code = err == ERR_OK ? ERR_OK : ERR_INVALID_CONFIG;
+    job->binding = NULL;
+    policy_binding_answer(binding);
 }
 
-// on_bind answers one and makes room for the loop's other work.
+// on_bind does a piece of one and makes room for the loop's other work.
 static void on_bind(struct task *task)
 {
     struct govern *g = (struct govern *)(void *)((char *)task - offsetof(struct govern, bind));
-    mutex_lock(&g->binds_lock);
-    struct list *node = list_is_empty(&g->binds) ? NULL : list_pop_front(&g->binds);
-    g->is_bind_posted = node != NULL;
-    mutex_unlock(&g->binds_lock);
-    if (node != NULL) {
-        struct policy_binding *binding = LIST_ENTRY(node, struct policy_binding, node);
-        binding->err = binding_judge(g, binding, &binding->error);
-        policy_binding_answer(binding);
-        loop_post(g->loop, &g->bind);
+    if (g->job.binding == NULL) {
+        mutex_lock(&g->binds_lock);
+        struct list *node = list_is_empty(&g->binds) ? NULL : list_pop_front(&g->binds);
+        g->is_bind_posted = node != NULL;
+        mutex_unlock(&g->binds_lock);
+        if (node == NULL) {
+            return;
+        }
+        job_begin(&g->job, LIST_ENTRY(node, struct policy_binding, node));
     }
+    job_step(g);
+    loop_post(g->loop, &g->bind);
 }
 
 void binds_init(struct govern *g)
@@ -299,6 +457,11 @@ void binds_stop(struct govern *g)
         list_push_back(&left, list_pop_front(&g->binds));
     }
     mutex_unlock(&g->binds_lock);
+    if (g->job.binding != NULL) {
+        struct policy_binding *binding = g->job.binding;
+        g->job.binding = NULL;
+        stopping_answer(binding);
+    }
     while (!list_is_empty(&left)) {
         stopping_answer(LIST_ENTRY(list_pop_front(&left), struct policy_binding, node));
     }
@@ -386,10 +549,11 @@ static void side_remark(struct registry *r, const struct binding *b, int side, s
     struct registry_subject subject;
     struct arena arena;
     struct error e = {0};
+    struct registry_ground ground;
     char room[GOVERNANCE_SUBJECT_SIZE];
     struct str name;
     arena_init(&arena, BIND_BYTES_MAX);
-    enum err err = side_subject(r, b->name, side, settings, &arena, room, &name, &e);
+    enum err err = side_subject(r, b->name, side, settings, &arena, room, &name, &ground, &e);
     bool is_one = err == ERR_OK && name.len > 0;
     err = is_one ? registry_subject_find(r, name, &arena, &subject, &e) : err;
     const struct registry_member *newest = is_one && err == ERR_OK ? newest_of(&subject) : NULL;

@@ -235,7 +235,18 @@ void govern_settle(void *arg, struct policy_case *c, enum policy_end end);
 void govern_bind(void *arg, struct policy_binding *binding);
 void binds_init(struct govern *g);
 void binds_stop(struct govern *g); // answers all, and whatever is asked from here on
-enum err govern_check_registration(void *arg, const struct registry_contract *contract, struct error *e);
+enum err govern_check_registration(void *arg, const struct registry_contract *contract, struct arena *arena,
+                                   struct registry_before *ret, struct error *e);
+
+// A question about a topic, being answered.
+struct bind_job {
+    struct policy_binding *binding; // NULL = none
+    struct governance settings;
+    int side;
+    bool is_side_new;
+    int compiled;  // versions of its subject
+    int32_t below; // those that are not compiled yet
+};
 
 struct govern {
     struct env *env;
@@ -250,7 +261,8 @@ struct govern {
     struct list binds;       // struct policy_binding.node: to be answered
     bool is_bind_posted;
     bool is_bind_stopping;
-    struct task bind; // on the loop
+    struct task bind; // on the loop, as the job
+    struct bind_job job;
     struct cache cache;
     struct samples samples;
     struct metric *loads;

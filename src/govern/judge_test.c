@@ -830,14 +830,6 @@ static const char *report(void)
     return text;
 }
 
-static void expect_in(const char *text, const char *part)
-{
-    assert_non_null(text);
-    if (strstr(text, part) == NULL) {
-        fail_msg("%s\nlacks: %s", text, part);
-    }
-}
-
 static void counts_are_of_final_verdicts(void **state)
 {
     (void)state;
@@ -871,11 +863,6 @@ static void counts_are_of_final_verdicts(void **state)
 }
 
 // ---- binding
-
-#define BROKEN_RULE                                                                                          \
-    "{\"schemaType\":\"JSON\",\"schema\":\"{\\\"type\\\":\\\"object\\\"}\",\"ruleSet\":{\"domainRules\":[{"  \
-    "\"name\":\"r\",\"kind\":\"CONDITION\",\"type\":\"CEL\",\"mode\":\"WRITE\",\"expr\":\"uncompilable(\"}]" \
-    "}}"
 
 // A topic's subject may be an alias: what is registered under either name would govern it.
 static void what_an_alias_stands_for_is_compiled(void **state)

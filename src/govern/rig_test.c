@@ -5,7 +5,7 @@
 
 #include "base/mem.h"
 
-enum { ASK_TRIES = 20 };
+enum { ASK_TRIES = 20, OUTCOMES_MAX = 64 };
 
 void world_init(struct world *w)
 {
@@ -61,7 +61,7 @@ int world_ask(struct world *w, const char *route, const char *params, const char
     struct registry_call call = {.arena = &w->arena, .route = route_find(route)};
     struct str query = {NULL, 0};
     struct str rest = str_cut(str_from_c(params), '?', &query);
-    struct outcome outcome;
+    struct outcome outcomes[OUTCOMES_MAX];
     struct json_value *json = NULL;
     int64_t id = 0;
     call.query = query;
@@ -71,9 +71,18 @@ int world_ask(struct world *w, const char *route, const char *params, const char
     }
     enum registry_step step = registry_call_step(govern_registry_begin(w->govern), &call, NULL);
     govern_registry_end(w->govern);
-    for (int i = 0; step == REGISTRY_SUBMIT && i < ASK_TRIES; i++) {
-        (void)!broker_change_wait(w->rig.broker, &call.item, &outcome, NULL);
-        step = registry_call_step(govern_registry_begin(w->govern), &call, &outcome);
+    for (int i = 0; step != REGISTRY_ANSWERED && i < ASK_TRIES; i++) {
+        bool is_before = step == REGISTRY_PREPARE;
+        const struct item *items = is_before ? call.before.items : &call.item;
+        assert_true(call.before.count <= OUTCOMES_MAX);
+        void (*overtake)(struct world *) = is_before ? NULL : w->overtake;
+        if (overtake != NULL) {
+            w->overtake = NULL;
+            overtake(w);
+        }
+        (void)!broker_change_wait_all(w->rig.broker, items, is_before ? call.before.count : 1, outcomes,
+                                      NULL);
+        step = registry_call_step(govern_registry_begin(w->govern), &call, outcomes);
         govern_registry_end(w->govern);
     }
     mem_free(w->text);
@@ -125,19 +134,29 @@ static void on_bind(struct rig_call *call)
     b->is_asking = false;
 }
 
+// bind_ask has the question answered; what was found is the caller's.
+static void bind_ask(struct world *w, const char *topic, const struct item_config *configs, uint32_t count,
+                     struct bind_call *b)
+{
+    *b = (struct bind_call){.binding = {.loop = w->rig.loop,
+                                        .topic_name = str_from_c(topic),
+                                        .configs = configs,
+                                        .config_count = count,
+                                        .answered = {.run = on_bound}},
+                            .govern = w->govern};
+    arena_init(&b->binding.found, 1 << 20);
+    rig_begin(&w->rig, &b->call, on_bind, NULL);
+    rig_wait(&b->call);
+    assert_false(b->is_within);
+}
+
 enum err world_bind(struct world *w, const char *topic, const struct item_config *configs, uint32_t count,
                     struct error *e)
 {
-    struct bind_call b = {.binding = {.loop = w->rig.loop,
-                                      .topic_name = str_from_c(topic),
-                                      .configs = configs,
-                                      .config_count = count,
-                                      .answered = {.run = on_bound}},
-                          .govern = w->govern};
-    rig_begin(&w->rig, &b.call, on_bind, NULL);
-    rig_wait(&b.call);
-    assert_false(b.is_within);
+    struct bind_call b;
+    bind_ask(w, topic, configs, count, &b);
     *e = b.binding.error;
+    arena_fini(&b.binding.found);
     return b.binding.err;
 }
 
@@ -157,6 +176,45 @@ static void change(struct world *w, const struct item *item)
     if (broker_change_wait(w->rig.broker, item, &outcome, &e) != ERR_OK || outcome.err != ERR_OK) {
         fail_msg("%s %s", e.text, err_name(outcome.err));
     }
+}
+
+enum err world_govern(struct world *w, const char *name, const char *const *configs,
+                      void (*overtake)(struct world *w), struct error *e)
+{
+    struct item_config list[RIG_CONFIGS_MAX];
+    struct topic_spec spec = {.name = str_from_c(name), .partition_count = 2, .replication_factor = -1};
+    struct item items[OUTCOMES_MAX];
+    struct item item;
+    struct item *letters;
+    struct outcome outcomes[OUTCOMES_MAX];
+    struct bind_call b;
+    uint32_t count;
+    spec.configs = list;
+    spec.config_count = configs_of(configs, list, RIG_CONFIGS_MAX);
+    *e = (struct error){0};
+    assert_int_equal(broker_plan_topic(w->rig.broker, &spec, &w->arena, &item, e), ERR_OK);
+    bind_ask(w, name, item.topic_create.configs, item.topic_create.config_count, &b);
+    *e = b.binding.error;
+    enum err err = b.binding.err;
+    if (err == ERR_OK) {
+        err = broker_bound(w->rig.broker, &b.binding, &w->arena, &item, &items[OUTCOMES_MAX - 1], e);
+    }
+    arena_fini(&b.binding.found);
+    if (err == ERR_OK) {
+        err = broker_plan_letters(w->rig.broker, &item, &w->arena, &letters, &count, e);
+    }
+    if (err != ERR_OK) {
+        return err;
+    }
+    if (overtake != NULL) {
+        overtake(w);
+    }
+    assert_true(count + 3 < OUTCOMES_MAX);
+    memcpy(items, letters, count * sizeof *items);
+    items[count++] = items[OUTCOMES_MAX - 1];
+    items[count++] = item;
+    assert_int_equal(broker_change_wait_all(w->rig.broker, items, count, outcomes, e), ERR_OK);
+    return outcomes[count - 1].err;
 }
 
 void world_topic(struct world *w, const char *name, const char *const *configs)

@@ -23,6 +23,8 @@ struct world {
     struct uuid topic_id;
     size_t bytes_max; // 0 = plenty
     size_t letter_bytes_max;
+    // Called once, between a plan of the registry and its item's turn: a change that comes first.
+    void (*overtake)(struct world *w);
 };
 
 void world_init(struct world *w);
@@ -39,6 +41,11 @@ void world_configure(struct world *w, const char *name, const char *const *confi
 // world_bind asks the policy whether a topic may have these configs: asked on one loop, answered on it later.
 enum err world_bind(struct world *w, const char *topic, const struct item_config *configs, uint32_t count,
                     struct error *e);
+
+// world_govern makes a governed topic as an administrator's request does: asked, then ordered with what the
+// answer rests on and with its topics for dead letters; `overtake`, if any, comes between.
+enum err world_govern(struct world *w, const char *name, const char *const *configs,
+                      void (*overtake)(struct world *w), struct error *e);
 
 // One record to be judged. What is left out is null.
 struct line {
@@ -66,5 +73,19 @@ void world_count(struct world *w, const struct series_name *names, uint32_t coun
                  enum contract_action action, uint32_t n);
 // framed gives 00 | id | text.
 struct bytes framed(struct world *w, int32_t id, const char *text);
+
+// A contract that does not compile.
+#define BROKEN_RULE                                                                                          \
+    "{\"schemaType\":\"JSON\",\"schema\":\"{\\\"type\\\":\\\"object\\\"}\",\"ruleSet\":{\"domainRules\":[{"  \
+    "\"name\":\"r\",\"kind\":\"CONDITION\",\"type\":\"CEL\",\"mode\":\"WRITE\",\"expr\":\"uncompilable(\"}]" \
+    "}}"
+
+static inline void expect_in(const char *text, const char *part)
+{
+    assert_non_null(text);
+    if (strstr(text, part) == NULL) {
+        fail_msg("%s\nlacks: %s", text, part);
+    }
+}
 
 #endif

@@ -56,6 +56,7 @@ struct call {
     struct change_op op;
     struct submission submission;
     struct outcome outcome;
+    struct outcome *outcomes; // of the items that are ordered: &outcome, or in the arena
     size_t waiting_bytes;
 };
 
@@ -182,6 +183,37 @@ static void call_end(struct call *call)
 static void on_ordered(struct change_op *op);
 static void on_turn(struct task *task);
 
+static void call_run(struct call *call, const struct outcome *outcome);
+
+// call_order has the call's item ordered, or the items that have to come before it.
+static void call_order(struct call *call, bool is_before)
+{
+    struct registry_front *front = call->front;
+    const struct registry_before *before = &call->registry.before;
+    struct submission *submissions = &call->submission;
+    call->outcomes = &call->outcome;
+    if (is_before) {
+        call->outcomes = arena_new(&call->arena, struct outcome, before->count);
+        submissions = arena_new(&call->arena, struct submission, before->count);
+        if (call->outcomes == NULL || submissions == NULL) {
+            call->registry.before.count = 0;
+            call_run(call, NULL); // it fails: its arena has
+            return;
+        }
+    }
+    call->waiting_bytes = call->arena.total;
+    front->waiting_bytes += call->waiting_bytes;
+    front->waiting_count++;
+    metric_set(front->waiting, front->waiting_count);
+    call->op = (struct change_op){.port = front->port,
+                                  .items = is_before ? before->items : &call->registry.item,
+                                  .item_count = is_before ? before->count : 1,
+                                  .done = on_ordered,
+                                  .outcomes = call->outcomes,
+                                  .submissions = submissions};
+    broker_change(front->broker, &call->op);
+}
+
 static void call_run(struct call *call, const struct outcome *outcome)
 {
     struct registry_front *front = call->front;
@@ -197,17 +229,7 @@ static void call_run(struct call *call, const struct outcome *outcome)
         loop_post(broker_port_loop(front->port), &call->turn);
         return;
     }
-    call->waiting_bytes = call->arena.total;
-    front->waiting_bytes += call->waiting_bytes;
-    front->waiting_count++;
-    metric_set(front->waiting, front->waiting_count);
-    call->op = (struct change_op){.port = front->port,
-                                  .items = &call->registry.item,
-                                  .item_count = 1,
-                                  .done = on_ordered,
-                                  .outcomes = &call->outcome,
-                                  .submissions = &call->submission};
-    broker_change(front->broker, &call->op);
+    call_order(call, step == REGISTRY_PREPARE);
 }
 
 // on_turn: others have had theirs.
@@ -223,10 +245,10 @@ static void on_ordered(struct change_op *op)
     front->waiting_bytes -= call->waiting_bytes;
     front->waiting_count--;
     metric_set(front->waiting, front->waiting_count);
-    if (call->outcome.err == ERR_OK && front->changed != NULL) {
+    if (call->outcomes[0].err == ERR_OK && front->changed != NULL) {
         front->changed(front->changed_arg);
     }
-    call_run(call, &call->outcome);
+    call_run(call, call->outcomes);
 }
 
 static void on_request(struct http_request *rq)

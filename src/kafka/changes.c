@@ -4,21 +4,21 @@
 
 #include <stdlib.h>
 
-#define LETTERS UINT32_MAX // the entry of an item that the next one needs
+#define LETTERS (1U << 31) // of an item that the entry's own needs: what became of it shows there
+#define GUARD   (1U << 30)
+#define ENTRY   (GUARD - 1)
 
 struct change_set *change_set_create(struct request *rq, uint32_t count)
 {
     struct change_set *set = request_new(rq, struct change_set, 1);
     struct change_entry *entries = request_new(rq, struct change_entry, (size_t)count + 1);
-    uint32_t *submitted = request_new(rq, uint32_t, 2 * (size_t)count + 1);
-    if (set == NULL || entries == NULL || submitted == NULL) {
+    if (set == NULL || entries == NULL) {
         request_out_of_memory(rq);
         return NULL;
     }
     set->rq = rq;
     set->entries = entries;
     set->count = count;
-    set->submitted = submitted;
     for (uint32_t i = 0; i < count; i++) {
         entries[i].set = set;
     }
@@ -82,12 +82,15 @@ static void on_changed(struct request *rq, struct request_change *change)
     struct change_set *set = change->state;
     bool may_retry = set->tries < BROKER_PLAN_TRIES;
     for (uint32_t i = 0; i < change->op.item_count; i++) {
-        if (set->submitted[i] == LETTERS) {
+        struct change_entry *entry = &set->entries[set->submitted[i] & ENTRY];
+        enum err err = change->op.outcomes[i].err;
+        if ((set->submitted[i] & (LETTERS | GUARD)) != 0) {
+            entry->guard_err = (set->submitted[i] & GUARD) != 0 ? err : ERR_OK;
             continue; // what needs it tells
         }
-        struct change_entry *entry = &set->entries[set->submitted[i]];
         entry->outcome = change->op.outcomes[i];
-        entry->err = entry->outcome.err;
+        bool is_guarded = err == ERR_STALE && entry->has_guard && entry->guard_err != ERR_OK;
+        entry->err = is_guarded ? entry->guard_err : err;
         if (is_overtaken(entry->err) && may_retry) {
             continue;
         }
@@ -136,6 +139,25 @@ static void entry_count(struct change_set *set, struct change_entry *entry)
 
 static void changes_submit(struct change_set *set);
 
+// entry_fail settles what could not be planned.
+static void entry_fail(struct change_entry *entry, enum err err, const struct error *error)
+{
+    struct change_set *set = entry->set;
+    struct str text = arena_str(&set->rq->arena, str_from_c(error->text));
+    change_set_refuse(set, (uint32_t)(entry - set->entries), err, text);
+}
+
+static void entry_plan_letters(struct change_entry *entry)
+{
+    struct request *rq = entry->set->rq;
+    struct error error = {0};
+    enum err err = broker_plan_letters(rq->broker, &entry->item, &rq->arena, &entry->letters,
+                                       &entry->letter_count, &error);
+    if (err != ERR_OK) {
+        entry_fail(entry, err, &error);
+    }
+}
+
 // on_answered: whether contracts can govern a topic is found out where they are loaded, since it takes time.
 static void on_answered(struct task *task)
 {
@@ -144,9 +166,18 @@ static void on_answered(struct task *task)
     struct change_entry *entry =
         (struct change_entry *)(void *)((char *)binding - offsetof(struct change_entry, binding));
     struct change_set *set = entry->set;
-    if (binding->err != ERR_OK) {
-        struct str text = arena_str(&set->rq->arena, str_from_c(binding->error.text));
-        change_set_refuse(set, (uint32_t)(entry - set->entries), binding->err, text);
+    struct request *rq = set->rq;
+    struct error error = binding->error;
+    enum err err = binding->err;
+    if (err == ERR_OK) {
+        err = broker_bound(rq->broker, binding, &rq->arena, &entry->item, &entry->guard, &error);
+        entry->has_guard = err == ERR_OK;
+    }
+    arena_fini(&binding->found);
+    if (err != ERR_OK) {
+        entry_fail(entry, err, &error);
+    } else {
+        entry_plan_letters(entry);
     }
     if (--set->asked == 0) {
         changes_submit(set);
@@ -157,18 +188,19 @@ static void entry_plan(struct change_set *set, uint32_t index)
 {
     struct change_entry *entry = &set->entries[index];
     struct error error = {0};
+    entry->has_guard = false;
     entry->err = set->plan(set, index, &entry->item, &error);
-    if (entry->err == ERR_OK) {
-        entry->err = broker_plan_letters(set->rq->broker, &entry->item, &set->rq->arena, &entry->letters,
-                                         &entry->has_letters, &error);
-    }
     if (entry->err != ERR_OK) {
-        change_set_refuse(set, index, entry->err, arena_str(&set->rq->arena, str_from_c(error.text)));
+        entry_fail(entry, entry->err, &error);
         return;
     }
     entry->binding =
         (struct policy_binding){.loop = broker_port_loop(set->rq->port), .answered = {.run = on_answered}};
-    set->asked += broker_bind(set->rq->broker, &entry->item, &set->rq->arena, &entry->binding);
+    if (broker_bind(set->rq->broker, &entry->item, &set->rq->arena, &entry->binding)) {
+        set->asked++;
+    } else {
+        entry_plan_letters(entry);
+    }
 }
 
 // is_made_here: an entry of the same request makes the topic that another one needs for dead letters.
@@ -196,6 +228,24 @@ void change_set_start(struct change_set *set)
     }
 }
 
+// items_add puts in what an entry comes to; its number is at most letter_count + 2.
+static void items_add(struct change_set *set, uint32_t index, struct item *items, uint32_t *count)
+{
+    const struct change_entry *entry = &set->entries[index];
+    for (uint32_t i = 0; i < entry->letter_count; i++) {
+        if (!is_made_here(set, entry->letters[i].topic_create.name)) {
+            set->submitted[*count] = LETTERS | index;
+            items[(*count)++] = entry->letters[i];
+        }
+    }
+    if (entry->has_guard) {
+        set->submitted[*count] = GUARD | index;
+        items[(*count)++] = entry->guard;
+    }
+    set->submitted[*count] = index;
+    items[(*count)++] = entry->item;
+}
+
 static void changes_submit(struct change_set *set)
 {
     uint32_t count = 0;
@@ -205,30 +255,23 @@ static void changes_submit(struct change_set *set)
         if (!entry->is_settled) {
             entry_count(set, entry);
         }
-    }
-    for (uint32_t i = 0; i < set->count; i++) {
-        struct change_entry *entry = &set->entries[i];
-        if (entry->is_settled) {
-            continue;
-        }
-        if (entry->has_letters && !is_made_here(set, entry->letters.topic_create.name)) {
-            set->submitted[count++] = LETTERS;
-        }
-        set->submitted[count++] = i;
+        count += entry->is_settled ? 0 : entry->letter_count + 2;
     }
     if (count == 0) {
         set->done(set);
         return;
     }
     struct item *items = request_new(set->rq, struct item, count);
-    if (items == NULL) {
+    set->submitted = request_new(set->rq, uint32_t, count);
+    if (items == NULL || set->submitted == NULL) {
         request_out_of_memory(set->rq);
         return;
     }
-    for (uint32_t i = 0; i < count; i++) {
-        bool is_letters = set->submitted[i] == LETTERS;
-        items[i] =
-            is_letters ? set->entries[set->submitted[i + 1]].letters : set->entries[set->submitted[i]].item;
+    count = 0;
+    for (uint32_t i = 0; i < set->count; i++) {
+        if (!set->entries[i].is_settled) {
+            items_add(set, i, items, &count);
+        }
     }
     set->tries++;
     (void)request_change_start(set->rq, items, count, set, on_changed);

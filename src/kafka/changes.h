@@ -7,13 +7,16 @@
 #include "kafka/request.h"
 
 struct change_entry {
-    enum err err;        // how it ended
-    struct str text;     // why, in words; NULL ptr = nothing to add
-    bool is_settled;     // err is final
-    bool is_counted;     // its partitions, against controller_mutation_rate
-    struct item item;    // as planned last
-    struct item letters; // the topic for dead letters that it needs, with has_letters
-    bool has_letters;
+    enum err err;         // how it ended
+    struct str text;      // why, in words; NULL ptr = nothing to add
+    bool is_settled;      // err is final
+    bool is_counted;      // its partitions, against controller_mutation_rate
+    struct item item;     // as planned last
+    struct item *letters; // the topics for dead letters that it needs
+    uint32_t letter_count;
+    struct item guard; // what the item depends on, with has_guard
+    bool has_guard;
+    enum err guard_err;
     struct outcome outcome; // of an entry that was submitted
     struct change_set *set;
     struct policy_binding binding; // what may govern the topic, while that is asked
@@ -29,9 +32,9 @@ struct change_set {
     void *state;           // the handler's
     enum err (*plan)(struct change_set *set, uint32_t index, struct item *ret_item, struct error *e);
     void (*done)(struct change_set *set);
-    uint32_t tries; // private from here on
-    uint32_t *submitted;
-    uint32_t asked; // bindings that are not answered
+    uint32_t tries;      // private from here on
+    uint32_t *submitted; // whose the items are
+    uint32_t asked;      // bindings that are not answered
 };
 
 // change_set_create returns NULL past the request's memory limit, having closed the request.

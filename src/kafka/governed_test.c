@@ -11,11 +11,36 @@ static struct test_policy policy;
 static struct client c; // of the running test
 static const struct uuid no_id;
 
+// What a question is answered with, of topics whose name begins so. asked and asked_count are atomic.
+static const char *asked;
+static const char *const *rule_topics; // two of them
+static uint64_t revision;              // of "subject/asked"
+static int asked_count;
+
+static void on_bind(void *arg, struct policy_binding *binding)
+{
+    (void)arg;
+    const char *name = __atomic_load_n(&asked, __ATOMIC_ACQUIRE);
+    if (name != NULL && str_has_prefix(binding->topic_name, str_from_c(name))) {
+        int number = __atomic_fetch_add(&asked_count, 1, __ATOMIC_RELAXED);
+        binding->letters = arena_new(&binding->found, struct str, 2);
+        binding->conditions = arena_new(&binding->found, struct item_condition, 1);
+        for (int i = 0; i < 2; i++) {
+            binding->letters[i] = arena_str(&binding->found, str_from_c(rule_topics[i]));
+        }
+        binding->letter_count = 2;
+        binding->conditions[0] = (struct item_condition){STR("subject/asked"), number == 0 ? 0 : revision};
+        binding->condition_count = 1;
+    }
+    policy_binding_answer(binding);
+}
+
 static int setup(void **state)
 {
     (void)state;
     rig_init(&the_rig);
     test_policy_init(&policy);
+    policy.face.bind = on_bind;
     the_rig.policy = &policy.face;
     rig_start(&the_rig);
     return 0;
@@ -483,6 +508,69 @@ static void what_takes_letters_keeps_them(void **state)
     assert_int_equal(out->error, ERR_OK);
 }
 
+static bool is_shown(const char *topic, const char *key)
+{
+    struct describe_configs_request *in = client_new(&c, describe_configs_request, 1);
+    in->resources = client_new(&c, describe_configs_request_resource, 1);
+    in->resources_count = 1;
+    in->resources[0].resource_type = 2;
+    in->resources[0].resource_name = str_from_c(topic);
+    in->resources[0].configuration_keys_count = -1;
+    const struct describe_configs_response *out = client_call(&c, API_DESCRIBE_CONFIGS, 4, in);
+    bool is_there = false;
+    assert_int_equal(out->results[0].error, ERR_OK);
+    for (int32_t i = 0; i < out->results[0].configs_count; i++) {
+        is_there = is_there || str_equal(out->results[0].configs[i].name, str_from_c(key));
+    }
+    return is_there;
+}
+
+// Topics that rules name for dead letters come with the binding and stay with it; a verdict on the binding
+// that rests on what has moved is asked for again.
+static void rules_name_topics(void **state)
+{
+    (void)state;
+    static const char *const topics[] = {"rule.bin", "rule.other"};
+    struct str names[] = {STR("rule.bin"), STR("rule.other"), STR("asked")};
+    struct item_document put = {.key = STR("subject/asked")};
+    struct item item = {.kind = ITEM_DOCUMENTS, .version = 2, .documents = {NULL, 0, &put, 1}};
+    struct outcome outcome;
+    assert_int_equal(broker_change_wait(the_rig.broker, &item, &outcome, NULL), ERR_OK);
+    const struct core *core = broker_view_begin(the_rig.broker);
+    revision = document_revision(core_document_find(core, STR("subject/asked")));
+    broker_view_end(the_rig.broker);
+    rule_topics = topics;
+    __atomic_store_n(&asked, "asked", __ATOMIC_RELEASE);
+    const struct ask with = {"asked", 3, {CONTRACT}};
+    assert_int_equal(create(&with, 1)->topics[0].error, ERR_OK);
+    assert_int_equal(__atomic_load_n(&asked_count, __ATOMIC_RELAXED),
+                     2); // the first answer was of another state
+    assert_int_equal(partitions_of("rule.bin"), 3);
+    assert_int_equal(partitions_of("rule.other"), 3);
+    for (int i = 0; i < 2; i++) {
+        const struct delete_topics_response *gone = drop(&names[i], 1);
+        assert_int_equal(gone->topics[0].error, ERR_POLICY_VIOLATION);
+        assert_true(has_text(gone->topics[0].error_message, "takes the dead letters of topic 'asked'"));
+    }
+    assert_int_equal(alter("rule.bin", "strom.value.validation.level", "id")->error, ERR_INVALID_CONFIG);
+    assert_int_equal(alter("asked", "retention.ms", "5000")->error, ERR_OK); // whatever else changes
+    assert_int_equal(drop(names, 1)->topics[0].error, ERR_POLICY_VIOLATION);
+
+    // They are nobody's to see or to set.
+    assert_true(is_shown("asked", "strom.validation.dlq.topic"));
+    assert_false(is_shown("asked", GOVERNANCE_RULE_TOPICS));
+    assert_int_equal(alter("asked", GOVERNANCE_RULE_TOPICS, "x")->error, ERR_INVALID_CONFIG);
+
+    // With a topic of its own for all dead letters they are free, and so they are when nothing is bound.
+    assert_int_equal(alter("asked", "strom.validation.on.failure", "dlq")->error, ERR_OK);
+    assert_int_equal(drop(names, 1)->topics[0].error, ERR_OK);
+    assert_int_equal(alter("asked", "strom.validation.on.failure", "reject")->error, ERR_OK);
+    assert_int_equal(partitions_of("rule.bin"), 3); // made anew
+    assert_int_equal(alter("asked", "strom.value.validation.level", "none")->error, ERR_OK);
+    assert_int_equal(drop(names, 2)->topics[1].error, ERR_OK);
+    __atomic_store_n(&asked, NULL, __ATOMIC_RELEASE);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, test_setup, test_teardown)
 
 int main(void)
@@ -497,6 +585,7 @@ int main(void)
         TEST(letters_come_with_their_topic),
         TEST(what_takes_letters_is_kept),
         TEST(what_takes_letters_keeps_them),
+        TEST(rules_name_topics),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

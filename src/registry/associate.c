@@ -741,7 +741,7 @@ static void batch_run(struct registry *r, struct registry_call *call)
                 request_plan(r, call, &batch->request);
             }
         }
-        if (call->has_item) {
+        if (call->has_item || call->before.count > 0) {
             return;
         }
         result_keep(call, batch);

@@ -297,12 +297,14 @@ static enum registry_step settle(struct registry_call *call)
     } else if (call->arena->failed) {
         call_fail(call, 413, "The request needs more than %d bytes of memory.", REGISTRY_CALL_BYTES_MAX);
     }
-    if (call->has_more && !call->arena->failed) {
+    bool is_ready = call->has_more || call->before.count > 0;
+    if (is_ready && !call->arena->failed) {
         buf_fini(&call->answer);
         call->answer = (struct buf){0};
         call->status = 0;
-        return REGISTRY_MORE;
+        return call->has_more ? REGISTRY_MORE : REGISTRY_PREPARE;
     }
+    call->before.count = 0;
     if (call->has_item) {
         return REGISTRY_SUBMIT;
     }
@@ -314,13 +316,33 @@ static enum registry_step settle(struct registry_call *call)
     return REGISTRY_ANSWERED;
 }
 
+// before_holds: what had to come first is there, or will be found to be; false and answered: it cannot be.
+static bool before_holds(struct registry_call *call, const struct outcome *outcomes)
+{
+    for (uint32_t i = 0; i < call->before.count; i++) {
+        enum err err = outcomes[i].err;
+        if (err != ERR_OK && err != ERR_STALE && err != ERR_TOPIC_EXISTS && err != ERR_UNKNOWN_TOPIC_ID) {
+            call_fail(call, CODE_STORE,
+                      "What its rules need, a topic for dead letters, could not be made: %s", err_text(err));
+            return false;
+        }
+    }
+    return true;
+}
+
 enum registry_step registry_call_step(struct registry *registry, struct registry_call *call,
                                       const struct outcome *outcome)
 {
     bool is_continued = call->has_more;
     call->has_item = call->has_more = false;
     call->work = 0;
-    if (outcome != NULL && outcome->err != ERR_STALE) {
+    if (call->before.count > 0) {
+        bool holds = before_holds(call, outcome);
+        call->before.count = 0;
+        if (!holds) {
+            return settle(call);
+        }
+    } else if (outcome != NULL && outcome->err != ERR_STALE) {
         registry_sync(registry);
         if (outcome->err == ERR_OK) {
             call->finish(registry, call, outcome);

@@ -185,9 +185,12 @@ static void schema_is_found_by_id_and_guid(void **state)
 
 // ---- who governs is asked before a version is registered
 
-static enum err check_refuses(void *arg, const struct registry_contract *contract, struct error *e)
+static enum err check_refuses(void *arg, const struct registry_contract *contract, struct arena *room,
+                              struct registry_before *ret, struct error *e)
 {
     (void)arg;
+    (void)room;
+    (void)ret;
     assert_true(str_equal(contract->part.subject, STR("orders-value")));
     assert_int_equal(contract->part.version, 2);
     return FAIL(e, ERR_INVALID_REQUEST, "rule 'r', line 1, column 9: no such field");

@@ -3,6 +3,7 @@
 // (contracts.md 1.4): the subject's name, what is there already, the mode, what is inherited, the schema
 // itself, compatibility, version, id.
 #include "base/assert.h"
+#include "core/governance.h"
 #include "registry/registry_private.h"
 
 enum { LAST_IDS = 1 << 20 }; // of these only one is given at a time
@@ -332,6 +333,7 @@ static void register_plan(struct registry *r, struct registry_call *call, struct
     plan_begin(call);
     plan_expect(call, key_subject(call, reg->subject), reg->entry == NULL ? NULL : reg->entry->document);
     plan_expect_policy(r, call, reg->subject);
+    plan_expect(call, STR(BINDINGS_DOCUMENT), index_counter(r, STR(BINDINGS_DOCUMENT))); // see can_govern
     if (!references_plan(r, call, reg)) {
         return;
     }
@@ -450,13 +452,14 @@ static bool can_govern(struct registry *r, struct registry_call *call, const str
         contract.part.version = reg->version;
         contract.part.id = reg->id;
         contract.part.guid = reg->guid;
-        err = r->host.contract_check(r->host.arg, &contract, &e);
+        err = r->host.contract_check(r->host.arg, &contract, call->arena, &call->before, &e);
         registry_contract_release(&contract);
     }
     if (err != ERR_OK) {
+        call->before.count = 0;
         call_fail(call, CODE_INVALID_RULESET, "%s", e.text);
     }
-    return err == ERR_OK;
+    return err == ERR_OK && call->before.count == 0; // else it is planned again behind that
 }
 
 void register_contract(struct registry *r, struct registry_call *call, struct str subject,

@@ -28,6 +28,12 @@ enum {
 struct registry;
 struct registry_contract;
 
+// Items that are to be ordered before what needs them; in the call's arena.
+struct registry_before {
+    struct item *items;
+    uint32_t count;
+};
+
 struct registry_host {
     void *arg;
     const struct core *(*view_begin)(void *arg); // the core, until view_end: for microseconds
@@ -35,8 +41,9 @@ struct registry_host {
     struct str cluster_id; // of the Kafka cluster; lives as long as the registry
     struct str version;    // of the program
     // contract_check says whether a version may be registered that would govern topics: ERR_OK, or why it
-    // cannot be run. May be NULL.
-    enum err (*contract_check)(void *arg, const struct registry_contract *contract, struct error *e);
+    // cannot be run. ret->count > 0: those items have to come first. May be NULL.
+    enum err (*contract_check)(void *arg, const struct registry_contract *contract, struct arena *arena,
+                               struct registry_before *ret, struct error *e);
 };
 
 struct registry *registry_create(const struct registry_host *host);
@@ -68,6 +75,8 @@ struct registry_call {
     bool is_raw;
     // out, with REGISTRY_SUBMIT: to be ordered; lives in the arena
     struct item item;
+    // out, with REGISTRY_PREPARE: likewise, in this order
+    struct registry_before before;
     // private
     uint32_t tries;
     bool has_item;
@@ -84,7 +93,8 @@ struct registry_call {
 enum registry_step {
     REGISTRY_ANSWERED,
     REGISTRY_SUBMIT,
-    REGISTRY_MORE, // it has worked for long: let others have their turn, then step again with outcome NULL
+    REGISTRY_PREPARE, // the plan needs things that others have: order `before`, step again with all outcomes
+    REGISTRY_MORE,    // it has worked for long: let others have their turn, then step again with outcome NULL
 };
 // registry_call_step plans the call, or with the outcome of the item that it asked for goes on: answers, or
 // plans again what was overtaken (ERR_STALE). outcome NULL = the first time, or after REGISTRY_MORE. An

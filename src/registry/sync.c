@@ -3,6 +3,7 @@
 // was removed than the core remembers, everything is read anew. Scopes and counters, which are found by their
 // keys alone, are here, too.
 #include "base/mem.h"
+#include "core/governance.h"
 #include "registry/registry_private.h"
 
 enum { SYNC_SLICE = 256 }; // documents taken over under one lock
@@ -98,7 +99,8 @@ static void counter_remove(struct registry *r, struct str key)
 static bool is_counter(struct str key)
 {
     return str_has_prefix(key, STR("ids/")) || str_has_prefix(key, STR("users/")) ||
-           str_has_prefix(key, STR("refs/")) || str_has_prefix(key, STR("topic/"));
+           str_has_prefix(key, STR("refs/")) || str_has_prefix(key, STR("topic/")) ||
+           str_equal(key, STR(BINDINGS_DOCUMENT));
 }
 
 // ---- following
