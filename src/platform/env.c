@@ -278,6 +278,11 @@ void file_advise_soon(struct file *f, int64_t position, int64_t len)
     f->ops->advise_soon(f, position, len);
 }
 
+bool file_is_cached(struct file *f, int64_t position, int64_t len)
+{
+    return f->ops->is_cached(f, position, len);
+}
+
 void file_close(struct file *take_file)
 {
     if (take_file != NULL) {

@@ -138,6 +138,7 @@ struct file_ops {
     enum err (*reserve)(struct file *, int64_t from, int64_t to, struct error *);
     void (*advise_cold)(struct file *, int64_t position, int64_t len);
     void (*advise_soon)(struct file *, int64_t position, int64_t len);
+    bool (*is_cached)(struct file *, int64_t position, int64_t len);
     void (*close)(struct file *);
 };
 
@@ -194,6 +195,8 @@ enum err file_truncate(struct file *f, int64_t size, struct error *e);
 void file_advise_cold(struct file *f, int64_t position, int64_t len);
 // file_advise_soon: it will be read soon; reading ahead begins. Best effort.
 void file_advise_soon(struct file *f, int64_t position, int64_t len);
+// file_is_cached: the page cache has all of the range; false where nobody can tell.
+bool file_is_cached(struct file *f, int64_t position, int64_t len);
 void file_close(struct file *take_file); // NULL is a no-op
 
 // ---- network

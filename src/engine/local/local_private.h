@@ -17,8 +17,8 @@
 
 enum {
     SPARES_MIN = 2,               // recycled WAL files kept for later
-    SPARES_MAX = 16,              // ... while the disk has room for many times that
-    SPARES_DISK_SHARE = 4,        // ... namely this many times the files kept
+    SPARES_MAX = 40,              // ... while the disk has room: what a round of merges gives back at most
+    SPARES_DISK_SHARE = 4,        // ... namely for this many times the files kept
     OBJECT_SYNC_BYTES = 8 << 20,  // an object is synced as it grows: its seal does not hold up the log
     OBJECT_WRITE_BYTES = 1 << 20, // it is written in such pieces, past the page cache
     WARM_BYTES_MIN = 1 << 20,     // what is read ahead of a WAL file at once
@@ -29,7 +29,7 @@ enum {
     PREPARE_BYTES = 4 << 20,      // pre-written by one call of maintain
     CONTROL_FILE_BYTES = 1 << 20, // a WAL file made from the reserve
     WAL_FILE_BYTES_MIN = 1 << 20,
-    DIRECT_BYTES_MIN = 256 << 10, // a payload that goes past the page cache though it need not be synced
+    LARGE_BYTES_MIN = 256 << 10, // a payload for which it counts what the page cache has
     STAGING_BYTES_MAX =
         ENGINE_BUNDLE_BYTES + (1 << 18), // a bundle with its metadata; larger ones go in pieces
 };

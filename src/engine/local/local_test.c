@@ -210,6 +210,45 @@ static void recycles_only_what_is_free(void **state)
     rig_fini(&r);
 }
 
+// Files that were read before they came back are written over in the page cache, and are as durable.
+static void overwrites_what_is_cached(void **state)
+{
+    (void)state;
+    enum { BATCHES = 3, BATCH_BYTES = LARGE_BYTES_MIN / 2, COUNT = 12 };
+    struct rig r;
+    rig_init(&r);
+    rig_open(&r);
+    uint8_t *read = mem_alloc((size_t)BATCHES * BATCH_BYTES);
+    uint64_t n = 0;
+    for (int i = 0; i < COUNT; i++) {
+        struct ordered o = rig_order(&r, ++n, BATCHES, BATCH_BYTES);
+        rig_maintain(&r);
+        struct object *object = engine_object_pin(r.engine, o.object);
+        assert_int_equal(engine_object_read(r.engine, object, o.payload_position, read,
+                                            (size_t)BATCHES * BATCH_BYTES, NULL),
+                         ERR_OK);
+        engine_object_unpin(r.engine, object);
+    }
+    mem_free(read);
+    uint64_t covered = n;
+    rig_snapshot(&r, covered);
+    struct seen seen = {0};
+    assert_int_equal(engine_objects(r.engine, seen_each, &seen, NULL), ERR_OK);
+    for (uint32_t i = 0; i < seen.count; i++) {
+        engine_object_drop(r.engine, seen.infos[i].object);
+    }
+    for (int i = 0; i < COUNT; i++) {
+        rig_order_as(&r, ++n, BATCHES, BATCH_BYTES, i % 2 == 0);
+        rig_maintain(&r);
+    }
+    rig_reopen(&r, false);
+    assert_int_equal(r.replay.count, COUNT);
+    for (uint32_t i = 0; i < COUNT; i++) {
+        assert_true(test_delivered_is(r.engine, &r.replay.list[i], covered + 1 + i, BATCHES, BATCH_BYTES));
+    }
+    rig_fini(&r);
+}
+
 static void spares_are_bounded(void **state)
 {
     (void)state;
@@ -217,7 +256,7 @@ static void spares_are_bounded(void **state)
     rig_init(&r);
     rig_open(&r);
     uint64_t n = 0;
-    for (int i = 0; i < 100; i++) {
+    for (int i = 0; i < 200; i++) {
         rig_order(&r, ++n, 4, 60000);
         rig_maintain(&r);
     }
@@ -622,6 +661,7 @@ int main(void)
         cmocka_unit_test(rolls_over_files),
         cmocka_unit_test(bundles_of_all_sizes),
         cmocka_unit_test(recycles_only_what_is_free),
+        cmocka_unit_test(overwrites_what_is_cached),
         cmocka_unit_test(spares_are_bounded),
         cmocka_unit_test(objects_life),
         cmocka_unit_test(objects_of_all_sizes),

@@ -154,22 +154,20 @@ static struct object *object_copy_pinned(struct object *o)
     return copy;
 }
 
-// spares_max_locked: after a burst many files come back at once, and overwriting them is what makes the next
-// burst fast.
+// spares_max_locked: under load the files of a whole round of merges come back at once, and are written over
+// during the next one: their blocks are there and, as they were just read, their pages too (wal.c).
 static size_t spares_max_locked(const struct local *l)
 {
-    int64_t kept_bytes = l->options.wal_file_bytes * SPARES_MAX;
-    bool has_room = l->free_bytes > l->options.disk_reserve_bytes + kept_bytes * SPARES_DISK_SHARE;
-    return has_room ? SPARES_MAX : SPARES_MIN;
+    int64_t room = l->free_bytes - l->options.disk_reserve_bytes;
+    int64_t count = room / (l->options.wal_file_bytes * SPARES_DISK_SHARE);
+    count = count < SPARES_MIN ? SPARES_MIN : count;
+    return count < SPARES_MAX ? (size_t)count : SPARES_MAX;
 }
 
 // A WAL file goes to the spares, under its old name until it is used; everything else is deleted.
 static enum err object_retire(struct local *l, struct object *take_object, struct error *e)
 {
     struct object *o = take_object;
-    if (o->is_wal && o->file != NULL) {
-        file_advise_cold(o->file, 0, o->size); // pages would have to go while it is written again
-    }
     file_close(o->file);
     o->file = NULL;
     if (o->is_wal && o->size == l->options.wal_file_bytes) {

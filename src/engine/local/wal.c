@@ -59,10 +59,11 @@ void wal_release_locked(struct local *l)
 
 // ---- one frame
 
-// What will be synced is gathered in aligned memory, which goes to the disk directly: measured, a third of
-// the time that the page cache takes for pages it has not held yet, and less than for those it has. So does
-// what need not be synced (strom.durability=os) where it is large: the disk takes it in less time than new
-// pages cost. Little of that goes to the page cache in slices, written when there are too many for one call.
+// Most of it is gathered in aligned memory, which goes to the disk directly: measured, a fraction of the time
+// that the page cache takes for pages it has not held yet. What is large, synced or not, goes to pages that
+// are there, as they are in a log file that was merged and came back: then merging it again costs no reading.
+// So does a little that need not be synced (strom.durability=os). To pages it goes in slices, written when
+// there are too many for one call.
 struct gather {
     struct local *local;
     bool is_staged;
@@ -163,7 +164,10 @@ static enum err frame_write(struct local *l, struct wal_frame *f, const struct b
     wal_frame_encode(f, header);
     ASSERT(wal_frame_next(f) <= l->current->size);
 
-    bool is_staged = b->needs_sync || b->payload_size >= DIRECT_BYTES_MIN;
+    bool is_large = b->payload_size >= LARGE_BYTES_MIN;
+    bool is_staged = is_large
+                         ? !file_is_cached(l->current->file, f->position, wal_frame_next(f) - f->position)
+                         : b->needs_sync;
     struct gather g = {.local = l, .is_staged = is_staged, .position = l->position};
     if (g.is_staged) {
         staging_reserve(l, wal_frame_next(f) - f->position);

@@ -102,6 +102,25 @@ static void test_modes_and_error_text(void **state)
     fixture_close(&f);
 }
 
+// A kernel that cannot tell says no.
+static void test_is_cached(void **state)
+{
+    (void)state;
+    enum { SIZE = 4 * DISK_ALIGN };
+    static const uint8_t bytes[SIZE] = {1};
+    struct fixture f = fixture_open();
+    struct file *file = NULL;
+    assert_int_equal(disk_open(f.env->disk, STR("x"), DISK_WRITE | DISK_CREATE, &file, NULL), ERR_OK);
+    assert_false(file_is_cached(file, 0, SIZE)); // there is nothing
+    assert_int_equal(file_write_bytes(file, 0, bytes_of(bytes, SIZE), NULL), ERR_OK);
+    bool is_told = file_is_cached(file, 0, SIZE);
+    assert_true(!is_told || file_is_cached(file, DISK_ALIGN + 1, DISK_ALIGN));
+    assert_false(file_is_cached(file, SIZE, DISK_ALIGN));
+    assert_false(file_is_cached(file, DISK_ALIGN, SIZE)); // a part of it
+    file_close(file);
+    fixture_close(&f);
+}
+
 static void test_no_space(void **state)
 {
     (void)state;
@@ -350,6 +369,7 @@ int main(void)
         cmocka_unit_test(test_open_without_disk),
         cmocka_unit_test(test_open_fails_clearly),
         cmocka_unit_test(test_modes_and_error_text),
+        cmocka_unit_test(test_is_cached),
         cmocka_unit_test(test_no_space),
         cmocka_unit_test(test_lock_between_processes),
         cmocka_unit_test(test_addresses),
