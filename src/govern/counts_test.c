@@ -53,14 +53,6 @@ static const char *printed(const char *topic)
     return text;
 }
 
-static void expect_in(const char *text, const char *part)
-{
-    assert_non_null(text);
-    if (strstr(text, part) == NULL) {
-        fail_msg("%.2000s\nlacks: %s", text, part);
-    }
-}
-
 static void sums_are_over_producers_and_rules(void **state)
 {
     (void)state;

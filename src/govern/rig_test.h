@@ -84,7 +84,7 @@ static inline void expect_in(const char *text, const char *part)
 {
     assert_non_null(text);
     if (strstr(text, part) == NULL) {
-        fail_msg("%s\nlacks: %s", text, part);
+        fail_msg("%.2000s\nlacks: %s", text, part);
     }
 }
 
