@@ -11,6 +11,8 @@ import subprocess
 import tempfile
 import time
 
+OTHERS_CPU_MAX = 0.05  # of one CPU, used by other programs: more says nothing
+
 
 class Failed(Exception):
     pass

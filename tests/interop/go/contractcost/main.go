@@ -27,6 +27,7 @@ type work struct {
 	Schema string                   `json:"schema"`
 	Rules  []schemaregistry.Rule    `json:"rules"`
 	Orders []map[string]interface{} `json:"orders"`
+	Broken map[string]interface{}   `json:"broken"`
 }
 
 func must[T any](value T, err error) T {
@@ -77,6 +78,15 @@ func best(s serde.Serializer, topic string, orders []interface{}) int64 {
 	return found
 }
 
+// value is what the serializer takes for the order.
+func value(format string, order map[string]interface{}) interface{} {
+	order["qty"] = int(order["qty"].(float64))
+	if format == "AVRO" {
+		return &order
+	}
+	return order
+}
+
 func main() {
 	log.SetOutput(io.Discard)
 	var w work
@@ -88,13 +98,11 @@ func main() {
 	must(client.Register("ruled-value", schema, false))
 	var orders []interface{}
 	for _, order := range w.Orders {
-		order["qty"] = int(order["qty"].(float64))
-		if w.Format == "AVRO" {
-			orders = append(orders, &order)
-		} else {
-			orders = append(orders, order)
-		}
+		orders = append(orders, value(w.Format, order))
 	}
 	s := newSerializer(client, w.Format)
+	if _, err := s.Serialize("ruled", value(w.Format, w.Broken)); err == nil {
+		panic("a record that breaks a rule was serialised") // rules that are skipped cost nothing
+	}
 	fmt.Printf("{\"plain_ns\": %d, \"ruled_ns\": %d}\n", best(s, "plain", orders), best(s, "ruled", orders))
 }
