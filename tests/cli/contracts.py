@@ -270,14 +270,14 @@ def test_contract_history(cli, broker):
 def test_contract_history_sample(cli, broker):
     """Of more than a million records a million are judged, and nothing then looks like a count of the topic."""
     c = Contracts(cli, broker)
-    cli.run('topic', 'create', 'large', '--partitions', '2')
+    cli.run('topic', 'create', 'sampled', '--partitions', '2')
     host, port = cli.env['STROM_BOOTSTRAP'].rsplit(':', 1)
     values = b''.join(rawkafka.record(NEGATIVE if n % 1000 == 0 else GOOD, offset_delta=n) for n in range(20000))
     batch = rawkafka.batch(values, 20000)
     with rawkafka.Connection((host, int(port))) as connection:
         for n in range(60):
-            same(rawkafka.produce_error(connection.ask(rawkafka.produce('large', batch, partition=n % 2))), 0)
-    contract = c.order('large')
+            same(rawkafka.produce_error(connection.ask(rawkafka.produce('sampled', batch, partition=n % 2))), 0)
+    contract = c.order('sampled')
     exact = c.json('diff', contract, '--all', expect=1)['history']
     same((exact['exact'], exact['records'], exact['dead_lettered']), (True, 1200000, 1200))
     same([(f['count'], f['partition'], f['offset']) for f in exact['findings']], [(1200, 0, 0)])
@@ -292,7 +292,7 @@ def test_contract_history_sample(cli, broker):
     has(xml.etree.ElementTree.fromstring(report)[0][0].get('message'), 'of 100000 records in a sample, ',
         'of some 1200000')
     has(c.text('test', contract, '--sample', '20000', expect=1), 'IN THE SAMPLE', 'OF ALL', ' an estimate, ')
-    clean = c.order('large', rules=[{**RULES[0], 'expr': 'message.amount > -2'}])
+    clean = c.order('sampled', rules=[{**RULES[0], 'expr': 'message.amount > -2'}])
     has(c.text('diff', clean, expect=1), '1000000 of some 1200000 records were judged: 1000000 pass',
         'None of these would fail. Of all records, up to 0.192 % may, some 23')
     report = c.text('test', clean, '--sample', '100', '--format', 'junit')

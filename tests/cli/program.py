@@ -7,6 +7,7 @@ import subprocess
 import time
 
 TIMEOUT_S = 60
+SETTINGS = {'group.initial.rebalance.delay.ms': '0', 'group.min.session.timeout.ms': '500'}  # of the broker
 
 
 class Cli:
