@@ -298,6 +298,9 @@ def delay_rows(bench, wanted):
                     title = f'{name}, {codec}, {"heavy contract" if config else "no contract"}'
                     load = {'topic': topic, 'values': values, 'codec': codec, **config}
                     found.append((title, *delays_under(bench, server, **load)))
+            for codec in ('gzip', 'lz4', 'zstd'):
+                load = {'topic': f'{codec}-{name}', 'values': values, 'topic_config': f'compression.type={codec}'}
+                found.append((f'{name}, none, no contract, stored as {codec}', *delays_under(bench, server, **load)))
     finally:
         server.stop()
         shutil.rmtree(folder)

@@ -6,6 +6,7 @@
 #include "broker/broker.h"
 #include "broker/traffic.h"
 #include "keeper/keeper.h"
+#include "record/recompress.h"
 
 enum {
     BROKER_PORTS_MAX = 64,
@@ -19,6 +20,7 @@ enum {
     RECORDS_COPY_MAX = 256 << 10,       // decompressed records that are copied out of a port's room
     OPEN_SMALL_MAX = 64 << 10,          // larger batches that are opened in slices do not hold these up
     CHECK_AT_ONCE_BYTES = 1 << 20,      // of a batch of a topic without contracts, decompressed
+    REPACK_STEP_BYTES = 16 << 10,       // of records, put under another codec until the clock is looked at
     CHECK_LOOK_BYTES = 256 << 10,       // of one op's batches, until the clock is looked at
     OPENED_BYTES_MAX = 64 << 20,        // of records held while they are judged: then a port opens no more
     LANE_COMPARES_MAX = 4096,           // parts looked at before an op rather waits for those before it
@@ -80,6 +82,15 @@ struct opening {
     struct buf room; // its records, decompressed: all of them if they are to be judged
 };
 
+// The part whose batch is put under another codec, in slices.
+struct packing {
+    struct produce_part *part; // NULL = none
+    struct batch_header header;
+    struct batch_recompressing work;
+    struct codec_context codec;
+    struct buf out;
+};
+
 struct broker_port {
     struct broker *broker;
     struct loop *loop;
@@ -96,6 +107,7 @@ struct broker_port {
     int64_t slice_until_ns;
     struct opening openings[2]; // of small batches; of large ones
     size_t opened_bytes;        // of all governed.room
+    struct packing packings[2]; // of small batches; of large ones
 };
 
 // What one part needs to know of its topic, copied out of the lock.

@@ -51,6 +51,8 @@ void judge_port_fini(struct broker_port *port)
         ASSERT(port->openings[i].part == NULL);
         buf_fini(&port->openings[i].room);
         codec_context_fini(&port->openings[i].codec);
+        ASSERT(port->packings[i].part == NULL);
+        codec_context_fini(&port->packings[i].codec);
     }
 }
 

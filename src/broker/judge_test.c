@@ -37,11 +37,10 @@ static void start(struct suite *suite)
     rig_start(&suite->rig);
 }
 
-static void make_governed(struct rig *rig, const char *name, int32_t partitions, bool has_letters)
+// make_with makes a topic, and the one for its dead letters where there is to be one.
+static void make_with(struct rig *rig, const char *name, int32_t partitions,
+                      const struct item_config *configs, uint32_t config_count)
 {
-    static const struct item_config configs[] = {{{"strom.value.validation.level", 28}, {"contract", 8}},
-                                                 {{"max.message.bytes", 17}, {"20000000", 8}},
-                                                 {{"strom.validation.on.failure", 27}, {"dlq", 3}}};
     struct error e = {0};
     struct item items[2];
     struct outcome outcomes[2];
@@ -51,15 +50,22 @@ static void make_governed(struct rig *rig, const char *name, int32_t partitions,
                                     .partition_count = partitions,
                                     .replication_factor = -1,
                                     .configs = configs,
-                                    .config_count = has_letters ? 3 : 2};
+                                    .config_count = config_count};
     assert_int_equal(broker_plan_topic(rig->broker, &spec, &rig->arena, &items[1], &e), ERR_OK);
     assert_int_equal(broker_plan_letters(rig->broker, &items[1], &rig->arena, &letters, &letter_count, &e),
                      ERR_OK);
-    assert_int_equal(letter_count, has_letters);
     items[0] = letter_count == 0 ? items[0] : letters[0];
-    uint32_t count = has_letters ? 2 : 1;
+    uint32_t count = letter_count == 0 ? 1 : 2;
     assert_int_equal(broker_change_wait_all(rig->broker, items + 2 - count, count, outcomes, &e), ERR_OK);
     assert_int_equal(outcomes[count - 1].err, ERR_OK);
+}
+
+static void make_governed(struct rig *rig, const char *name, int32_t partitions, bool has_letters)
+{
+    static const struct item_config configs[] = {{{"strom.value.validation.level", 28}, {"contract", 8}},
+                                                 {{"max.message.bytes", 17}, {"20000000", 8}},
+                                                 {{"strom.validation.on.failure", 27}, {"dlq", 3}}};
+    make_with(rig, name, partitions, configs, has_letters ? 3 : 2);
 }
 
 // set_word changes the rule: what begins with it is bad.
@@ -580,15 +586,15 @@ static void bombs_yield(void **state)
 struct turns {
     struct task task;
     struct loop *loop;
-    const struct produce_part *part;
-    uint32_t count; // until the part is checked
-    bool is_over;   // atomic
+    const bool *is_done; // of the loop's thread
+    uint32_t count;      // until then
+    bool is_over;        // atomic
 };
 
 static void on_turn(struct task *task)
 {
     struct turns *t = (struct turns *)(void *)task;
-    t->count += !t->part->is_checked;
+    t->count += !*t->is_done;
     if (!__atomic_load_n(&t->is_over, __ATOMIC_RELAXED)) {
         loop_post(t->loop, &t->task);
     }
@@ -599,6 +605,23 @@ static void turns_begin(struct rig_call *call)
     struct turns *t = call->arg;
     loop_post(t->loop, &t->task);
     rig_done(call);
+}
+
+static void turns_start(struct rig *rig, struct turns *turns)
+{
+    struct rig_call call;
+    rig_begin(rig, &call, turns_begin, turns);
+    rig_wait(&call);
+}
+
+static void turns_stop(struct rig *rig, struct turns *turns)
+{
+    __atomic_store_n(&turns->is_over, true, __ATOMIC_RELAXED);
+    for (int i = 0; i < 2; i++) { // the task is through with the second call
+        struct rig_call call;
+        rig_begin(rig, &call, rig_done, NULL);
+        rig_wait(&call);
+    }
 }
 
 static void bombs_yield_without_contracts(void **state)
@@ -615,24 +638,55 @@ static void bombs_yield_without_contracts(void **state)
     for (int i = 0; i < 2; i++) {
         struct bytes batch = batch_of(rig, values, 1, codecs[i], -1, 0);
         assert_int_equal(batch.len <= OPEN_SMALL_MAX, codecs[i] == CODEC_ZSTD);
-        struct rig_call call;
         struct sending bomb;
-        struct turns turns = {.task = {.run = on_turn}, .loop = rig->loop, .part = &bomb.part};
+        struct turns turns = {.task = {.run = on_turn}, .loop = rig->loop, .is_done = &bomb.part.is_checked};
         send_begin(rig, &bomb, &rig->lane, "free", batch);
-        rig_begin(rig, &call, turns_begin, &turns);
-        rig_wait(&call);
+        turns_start(rig, &turns);
         send_end(&bomb);
-        __atomic_store_n(&turns.is_over, true, __ATOMIC_RELAXED);
-        for (int k = 0; k < 2; k++) { // the task is through with the second call
-            rig_begin(rig, &call, rig_done, NULL);
-            rig_wait(&call);
-        }
+        turns_stop(rig, &turns);
         if (bomb.part.err != ERR_OK) {
             fail_msg("%s: %s", err_name(bomb.part.err), bomb.part.text);
         }
         print_message("checked in %u rounds\n", turns.count);
         assert_true(turns.count >= 3);
     }
+    free(value);
+    rig_stop(rig);
+}
+
+// A batch is put under its topic's codec in slices; three of one port one after the other, small ones beside.
+static void repacking_yields(void **state)
+{
+    enum { SENDS = 4, SIZE = 4 << 20 };
+    static const struct item_config configs[] = {{{"compression.type", 16}, {"gzip", 4}},
+                                                 {{"max.message.bytes", 17}, {"20000000", 8}}};
+    struct suite *suite = *state;
+    struct rig *rig = &suite->rig;
+    start(suite);
+    make_with(rig, "packed", 1, configs, 2);
+    char *value = text_of_much(SIZE, SIZE);
+    const char *const values[] = {value};
+    static const enum codec codecs[] = {CODEC_NONE, CODEC_LZ4, CODEC_ZSTD, CODEC_NONE};
+    struct produce_lane lanes[SENDS];
+    struct sending sends[SENDS];
+    struct turns turns = {.task = {.run = on_turn}, .loop = rig->loop, .is_done = &sends[0].part.is_ready};
+    for (int i = 0; i < SENDS; i++) {
+        produce_lane_init(&lanes[i]);
+        send_begin(rig, &sends[i], &lanes[i], "packed",
+                   i < 3 ? batch_of(rig, values, 1, codecs[i], -1, 0)
+                         : batch_of(rig, good, 2, codecs[i], -1, 0));
+    }
+    turns_start(rig, &turns);
+    for (int i = 0; i < SENDS; i++) {
+        send_end(&sends[i]);
+        if (sends[i].part.err != ERR_OK) {
+            fail_msg("%d: %s: %s", i, err_name(sends[i].part.err), sends[i].part.text);
+        }
+    }
+    turns_stop(rig, &turns);
+    assert_int_equal(fetch_all(rig, "packed", 0, 64 << 20).batches, SENDS);
+    print_message("put under another codec in %u rounds\n", turns.count);
+    assert_true(turns.count >= 3);
     free(value);
     rig_stop(rig);
 }
@@ -723,6 +777,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(heavy_batches_yield, setup, teardown),
         cmocka_unit_test_setup_teardown(bombs_yield, setup, teardown),
         cmocka_unit_test_setup_teardown(bombs_yield_without_contracts, setup, teardown),
+        cmocka_unit_test_setup_teardown(repacking_yields, setup, teardown),
         cmocka_unit_test_setup_teardown(large_batches_in_slices, setup, teardown),
         cmocka_unit_test_setup_teardown(little_is_held_opened, setup, teardown),
         cmocka_unit_test_setup_teardown(refused_for_memory_comes_first, setup, teardown),

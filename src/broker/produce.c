@@ -11,7 +11,6 @@
 #include "base/mem.h"
 #include "base/plant.h"
 #include "broker/broker_private.h"
-#include "record/recompress.h"
 
 #include <stdio.h>
 
@@ -228,41 +227,14 @@ static enum policy_step part_check(struct produce_op *op, struct produce_part *p
 
 // ---- what is appended
 
-// part_recompress stores the batch under the topic's own codec, as Kafka does where compression.type is not
-// producer.
-static enum err part_recompress(struct produce_op *op, struct produce_part *part,
-                                const struct topic_settings *settings, struct error *e)
-{
-    struct buf out;
-    buf_init(&out, (size_t)settings->max_message_bytes);
-    enum err err = batch_recompress(&op->port->codec, part->stored, (enum codec)settings->compression,
-                                    settings->compression_level, &out, e);
-    struct chunk *chunk = err == ERR_OK ? chunk_get(op->broker->pool, out.len) : NULL;
-    if (err == ERR_OK && chunk == NULL) {
-        err = FAIL(e, ERR_NO_MEMORY, "no memory to compress a batch of %zu bytes again", part->stored.len);
-    }
-    if (chunk != NULL) {
-        memcpy(chunk->ptr, out.ptr, out.len);
-        chunk_unref(part->own_chunk);
-        part->own_chunk = chunk;
-        part->stored = bytes_of(chunk->ptr, out.len);
-    }
-    buf_fini(&out);
-    return err;
-}
-
-// part_store settles which bytes are appended: what came, what the policy made of it, or either under another
-// codec; and gives their header.
-static enum err part_store(struct produce_op *op, struct produce_part *part,
-                           const struct topic_settings *settings, struct batch_header *ret, struct error *e)
+// part_choose settles which bytes are appended, but for their codec: what came, or what the policy made of
+// it; and gives their header.
+static enum err part_choose(struct produce_part *part, struct batch_header *ret, struct error *e)
 {
     part->stored = part->batch;
     *ret = part->header;
     struct policy_case *c = part->governed == NULL ? NULL : &part->governed->c;
-    if (c != NULL && c->is_refused) {
-        return ERR_OK; // nothing of it is appended
-    }
-    if (c != NULL && c->is_rewritten) {
+    if (c != NULL && !c->is_refused && c->is_rewritten) {
         part->stored = c->batch;
         part->own_chunk = c->chunk;
         c->chunk = NULL;
@@ -279,14 +251,44 @@ static enum err part_store(struct produce_op *op, struct produce_part *part,
         *ret = h;
         ret->max_timestamp = h.record_count == 0 ? BATCH_NO_TIMESTAMP : h.max_timestamp;
     }
-    bool is_other_codec = settings->compression >= 0 && ret->record_count > 0 &&
-                          (int32_t)batch_codec(ret) != settings->compression;
-    enum err err = is_other_codec ? part_recompress(op, part, settings, e) : ERR_OK;
-    if (err == ERR_OK && (int64_t)part->stored.len > settings->segment_bytes) {
-        err = FAIL(e, ERR_BATCH_OVER_SEGMENT, "a batch of %zu bytes is over segment.bytes, %lld",
-                   part->stored.len, (long long)settings->segment_bytes);
+    return ERR_OK;
+}
+
+// part_repack puts the batch under the topic's own codec, as Kafka does where compression.type is not
+// producer; false: more is to be done, in later rounds.
+static bool part_repack(struct produce_op *op, struct produce_part *part, struct packing *packing,
+                        enum err *ret_err, struct error *e)
+{
+    bool is_done = false;
+    while (*ret_err == ERR_OK && !is_done) {
+        if (!judge_has_slice(op->port)) {
+            return false;
+        }
+        *ret_err = batch_recompressing_step(&packing->work, REPACK_STEP_BYTES, &is_done, e);
     }
-    return err;
+    struct chunk *chunk = *ret_err == ERR_OK ? chunk_get(op->broker->pool, packing->out.len) : NULL;
+    if (*ret_err == ERR_OK && chunk == NULL) {
+        *ret_err =
+            FAIL(e, ERR_NO_MEMORY, "no memory to compress a batch of %zu bytes again", part->stored.len);
+    }
+    if (chunk != NULL) {
+        memcpy(chunk->ptr, packing->out.ptr, packing->out.len);
+        chunk_unref(part->own_chunk);
+        part->own_chunk = chunk;
+        part->stored = bytes_of(chunk->ptr, packing->out.len);
+    }
+    batch_recompressing_end(&packing->work);
+    buf_fini(&packing->out);
+    packing->part = NULL;
+    return true;
+}
+
+static bool is_other_codec(const struct produce_part *part, const struct topic_settings *settings,
+                           const struct batch_header *header)
+{
+    bool is_refused = part->governed != NULL && part->governed->c.is_refused; // nothing of it is appended
+    return !is_refused && settings->compression >= 0 && header->record_count > 0 &&
+           (int32_t)batch_codec(header) != settings->compression;
 }
 
 // part_item makes the item; of a refusal without its bytes.
@@ -328,6 +330,48 @@ static void part_item(struct produce_op *op, struct produce_part *part, const st
     part->fingerprint = governed_fingerprint(data);
 }
 
+// part_store settles what is appended, and makes the item. Of a port's batches that are put under another
+// codec one is in work at a time, and those that came as little do not wait for large ones.
+static enum policy_step part_store(struct produce_op *op, struct produce_part *part,
+                                   const struct produce_topic *topic)
+{
+    const struct topic_settings *settings = &topic->settings;
+    struct packing *packing = &op->port->packings[part->batch.len > OPEN_SMALL_MAX];
+    struct error error = {0};
+    struct batch_header header;
+    enum err err = ERR_OK;
+    if (settings->compression >= 0 && packing->part != NULL && packing->part != part) {
+        return POLICY_MORE;
+    }
+    if (packing->part == part) {
+        header = packing->header;
+    } else {
+        err = part_choose(part, &header, &error);
+        if (err == ERR_OK && is_other_codec(part, settings, &header)) {
+            packing->part = part;
+            packing->header = header;
+            buf_init(&packing->out, (size_t)settings->max_message_bytes);
+            err = batch_recompressing_begin(&packing->work, &packing->codec, part->stored,
+                                            (enum codec)settings->compression, settings->compression_level,
+                                            &packing->out, &error);
+        }
+    }
+    if (packing->part == part && !part_repack(op, part, packing, &err, &error)) {
+        return POLICY_MORE;
+    }
+    if (err == ERR_OK && (int64_t)part->stored.len > settings->segment_bytes) {
+        err = FAIL(&error, ERR_BATCH_OVER_SEGMENT, "a batch of %zu bytes is over segment.bytes, %lld",
+                   part->stored.len, (long long)settings->segment_bytes);
+    }
+    if (err != ERR_OK) {
+        part_fail(part, err, error.text);
+        return POLICY_JUDGED;
+    }
+    part_item(op, part, topic, &header);
+    part->is_ready = true;
+    return POLICY_JUDGED;
+}
+
 // part_work checks and judges one part, or a slice of it.
 static enum policy_step part_work(struct produce_op *op, struct produce_part *part,
                                   const struct produce_topic *topic)
@@ -345,21 +389,10 @@ static enum policy_step part_work(struct produce_op *op, struct produce_part *pa
     if (step == POLICY_JUDGED && part->governed != NULL) {
         step = governed_judge(op, part);
     }
-    if (step != POLICY_JUDGED || part->is_ready) {
+    if (step != POLICY_JUDGED || part->is_ready || part->err != ERR_OK) {
         return step;
     }
-    if (part->err == ERR_OK) {
-        struct error error = {0};
-        struct batch_header stored;
-        enum err err = part_store(op, part, &topic->settings, &stored, &error);
-        if (err != ERR_OK) {
-            part_fail(part, err, error.text);
-            return POLICY_JUDGED;
-        }
-        part_item(op, part, topic, &stored);
-        part->is_ready = true;
-    }
-    return POLICY_JUDGED;
+    return part_store(op, part, topic);
 }
 
 // ---- submitting

@@ -46,10 +46,25 @@ void codec_context_fini(struct codec_context *ctx);
 // ERR_BATCH_TOO_LARGE when it does not fit under out's limit; ERR_UNSUPPORTED_COMPRESSION for an unknown
 // codec.
 enum err codec_compress(enum codec codec, struct bytes in, struct buf *out, struct error *e);
-// codec_compress_level does it harder or faster: gzip 1 to 9, lz4 1 to 17, zstd -131072 to 22; the others
-// have no levels.
+
+// The same in steps, for whoever may not take the time that a large input costs at once. What comes out
+// decompresses to the same, and need not be the same bytes.
 enum { CODEC_LEVEL_DEFAULT = INT32_MIN };
-enum err codec_compress_level(enum codec codec, int level, struct bytes in, struct buf *out, struct error *e);
+struct codec_packing {
+    enum codec codec; // private, as all that follows
+    int level;
+    struct bytes in; // what was not taken yet
+    struct buf *out;
+    void *state; // the library's
+};
+// codec_packing_begin compresses harder or faster: gzip 1 to 9, lz4 1 to 17, zstd -131072 to 22; the others
+// have no levels. `in` and `out` are borrowed until end, which must follow, also after errors.
+enum err codec_packing_begin(struct codec_packing *p, enum codec codec, int level, struct bytes in,
+                             struct buf *out, struct error *e);
+// codec_packing_step takes about so many bytes more: lz4 and snappy whole blocks of 64 KiB; zstd may hold
+// them back until it has 128 KiB.
+enum err codec_packing_step(struct codec_packing *p, size_t bytes, bool *ret_is_done, struct error *e);
+void codec_packing_end(struct codec_packing *p);
 
 // struct codec_stream decompresses `in`, which it borrows until fini. Fields are private.
 struct codec_stream {
