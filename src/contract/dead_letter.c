@@ -9,7 +9,6 @@ enum {
     LETTER_HEADERS_MAX = 11,
     NUMBER_SIZE = 24,
     EXCEPTION_SIZE = CONTRACT_PATH_SIZE + CONTRACT_REASON_SIZE + 8,
-    MARK_SIZE = EXCEPTION_SIZE + 300, // with a rule's name
 };
 
 // The texts of one letter's headers.
@@ -92,16 +91,9 @@ size_t dead_letter_size(const struct record *record, const struct contract_findi
 
 // ---- the batch that they leave
 
-struct settle {
-    const struct batch_verdict *verdicts;
-    size_t count;
-    struct record_header header;
-    char text[MARK_SIZE];
-};
-
 static struct rewrite_fate settle_judge(void *arg, const struct record *record, int32_t index)
 {
-    struct settle *s = arg;
+    struct batch_settling *s = arg;
     (void)record;
     if ((size_t)index >= s->count) {
         return (struct rewrite_fate){0};
@@ -120,16 +112,24 @@ static struct rewrite_fate settle_judge(void *arg, const struct record *record, 
     return (struct rewrite_fate){.headers = &s->header, .header_count = 1};
 }
 
-enum err batch_settle(const struct batch_header *header, struct bytes records,
-                      const struct batch_verdict *verdicts, size_t verdict_count, struct buf *out,
-                      int32_t *ret_count, struct error *e)
+void batch_settling_begin(struct batch_settling *s, const struct batch_header *header, struct bytes records,
+                          const struct batch_verdict *verdicts, size_t verdict_count, struct buf *out)
 {
     struct batch_options options = batch_options_default();
-    struct batch_builder builder;
-    struct settle settle = {.verdicts = verdicts, .count = verdict_count};
-    batch_builder_init(&builder, &options);
-    enum err err = batch_rewrite_plain(&builder, header, records,
-                                       (struct rewrite_judge){settle_judge, &settle}, out, ret_count, e);
-    batch_builder_fini(&builder);
-    return err;
+    s->verdicts = verdicts;
+    s->count = verdict_count;
+    batch_builder_init(&s->builder, &options);
+    batch_rewriting_begin(&s->rewriting, &s->builder, header, records,
+                          (struct rewrite_judge){settle_judge, s}, out);
+}
+
+enum err batch_settling_step(struct batch_settling *s, size_t bytes, bool *ret_is_done, struct error *e)
+{
+    return batch_rewriting_step(&s->rewriting, bytes, ret_is_done, e);
+}
+
+void batch_settling_end(struct batch_settling *s)
+{
+    batch_rewriting_end(&s->rewriting);
+    batch_builder_fini(&s->builder);
 }

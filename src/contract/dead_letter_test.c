@@ -145,7 +145,15 @@ static void batch_is_settled(void **state)
         assert_int_equal(batch_header_read(buf_bytes(&in), &h, NULL), ERR_OK);
         h.attributes = (int16_t)(h.attributes | codec);
         struct bytes records = bytes_slice(buf_bytes(&in), BATCH_HEADER_SIZE, in.len - BATCH_HEADER_SIZE);
-        assert_int_equal(batch_settle(&h, records, verdicts, 4, &out, &count, NULL), ERR_OK);
+        struct batch_settling settling;
+        bool is_done = false;
+        batch_settling_begin(&settling, &h, records, verdicts, 4, &out);
+        for (int steps = 0; !is_done; steps++) {
+            assert_int_equal(batch_settling_step(&settling, 1, &is_done, NULL), ERR_OK);
+            assert_true(steps < 1000);
+        }
+        count = settling.builder.record_count;
+        batch_settling_end(&settling);
         assert_int_equal(count, 3);
         assert_int_equal(batch_header_read(buf_bytes(&out), &h, NULL), ERR_OK);
         assert_int_equal(h.last_offset_delta, 3);

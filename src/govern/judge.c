@@ -645,8 +645,7 @@ enum policy_step govern_judge(void *arg, struct policy_case *c)
     if (is_sliced) {
         return POLICY_MORE;
     }
-    outcome_finish(j);
-    return POLICY_JUDGED;
+    return outcome_finish(j) ? POLICY_JUDGED : POLICY_MORE;
 }
 
 void govern_settle(void *arg, struct policy_case *c, enum policy_end end)

@@ -47,6 +47,13 @@ struct letters { // the dead letters for one topic
     struct batch_builder builder;
 };
 
+enum settle_stage {
+    SETTLE_NOT,
+    SETTLE_BATCH,   // without its dead letters, with its marks
+    SETTLE_LETTERS, // between two
+    SETTLE_LETTER,  // the next one of the case's
+};
+
 struct judging {
     struct govern *g;
     struct policy_case *c;
@@ -82,20 +89,24 @@ struct judging {
     bool is_rewritten;
     size_t letter_count;
     size_t letter_bytes;
+    enum settle_stage stage; // of writing it again
     // From here on nothing is cleared, for each batch pays for that: as many as their counts say are written.
     struct snapshot *held[GOVERN_CASE_SNAPSHOTS_MAX];
     struct tally tallies[JUDGING_TALLIES_MAX];
     struct sample samples[GOVERN_CASE_SAMPLES_MAX];
     struct policy_bad_record bad[POLICY_BAD_RECORDS_MAX];
     struct letters letters[JUDGING_LETTERS_MAX];
+    struct buf made;                  // all but SETTLE_NOT
+    struct batch_settling settling;   // SETTLE_BATCH
+    struct batch_finishing finishing; // SETTLE_LETTER
 };
 
 // outcome_record takes what was found about the record.
 void outcome_record(struct judging *j);
 // outcome_refuse refuses the batch as a whole.
 void outcome_refuse(struct judging *j, enum err err, struct str text);
-// outcome_finish fills the case's out fields.
-void outcome_finish(struct judging *j);
+// outcome_finish fills the case's out fields; false: there is more to do than a slice takes, call again.
+bool outcome_finish(struct judging *j);
 // outcome_samples keeps what was seen of the case's violations.
 void outcome_samples(struct judging *j);
 void outcome_reset(struct judging *j);

@@ -407,51 +407,104 @@ static struct chunk *chunk_of(struct judging *j, const struct buf *bytes)
     return chunk;
 }
 
-static enum err letters_fill(struct judging *j, struct buf *out, struct error *e)
+// ---- writing it again, and its letters, in slices
+
+enum { SETTLE_STEP_BYTES = 16 << 10 }; // of records, until the clock is looked at
+
+static enum err settle_begin(struct judging *j, struct error *e)
 {
     struct policy_case *c = j->c;
+    buf_init(&j->made, c->bytes_max > c->letter_bytes_max ? c->bytes_max : c->letter_bytes_max);
+    batch_settling_begin(&j->settling, &c->header, c->records, j->actions, (size_t)c->header.record_count,
+                         &j->made);
+    j->stage = SETTLE_BATCH;
     c->letters = arena_new(c->arena, struct policy_letter, j->letter_count + 1);
-    if (c->letters == NULL) {
-        return FAIL(e, ERR_NO_MEMORY, "the request is over its memory limit");
+    return c->letters != NULL ? ERR_OK : FAIL(e, ERR_NO_MEMORY, "the request is over its memory limit");
+}
+
+static void settle_end(struct judging *j)
+{
+    if (j->stage == SETTLE_BATCH) {
+        batch_settling_end(&j->settling);
     }
-    for (size_t i = 0; i < j->letter_count; i++) {
-        buf_reset(out);
-        enum err err = batch_builder_finish(&j->letters[i].builder, out, e);
-        struct chunk *chunk = err == ERR_OK ? chunk_of(j, out) : NULL;
-        if (chunk == NULL) {
-            return err != ERR_OK ? err : FAIL(e, ERR_NO_MEMORY, "no memory for dead letters");
-        }
-        c->letters[c->letter_count++] = (struct policy_letter){
-            .topic = arena_str(c->arena, j->letters[i].topic),
-            .batch = bytes_of(chunk->ptr, out->len),
-            .chunk = chunk,
-        };
+    if (j->stage == SETTLE_LETTER) {
+        batch_finishing_end(&j->finishing);
     }
+    if (j->stage != SETTLE_NOT) {
+        buf_fini(&j->made);
+    }
+    j->stage = SETTLE_NOT;
+}
+
+static enum err batch_some(struct judging *j, struct error *e)
+{
+    struct policy_case *c = j->c;
+    bool is_done = false;
+    enum err err = batch_settling_step(&j->settling, SETTLE_STEP_BYTES, &is_done, e);
+    if (err != ERR_OK || !is_done) {
+        return err;
+    }
+    if (j->made.len > c->bytes_max) {
+        return FAIL(e, ERR_BATCH_TOO_LARGE, "with its marks the batch is larger than %zu bytes",
+                    c->bytes_max);
+    }
+    c->chunk = chunk_of(j, &j->made);
+    if (c->chunk == NULL) {
+        return FAIL(e, ERR_NO_MEMORY, "no memory to write a batch of %zu bytes again", j->made.len);
+    }
+    c->batch = bytes_of(c->chunk->ptr, j->made.len);
+    c->is_rewritten = true;
+    batch_settling_end(&j->settling);
+    j->stage = SETTLE_LETTERS;
     return ERR_OK;
 }
 
-// settle_fill writes the batch again; what fails refuses it.
-static enum err settle_fill(struct judging *j, struct error *e)
+static enum err letter_begin(struct judging *j, struct error *e)
+{
+    buf_reset(&j->made);
+    j->stage = SETTLE_LETTER;
+    return batch_finishing_begin(&j->finishing, &j->letters[j->c->letter_count].builder, &j->made, e);
+}
+
+static enum err letter_some(struct judging *j, struct error *e)
 {
     struct policy_case *c = j->c;
-    struct buf out;
-    int32_t left = 0;
-    buf_init(&out, c->bytes_max > c->letter_bytes_max ? c->bytes_max : c->letter_bytes_max);
-    enum err err =
-        batch_settle(&c->header, c->records, j->actions, (size_t)c->header.record_count, &out, &left, e);
-    if (err == ERR_OK && out.len > c->bytes_max) {
-        err = FAIL(e, ERR_BATCH_TOO_LARGE, "with its marks the batch is larger than %zu bytes", c->bytes_max);
+    bool is_done = false;
+    enum err err = batch_finishing_step(&j->finishing, SETTLE_STEP_BYTES, &is_done, e);
+    if (err != ERR_OK || !is_done) {
+        return err;
     }
-    c->chunk = err == ERR_OK ? chunk_of(j, &out) : NULL;
-    if (err == ERR_OK && c->chunk == NULL) {
-        err = FAIL(e, ERR_NO_MEMORY, "no memory to write a batch of %zu bytes again", out.len);
+    batch_finishing_end(&j->finishing);
+    j->stage = SETTLE_LETTERS;
+    struct chunk *chunk = chunk_of(j, &j->made);
+    if (chunk == NULL) {
+        return FAIL(e, ERR_NO_MEMORY, "no memory for dead letters");
     }
-    if (err == ERR_OK) {
-        c->batch = bytes_of(c->chunk->ptr, out.len);
-        c->is_rewritten = true;
-        err = letters_fill(j, &out, e);
+    struct str topic = arena_str(c->arena, j->letters[c->letter_count].topic);
+    c->letters[c->letter_count++] =
+        (struct policy_letter){.topic = topic, .batch = bytes_of(chunk->ptr, j->made.len), .chunk = chunk};
+    return ERR_OK;
+}
+
+// settle_some goes on for a slice; what fails refuses the batch.
+static enum err settle_some(struct judging *j, bool *ret_is_done, struct error *e)
+{
+    enum err err = j->stage == SETTLE_NOT ? settle_begin(j, e) : ERR_OK;
+    while (err == ERR_OK && !*ret_is_done) {
+        if (j->stage == SETTLE_BATCH) {
+            err = batch_some(j, e);
+        } else if (j->stage == SETTLE_LETTER) {
+            err = letter_some(j, e);
+        } else if (j->c->letter_count < j->letter_count) {
+            err = letter_begin(j, e);
+        } else {
+            *ret_is_done = true;
+        }
+        if (err == ERR_OK && !*ret_is_done && policy_slice_is_over(j->c, 0)) {
+            return ERR_OK;
+        }
     }
-    buf_fini(&out);
+    settle_end(j);
     return err;
 }
 
@@ -568,10 +621,10 @@ static bool tallies_fill(struct judging *j)
     return is_done;
 }
 
-void outcome_finish(struct judging *j)
+bool outcome_finish(struct judging *j)
 {
     struct error e = {0};
-    if (!conditions_fill(j) && !j->is_refused) {
+    if (j->stage == SETTLE_NOT && !conditions_fill(j) && !j->is_refused) {
         outcome_refuse(
             j, ERR_INVALID_RECORD,
             arena_printf(&j->kept,
@@ -580,7 +633,11 @@ void outcome_finish(struct judging *j)
                          POLICY_CONDITIONS_MAX));
     }
     if (!j->is_refused && j->is_rewritten) {
-        enum err err = settle_fill(j, &e);
+        bool is_done = false;
+        enum err err = settle_some(j, &is_done, &e);
+        if (err == ERR_OK && !is_done) {
+            return false;
+        }
         if (err != ERR_OK) {
             rewritten_drop(j->c);
             outcome_refuse(j, err, str_from_c(e.text));
@@ -592,10 +649,12 @@ void outcome_finish(struct judging *j)
     if (!tallies_fill(j)) {
         tallies_unnamed(j);
     }
+    return true;
 }
 
 void outcome_reset(struct judging *j)
 {
+    settle_end(j);
     for (size_t i = 0; i < j->letter_count; i++) {
         batch_builder_fini(&j->letters[i].builder);
     }

@@ -22,6 +22,7 @@ struct world {
     struct str dlq_topic;
     struct uuid topic_id;
     size_t bytes_max; // 0 = plenty
+    bool has_no_time; // slices are over when they begin
     size_t letter_bytes_max;
     // Called once, between a plan of the registry and its item's turn: a change that comes first.
     void (*overtake)(struct world *w);

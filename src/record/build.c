@@ -190,8 +190,10 @@ static void header_write(const struct batch_builder *b, uint8_t *p, size_t size)
     batch_sum_again(p);
 }
 
-enum err batch_builder_finish(struct batch_builder *b, struct buf *out, struct error *e)
+enum err batch_finishing_begin(struct batch_finishing *f, struct batch_builder *b, struct buf *out,
+                               struct error *e)
 {
+    *f = (struct batch_finishing){.builder = b, .out = out, .start = out->len};
     if (b->is_refused) {
         return FAIL(e, ERR_INVALID_RECORD, "an offset or timestamp is out of the batch's range");
     }
@@ -201,24 +203,56 @@ enum err batch_builder_finish(struct batch_builder *b, struct buf *out, struct e
     if (b->records.failed) {
         return FAIL(e, ERR_BATCH_TOO_LARGE, "the records take more than %zu bytes", b->options.bytes_max);
     }
-    size_t start = out->len;
     if (buf_reserve(out, BATCH_HEADER_SIZE) == NULL) {
         return FAIL(e, ERR_BATCH_TOO_LARGE, "no room for a batch header");
     }
     out->len += BATCH_HEADER_SIZE;
+    if (b->record_count == 0) {
+        return ERR_OK;
+    }
+    f->is_packing = true;
+    return codec_packing_begin(&f->packing, b->options.codec, CODEC_LEVEL_DEFAULT, buf_bytes(&b->records),
+                               out, e);
+}
+
+enum err batch_finishing_step(struct batch_finishing *f, size_t bytes, bool *ret_is_done, struct error *e)
+{
+    const struct batch_builder *b = f->builder;
     enum err err = ERR_OK;
-    if (b->record_count > 0) {
-        err = codec_compress(b->options.codec, buf_bytes(&b->records), out, e);
+    *ret_is_done = true;
+    if (f->is_packing) {
+        err = codec_packing_step(&f->packing, bytes, ret_is_done, e);
     }
-    size_t size = out->len - start;
-    if (err == ERR_OK && (size > b->options.bytes_max || size > INT32_MAX)) {
-        err =
-            FAIL(e, ERR_BATCH_TOO_LARGE, "the batch takes %zu bytes, limit %zu", size, b->options.bytes_max);
-    }
-    if (err != ERR_OK) {
-        out->len = start;
+    if (err != ERR_OK || !*ret_is_done) {
         return err;
     }
-    header_write(b, out->ptr + start, size);
+    size_t size = f->out->len - f->start;
+    if (size > b->options.bytes_max || size > INT32_MAX) {
+        return FAIL(e, ERR_BATCH_TOO_LARGE, "the batch takes %zu bytes, limit %zu", size,
+                    b->options.bytes_max);
+    }
+    header_write(b, f->out->ptr + f->start, size);
+    f->is_done = true;
     return ERR_OK;
+}
+
+void batch_finishing_end(struct batch_finishing *f)
+{
+    if (f->is_packing) {
+        codec_packing_end(&f->packing);
+        f->is_packing = false;
+    }
+    if (!f->is_done) {
+        f->out->len = f->start;
+    }
+}
+
+enum err batch_builder_finish(struct batch_builder *b, struct buf *out, struct error *e)
+{
+    struct batch_finishing f;
+    bool is_done = false;
+    enum err err = batch_finishing_begin(&f, b, out, e);
+    err = err == ERR_OK ? batch_finishing_step(&f, SIZE_MAX, &is_done, e) : err;
+    batch_finishing_end(&f);
+    return err;
 }

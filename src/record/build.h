@@ -50,6 +50,22 @@ void batch_builder_extend(struct batch_builder *b, int64_t last_offset);
 // ERR_BATCH_TOO_LARGE past bytes_max or out's limit, ERR_INVALID_RECORD for what the format cannot say.
 enum err batch_builder_finish(struct batch_builder *b, struct buf *out, struct error *e);
 
+// batch_builder_finish in steps, as the compression of much takes long. The builder and out are borrowed
+// until end, which must follow, also after errors; not done, it leaves out as it was.
+struct batch_finishing {
+    struct batch_builder *builder; // private, as all that follows
+    struct buf *out;
+    size_t start;
+    struct codec_packing packing;
+    bool is_packing;
+    bool is_done;
+};
+enum err batch_finishing_begin(struct batch_finishing *f, struct batch_builder *b, struct buf *out,
+                               struct error *e);
+// batch_finishing_step compresses about so many bytes of records more.
+enum err batch_finishing_step(struct batch_finishing *f, size_t bytes, bool *ret_is_done, struct error *e);
+void batch_finishing_end(struct batch_finishing *f);
+
 // Types of control records (KIP-98).
 enum control_type { CONTROL_ABORT = 0, CONTROL_COMMIT = 1 };
 
