@@ -4,6 +4,7 @@
 #include "json/write.h"
 
 static struct world world;
+static struct trial trial;
 
 static int setup(void **state)
 {
@@ -165,6 +166,47 @@ static void samples_are_a_ring(void **state)
     expect_in(samples(-1, 0), "{\"violations\":[],\"last\":1050}");
 }
 
+// What finds no cell of its own is counted as others: no finding is lost, whatever the records name.
+static void many_paths_are_counted_as_others(void **state)
+{
+    enum { NAMES = 100 };
+    (void)state;
+    struct buf body;
+    buf_init(&body, 1 << 16);
+    buf_printf(&body, "{\"schemaType\":\"JSON\",\"schema\":\"{\\\"properties\\\":{");
+    for (int i = 0; i < NAMES; i++) {
+        buf_printf(&body, "%s\\\"f%d\\\":{\\\"type\\\":\\\"integer\\\"}", i == 0 ? "" : ",", i);
+    }
+    buf_printf(&body, "}}\"}");
+    buf_u8(&body, '\0');
+    int32_t id = world_register(&world, "t-value", (const char *)body.ptr);
+    static const char *const observed[] = {"strom.value.validation.level", "structure",
+                                           "strom.validation.on.failure", "observe", NULL};
+    world_topic(&world, "t", observed);
+    struct line *lines = arena_new(&world.arena, struct line, NAMES + 1);
+    for (int i = 0; i < NAMES; i++) {
+        struct str text = arena_printf(&world.arena, "{\"f%d\":\"x\"}", i);
+        lines[i] = (struct line){.value = framed(&world, id, text.ptr)};
+    }
+    lines[NAMES] = (struct line){.value = framed(&world, id, "{}")};
+    for (int round = 0; round < 2; round++) { // nothing stays of the first
+        trial_judge(&world, &trial, "t", lines, NAMES + 1);
+        uint64_t findings = 0;
+        uint64_t records = 0;
+        for (uint32_t i = 0; i < trial.c.tally_count; i++) {
+            bool is_record = trial.c.tallies[i].kind < TALLY_RECORD_KINDS;
+            records += is_record ? trial.c.tallies[i].count : 0;
+            findings += is_record ? 0 : trial.c.tallies[i].count;
+        }
+        assert_int_equal(records, NAMES + 1);
+        assert_int_equal(findings, NAMES);
+        assert_true(trial.c.tally_count > JUDGING_TALLIES_MAX);
+        assert_true(trial.c.tally_count <= ITEM_DATA_TALLIES_MAX);
+        trial_end(&trial, POLICY_FINAL);
+    }
+    buf_fini(&body);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -172,6 +214,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(series_are_bounded, setup, teardown),
         cmocka_unit_test_setup_teardown(names_of_cells_round_trip, setup, teardown),
         cmocka_unit_test_setup_teardown(samples_are_a_ring, setup, teardown),
+        cmocka_unit_test_setup_teardown(many_paths_are_counted_as_others, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
