@@ -260,6 +260,78 @@ enum err govern_check_registration(void *arg, const struct registry_contract *co
     return err == ERR_OK && named.count > 0 ? letters_before(g, contract, &named, arena, ret, e) : err;
 }
 
+// ---- a name comes to stand for another subject
+
+static bool side_named(struct registry *r, const struct binding *b, int side, struct str name)
+{
+    const struct side_settings *settings = &b->settings.sides[side];
+    char room[GOVERNANCE_SUBJECT_SIZE];
+    if (settings->level < LEVEL_STRUCTURE) {
+        return false;
+    }
+    if (settings->subject.len > 0) {
+        return registry_is_name(settings->subject, name);
+    }
+    struct str none = {"", 0};
+    struct str own = governance_subject(settings, (enum governance_side)side, b->name, none, room);
+    return (settings->strategy == SUBJECT_TOPIC && registry_is_name(own, name)) ||
+           registry_topic_names(r, b->name, side == SIDE_KEY, name);
+}
+
+// newest_compile compiles the newest versions of a subject, as they are when a topic is bound to it.
+static enum err newest_compile(struct govern *g, struct str name, enum contract_level level,
+                               struct arena *arena, struct error *e)
+{
+    struct registry_subject subject;
+    enum err err = registry_subject_find(g->registry, name, arena, &subject, e);
+    int compiled = 0;
+    for (size_t i = err == ERR_OK ? subject.member_count : 0; i > 0 && err == ERR_OK; i--) {
+        const struct registry_member *member = &subject.members[i - 1];
+        struct registry_contract found;
+        struct named named = {.arena = arena};
+        if (member->is_deleted || compiled++ >= BIND_VERSIONS_MAX) {
+            continue;
+        }
+        err = registry_contract_find(g->registry, subject.name, member->version, arena, &found, e);
+        if (err == ERR_OK) {
+            err = compiles(&found, level, &named, e);
+            registry_contract_release(&found);
+        }
+        if (err != ERR_OK) {
+            error_wrap(e, STR_FMT " version %d", STR_ARG(subject.name), member->version);
+        }
+    }
+    return err;
+}
+
+enum err govern_check_alias(void *arg, struct str name, struct str subject, struct error *e)
+{
+    struct govern *g = arg;
+    const struct bindings *b = bindings_get(g);
+    const struct binding *governed = NULL;
+    enum contract_level strictest = CONTRACT_STRUCTURE;
+    struct arena arena;
+    for (size_t i = 0; i < b->count; i++) {
+        for (int side = 0; side < SIDE_COUNT; side++) {
+            if (side_named(g->registry, &b->list[i], side, name)) {
+                governed = governed == NULL ? &b->list[i] : governed;
+                enum contract_level level = level_of(b->list[i].settings.sides[side].level);
+                strictest = level > strictest ? level : strictest;
+            }
+        }
+    }
+    if (governed == NULL && b->is_known) {
+        return ERR_OK;
+    }
+    arena_init(&arena, BIND_BYTES_MAX);
+    enum err err = newest_compile(g, subject, strictest, &arena, e);
+    arena_fini(&arena);
+    if (err != ERR_OK && governed != NULL) {
+        error_wrap(e, "it would govern topic " STR_FMT, STR_ARG(governed->name));
+    }
+    return err;
+}
+
 // ---- a topic is bound: one version in each turn of the loop
 
 // condition_add notes that the answer rests on a document. What the question saw twice it saw alike, or the

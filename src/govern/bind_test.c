@@ -137,12 +137,32 @@ static void a_binding_and_a_version_see_each_other(void **state)
     expect_in(world.text, "it would govern topic u");
 }
 
+// A name that governs a topic may only come to stand for what can.
+static void an_alias_of_what_governs_is_compiled(void **state)
+{
+    (void)state;
+    struct error e = {0};
+    static const char *const by_name[] = {"strom.value.subject", "orders", "strom.value.validation.level",
+                                          "contract", NULL};
+    world_register(&world, "broken", BROKEN_RULE); // governs nothing
+    world_register(&world, "sound", RULES_OF(NUMBERS, RULE_TO("r", "bin")));
+    assert_int_equal(world_govern(&world, "t", by_contract, NULL, &e), ERR_OK);
+    assert_int_equal(world_govern(&world, "u", by_name, NULL, &e), ERR_OK);
+    assert_int_equal(world_ask(&world, "PUT /config/{subject}", "t-value", "{\"alias\":\"broken\"}"), 422);
+    expect_in(world.text, "it would govern topic t: broken version 1: rule 'r', line 1, column ");
+    assert_int_equal(world_ask(&world, "PUT /config/{subject}", "orders", "{\"alias\":\"broken\"}"), 422);
+    expect_in(world.text, "it would govern topic u");
+    assert_int_equal(world_ask(&world, "PUT /config/{subject}", "t-value", "{\"alias\":\"sound\"}"), 200);
+    assert_int_equal(world_ask(&world, "PUT /config/{subject}", "other", "{\"alias\":\"broken\"}"), 200);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(rules_name_topics_for_dead_letters, setup, teardown),
         cmocka_unit_test_setup_teardown(rules_name_what_can_take_them, setup, teardown),
         cmocka_unit_test_setup_teardown(a_binding_and_a_version_see_each_other, setup, teardown),
+        cmocka_unit_test_setup_teardown(an_alias_of_what_governs_is_compiled, setup, teardown),
     };
     return cmocka_run_group_tests_name("bind", tests, NULL, NULL);
 }

@@ -49,6 +49,7 @@ void govern_attach(struct govern *g, struct broker *broker, struct loop *loop, s
         .cluster_id = broker_cluster_id(broker),
         .version = version,
         .contract_check = govern_check_registration,
+        .alias_check = govern_check_alias,
     };
     g->broker = broker;
     g->loop = loop;

@@ -237,6 +237,7 @@ void binds_init(struct govern *g);
 void binds_stop(struct govern *g); // answers all, and whatever is asked from here on
 enum err govern_check_registration(void *arg, const struct registry_contract *contract, struct arena *arena,
                                    struct registry_before *ret, struct error *e);
+enum err govern_check_alias(void *arg, struct str name, struct str subject, struct error *e);
 
 // A question about a topic, being answered.
 struct bind_job {

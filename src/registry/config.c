@@ -6,6 +6,7 @@
 // defaults and overrides come as a block from the first of them that has a config at all.
 #include <strings.h>
 
+#include "core/governance.h"
 #include "registry/registry_private.h"
 
 enum { CONFIG_BYTES_MAX = 1 << 20 }; // it is read for each registration
@@ -363,6 +364,27 @@ static void config_put_finish(struct registry *r, struct registry_call *call, co
     answer_config(call, call->state, true);
 }
 
+// alias_governs: what governs topics by this name may be the subject that the config makes it stand for, in
+// whose place the plan then rests; false and answered if it cannot.
+static bool alias_governs(struct registry *r, struct registry_call *call, struct str scope,
+                          const struct json_value *config)
+{
+    struct str alias = json_get_str(config, STR("alias"));
+    struct error e = {0};
+    if (alias.len == 0 || scope.len == 0 || is_context_scope(scope) || r->host.alias_check == NULL) {
+        return true;
+    }
+    struct str subject = name_in_context(name_context(scope), alias, call->arena);
+    if (r->host.alias_check(r->host.arg, scope, subject, &e) != ERR_OK) {
+        call_fail(call, CODE_INVALID_RULESET, "%s", e.text);
+        return false;
+    }
+    const struct subject_entry *entry = index_subject(r, subject);
+    plan_expect(call, key_subject(call, subject), entry == NULL ? NULL : entry->document);
+    plan_expect(call, STR(BINDINGS_DOCUMENT), index_counter(r, STR(BINDINGS_DOCUMENT)));
+    return true;
+}
+
 void op_config_put(struct registry *r, struct registry_call *call)
 {
     struct str scope;
@@ -390,12 +412,15 @@ void op_config_put(struct registry *r, struct registry_call *call)
     if (value.ptr == NULL || json_parse(value, call->arena, &stored, NULL) != ERR_OK) {
         return; // the call fails: its arena has
     }
+    plan_begin(call);
+    if (!alias_governs(r, call, scope, stored)) {
+        return;
+    }
     const struct document *document = config_document(r, scope);
     if (document != NULL && bytes_equal(document_value(document), bytes_of(value.ptr, value.len))) {
         answer_config(call, stored, true);
         return;
     }
-    plan_begin(call);
     plan_expect_policy(r, call, scope);
     plan_put(call, key_of(call, "config/" STR_FMT, STR_ARG(scope)), bytes_of(value.ptr, value.len), 0);
     call->state = stored;

@@ -105,6 +105,26 @@ bool registry_stands_for(struct registry *r, struct str name, struct str subject
     return is_it;
 }
 
+bool registry_is_name(struct str name, struct str qualified)
+{
+    return str_equal(name_normal(name), qualified);
+}
+
+bool registry_topic_names(struct registry *r, struct str topic, bool is_key, struct str qualified)
+{
+    const struct association **list;
+    struct arena arena;
+    bool is_it = false;
+    arena_init(&arena, REGISTRY_CALL_BYTES_MAX);
+    size_t count = associations_find(r, BY_RESOURCE_NAME, topic, &arena, &list);
+    for (size_t i = 0; i < count && !is_it; i++) {
+        is_it = str_equal(list[i]->type, is_key ? STR("key") : STR("value")) &&
+                str_equal(list[i]->subject, qualified);
+    }
+    arena_fini(&arena);
+    return is_it;
+}
+
 bool registry_topic_stands_for(struct registry *r, struct str topic, bool is_key, struct str subject)
 {
     const struct association **list;

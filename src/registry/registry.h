@@ -44,6 +44,10 @@ struct registry_host {
     // cannot be run. ret->count > 0: those items have to come first. May be NULL.
     enum err (*contract_check)(void *arg, const struct registry_contract *contract, struct arena *arena,
                                struct registry_before *ret, struct error *e);
+    // alias_check says whether a name may stand for a subject (both qualified) from now on: contracts of the
+    // subject may come to govern topics by it. Between documents that a plan has looked at: it brings the
+    // index up to date. May be NULL.
+    enum err (*alias_check)(void *arg, struct str name, struct str subject, struct error *e);
 };
 
 struct registry *registry_create(const struct registry_host *host);
@@ -177,6 +181,9 @@ void registry_contract_release(struct registry_contract *contract);
 // the topic's associations names the subject, or an alias of it.
 bool registry_stands_for(struct registry *r, struct str name, struct str subject);
 bool registry_topic_stands_for(struct registry *r, struct str topic, bool is_key, struct str subject);
+// The same without aliases: the name is that one; one of the topic's associations names it.
+bool registry_is_name(struct str name, struct str qualified);
+bool registry_topic_names(struct registry *r, struct str topic, bool is_key, struct str qualified);
 
 // The state as the records of a topic that tools tail: Confluent's `_schemas`. Each version, config, mode,
 // context and association is one record, whose key is always the same bytes.
