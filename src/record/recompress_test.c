@@ -152,8 +152,10 @@ static void in_steps(void **state)
             assert_true(batch_crc_check(buf_bytes(&out)));
             bool has_blocks = to == CODEC_LZ4 || to == CODEC_SNAPPY;
             assert_true(steps >= (size_t)RECORDS * SIZE / (has_blocks ? BLOCK : STEP));
-            recompress(&ctx, buf_bytes(&in), CODEC_NONE, 0, SIZE_MAX, &plain, &whole);
-            recompress(&ctx, buf_bytes(&out), CODEC_NONE, 0, SIZE_MAX, &back, &whole);
+            assert_int_equal(recompress(&ctx, buf_bytes(&in), CODEC_NONE, 0, SIZE_MAX, &plain, &whole),
+                             ERR_OK);
+            assert_int_equal(recompress(&ctx, buf_bytes(&out), CODEC_NONE, 0, SIZE_MAX, &back, &whole),
+                             ERR_OK);
             assert_true(bytes_equal(buf_bytes(&plain), buf_bytes(&back)));
             struct batch_recompressing r;
             bool is_done = false;
