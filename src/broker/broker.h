@@ -160,7 +160,7 @@ struct produce_op {
     struct list in_lane;
     struct list in_ready; // of the port
     uint32_t at;          // the part that is worked on
-    size_t checked_bytes; // at once, since the clock was looked at
+    size_t checked_bytes; // as they came, at once, since the clock was looked at
     uint32_t governed_count;
     uint8_t state;
     uint8_t tries;

@@ -21,7 +21,7 @@ enum {
     OPEN_SMALL_MAX = 64 << 10,          // larger batches that are opened in slices do not hold these up
     CHECK_AT_ONCE_BYTES = 1 << 20,      // of a batch of a topic without contracts, decompressed
     REPACK_STEP_BYTES = 16 << 10,       // of records, put under another codec until the clock is looked at
-    CHECK_LOOK_BYTES = 256 << 10,       // of one op's batches, until the clock is looked at
+    CHECK_LOOK_BYTES = 256 << 10,       // checked at once, until the clock is looked at
     OPENED_BYTES_MAX = 64 << 20,        // of records held while they are judged: then a port opens no more
     LANE_COMPARES_MAX = 4096,           // parts looked at before an op rather waits for those before it
     FETCH_EXTENTS_MAX = 1024,           // extents of one partition in one response
@@ -108,6 +108,7 @@ struct broker_port {
     struct opening openings[2]; // of small batches; of large ones
     size_t opened_bytes;        // of all governed.room
     struct packing packings[2]; // of small batches; of large ones
+    uint64_t expanded_bytes;    // of compressed batches checked at once, since the clock was looked at
 };
 
 // What one part needs to know of its topic, copied out of the lock.

@@ -23,6 +23,10 @@ static void turn_run(struct task *task)
     while (!list_is_empty(&taken)) {
         produce_work(LIST_ENTRY(list_pop_front(&taken), struct produce_op, in_ready));
     }
+    // Who had the slice comes last in the next round: however much that is, others get theirs.
+    if (!list_is_empty(&port->ready)) {
+        list_push_back(&port->ready, list_pop_front(&port->ready));
+    }
 }
 
 void judge_later(struct produce_op *op)

@@ -368,8 +368,8 @@ static void send_on_loop(struct rig_call *call)
     broker_produce(call->rig->broker, &s->op);
 }
 
-static void send_begin(struct rig *rig, struct sending *s, struct produce_lane *lane, const char *topic,
-                       struct bytes batch)
+static void send_make(struct rig *rig, struct sending *s, struct produce_lane *lane, const char *topic,
+                      struct bytes batch)
 {
     *s = (struct sending){.part = {.topic_name = str_from_c(topic)}};
     arena_init(&s->arena, 1 << 20);
@@ -383,6 +383,12 @@ static void send_begin(struct rig *rig, struct sending *s, struct produce_lane *
                                 .part_count = 1,
                                 .is_zstd_allowed = true,
                                 .done = on_sent};
+}
+
+static void send_begin(struct rig *rig, struct sending *s, struct produce_lane *lane, const char *topic,
+                       struct bytes batch)
+{
+    send_make(rig, s, lane, topic, batch);
     rig_begin(rig, &s->call, send_on_loop, s);
 }
 
@@ -691,6 +697,92 @@ static void repacking_yields(void **state)
     rig_stop(rig);
 }
 
+// Many batches of one request, each small enough to be checked at once: between them others get their turn,
+// also those that come compressed.
+struct crowd {
+    struct task task;
+    struct sending *many;
+    struct sending *other; // that comes later
+    uint32_t count;        // of rounds until the last of the many is checked
+    bool is_overtaken;     // the other was checked before
+    bool is_over;          // atomic
+};
+
+static void on_crowd_turn(struct task *task)
+{
+    struct crowd *c = (struct crowd *)(void *)task;
+    bool is_last_checked = c->many->op.parts[c->many->op.part_count - 1].is_checked;
+    c->count += !is_last_checked;
+    c->is_overtaken = c->is_overtaken || (c->other->part.is_checked && !is_last_checked);
+    if (!__atomic_load_n(&c->is_over, __ATOMIC_RELAXED)) {
+        loop_post(c->many->call.rig->loop, &c->task);
+    }
+}
+
+static void not_yet(struct rig_call *call)
+{
+    (void)call; // crowd_begin will
+}
+
+static void crowd_begin(struct rig_call *call)
+{
+    struct crowd *c = call->arg;
+    broker_produce(call->rig->broker, &c->many->op);
+    broker_produce(call->rig->broker, &c->other->op);
+    loop_post(call->rig->loop, &c->task);
+}
+
+static void many_bombs_yield(void **state)
+{
+    enum { BOMBS = 200, SIZE = CHECK_AT_ONCE_BYTES - 1000 };
+    struct suite *suite = *state;
+    struct rig *rig = &suite->rig;
+    start(suite);
+    topic_make(rig, "free", BOMBS);
+    char *value = text_of_much(SIZE, 0);
+    const char *const values[] = {value};
+    struct bytes batch = batch_of(rig, values, 1, CODEC_ZSTD, -1, 0);
+    struct sending bombs = {.chunk = chunk_get(rig->pool, batch.len)};
+    struct sending other;
+    struct crowd crowd = {.task = {.run = on_crowd_turn}, .many = &bombs, .other = &other};
+    struct produce_part *parts = arena_new(&rig->arena, struct produce_part, BOMBS);
+    struct produce_lane other_lane;
+    struct rig_call call;
+    produce_lane_init(&other_lane);
+    arena_init(&bombs.arena, 1 << 20);
+    memcpy(bombs.chunk->ptr, batch.ptr, batch.len);
+    for (int i = 0; i < BOMBS; i++) {
+        parts[i] = (struct produce_part){.topic_name = STR("free"),
+                                         .partition = i,
+                                         .chunk = bombs.chunk,
+                                         .batch = bytes_of(bombs.chunk->ptr, batch.len)};
+    }
+    bombs.op = (struct produce_op){.port = rig->port,
+                                   .arena = &bombs.arena,
+                                   .lane = &rig->lane,
+                                   .parts = parts,
+                                   .part_count = BOMBS,
+                                   .is_zstd_allowed = true,
+                                   .done = on_sent};
+    rig_begin(rig, &bombs.call, not_yet, NULL);
+    send_make(rig, &other, &other_lane, "free", batch_of(rig, good, 2, CODEC_ZSTD, -1, 0));
+    rig_begin(rig, &other.call, crowd_begin, &crowd);
+    send_end(&other);
+    send_end(&bombs);
+    __atomic_store_n(&crowd.is_over, true, __ATOMIC_RELAXED);
+    for (int i = 0; i < 2; i++) { // the task is through with the second call
+        rig_begin(rig, &call, rig_done, NULL);
+        rig_wait(&call);
+    }
+    assert_int_equal(parts[BOMBS - 1].err, ERR_OK);
+    assert_int_equal(other.part.err, ERR_OK);
+    print_message("checked in %u rounds\n", crowd.count);
+    assert_true(crowd.count >= 3);
+    assert_true(crowd.is_overtaken);
+    free(value);
+    rig_stop(rig);
+}
+
 // Small batches of much: a port holds a bounded part of it, however many wait to be judged.
 static void little_is_held_opened(void **state)
 {
@@ -778,6 +870,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(bombs_yield, setup, teardown),
         cmocka_unit_test_setup_teardown(bombs_yield_without_contracts, setup, teardown),
         cmocka_unit_test_setup_teardown(repacking_yields, setup, teardown),
+        cmocka_unit_test_setup_teardown(many_bombs_yield, setup, teardown),
         cmocka_unit_test_setup_teardown(large_batches_in_slices, setup, teardown),
         cmocka_unit_test_setup_teardown(little_is_held_opened, setup, teardown),
         cmocka_unit_test_setup_teardown(refused_for_memory_comes_first, setup, teardown),

@@ -191,16 +191,37 @@ static bool is_much(const struct produce_part *part)
     return part->batch.len > CHECK_AT_ONCE_BYTES || batch_codec(&h) != CODEC_NONE;
 }
 
+static bool is_compressed(const struct produce_part *part)
+{
+    struct batch_header h;
+    return batch_header_read(part->batch, &h, NULL) == ERR_OK && batch_codec(&h) != CODEC_NONE;
+}
+
+// check_may: the batch may be checked at once. After some that are small by themselves the clock is looked
+// at: those of one request, and those that came compressed, of whichever.
+static bool check_may(struct produce_op *op, const struct produce_part *part)
+{
+    struct broker_port *port = op->port;
+    bool is_much_expanded = port->expanded_bytes > CHECK_LOOK_BYTES && is_compressed(part);
+    if (op->checked_bytes <= CHECK_LOOK_BYTES && !is_much_expanded) {
+        return true;
+    }
+    if (!judge_has_slice(port)) {
+        return false;
+    }
+    op->checked_bytes = port->expanded_bytes = 0;
+    return true;
+}
+
 // part_check verifies a batch of a topic that nothing governs: at once, as nearly all of them, or in slices
 // if it is large or shows to be.
 static enum policy_step part_check(struct produce_op *op, struct produce_part *part,
                                    const struct produce_topic *topic)
 {
     static const struct codec_limits at_once = {CHECK_AT_ONCE_BYTES, SIZE_MAX, CHECK_AT_ONCE_BYTES};
-    if (op->checked_bytes > CHECK_LOOK_BYTES && !judge_has_slice(op->port)) {
+    if (!check_may(op, part)) {
         return POLICY_MORE;
     }
-    op->checked_bytes = op->checked_bytes > CHECK_LOOK_BYTES ? 0 : op->checked_bytes;
     part->is_sliced = part->is_sliced || is_much(part);
     if (part->is_sliced) {
         return part_open(op, part, topic);
@@ -212,6 +233,7 @@ static enum policy_step part_check(struct produce_op *op, struct produce_part *p
     facts.bad_count = 0;
     struct error error = {0};
     enum err err = batch_check(&op->port->codec, part->batch, &rules, &facts, &error);
+    op->port->expanded_bytes += batch_codec(&facts.header) == CODEC_NONE ? 0 : facts.walked_bytes;
     if (err == ERR_BATCH_TOO_LARGE) { // most likely only for this
         part->is_sliced = true;
         return part_open(op, part, topic);

@@ -199,6 +199,7 @@ static enum err check_begin(struct bytes batch, const struct batch_rules *rules,
     ret->max_timestamp = BATCH_NO_TIMESTAMP;
     ret->max_timestamp_offset_delta = 0;
     ret->null_key_count = 0;
+    ret->walked_bytes = 0;
     ret->is_max_timestamp_wrong = false;
     ret->bad_count = 0;
     return check_shape(batch, rules, &ret->header, e);
@@ -225,6 +226,7 @@ enum err batch_check(struct codec_context *ctx, struct bytes batch, const struct
     if (err == ERR_OK) {
         err = check_rest(&source, &walk, ret, e);
     }
+    ret->walked_bytes = record_source_position(&source);
     record_source_close(&source);
     return err;
 }

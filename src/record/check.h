@@ -31,6 +31,7 @@ struct batch_facts {
     int64_t max_timestamp;              // recomputed from the records
     int32_t max_timestamp_offset_delta; // of the first record that has it
     int32_t null_key_count;
+    uint64_t walked_bytes;       // of the records, uncompressed; also on errors
     bool is_max_timestamp_wrong; // the header said another: call batch_fix_max_timestamp before storing
     int32_t bad_count;           // all of them; bad_records holds the first BAD_RECORDS_MAX
     struct bad_record bad_records[BAD_RECORDS_MAX];

@@ -63,6 +63,8 @@ struct record_run {
 // the next, has short lengths and no headers, and is what the run asks for. It stops before the first that is
 // not, and says nothing of that one: record_source_walk does.
 void record_source_run(struct record_source *s, const struct batch_header *h, struct record_run *run);
+// record_source_position: bytes of records, uncompressed, that were passed.
+uint64_t record_source_position(const struct record_source *s);
 // record_source_end checks that no bytes follow, and that the compressed input ended well.
 bool record_source_end(struct record_source *s);
 

@@ -26,7 +26,7 @@ __attribute__((cold, noinline)) static void malformed(struct record_source *s, c
     s->is_ended = true;
 }
 
-static uint64_t source_position(const struct record_source *s)
+uint64_t record_source_position(const struct record_source *s)
 {
     return s->passed + (uint64_t)(s->pos - s->start);
 }
@@ -120,7 +120,7 @@ static inline struct bytes source_field(struct record_source *s, uint64_t record
         }
         return bytes_of(NULL, 0);
     }
-    uint64_t at = source_position(s);
+    uint64_t at = record_source_position(s);
     if (at > record_end || (uint64_t)len > record_end - at) {
         malformed(s, "a field is longer than its record");
         return bytes_of(NULL, 0);
@@ -142,7 +142,7 @@ static void source_headers(struct record_source *s, uint64_t record_end, struct 
         malformed(s, "the header count is negative");
     }
     ret->headers_raw = bytes_of(s->pos, 0);
-    uint64_t from = source_position(s);
+    uint64_t from = record_source_position(s);
     for (int32_t i = 0; i < ret->header_count && s->error.code == ERR_OK; i++) {
         // A length or header that is read past the record's end shows when the record is done.
         source_fill(s, VARINT_MAX);
@@ -150,7 +150,7 @@ static void source_headers(struct record_source *s, uint64_t record_end, struct 
         source_fill(s, VARINT_MAX);
         source_field(s, record_end, true);
     }
-    ret->headers_raw.len = (size_t)(source_position(s) - from);
+    ret->headers_raw.len = (size_t)(record_source_position(s) - from);
 }
 
 // source_hold brings `len` bytes together, and enough beyond them that the walk's own fills find their bytes
@@ -300,7 +300,7 @@ bool record_source_walk(struct record_source *s, const struct batch_header *h, b
     if (hold || !s->is_streamed) {
         source_hold(s, (size_t)len);
     }
-    uint64_t record_end = source_position(s) + (uint64_t)len;
+    uint64_t record_end = record_source_position(s) + (uint64_t)len;
     if (s->pos < s->end) {
         s->pos++; // attributes: none are defined
     }
@@ -313,7 +313,7 @@ bool record_source_walk(struct record_source *s, const struct batch_header *h, b
     if (s->error.code != ERR_OK) {
         return false;
     }
-    if (source_position(s) != record_end) {
+    if (record_source_position(s) != record_end) {
         malformed(s, "a record's length does not match its fields");
         return false;
     }
