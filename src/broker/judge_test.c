@@ -355,6 +355,7 @@ struct sending {
     struct chunk *chunk;
     struct arena arena;
     struct rig_call call;
+    struct task *watch; // begins in the same round; NULL = none
 };
 
 static void on_sent(struct produce_op *op)
@@ -366,6 +367,9 @@ static void send_on_loop(struct rig_call *call)
 {
     struct sending *s = call->arg;
     broker_produce(call->rig->broker, &s->op);
+    if (s->watch != NULL) {
+        loop_post(call->rig->loop, s->watch);
+    }
 }
 
 static void send_make(struct rig *rig, struct sending *s, struct produce_lane *lane, const char *topic,
@@ -385,11 +389,18 @@ static void send_make(struct rig *rig, struct sending *s, struct produce_lane *l
                                 .done = on_sent};
 }
 
+static void send_begin_watched(struct rig *rig, struct sending *s, struct produce_lane *lane,
+                               const char *topic, struct bytes batch, struct task *watch)
+{
+    send_make(rig, s, lane, topic, batch);
+    s->watch = watch;
+    rig_begin(rig, &s->call, send_on_loop, s);
+}
+
 static void send_begin(struct rig *rig, struct sending *s, struct produce_lane *lane, const char *topic,
                        struct bytes batch)
 {
-    send_make(rig, s, lane, topic, batch);
-    rig_begin(rig, &s->call, send_on_loop, s);
+    send_begin_watched(rig, s, lane, topic, batch, NULL);
 }
 
 static void send_end(struct sending *s)
@@ -536,13 +547,6 @@ static void on_round(struct task *task)
     }
 }
 
-static void rounds_begin(struct rig_call *call)
-{
-    struct rounds *r = call->arg;
-    loop_post(r->loop, &r->task);
-    rig_done(call);
-}
-
 // A text that compresses to little more than its `noise` first bytes. The caller frees it.
 static char *text_of_much(size_t size, size_t noise)
 {
@@ -572,9 +576,7 @@ static void bombs_yield(void **state)
     struct rounds rounds = {.task = {.run = on_round}, .suite = suite, .loop = rig->loop};
     struct rig_call call;
     struct sending bomb;
-    send_begin(rig, &bomb, &rig->lane, "orders", batch);
-    rig_begin(rig, &call, rounds_begin, &rounds);
-    rig_wait(&call);
+    send_begin_watched(rig, &bomb, &rig->lane, "orders", batch, &rounds.task);
     send_end(&bomb);
     __atomic_store_n(&rounds.is_over, true, __ATOMIC_RELAXED);
     for (int i = 0; i < 2; i++) { // the task is through with the second call
@@ -606,20 +608,6 @@ static void on_turn(struct task *task)
     }
 }
 
-static void turns_begin(struct rig_call *call)
-{
-    struct turns *t = call->arg;
-    loop_post(t->loop, &t->task);
-    rig_done(call);
-}
-
-static void turns_start(struct rig *rig, struct turns *turns)
-{
-    struct rig_call call;
-    rig_begin(rig, &call, turns_begin, turns);
-    rig_wait(&call);
-}
-
 static void turns_stop(struct rig *rig, struct turns *turns)
 {
     __atomic_store_n(&turns->is_over, true, __ATOMIC_RELAXED);
@@ -646,8 +634,7 @@ static void bombs_yield_without_contracts(void **state)
         assert_int_equal(batch.len <= OPEN_SMALL_MAX, codecs[i] == CODEC_ZSTD);
         struct sending bomb;
         struct turns turns = {.task = {.run = on_turn}, .loop = rig->loop, .is_done = &bomb.part.is_checked};
-        send_begin(rig, &bomb, &rig->lane, "free", batch);
-        turns_start(rig, &turns);
+        send_begin_watched(rig, &bomb, &rig->lane, "free", batch, &turns.task);
         send_end(&bomb);
         turns_stop(rig, &turns);
         if (bomb.part.err != ERR_OK) {
@@ -678,11 +665,11 @@ static void repacking_yields(void **state)
     struct turns turns = {.task = {.run = on_turn}, .loop = rig->loop, .is_done = &sends[0].part.is_ready};
     for (int i = 0; i < SENDS; i++) {
         produce_lane_init(&lanes[i]);
-        send_begin(rig, &sends[i], &lanes[i], "packed",
-                   i < 3 ? batch_of(rig, values, 1, codecs[i], -1, 0)
-                         : batch_of(rig, good, 2, codecs[i], -1, 0));
+        send_begin_watched(rig, &sends[i], &lanes[i], "packed",
+                           i < 3 ? batch_of(rig, values, 1, codecs[i], -1, 0)
+                                 : batch_of(rig, good, 2, codecs[i], -1, 0),
+                           i == 0 ? &turns.task : NULL);
     }
-    turns_start(rig, &turns);
     for (int i = 0; i < SENDS; i++) {
         send_end(&sends[i]);
         if (sends[i].part.err != ERR_OK) {

@@ -210,7 +210,9 @@ enum err world_govern(struct world *w, const char *name, const char *const *conf
         overtake(w);
     }
     assert_true(count + 3 < OUTCOMES_MAX);
-    memcpy(items, letters, count * sizeof *items);
+    if (count > 0) {
+        memcpy(items, letters, count * sizeof *items);
+    }
     items[count++] = items[OUTCOMES_MAX - 1];
     items[count++] = item;
     assert_int_equal(broker_change_wait_all(w->rig.broker, items, count, outcomes, e), ERR_OK);

@@ -2,6 +2,7 @@
 """broker.py - starts, watches, kills and stops a real `strom serve` for the tests, on free ports of 127.0.0.1."""
 import json
 import os
+import random
 import shutil
 import signal
 import socket
@@ -11,6 +12,7 @@ import time
 import urllib.request
 
 START_TIMEOUT_S = 30
+FREE_PORT_MIN, FREE_PORT_END = 10000, 32768  # net.ipv4.ip_local_port_range begins behind them
 MEMORY = '/dev/shm'
 MEMORY_BYTES = 4 << 30  # that has to be free there
 STOP_TIMEOUT_S = 30
@@ -21,10 +23,18 @@ class BrokerFailed(Exception):
 
 
 def free_port():
-    """A port that nobody listens on now. Another program may take it before we do: start then fails and says so."""
-    with socket.socket() as s:
-        s.bind(('127.0.0.1', 0))
-        return s.getsockname()[1]
+    """A port that nobody listens on now. Below those that Linux gives to clients: while a broker is being started
+    again, no connection of some other test takes its place."""
+    chance = random.SystemRandom()
+    for _ in range(1000):
+        port = chance.randrange(FREE_PORT_MIN, FREE_PORT_END)
+        with socket.socket() as s:
+            try:
+                s.bind(('127.0.0.1', port))
+                return port
+            except OSError:
+                pass
+    raise AssertionError('no port is free')
 
 
 def data_folder(in_memory):
