@@ -229,6 +229,12 @@ static bool topic_read(struct trial *trial, const struct metadata_response_topic
     }
     h.left = args_given(run->args, "limit") ? args_int(run->args, "limit") : -1;
     trial->offsets = sample_span_total(spans, count);
+    if (trial->offsets == INT64_MAX) {
+        struct error e;
+        enum err err = FAIL(&e, ERR_CORRUPT, "the broker claims more offsets than there can be");
+        run_fail(run, run_print(run, "cannot read " STR_FMT, STR_ARG(topic->name)).ptr, err, &e, NULL);
+        return false;
+    }
     trial->is_sample = trial->sample > 0 && trial->sample < trial->offsets;
     if (!(trial->is_sample ? places_draw(&h, spans, count) : places_cut(&h, spans, count))) {
         return false;

@@ -490,6 +490,9 @@ static void result_show(struct replay *r, int64_t again)
 {
     struct run *run = r->run;
     int64_t sent = r->replayed + r->returned;
+    if (sent > 0 && r->unmended == sent) {
+        run->exit = CLI_ERROR; // more waited than were looked at before, and not one could be mended
+    }
     if (run->is_json) {
         json_object_begin(&run->json);
         json_pair_str(&run->json, "dead_letters", r->dlq.topic);
