@@ -632,7 +632,7 @@ static void side_remark(struct registry *r, const struct binding *b, int side, s
     if (err != ERR_OK) {
         remark_format(remarks, side, "%s", e.text);
     } else if (is_one && newest == NULL) {
-        remark_format(remarks, side, "subject " STR_FMT " has no version yet: every record is refused",
+        remark_format(remarks, side, "subject " STR_FMT " has no version yet: no payload passes",
                       STR_ARG(name));
     } else if (newest != NULL && settings->level >= LEVEL_STRUCTURE) {
         version_remark(r, remarks, side, subject.name, newest, settings->level, &arena);

@@ -401,7 +401,7 @@ def test_contract_remarks(cli, broker):
     has(err, 'note: ' + said)
     same(json.loads(out)['topic'], 'remarked')
     c.registry('DELETE', '/subjects/remarked-value')
-    has(c.text('status', 'remarked'), 'note: subject remarked-value has no version yet: every record is refused')
+    has(c.text('status', 'remarked'), 'note: subject remarked-value has no version yet: no payload passes')
     c.run('apply', c.order('remarked'), '--no-history')
     assert 'note:' not in c.text('status', 'remarked'), 'what was said of the version before'
 
