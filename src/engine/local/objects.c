@@ -406,11 +406,13 @@ static enum err object_open(struct local *l, struct object *o, struct file **ret
 }
 
 // What was written past the page cache comes back in small pieces here and there, when it is merged or caught
-// up with: the first of them brings the pages around it in one sweep.
+// up with: the first of them brings the pages around it in one sweep, and those behind them, which come while
+// these are used.
 static void object_warm(struct local *l, struct object *o, struct file *file, int64_t position, size_t len)
 {
     int64_t window = o->size / WARM_WINDOWS > WARM_BYTES_MIN ? o->size / WARM_WINDOWS : WARM_BYTES_MIN;
-    for (int64_t i = position / window; i * window < position + (int64_t)len && i < WARM_WINDOWS; i++) {
+    int64_t end = position + (int64_t)len + window;
+    for (int64_t i = position / window; i * window < end && i < WARM_WINDOWS; i++) {
         uint64_t bit = UINT64_C(1) << i;
         local_lock(l);
         bool is_cold = !o->is_current && (o->warmed & bit) == 0;
