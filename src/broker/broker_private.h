@@ -254,6 +254,17 @@ void journal_fini(struct broker *b);
 // ---- produce.c
 // produce_work goes on with an op whose turn it is.
 void produce_work(struct produce_op *op);
+void produce_part_fail(struct produce_part *part, enum err err, const char *text);
+
+// ---- verify.c: batches, on the loop of their port, without the lock
+// produce_part_check verifies a batch of a topic that nothing governs: at once, as nearly all of them, or in
+// slices if it is large or shows to be. MORE has the op's produce_work called again.
+enum policy_step produce_part_check(struct produce_op *op, struct produce_part *part,
+                                    const struct produce_topic *topic);
+// produce_part_open verifies a batch in slices, or only decompresses one that was judged before, and gets one
+// of a governed topic ready to be judged.
+enum policy_step produce_part_open(struct produce_op *op, struct produce_part *part,
+                                   const struct produce_topic *topic);
 
 // ---- judge.c: parts of governed topics, on the loop of their port, without the lock
 // governed_open prepares a checked part; its records lie in the batch, or decompressed in the opening's room.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// produce.c - check each batch against its topic's rules, have it judged if contracts govern the topic, make
-// one DATA item of it, submit. Offsets, duplicates, sequences and whether a verdict is current are decided
-// when the item is applied; admission refuses only what can never become true.
+// produce.c - have each batch checked against its topic's rules (verify.c), and judged if contracts govern
+// the topic, make one DATA item of it, submit. Offsets, duplicates, sequences and whether a verdict is
+// current are decided when the item is applied; admission refuses only what can never become true.
 //
 // States of an op: waiting (for those before it in its lane) -> active (parts are checked and judged, maybe
 // in many slices) -> submitted -> done. Where what a verdict rests on has moved, back to waiting; where an
@@ -17,7 +17,7 @@
 enum { OP_WAITING, OP_ACTIVE, OP_BLOCKED, OP_SUBMITTED };
 enum { PART_OPEN, PART_SUBMITTED, PART_SETTLED };
 
-static void part_fail(struct produce_part *part, enum err err, const char *text)
+void produce_part_fail(struct produce_part *part, enum err err, const char *text)
 {
     part->err = err;
     part->base_offset = -1;
@@ -53,17 +53,19 @@ static void part_resolve(struct produce_op *op, struct produce_part *part, struc
     ret->slot = TRAFFIC_NO_SLOT;
     struct topic *topic = part_topic(core, part);
     if (topic == NULL) {
-        part_fail(part, uuid_is_zero(part->topic_id) ? ERR_UNKNOWN_PARTITION : ERR_UNKNOWN_TOPIC_ID, "");
+        produce_part_fail(part, uuid_is_zero(part->topic_id) ? ERR_UNKNOWN_PARTITION : ERR_UNKNOWN_TOPIC_ID,
+                          "");
         return;
     }
     struct partition *partition = topic_partition(topic, part->partition);
     if (partition == NULL) {
-        part_fail(part, ERR_UNKNOWN_PARTITION, "");
+        produce_part_fail(part, ERR_UNKNOWN_PARTITION, "");
         return;
     }
     part->topic_id = topic_id(topic);
     if (!op->is_keeper && uuid_equal(part->topic_id, op->broker->kept_topic)) {
-        part_fail(part, ERR_INVALID_TOPIC, "The broker itself writes this topic; clients can only read it.");
+        produce_part_fail(part, ERR_INVALID_TOPIC,
+                          "The broker itself writes this topic; clients can only read it.");
         return;
     }
     part->log_start_offset = partition_log_start(partition);
@@ -76,175 +78,6 @@ static void part_resolve(struct produce_op *op, struct produce_part *part, struc
         ret->letters = arena_str(op->arena, topic_letters(topic, room));
         op->governed_count++;
     }
-}
-
-static void part_keep_bad_records(struct produce_op *op, struct produce_part *part,
-                                  const struct batch_facts *facts)
-{
-    int32_t count = facts->bad_count < BAD_RECORDS_MAX ? facts->bad_count : BAD_RECORDS_MAX;
-    part->bad_records = count == 0 ? NULL : arena_new(op->arena, struct policy_bad_record, (size_t)count);
-    part->bad_record_count = part->bad_records == NULL ? 0 : count;
-    for (int32_t i = 0; i < part->bad_record_count; i++) {
-        part->bad_records[i].index = facts->bad_records[i].index;
-        part->bad_records[i].text = arena_str(op->arena, str_from_c(facts->bad_records[i].text));
-    }
-}
-
-// ---- checking
-
-static struct batch_rules rules_of(struct produce_op *op, const struct topic_settings *settings)
-{
-    return (struct batch_rules){
-        .batch_bytes_max = (size_t)settings->max_message_bytes,
-        .now_ms = clock_wall_ms(op->broker->env->clock),
-        .timestamp_before_max_ms = settings->timestamp_before_max_ms,
-        .timestamp_after_max_ms = settings->timestamp_after_max_ms,
-        .is_log_append_time = settings->timestamp_type == TIMESTAMP_LOG_APPEND,
-        .is_compacted = settings->is_compacted,
-        .is_zstd_allowed = op->is_zstd_allowed,
-    };
-}
-
-// part_checked settles the timestamps of a batch that was found good.
-static void part_checked(struct produce_part *part, const struct batch_rules *rules,
-                         const struct batch_facts *facts)
-{
-    uint8_t *bytes = (uint8_t *)part->batch.ptr;
-    if (rules->is_log_append_time) {
-        part->log_append_time_ms = rules->now_ms;
-        batch_set_log_append_time(bytes, rules->now_ms);
-    } else if (facts->is_max_timestamp_wrong) {
-        batch_fix_max_timestamp(bytes, facts->max_timestamp);
-    }
-    enum err err = batch_header_read(part->batch, &part->header, NULL);
-    ASSERT(err == ERR_OK); // it was checked
-    part->is_checked = true;
-}
-
-// part_opened takes over what a check in slices came to.
-static void part_opened(struct produce_op *op, struct produce_part *part, const struct produce_topic *topic,
-                        struct opening *opening)
-{
-    const struct batch_checking *checking = &opening->checking;
-    if (!part->is_checked) {
-        part_checked(part, &checking->rules, &checking->facts);
-    }
-    if (topic->settings.is_governed) {
-        governed_open(op, part, topic, opening);
-    }
-}
-
-// part_open verifies a batch, or only decompresses one of a governed topic that was judged before, and gets
-// that ready to be judged, a slice at a time: one of a port after the other, and those that came as little do
-// not wait for large ones. What a little one decompresses to may be much as well.
-static enum policy_step part_open(struct produce_op *op, struct produce_part *part,
-                                  const struct produce_topic *topic)
-{
-    bool is_large = part->batch.len > OPEN_SMALL_MAX;
-    struct opening *opening = &op->port->openings[is_large];
-    struct batch_checking *checking = &opening->checking;
-    struct error error = {0};
-    enum err err = ERR_OK;
-    if ((opening->part != NULL && opening->part != part) || !judge_has_slice(op->port)) {
-        return POLICY_MORE;
-    }
-    bool is_governed = topic->settings.is_governed;
-    if (opening->part == NULL && is_governed && op->port->opened_bytes >= OPENED_BYTES_MAX) {
-        return POLICY_MORE; // what is held is judged first, or waits for a load that comes
-    }
-    if (opening->part == NULL) {
-        const struct batch_rules rules = rules_of(op, &topic->settings);
-        enum checking_kind kind = !is_governed       ? CHECKING_ONLY
-                                  : part->is_checked ? CHECKING_DECOMPRESSES
-                                                     : CHECKING_KEEPS;
-        opening->part = part;
-        checking->facts.bad_count = 0;
-        err = batch_checking_begin(checking, &opening->codec, part->batch, &rules, kind, &opening->room,
-                                   &error);
-    }
-    bool is_done = false;
-    while (err == ERR_OK && !is_done) {
-        err = batch_checking_step(checking, POLICY_SLICE_BYTES, &is_done, &error);
-        if (err == ERR_OK && !is_done && !judge_has_slice(op->port)) {
-            return POLICY_MORE;
-        }
-    }
-    batch_checking_end(checking);
-    opening->part = NULL;
-    if (err != ERR_OK) {
-        part_fail(part, err, error.text);
-        part_keep_bad_records(op, part, &checking->facts);
-    } else {
-        part_opened(op, part, topic, opening);
-    }
-    judge_room_clear(&opening->room);
-    return POLICY_JUDGED;
-}
-
-// is_much: to check the batch takes long, as far as its header tells.
-static bool is_much(const struct produce_part *part)
-{
-    struct batch_header h;
-    if (part->batch.len <= OPEN_SMALL_MAX || batch_header_read(part->batch, &h, NULL) != ERR_OK) {
-        return false;
-    }
-    return part->batch.len > CHECK_AT_ONCE_BYTES || batch_codec(&h) != CODEC_NONE;
-}
-
-static bool is_compressed(const struct produce_part *part)
-{
-    struct batch_header h;
-    return batch_header_read(part->batch, &h, NULL) == ERR_OK && batch_codec(&h) != CODEC_NONE;
-}
-
-// check_may: the batch may be checked at once. After some that are small by themselves the clock is looked
-// at: those of one request, and those that came compressed, of whichever.
-static bool check_may(struct produce_op *op, const struct produce_part *part)
-{
-    struct broker_port *port = op->port;
-    bool is_much_expanded = port->expanded_bytes > CHECK_LOOK_BYTES && is_compressed(part);
-    if (op->checked_bytes <= CHECK_LOOK_BYTES && !is_much_expanded) {
-        return true;
-    }
-    if (!judge_has_slice(port)) {
-        return false;
-    }
-    op->checked_bytes = port->expanded_bytes = 0;
-    return true;
-}
-
-// part_check verifies a batch of a topic that nothing governs: at once, as nearly all of them, or in slices
-// if it is large or shows to be.
-static enum policy_step part_check(struct produce_op *op, struct produce_part *part,
-                                   const struct produce_topic *topic)
-{
-    static const struct codec_limits at_once = {CHECK_AT_ONCE_BYTES, SIZE_MAX, CHECK_AT_ONCE_BYTES};
-    if (!check_may(op, part)) {
-        return POLICY_MORE;
-    }
-    part->is_sliced = part->is_sliced || is_much(part);
-    if (part->is_sliced) {
-        return part_open(op, part, topic);
-    }
-    op->checked_bytes += part->batch.len;
-    struct batch_rules rules = rules_of(op, &topic->settings);
-    rules.codec_limits = &at_once;
-    struct batch_facts facts;
-    facts.bad_count = 0;
-    struct error error = {0};
-    enum err err = batch_check(&op->port->codec, part->batch, &rules, &facts, &error);
-    op->port->expanded_bytes += batch_codec(&facts.header) == CODEC_NONE ? 0 : facts.walked_bytes;
-    if (err == ERR_BATCH_TOO_LARGE) { // most likely only for this
-        part->is_sliced = true;
-        return part_open(op, part, topic);
-    }
-    if (err != ERR_OK) {
-        part_fail(part, err, error.text);
-        part_keep_bad_records(op, part, &facts);
-        return POLICY_JUDGED;
-    }
-    part_checked(part, &rules, &facts);
-    return POLICY_JUDGED;
 }
 
 // ---- what is appended
@@ -386,7 +219,7 @@ static enum policy_step part_store(struct produce_op *op, struct produce_part *p
                    part->stored.len, (long long)settings->segment_bytes);
     }
     if (err != ERR_OK) {
-        part_fail(part, err, error.text);
+        produce_part_fail(part, err, error.text);
         return POLICY_JUDGED;
     }
     part_item(op, part, topic, &header);
@@ -404,9 +237,9 @@ static enum policy_step part_work(struct produce_op *op, struct produce_part *pa
         return POLICY_JUDGED;
     }
     if (is_governed && part->governed == NULL) {
-        step = part_open(op, part, topic);
+        step = produce_part_open(op, part, topic);
     } else if (!part->is_checked) {
-        step = part_check(op, part, topic);
+        step = produce_part_check(op, part, topic);
     }
     if (step == POLICY_JUDGED && part->governed != NULL) {
         step = governed_judge(op, part);
@@ -648,7 +481,7 @@ static void op_resolve(struct produce_op *op)
     mutex_unlock(&b->lock);
     for (uint32_t i = 0; i < op->part_count && op->arena->failed; i++) {
         if (op->parts[i].stage == PART_OPEN) {
-            part_fail(&op->parts[i], ERR_NO_MEMORY, "the request is over its memory limit");
+            produce_part_fail(&op->parts[i], ERR_NO_MEMORY, "the request is over its memory limit");
         }
     }
     op->is_resolved = true;
@@ -674,7 +507,7 @@ static bool op_submit(struct produce_op *op)
     for (uint32_t i = 0; i < op->part_count; i++) {
         struct produce_part *part = &op->parts[i];
         if (op->is_cancelled && part->stage == PART_OPEN && part->err == ERR_OK) {
-            part_fail(part, ERR_STOPPING, "the client is gone, or the broker stops");
+            produce_part_fail(part, ERR_STOPPING, "the client is gone, or the broker stops");
         }
         bool is_open = part->stage == PART_OPEN && part->err == ERR_OK;
         if (is_open && part->governed != NULL) {
@@ -734,14 +567,15 @@ static void part_finish(struct produce_op *op, struct produce_part *part)
         end = POLICY_LOST;
     } else if (outcome->is_refused) {
         const struct policy_case *c = &part->governed->c;
-        part_fail(part, c->err, "");
+        produce_part_fail(part, c->err, "");
         snprintf(part->text, sizeof part->text, STR_FMT, STR_ARG(c->text));
         part->bad_records = c->bad_records;
         part->bad_record_count = c->bad_record_count;
     } else if (outcome->err == ERR_STALE) {
-        part_fail(part, ERR_NOT_ENOUGH_REPLICAS, "what governs the topic changed each time: try again");
+        produce_part_fail(part, ERR_NOT_ENOUGH_REPLICAS,
+                          "what governs the topic changed each time: try again");
     } else if (outcome->err != ERR_OK) {
-        part_fail(part, outcome->err, err_text(outcome->err));
+        produce_part_fail(part, outcome->err, err_text(outcome->err));
     } else {
         part->base_offset = outcome->base_offset;
         part->log_start_offset = outcome->log_start_offset;
@@ -814,7 +648,7 @@ void broker_produce(struct broker *b, struct produce_op *op)
     if (op->topics == NULL) {
         op->state = OP_SUBMITTED;
         for (uint32_t i = 0; i < op->part_count; i++) {
-            part_fail(&op->parts[i], ERR_NO_MEMORY, "the request is over its memory limit");
+            produce_part_fail(&op->parts[i], ERR_NO_MEMORY, "the request is over its memory limit");
         }
         op->lane = NULL;
         mutex_lock(&b->lock);
