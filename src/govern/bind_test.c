@@ -3,23 +3,6 @@
 // that come between one another.
 #include "govern/rig_test.h"
 
-static struct world world;
-static struct trial trial;
-
-static int setup(void **state)
-{
-    (void)state;
-    world_init(&world);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    world_fini(&world);
-    return 0;
-}
-
 #define RULE_TO(name, topic)                                                                                 \
     "{\"name\":\"" name "\",\"kind\":\"CONDITION\",\"type\":\"CEL\",\"mode\":\"WRITE\","                     \
     "\"expr\":\"message.n > 0\",\"onFailure\":\"DLQ\",\"params\":{\"dlq.topic\":\"" topic "\"}}"
@@ -159,10 +142,10 @@ static void an_alias_of_what_governs_is_compiled(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(rules_name_topics_for_dead_letters, setup, teardown),
-        cmocka_unit_test_setup_teardown(rules_name_what_can_take_them, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_binding_and_a_version_see_each_other, setup, teardown),
-        cmocka_unit_test_setup_teardown(an_alias_of_what_governs_is_compiled, setup, teardown),
+        cmocka_unit_test_setup_teardown(rules_name_topics_for_dead_letters, world_setup, world_teardown),
+        cmocka_unit_test_setup_teardown(rules_name_what_can_take_them, world_setup, world_teardown),
+        cmocka_unit_test_setup_teardown(a_binding_and_a_version_see_each_other, world_setup, world_teardown),
+        cmocka_unit_test_setup_teardown(an_alias_of_what_governs_is_compiled, world_setup, world_teardown),
     };
     return cmocka_run_group_tests_name("bind", tests, NULL, NULL);
 }

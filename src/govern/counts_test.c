@@ -3,23 +3,6 @@
 #include "govern/rig_test.h"
 #include "json/write.h"
 
-static struct world world;
-static struct trial trial;
-
-static int setup(void **state)
-{
-    (void)state;
-    world_init(&world);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    world_fini(&world);
-    return 0;
-}
-
 static struct series_name name_of(const char *topic, const char *rule, const char *client)
 {
     return (struct series_name){
@@ -210,11 +193,11 @@ static void many_paths_are_counted_as_others(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(sums_are_over_producers_and_rules, setup, teardown),
-        cmocka_unit_test_setup_teardown(series_are_bounded, setup, teardown),
-        cmocka_unit_test_setup_teardown(names_of_cells_round_trip, setup, teardown),
-        cmocka_unit_test_setup_teardown(samples_are_a_ring, setup, teardown),
-        cmocka_unit_test_setup_teardown(many_paths_are_counted_as_others, setup, teardown),
+        cmocka_unit_test_setup_teardown(sums_are_over_producers_and_rules, world_setup, world_teardown),
+        cmocka_unit_test_setup_teardown(series_are_bounded, world_setup, world_teardown),
+        cmocka_unit_test_setup_teardown(names_of_cells_round_trip, world_setup, world_teardown),
+        cmocka_unit_test_setup_teardown(samples_are_a_ring, world_setup, world_teardown),
+        cmocka_unit_test_setup_teardown(many_paths_are_counted_as_others, world_setup, world_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -16,23 +16,7 @@
     "\"schemaType\":\"JSON\",\"schema\":\"{\\\"title\\\":\\\"Other\\\",\\\"type\\\":\\\"string\\\"}\"}"
 #define AVRO_STRING "{\"schema\":\"\\\"string\\\"\"}"
 
-static struct world world;
-static struct trial trial;
 static const char *const structure[] = {"strom.value.validation.level", "structure", NULL};
-
-static int setup(void **state)
-{
-    (void)state;
-    world_init(&world);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    world_fini(&world);
-    return 0;
-}
 
 // ---- what most tests say
 
@@ -938,44 +922,52 @@ static void rules_may_be_about_any_message(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(rules_may_be_about_any_message, setup, teardown),
-        cmocka_unit_test_setup_teardown(good_records_pass_with_their_conditions, setup, teardown),
-        cmocka_unit_test_setup_teardown(bad_payload_is_refused_with_path_and_rule, setup, teardown),
-        cmocka_unit_test_setup_teardown(many_bad_records_are_capped, setup, teardown),
-        cmocka_unit_test_setup_teardown(ids_must_belong_to_the_subject, setup, teardown),
-        cmocka_unit_test_setup_teardown(level_id_looks_at_ids_only, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_record_is_not_taken_for_the_one_before, setup, teardown),
-        cmocka_unit_test_setup_teardown(raw_json_is_judged_by_the_newest_version, setup, teardown),
-        cmocka_unit_test_setup_teardown(raw_json_is_of_a_version_that_may_be_used, setup, teardown),
-        cmocka_unit_test_setup_teardown(raw_bytes_under_avro_are_refused, setup, teardown),
-        cmocka_unit_test_setup_teardown(old_and_deleted_versions_are_refused, setup, teardown),
-        cmocka_unit_test_setup_teardown(null_is_refused_where_asked, setup, teardown),
-        cmocka_unit_test_setup_teardown(header_names_the_schema_of_a_bare_payload, setup, teardown),
-        cmocka_unit_test_setup_teardown(header_and_prefix_must_agree, setup, teardown),
-        cmocka_unit_test_setup_teardown(subject_may_be_set_or_associated, setup, teardown),
-        cmocka_unit_test_setup_teardown(record_names_the_subject, setup, teardown),
-        cmocka_unit_test_setup_teardown(an_id_given_again_names_another_subject, setup, teardown),
-        cmocka_unit_test_setup_teardown(protobuf_message_is_named_by_its_indexes, setup, teardown),
-        cmocka_unit_test_setup_teardown(protobuf_payload_begins_with_indexes, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_new_version_is_found_when_its_id_comes, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_subject_that_comes_later_is_found, setup, teardown),
-        cmocka_unit_test_setup_teardown(what_is_referred_to_may_be_replaced, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_verdict_of_two_views_does_not_hold, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_topic_that_is_gone_ends_it, setup, teardown),
-        cmocka_unit_test_setup_teardown(newer_settings_are_seen_at_once, setup, teardown),
-        cmocka_unit_test_setup_teardown(bad_records_are_set_aside, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_batch_of_bad_records_leaves_its_offsets, setup, teardown),
-        cmocka_unit_test_setup_teardown(many_records_are_set_aside, setup, teardown),
-        cmocka_unit_test_setup_teardown(dead_letters_need_a_place, setup, teardown),
-        cmocka_unit_test_setup_teardown(marks_may_not_make_a_batch_too_large, setup, teardown),
-        cmocka_unit_test_setup_teardown(marks_are_headers, setup, teardown),
-        cmocka_unit_test_setup_teardown(long_batches_are_judged_in_slices, setup, teardown),
-        cmocka_unit_test_setup_teardown(keys_are_judged_too, setup, teardown),
-        cmocka_unit_test_setup_teardown(what_is_least_used_goes_and_comes_back, setup, teardown),
-        cmocka_unit_test_setup_teardown(nothing_is_loaded_once_the_server_stops, setup, teardown),
-        cmocka_unit_test_setup_teardown(counts_are_of_final_verdicts, setup, teardown),
-        cmocka_unit_test_setup_teardown(what_governs_is_compiled_when_bound, setup, teardown),
-        cmocka_unit_test_setup_teardown(what_an_alias_stands_for_is_compiled, setup, teardown),
+        cmocka_unit_test_setup_teardown(rules_may_be_about_any_message, world_setup, world_teardown),
+        cmocka_unit_test_setup_teardown(good_records_pass_with_their_conditions, world_setup, world_teardown),
+        cmocka_unit_test_setup_teardown(bad_payload_is_refused_with_path_and_rule, world_setup,
+                                        world_teardown),
+        cmocka_unit_test_setup_teardown(many_bad_records_are_capped, world_setup, world_teardown),
+        cmocka_unit_test_setup_teardown(ids_must_belong_to_the_subject, world_setup, world_teardown),
+        cmocka_unit_test_setup_teardown(level_id_looks_at_ids_only, world_setup, world_teardown),
+        cmocka_unit_test_setup_teardown(a_record_is_not_taken_for_the_one_before, world_setup,
+                                        world_teardown),
+        cmocka_unit_test_setup_teardown(raw_json_is_judged_by_the_newest_version, world_setup,
+                                        world_teardown),
+        cmocka_unit_test_setup_teardown(raw_json_is_of_a_version_that_may_be_used, world_setup,
+                                        world_teardown),
+        cmocka_unit_test_setup_teardown(raw_bytes_under_avro_are_refused, world_setup, world_teardown),
+        cmocka_unit_test_setup_teardown(old_and_deleted_versions_are_refused, world_setup, world_teardown),
+        cmocka_unit_test_setup_teardown(null_is_refused_where_asked, world_setup, world_teardown),
+        cmocka_unit_test_setup_teardown(header_names_the_schema_of_a_bare_payload, world_setup,
+                                        world_teardown),
+        cmocka_unit_test_setup_teardown(header_and_prefix_must_agree, world_setup, world_teardown),
+        cmocka_unit_test_setup_teardown(subject_may_be_set_or_associated, world_setup, world_teardown),
+        cmocka_unit_test_setup_teardown(record_names_the_subject, world_setup, world_teardown),
+        cmocka_unit_test_setup_teardown(an_id_given_again_names_another_subject, world_setup, world_teardown),
+        cmocka_unit_test_setup_teardown(protobuf_message_is_named_by_its_indexes, world_setup,
+                                        world_teardown),
+        cmocka_unit_test_setup_teardown(protobuf_payload_begins_with_indexes, world_setup, world_teardown),
+        cmocka_unit_test_setup_teardown(a_new_version_is_found_when_its_id_comes, world_setup,
+                                        world_teardown),
+        cmocka_unit_test_setup_teardown(a_subject_that_comes_later_is_found, world_setup, world_teardown),
+        cmocka_unit_test_setup_teardown(what_is_referred_to_may_be_replaced, world_setup, world_teardown),
+        cmocka_unit_test_setup_teardown(a_verdict_of_two_views_does_not_hold, world_setup, world_teardown),
+        cmocka_unit_test_setup_teardown(a_topic_that_is_gone_ends_it, world_setup, world_teardown),
+        cmocka_unit_test_setup_teardown(newer_settings_are_seen_at_once, world_setup, world_teardown),
+        cmocka_unit_test_setup_teardown(bad_records_are_set_aside, world_setup, world_teardown),
+        cmocka_unit_test_setup_teardown(a_batch_of_bad_records_leaves_its_offsets, world_setup,
+                                        world_teardown),
+        cmocka_unit_test_setup_teardown(many_records_are_set_aside, world_setup, world_teardown),
+        cmocka_unit_test_setup_teardown(dead_letters_need_a_place, world_setup, world_teardown),
+        cmocka_unit_test_setup_teardown(marks_may_not_make_a_batch_too_large, world_setup, world_teardown),
+        cmocka_unit_test_setup_teardown(marks_are_headers, world_setup, world_teardown),
+        cmocka_unit_test_setup_teardown(long_batches_are_judged_in_slices, world_setup, world_teardown),
+        cmocka_unit_test_setup_teardown(keys_are_judged_too, world_setup, world_teardown),
+        cmocka_unit_test_setup_teardown(what_is_least_used_goes_and_comes_back, world_setup, world_teardown),
+        cmocka_unit_test_setup_teardown(nothing_is_loaded_once_the_server_stops, world_setup, world_teardown),
+        cmocka_unit_test_setup_teardown(counts_are_of_final_verdicts, world_setup, world_teardown),
+        cmocka_unit_test_setup_teardown(what_governs_is_compiled_when_bound, world_setup, world_teardown),
+        cmocka_unit_test_setup_teardown(what_an_alias_stands_for_is_compiled, world_setup, world_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

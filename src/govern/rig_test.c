@@ -7,6 +7,23 @@
 
 enum { ASK_TRIES = 20, OUTCOMES_MAX = 64 };
 
+struct world world;
+struct trial trial;
+
+int world_setup(void **state)
+{
+    (void)state;
+    world_init(&world);
+    return 0;
+}
+
+int world_teardown(void **state)
+{
+    (void)state;
+    world_fini(&world);
+    return 0;
+}
+
 void world_init(struct world *w)
 {
     *w = (struct world){0};

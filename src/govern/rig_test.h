@@ -63,6 +63,11 @@ struct trial {
     uint32_t waits;
     uint32_t mores;
 };
+// The world of the running test, made and ended by these two, and its case.
+extern struct world world;
+extern struct trial trial;
+int world_setup(void **state);
+int world_teardown(void **state);
 // trial_judge judges a batch of the records for partition 0; waits for what is loaded.
 void trial_judge(struct world *w, struct trial *t, const char *topic, const struct line *lines,
                  int32_t count);

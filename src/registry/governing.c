@@ -110,7 +110,15 @@ bool registry_is_name(struct str name, struct str qualified)
     return str_equal(name_normal(name), qualified);
 }
 
-bool registry_topic_names(struct registry *r, struct str topic, bool is_key, struct str qualified)
+static bool is_of_name(struct registry *r, struct str subject, struct str name)
+{
+    (void)r;
+    return str_equal(subject, name);
+}
+
+// any_association: one of the topic's has a subject of which that holds.
+static bool any_association(struct registry *r, struct str topic, bool is_key, struct str name,
+                            bool (*holds)(struct registry *r, struct str subject, struct str name))
 {
     const struct association **list;
     struct arena arena;
@@ -118,26 +126,21 @@ bool registry_topic_names(struct registry *r, struct str topic, bool is_key, str
     arena_init(&arena, REGISTRY_CALL_BYTES_MAX);
     size_t count = associations_find(r, BY_RESOURCE_NAME, topic, &arena, &list);
     for (size_t i = 0; i < count && !is_it; i++) {
-        is_it = str_equal(list[i]->type, is_key ? STR("key") : STR("value")) &&
-                str_equal(list[i]->subject, qualified);
+        is_it =
+            str_equal(list[i]->type, is_key ? STR("key") : STR("value")) && holds(r, list[i]->subject, name);
     }
     arena_fini(&arena);
     return is_it;
 }
 
+bool registry_topic_names(struct registry *r, struct str topic, bool is_key, struct str qualified)
+{
+    return any_association(r, topic, is_key, qualified, is_of_name);
+}
+
 bool registry_topic_stands_for(struct registry *r, struct str topic, bool is_key, struct str subject)
 {
-    const struct association **list;
-    struct arena arena;
-    bool is_it = false;
-    arena_init(&arena, REGISTRY_CALL_BYTES_MAX);
-    size_t count = associations_find(r, BY_RESOURCE_NAME, topic, &arena, &list);
-    for (size_t i = 0; i < count && !is_it; i++) {
-        is_it = str_equal(list[i]->type, is_key ? STR("key") : STR("value")) &&
-                registry_stands_for(r, list[i]->subject, subject);
-    }
-    arena_fini(&arena);
-    return is_it;
+    return any_association(r, topic, is_key, subject, registry_stands_for);
 }
 
 // ---- schemas

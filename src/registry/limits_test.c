@@ -398,10 +398,7 @@ static void memory_runs_out(void **state)
     enum { BALLAST = 64 << 20, SIZE = 200 << 10 };
     struct desk d;
     desk_init(&d);
-    char *body = mem_zalloc(SIZE + 100);
-    memcpy(body, "{\"compatibilityGroup\":\"", 23);
-    memset(body + 23, 'x', SIZE);
-    memcpy(body + 23 + SIZE, "\"}", 2);
+    char *body = large_config(SIZE);
     expect_code(&d, "GET", "/config", NULL, 0); // so that the rig has what it needs
     d.arena.gives_way = true;
     void *ballast = mem_alloc(BALLAST);

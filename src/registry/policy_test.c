@@ -329,10 +329,7 @@ static void large_and_deep_bodies(void **state)
     enum { SIZE = 3 << 20 };
     struct desk d;
     desk_init(&d);
-    char *body = mem_zalloc(SIZE + 100);
-    memcpy(body, "{\"compatibilityGroup\":\"", 23);
-    memset(body + 23, 'x', SIZE);
-    memcpy(body + 23 + SIZE, "\"}", 2);
+    char *body = large_config(SIZE);
     ask(&d, "PUT", "/config", body);
     assert_int_equal(d.status, 413);
     memset(body, '[', SIZE);

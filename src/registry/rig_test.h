@@ -223,4 +223,16 @@ static inline int64_t desk_ask_first(struct desk *desk, const char *method, cons
                                          : (desk)->status == ((code) < 1000 ? (code) : (code) / 100));       \
     } while (0)
 
+// large_config gives the body of a PUT /config with that many bytes of text; the caller frees it.
+static inline char *large_config(size_t size)
+{
+    static const char head[] = "{\"compatibilityGroup\":\"";
+    size_t len = sizeof head - 1;
+    char *body = mem_zalloc(size + len + 3);
+    memcpy(body, head, len);
+    memset(body + len, 'x', size);
+    memcpy(body + len + size, "\"}", 2);
+    return body;
+}
+
 #endif
