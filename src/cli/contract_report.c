@@ -25,12 +25,14 @@ static struct share share_of(const struct trial *trial, const struct sample_foun
 {
     struct share share;
     sample_bounds(&trial->size, found, &share.low, &share.high);
+    double seen = found->records > 0 ? (double)found->records / (double)trial_records_all(trial) : 0;
+    share.low = share.low > seen ? share.low : seen; // those that were found are there
     return share;
 }
 
 static int64_t part_of_all(const struct trial *trial, double share)
 {
-    double part = share * (double)trial_records_all(trial);
+    double part = share * (double)trial_records_all(trial) + 0.5; // rounded
     return part < (double)INT64_MAX ? (int64_t)part : INT64_MAX;
 }
 

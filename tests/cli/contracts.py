@@ -262,6 +262,7 @@ def test_contract_history(cli, broker):
     found, estimate = drawn['sample'], drawn['estimate']
     assert not drawn['exact'] and 0 < found['records'] < 400, drawn  # aborted ones are drawn in vain
     assert estimate['share_low'] <= found['dead_lettered'] / found['records'] <= estimate['share_high'] < 0.2, drawn
+    assert estimate['failed_low'] >= found['dead_lettered'], drawn  # those are there
     assert 60000 < estimate['records_about'] < 180000, drawn
     has(c.text('diff', contract, '--sample', '400', expect=1), ' records were judged: ', ' an estimate, ',
         '--all judges')
