@@ -24,6 +24,7 @@ from rawkafka import Connection, batch, record, varint  # noqa: E402
 HTTP = os.environ.get('STROM_HTTP')
 HOST, PORT = BOOTSTRAP.rsplit(':', 1)
 INVALID_RECORD, NOT_ENOUGH_REPLICAS = 87, 19
+ONE_BATCH_MS = 60000  # a producer that is flushed does not wait so long
 
 
 def ask(method, path, body=None):
@@ -90,8 +91,9 @@ def alter(topic, **settings):
 def send(topic, *values, **config):
     """Sends one batch; raises the error of its records. Each value is bytes, None, or (value, headers)."""
     errors = []
-    producer = Producer({**COMMON, 'acks': 'all', 'linger.ms': 1000, 'message.timeout.ms': 15000,
+    producer = Producer({**COMMON, 'acks': 'all', 'linger.ms': ONE_BATCH_MS, 'message.timeout.ms': 2 * ONE_BATCH_MS,
                          'client.id': 'teller', **config})
+    producer.list_topics(topic, 20)  # what it does not know yet gets its records one by one, maybe in batches
     for value in values:
         value, headers = value if isinstance(value, tuple) else (value, None)
         producer.produce(topic, value=value, key=b'k', partition=0, headers=headers,
