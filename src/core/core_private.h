@@ -639,6 +639,10 @@ enum err trim_apply(struct apply *a, const struct item_trim *item, struct outcom
 void epoch_raise_apply(struct apply *a);
 // txn_joins: a batch of this transaction would make the partition part of it.
 bool txn_joins(const struct core *core, const struct txn *txn, const struct partition *p);
+// txn_is_earlier: the partition is part of this transaction, which is open, and the offset lies before what
+// it wrote there.
+bool txn_is_earlier(const struct core *core, const struct txn *txn, const struct partition *p,
+                    int64_t offset);
 struct partition *partition_new(struct core *core, struct topic *topic, int32_t index);
 // partition_free needs a partition without extents and producers, or a core that is being destroyed.
 void partition_free(struct core *core, struct partition *p);

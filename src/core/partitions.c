@@ -154,6 +154,10 @@ static enum err data_judge(const struct core *core, const struct item *item, str
         return err;
     }
     enum err sequence_err = producer_judge(ret->producer, data, &ret->duplicate);
+    if (ret->duplicate != NULL && txn_is_earlier(core, ret->txn, p, ret->duplicate->base_offset)) {
+        ret->duplicate = NULL;
+        return ERR_OUT_OF_ORDER_SEQUENCE;
+    }
     if (sequence_err == ERR_INVALID_PRODUCER_EPOCH || ret->duplicate != NULL) {
         return sequence_err;
     }

@@ -181,6 +181,13 @@ enum err txn_judge_member(const struct core *core, const struct partition *p, co
     return is_member ? ERR_OK : ERR_INVALID_TXN_STATE;
 }
 
+bool txn_is_earlier(const struct core *core, const struct txn *txn, const struct partition *p, int64_t offset)
+{
+    bool is_open = txn != NULL && txn->state == TXN_ONGOING;
+    const struct txn_partition *tp = is_open ? txn_partition_find(core, txn, p) : NULL;
+    return tp != NULL && (tp->first_offset < 0 || offset < tp->first_offset);
+}
+
 bool txn_joins(const struct core *core, const struct txn *txn, const struct partition *p)
 {
     return txn->state != TXN_ONGOING || txn_partition_find(core, txn, p) == NULL;

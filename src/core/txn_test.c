@@ -324,6 +324,35 @@ static void who_may_write(void **state)
     rig_fini(&rig);
 }
 
+// A sequence that comes again in the next transaction of its epoch is another batch, whose sender lost the
+// first answer: to call it a duplicate would lose it without a word.
+static void no_duplicate_of_a_transaction_before(void **state)
+{
+    (void)state;
+    for (int is_commit = 0; is_commit < 2; is_commit++) {
+        struct rig rig;
+        begin(&rig);
+        int64_t a = init(&rig, "a").value;
+        assert_int_equal(add(&rig, "a", a, 0, 0), ERR_OK);
+        assert_int_equal(data(&rig, a, 0, 0, 0, TXN).err, ERR_OK);
+        assert_true(data(&rig, a, 0, 0, 0, TXN).is_duplicate);
+        assert_int_equal(end(&rig, "a", a, 0, is_commit, false).err, ERR_OK);
+        assert_true(data(&rig, a, 0, 0, 0, TXN).is_duplicate); // nothing is open that it could be part of
+        assert_int_equal(add(&rig, "a", a, 0, 1), ERR_OK);
+        assert_true(data(&rig, a, 0, 0, 0, TXN).is_duplicate); // ... nor here
+        assert_int_equal(add(&rig, "a", a, 0, 0), ERR_OK);
+        assert_int_equal(data(&rig, a, 0, 0, 0, TXN).err, ERR_OUT_OF_ORDER_SEQUENCE);
+        struct outcome next = data(&rig, a, 0, 0, 2, TXN);
+        assert_int_equal(next.err, ERR_OK);
+        assert_int_equal(data(&rig, a, 0, 0, 0, TXN).err, ERR_OUT_OF_ORDER_SEQUENCE);
+        struct outcome again = data(&rig, a, 0, 0, 2, TXN);
+        assert_int_equal(again.err, ERR_OK);
+        assert_true(again.is_duplicate && again.base_offset == next.base_offset);
+        check_cut(&rig);
+        rig_fini(&rig);
+    }
+}
+
 static void admission_settles_only_what_stays(void **state)
 {
     (void)state;
@@ -755,6 +784,7 @@ int main(void)
         cmocka_unit_test(commit_and_abort),
         cmocka_unit_test(marker_bytes),
         cmocka_unit_test(who_may_write),
+        cmocka_unit_test(no_duplicate_of_a_transaction_before),
         cmocka_unit_test(admission_settles_only_what_stays),
         cmocka_unit_test(ends_of_the_first_protocol),
         cmocka_unit_test(ends_that_raise_the_epoch_890),

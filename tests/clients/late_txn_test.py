@@ -224,16 +224,17 @@ def record():
         f.write('{\n' + ',\n'.join(f'{json.dumps(name)}: {json.dumps(golden[name])}' for name in golden) + '\n}\n')
 
 
-def wanted_of(golden, protocol, is_commit, late):
-    """What Kafka does, with one difference: a batch that comes again is a duplicate, whatever the transaction is at.
-    Kafka may take it for the producer's first one, and refuse the next (45)."""
+def wanted_of(golden, protocol, is_commit, late, moment):
+    """What Kafka does, with one difference: a batch that comes again is never taken for the producer's first one. It is
+    a duplicate, unless its partition has joined the next transaction and that is open: then 45."""
     if protocol == 1 and STEPS[protocol][late][0] == 'Produce':
-        return {'late': 0, **safe(protocol, is_commit)}
+        is_joined = 0 < moment < len(STEPS[protocol])
+        return {'late': 45 if is_joined else 0, **safe(protocol, is_commit)}
     return golden
 
 
 def judge(golden, protocol, is_commit, late, moment):
-    got, wanted = play(protocol, is_commit, late, moment), wanted_of(golden, protocol, is_commit, late)
+    got, wanted = play(protocol, is_commit, late, moment), wanted_of(golden, protocol, is_commit, late, moment)
     if protocol == 2:
         equal('the transactions', dict(got, late=None), {'late': None, **safe(protocol, is_commit)})
     if got != wanted:

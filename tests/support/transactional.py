@@ -25,6 +25,12 @@ class NeedsAbort(Exception):
     """The transaction can only be aborted."""
 
 
+def is_rewound(error):
+    """librdkafka has aborted with a batch on its way, lost the connection, and given the batch's sequence again; it was
+    stored. Strom refuses it, and the producer is of no use any more (docs/kafka-differences.md)."""
+    return error.fatal() and error.code() == KafkaError.OUT_OF_ORDER_SEQUENCE_NUMBER
+
+
 def call(action, *arguments):
     """Calls again while the error is one that passes."""
     while True:
@@ -88,31 +94,40 @@ class Transactional:
         """Runs one. fill writes into it and says whether it is to be committed; before that commit it is told by
         committing(). Returns whether it was."""
         began = time.monotonic()
-        call(self.producer.begin_transaction)
         try:
-            if fill():
-                self.committing()
-                call(self.producer.commit_transaction, CALL_S)
-                return True
-        except NeedsAbort as e:
+            call(self.producer.begin_transaction)
+            try:
+                if fill():
+                    self.committing()
+                    call(self.producer.commit_transaction, CALL_S)
+                    return True
+            except NeedsAbort as e:
+                tell('notice', text=str(e))
+            self.abort(began)
+        except KafkaException as e:
+            if not is_rewound(e.args[0]):
+                raise
             tell('notice', text=str(e))
-        self.abort(began)
+            self.renew()
         return False
 
     def abort(self, began):
         """librdkafka asks for the end of a transaction whose AddPartitionsToTxn has not been answered. If that was lost
         with the broker, nothing is open, the last end was a commit, and Kafka, too, answers INVALID_TXN_STATE, which is
-        fatal to the producer (librdkafka's issue 4849). Then another one goes on, as an application's would; to begin,
-        it has to end whatever is open. Tells "refused" with the time of the begin: a broker that was there since then
-        would have no right to it."""
+        fatal to the producer (librdkafka's issue 4849). Then another one goes on, as an application's would. Tells
+        "refused" with the time of the begin: a broker that was there since then would have no right to it."""
         try:
             call(self.producer.abort_transaction, CALL_S)
         except KafkaException as e:
             if e.args[0].code() != KafkaError.INVALID_TXN_STATE:
                 raise
             tell('refused', began=began)
-            self.producer = self.make_producer()
-            call(self.producer.init_transactions, CALL_S)
+            self.renew()
+
+    def renew(self):
+        """Another producer goes on. To begin, it ends whatever is open."""
+        self.producer = self.make_producer()
+        call(self.producer.init_transactions, CALL_S)
 
     def committing(self):
         tell('committing')
