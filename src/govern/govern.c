@@ -21,6 +21,7 @@ struct govern *govern_create(struct env *env, struct metrics *metrics)
     g->env = env;
     mutex_init(&g->registry_lock, env->threads);
     binds_init(g);
+    namings_init(&g->namings, env);
     cache_init(&g->cache, env);
     samples_init(&g->samples, env);
     metrics_collector(metrics, counts_collect, g);
@@ -40,7 +41,7 @@ static void on_load(struct task *task)
     }
 }
 
-void govern_attach(struct govern *g, struct broker *broker, struct loop *loop, struct str version)
+void govern_attach(struct govern *g, struct broker *broker, struct broker_port *port, struct str version)
 {
     const struct registry_host host = {
         .arg = g,
@@ -49,10 +50,11 @@ void govern_attach(struct govern *g, struct broker *broker, struct loop *loop, s
         .cluster_id = broker_cluster_id(broker),
         .version = version,
         .contract_check = govern_check_registration,
-        .alias_check = govern_check_alias,
+        .standing_check = govern_check_standing,
     };
     g->broker = broker;
-    g->loop = loop;
+    g->port = port;
+    g->loop = broker_port_loop(port);
     g->load.run = on_load;
     g->registry = registry_create(&host);
 }
@@ -60,6 +62,7 @@ void govern_attach(struct govern *g, struct broker *broker, struct loop *loop, s
 void govern_stop(struct govern *g)
 {
     binds_stop(g);
+    namings_stop(g);
     cache_stop(&g->cache);
 }
 
@@ -72,6 +75,7 @@ void govern_destroy(struct govern *take_govern)
     registry_destroy(g->registry);
     bindings_fini(&g->bindings);
     arena_fini(&g->remarks.arena);
+    namings_fini(&g->namings);
     cache_fini(&g->cache);
     samples_fini(&g->samples);
     mutex_fini(&g->binds_lock);

@@ -28,9 +28,9 @@ struct govern;
 // govern_create comes before the broker, which is given its policy.
 struct govern *govern_create(struct env *env, struct metrics *metrics);
 struct broker_policy govern_policy(struct govern *g);
-// govern_attach makes the registry over the broker, which is open. loop: where contracts are loaded. Before
-// anything is judged, bound or registered.
-void govern_attach(struct govern *g, struct broker *broker, struct loop *loop, struct str version);
+// govern_attach makes the registry over the broker, which is open. port: on whose loop contracts are loaded.
+// Before anything is judged, bound or registered.
+void govern_attach(struct govern *g, struct broker *broker, struct broker_port *port, struct str version);
 // govern_stop wakes what waits, to be refused; nothing is loaded any more. On the loop, before it stops.
 void govern_stop(struct govern *g);
 void govern_destroy(

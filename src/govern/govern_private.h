@@ -42,6 +42,7 @@ struct topic_rules {
     struct str name;
     uint64_t config_revision;
     struct governance settings;
+    struct str rule_topics;          // GOVERNANCE_RULE_TOPICS
     struct str subjects[SIDE_COUNT]; // NULL ptr: each record's schema names it
 };
 
@@ -194,7 +195,37 @@ bool samples_any(struct samples *samples, struct str topic, int64_t after);
 void samples_listen(struct samples *samples, struct loop *loop, struct task *task); // NULL: nobody any more
 void samples_print(struct samples *samples, struct str topic, int64_t after, size_t limit, struct buf *out);
 
-// ---- bind.c: the topics that are governed. The registry's lock guards them.
+// ---- bind.c: what else asks whether a contract can govern
+
+enum {
+    BIND_VERSIONS_MAX = 20, // the newest of a subject that are compiled when it is bound
+    BIND_BYTES_MAX = 256 << 20,
+};
+
+// Topics that rules name for dead letters, each once.
+struct named {
+    struct arena *arena;
+    struct str *list; // POLICY_BINDING_LETTERS_MAX
+    uint32_t count;
+};
+enum err named_add(struct named *named, struct str topic, struct error *e);
+enum contract_level bind_level(enum governance_level level);
+// bind_sends_letters: what rules set aside goes where they say.
+bool bind_sends_letters(const struct governance *settings, int side);
+// bind_compile compiles a contract. Which message of a Protobuf schema its rules are about is said by records
+// only: one of those at the top has to fit.
+enum err bind_compile(const struct registry_contract *contract, enum contract_level level,
+                      struct contract **ret, struct error *e);
+// bind_check says whether a contract can judge, and notes the topics that its rules name.
+enum err bind_check(const struct registry_contract *contract, enum contract_level level, struct named *named,
+                    struct error *e);
+// bind_subject finds the subject of a side; an empty one: each record names it. ret_ground->key.ptr NULL: its
+// settings say.
+enum err bind_subject(struct registry *r, struct str topic, int side, const struct side_settings *settings,
+                      struct arena *arena, char room[GOVERNANCE_SUBJECT_SIZE], struct str *ret,
+                      struct registry_ground *ret_ground, struct error *e);
+
+// ---- bindings.c: the topics that are governed. The registry's lock guards them.
 
 struct binding {
     struct str name;
@@ -210,6 +241,8 @@ struct bindings {
 };
 const struct bindings *bindings_get(struct govern *g);
 void bindings_fini(struct bindings *b);
+
+// ---- remarks.c
 
 enum { REMARKS_MAX = 64 }; // of a side: as many as a contract has, or why there are none
 
@@ -228,7 +261,7 @@ struct remarks {
 // given back.
 const struct remarks *remarks_get(struct govern *g, struct registry *r, const struct binding *b);
 
-// ---- judge.c, outcome.c, bind.c: the policy
+// ---- judge.c, outcome.c, bind.c, bindings.c: the policy
 
 enum policy_step govern_judge(void *arg, struct policy_case *c);
 void govern_settle(void *arg, struct policy_case *c, enum policy_end end);
@@ -237,7 +270,41 @@ void binds_init(struct govern *g);
 void binds_stop(struct govern *g); // answers all, and whatever is asked from here on
 enum err govern_check_registration(void *arg, const struct registry_contract *contract, struct arena *arena,
                                    struct registry_before *ret, struct error *e);
-enum err govern_check_alias(void *arg, struct str name, struct str subject, struct error *e);
+enum err govern_check_standing(void *arg, struct registry_standing *standing, struct arena *arena,
+                               struct registry_before *ret, struct error *e);
+
+// ---- naming.c
+
+// A topic's configs are to name a topic for dead letters, which is made if need be. Owner: a case that waits.
+struct naming {
+    struct list node;
+    struct policy_case *c; // woken when it is done
+    struct str topic;
+    struct str letters;
+    // out
+    enum err err;
+    char text[ERROR_TEXT_SIZE];
+};
+struct namings {
+    struct mutex lock;   // guards what follows; taken alone
+    struct list waiting; // struct naming.node
+    struct naming *current;
+    bool is_posted;
+    bool is_stopping;
+    struct task task; // on the loop, as what follows
+    uint32_t tries;
+    struct str topic; // of the current one, likewise
+    struct str letters;
+    char topic_room[GOVERNANCE_NAME_SIZE];
+    char letters_room[GOVERNANCE_NAME_SIZE];
+    struct arena arena;
+    struct change_op op;
+};
+void namings_init(struct namings *namings, struct env *env);
+void namings_fini(struct namings *namings);
+// naming_ask: the case is woken when it is done; false: it is, for the server stops.
+bool naming_ask(struct govern *g, struct naming *n);
+void namings_stop(struct govern *g); // wakes all who wait
 
 // A question about a topic, being answered.
 struct bind_job {
@@ -252,8 +319,9 @@ struct bind_job {
 struct govern {
     struct env *env;
     struct broker *broker; // NULL until it is attached
-    struct loop *loop;
-    struct task load; // on the loop
+    struct broker_port *port;
+    struct loop *loop; // of the port
+    struct task load;  // on the loop
     struct mutex registry_lock;
     struct registry *registry;
     struct bindings bindings;
@@ -264,6 +332,7 @@ struct govern {
     bool is_bind_stopping;
     struct task bind; // on the loop, as the job
     struct bind_job job;
+    struct namings namings;
     struct cache cache;
     struct samples samples;
     struct metric *loads;

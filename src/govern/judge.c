@@ -645,6 +645,9 @@ enum policy_step govern_judge(void *arg, struct policy_case *c)
     if (is_sliced) {
         return POLICY_MORE;
     }
+    if (!outcome_named(j)) {
+        return POLICY_WAIT;
+    }
     return outcome_finish(j) ? POLICY_JUDGED : POLICY_MORE;
 }
 

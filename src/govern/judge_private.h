@@ -88,6 +88,8 @@ struct judging {
     struct batch_verdict *actions; // by index; NULL while no record is taken out or marked
     bool is_rewritten;
     size_t letter_count;
+    size_t named_count;   // letters whose topics were found to be named
+    struct naming naming; // of the next one; topic NULL: not asked
     size_t letter_bytes;
     enum settle_stage stage; // of writing it again
     // From here on nothing is cleared, for each batch pays for that: as many as their counts say are written.
@@ -105,6 +107,11 @@ struct judging {
 void outcome_record(struct judging *j);
 // outcome_refuse refuses the batch as a whole.
 void outcome_refuse(struct judging *j, enum err err, struct str text);
+// outcome_refuse_letters refuses it because its dead letters cannot go to that topic.
+void outcome_refuse_letters(struct judging *j, enum err err, struct str name, const char *why);
+// outcome_named: the topics that dead letters go to are there; false: the case is woken when one is, ask
+// again.
+bool outcome_named(struct judging *j);
 // outcome_finish fills the case's out fields; false: there is more to do than a slice takes, call again.
 bool outcome_finish(struct judging *j);
 // outcome_samples keeps what was seen of the case's violations.

@@ -82,6 +82,7 @@ static void topic_load(struct govern *g, struct snapshot *s, const struct want *
     }
     s->grounds = grounds;
     (void)governance_resolve(copy.configs, copy.config_count, &s->topic.settings);
+    s->topic.rule_topics = governance_rule_topics(copy.configs, copy.config_count);
     for (int i = 0; i < SIDE_COUNT; i++) {
         if (s->topic.settings.sides[i].level != LEVEL_NONE &&
             side_subject(g, s, i, &grounds[s->ground_count], &e) != ERR_OK) {

@@ -248,7 +248,15 @@ static struct str letter_topic(struct judging *j, const struct contract_finding 
     return finding->dead_letter_topic;
 }
 
-// letter_topic_check: false and refused if the topic cannot take dead letters.
+void outcome_refuse_letters(struct judging *j, enum err err, struct str name, const char *why)
+{
+    bool is_passing = err == ERR_STOPPING || err == ERR_READ_ONLY || err == ERR_NO_MEMORY;
+    outcome_refuse(
+        j, is_passing ? err : ERR_INVALID_RECORD,
+        arena_printf(&j->kept, "its dead letters cannot go to \"" STR_FMT "\": %s", STR_ARG(name), why));
+}
+
+// letter_topic_check: false and refused if the topic that settings name cannot take dead letters.
 static bool letter_topic_check(struct judging *j, struct str name)
 {
     const struct core *core = broker_view_begin(j->g->broker);
@@ -256,10 +264,8 @@ static bool letter_topic_check(struct judging *j, struct str name)
     bool is_governed = topic != NULL && topic_settings(core, topic)->is_governed;
     broker_view_end(j->g->broker);
     if (topic == NULL || is_governed) {
-        outcome_refuse(
-            j, ERR_INVALID_RECORD,
-            arena_printf(&j->kept, "its dead letters cannot go to \"" STR_FMT "\": %s", STR_ARG(name),
-                         topic == NULL ? "there is no such topic" : "that topic is governed itself"));
+        outcome_refuse_letters(j, ERR_INVALID_RECORD, name,
+                               topic == NULL ? "there is no such topic" : "that topic is governed itself");
     }
     return topic != NULL && !is_governed;
 }
@@ -271,7 +277,7 @@ static struct letters *letters_for(struct judging *j, struct str topic)
             return &j->letters[i];
         }
     }
-    if (!letter_topic_check(j, topic)) {
+    if (j->c->dlq_topic.ptr != NULL && !letter_topic_check(j, topic)) { // others: see outcome_named
         return NULL;
     }
     if (j->letter_count == JUDGING_LETTERS_MAX) {
@@ -664,6 +670,7 @@ void outcome_reset(struct judging *j)
     }
     j->actions = NULL;
     j->letter_count = 0;
+    j->named_count = 0;
     j->letter_bytes = 0;
     j->tally_count = 0;
     j->last_pass = NULL;

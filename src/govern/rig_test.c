@@ -31,7 +31,7 @@ void world_init(struct world *w)
     rig_start(&w->rig);
     arena_init(&w->arena, 512 << 20);
     w->govern = govern_create(w->rig.env, w->rig.metrics);
-    govern_attach(w->govern, w->rig.broker, w->rig.loop, STR("1.2.3"));
+    govern_attach(w->govern, w->rig.broker, w->rig.port, STR("1.2.3"));
 }
 
 static void on_stop(struct rig_call *call)

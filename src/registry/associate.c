@@ -359,6 +359,47 @@ static void topic_touch(struct registry_call *call, struct str topic, struct str
     plan_add(call, key_of(call, TOPIC_DOCUMENT_FORMAT, STR_ARG(topic), STR_ARG(type)), 1);
 }
 
+// topic_stands: what comes to govern the topic without the association that has that key, and with the other
+// one (NULL: none), can. As plan_standing.
+static bool topic_stands(struct registry *r, struct registry_call *call, struct str topic, struct str type,
+                         struct str without, const struct association *with, bool is_dry)
+{
+    struct registry_standing standing;
+    struct str key = key_of(call, TOPIC_DOCUMENT_FORMAT, STR_ARG(topic), STR_ARG(type));
+    plan_expect(call, key, index_counter(r, key));
+    if (!association_moves(r, topic, type, without, with, call->arena, &standing)) {
+        return true;
+    }
+    bool stands = plan_standing(r, call, &standing);
+    if (is_dry && call->before.count > 0) { // it could be made
+        call->before.count = 0;
+        stands = true;
+    }
+    return stands;
+}
+
+// request_stands asks that about all topics that the request is about.
+static bool request_stands(struct registry *r, struct registry_call *call, const struct request *request)
+{
+    bool is_sound = true;
+    for (size_t i = 0; i < request->count && is_sound; i++) {
+        const struct wish *wish = &request->wishes[i];
+        struct str key = association_key(call, request->resource.id, wish->type);
+        const struct association *there = association_get(r, key);
+        const struct association coming = {.subject = wish->subject,
+                                           .resource_namespace = request->resource.space};
+        bool is_changed = there == NULL || !is_same(wish, there);
+        bool has_left = there != NULL && !str_equal(there->resource_name, request->resource.name);
+        struct str left = has_left ? arena_str(call->arena, there->resource_name) : (struct str){NULL, 0};
+        if (is_changed) {
+            is_sound =
+                topic_stands(r, call, request->resource.name, wish->type, key, &coming, request->is_dry) &&
+                (!has_left || topic_stands(r, call, left, wish->type, key, NULL, request->is_dry));
+        }
+    }
+    return is_sound;
+}
+
 static void answer_request(struct registry *r, struct registry_call *call, const struct request *request)
 {
     struct json j = call_answer(call);
@@ -424,7 +465,7 @@ static void schema_finish(struct registry *r, struct registry_call *call, const 
     }
     request->wishes[i].is_registered = true;
     request_plan(r, call, request);
-    if (!call->has_item && request->answered != NULL) {
+    if (!call->has_item && call->before.count == 0 && request->answered != NULL) {
         request->answered(r, call);
     }
 }
@@ -479,7 +520,7 @@ static void request_plan(struct registry *r, struct registry_call *call, struct 
         }
     }
     plan_begin(call);
-    if (!request_check(r, call, request)) {
+    if (!request_stands(r, call, request) || !request_check(r, call, request)) {
         return;
     }
     for (size_t i = 0; i < request->count; i++) {
@@ -593,13 +634,33 @@ static bool dissociate_plan(struct registry *r, struct registry_call *call, cons
     return true;
 }
 
+// end_stands: topic_stands of a topic that loses an association.
+static bool end_stands(struct registry *r, struct registry_call *call, struct str key, bool is_dry)
+{
+    const struct association *a = association_get(r, key);
+    struct str topic = a == NULL ? (struct str){"", 0} : arena_str(call->arena, a->resource_name);
+    struct str type = a == NULL ? (struct str){"", 0} : arena_str(call->arena, a->type);
+    return a == NULL || topic_stands(r, call, topic, type, key, NULL, is_dry);
+}
+
 void op_dissociate(struct registry *r, struct registry_call *call)
 {
     const struct association **list;
     size_t count = associations_find(r, BY_RESOURCE_ID, call->params[0], call->arena, &list);
+    struct str *keys = arena_new(call->arena, struct str, count + 1);
     size_t planned = 0;
     bool cascade = call_query_bool(call, "cascadeLifecycle");
     plan_begin(call);
+    for (size_t i = 0; i < count && keys != NULL; i++) {
+        bool is_asked = association_is_asked(call, list[i]);
+        keys[i] = is_asked ? arena_str(call->arena, document_key(list[i]->document)) : (struct str){"", 0};
+    }
+    for (size_t i = 0; i < count && keys != NULL; i++) {
+        if (!end_stands(r, call, keys[i], call_query_bool(call, "dryRun"))) {
+            return;
+        }
+    }
+    count = associations_find(r, BY_RESOURCE_ID, call->params[0], call->arena, &list); // as they are now
     for (size_t i = 0; i < count; i++) {
         if (association_is_asked(call, list[i])) {
             planned++;
@@ -688,6 +749,13 @@ static void batch_delete(struct registry *r, struct registry_call *call, const s
         return;
     }
     plan_begin(call);
+    for (const struct json_value *v = member(body, "associations")->first; v != NULL; v = v->next) {
+        struct str type;
+        if (!type_read(call, v, &type) ||
+            !end_stands(r, call, association_key(call, resource.id, type), is_dry)) {
+            return;
+        }
+    }
     for (const struct json_value *v = member(body, "associations")->first; v != NULL; v = v->next) {
         struct str type;
         const struct json_value *cascade = member(v, "cascadeLifecycle");

@@ -5,6 +5,7 @@
 
 #include "base/assert.h"
 #include "base/utf8.h"
+#include "core/governance.h"
 #include "registry/registry_private.h"
 
 enum { ANSWER_BYTES_MAX = 256 << 20, TEXT_BYTES_MAX = 1 << 20 };
@@ -212,14 +213,37 @@ static void *grown(struct registry_call *call, void *array, uint32_t count, size
 }
 
 // Keys are copied: while the plan waits its turn, the document that a key is part of may leave the index.
-void plan_expect(struct registry_call *call, struct str key, const struct document *document)
+static void plan_expect_revision(struct registry_call *call, struct str key, uint64_t revision)
 {
     struct item_documents *plan = &call->item.documents;
     plan->conditions = grown(call, plan->conditions, plan->condition_count, sizeof *plan->conditions);
     if (plan->conditions != NULL) {
-        plan->conditions[plan->condition_count++] = (struct item_condition){
-            arena_str(call->arena, key), document == NULL ? 0 : document_revision(document)};
+        plan->conditions[plan->condition_count++] =
+            (struct item_condition){arena_str(call->arena, key), revision};
     }
+}
+
+void plan_expect(struct registry_call *call, struct str key, const struct document *document)
+{
+    plan_expect_revision(call, key, document == NULL ? 0 : document_revision(document));
+}
+
+bool plan_standing(struct registry *r, struct registry_call *call, struct registry_standing *standing)
+{
+    struct error e = {0};
+    if (r->host.standing_check == NULL) {
+        return true;
+    }
+    plan_expect(call, STR(BINDINGS_DOCUMENT), index_counter(r, STR(BINDINGS_DOCUMENT)));
+    enum err err = r->host.standing_check(r->host.arg, standing, call->arena, &call->before, &e);
+    for (uint32_t i = 0; i < standing->ground_count; i++) {
+        plan_expect_revision(call, standing->grounds[i].key, standing->grounds[i].revision);
+    }
+    if (err != ERR_OK) {
+        call->before.count = 0;
+        call_fail(call, CODE_INVALID_RULESET, "%s", e.text);
+    }
+    return err == ERR_OK && call->before.count == 0;
 }
 
 static void plan_change(struct registry_call *call, struct item_document change)

@@ -6,7 +6,6 @@
 // defaults and overrides come as a block from the first of them that has a config at all.
 #include <strings.h>
 
-#include "core/governance.h"
 #include "registry/registry_private.h"
 
 enum { CONFIG_BYTES_MAX = 1 << 20 }; // it is read for each registration
@@ -364,25 +363,21 @@ static void config_put_finish(struct registry *r, struct registry_call *call, co
     answer_config(call, call->state, true);
 }
 
-// alias_governs: what governs topics by this name may be the subject that the config makes it stand for, in
-// whose place the plan then rests; false and answered if it cannot.
-static bool alias_governs(struct registry *r, struct registry_call *call, struct str scope,
-                          const struct json_value *config)
+// alias_governs: what governs topics by this name may be the subject that it stands for from now on: the
+// alias's, or with an empty one its own. What is looked at after it is as it is then.
+static bool alias_governs(struct registry *r, struct registry_call *call, struct str scope, struct str alias)
 {
-    struct str alias = json_get_str(config, STR("alias"));
-    struct error e = {0};
-    if (alias.len == 0 || scope.len == 0 || is_context_scope(scope) || r->host.alias_check == NULL) {
+    const struct json_value *config = config_of(r, scope, call->arena);
+    bool had_alias = config != NULL && json_get_str(config, STR("alias")).len > 0;
+    if ((alias.len == 0 && !had_alias) || scope.len == 0 || is_context_scope(scope)) {
         return true;
     }
-    struct str subject = name_in_context(name_context(scope), alias, call->arena);
-    if (r->host.alias_check(r->host.arg, scope, subject, &e) != ERR_OK) {
-        call_fail(call, CODE_INVALID_RULESET, "%s", e.text);
-        return false;
+    struct registry_standing standing = {.name = scope, .subject = scope};
+    if (alias.len > 0) {
+        standing.subject = name_in_context(name_context(scope), alias, call->arena);
     }
-    const struct subject_entry *entry = index_subject(r, subject);
-    plan_expect(call, key_subject(call, subject), entry == NULL ? NULL : entry->document);
-    plan_expect(call, STR(BINDINGS_DOCUMENT), index_counter(r, STR(BINDINGS_DOCUMENT)));
-    return true;
+    expect_scope(r, call, scope);
+    return plan_standing(r, call, &standing);
 }
 
 void op_config_put(struct registry *r, struct registry_call *call)
@@ -413,7 +408,7 @@ void op_config_put(struct registry *r, struct registry_call *call)
         return; // the call fails: its arena has
     }
     plan_begin(call);
-    if (!alias_governs(r, call, scope, stored)) {
+    if (!alias_governs(r, call, scope, json_get_str(stored, STR("alias")))) {
         return;
     }
     const struct document *document = config_document(r, scope);
@@ -466,6 +461,9 @@ void op_config_delete(struct registry *r, struct registry_call *call)
         return;
     }
     plan_begin(call);
+    if (!alias_governs(r, call, scope, (struct str){NULL, 0})) {
+        return;
+    }
     plan_expect_policy(r, call, scope);
     plan_remove(call, key_of(call, "config/" STR_FMT, STR_ARG(scope)));
     call->state = config;

@@ -17,35 +17,68 @@ static bool is_ours(const struct registry *r, const struct association *a)
     return str_equal(a->resource_namespace, r->host.cluster_id);
 }
 
+// What the associations of a topic come to, one after another.
+struct winner {
+    struct str subject; // NULL ptr: there was none
+    bool is_ours;
+    bool is_ambiguous;
+};
+
+static void winner_take(const struct registry *r, struct winner *w, const struct association *a)
+{
+    bool is_better = w->subject.ptr == NULL || (is_ours(r, a) && !w->is_ours);
+    if (is_better) {
+        *w = (struct winner){.subject = a->subject, .is_ours = is_ours(r, a)};
+    } else {
+        w->is_ambiguous = w->is_ambiguous || w->is_ours == is_ours(r, a);
+    }
+}
+
+static struct winner winner_of(const struct registry *r, struct str topic, struct str type,
+                               struct arena *arena, struct str without, const struct association *with)
+{
+    const struct association **list;
+    struct winner winner = {0};
+    size_t count = associations_find(r, BY_RESOURCE_NAME, topic, arena, &list);
+    for (size_t i = 0; i < count; i++) {
+        if (str_equal(list[i]->type, type) && !str_equal(document_key(list[i]->document), without)) {
+            winner_take(r, &winner, list[i]);
+        }
+    }
+    if (with != NULL) {
+        winner_take(r, &winner, with);
+    }
+    return winner;
+}
+
+bool association_moves(const struct registry *r, struct str topic, struct str type, struct str without,
+                       const struct association *with, struct arena *arena, struct registry_standing *ret)
+{
+    struct winner before = winner_of(r, topic, type, arena, (struct str){"", 0}, NULL);
+    struct winner after = winner_of(r, topic, type, arena, without, with);
+    *ret = (struct registry_standing){.topic = arena_str(arena, topic),
+                                      .is_key = str_equal(type, STR("key")),
+                                      .is_ambiguous = after.is_ambiguous};
+    ret->subject = after.subject.ptr == NULL ? after.subject : arena_str(arena, after.subject);
+    return before.is_ambiguous != after.is_ambiguous || !str_equal(before.subject, after.subject);
+}
+
 enum err registry_topic_subject(struct registry *r, struct str topic, bool is_key, struct arena *arena,
                                 struct str *ret_subject, struct registry_ground *ret_ground, struct error *e)
 {
-    const struct association **list;
-    const struct association *found = NULL;
     struct str type = is_key ? STR("key") : STR("value");
     registry_sync(r);
     struct str key = arena_printf(arena, TOPIC_DOCUMENT_FORMAT, STR_ARG(topic), STR_ARG(type));
     ground_set(ret_ground, key, index_counter(r, key));
-    size_t count = associations_find(r, BY_RESOURCE_NAME, topic, arena, &list);
+    struct winner found = winner_of(r, topic, type, arena, (struct str){"", 0}, NULL);
     *ret_subject = (struct str){NULL, 0};
-    bool is_ambiguous = false;
-    for (size_t i = 0; i < count; i++) {
-        if (!str_equal(list[i]->type, type)) {
-            continue;
-        }
-        bool is_better = found == NULL || (is_ours(r, list[i]) && !is_ours(r, found));
-        is_ambiguous = found != NULL && is_ours(r, list[i]) == is_ours(r, found) ? true
-                       : is_better                                               ? false
-                                                                                 : is_ambiguous;
-        found = is_better ? list[i] : found;
-    }
-    if (is_ambiguous) {
+    if (found.is_ambiguous) {
         return FAIL(e, ERR_INVALID_CONFIG,
                     "the topic \"" STR_FMT "\" has more than one association of type " STR_FMT
                     ": delete all but one",
                     STR_ARG(topic), STR_ARG(type));
     }
-    *ret_subject = found == NULL ? *ret_subject : arena_str(arena, found->subject);
+    *ret_subject = found.subject.ptr == NULL ? *ret_subject : arena_str(arena, found.subject);
     return arena->failed ? FAIL(e, ERR_NO_MEMORY, "the topic's associations need too much memory") : ERR_OK;
 }
 
@@ -61,19 +94,11 @@ static enum format format_peek(const struct schema_entry *schema)
                                                                        : FORMAT_AVRO;
 }
 
-enum err registry_subject_find(struct registry *r, struct str subject, struct arena *arena,
-                               struct registry_subject *ret, struct error *e)
+// subject_fill: `asked` is the name under which it is known, `name` the subject's own.
+static enum err subject_fill(struct registry *r, struct str asked, struct str name, struct arena *arena,
+                             struct registry_subject *ret, struct error *e)
 {
-    struct registry_call call = {.arena = arena};
-    struct str asked;
-    registry_sync(r);
-    bool is_name = name_qualify(&call, subject, &asked);
-    buf_fini(&call.answer);
-    if (!is_name) {
-        return FAIL(e, ERR_INVALID_CONFIG, "\"" STR_FMT "\" is no name that a subject can have",
-                    STR_ARG(subject));
-    }
-    *ret = (struct registry_subject){.name = arena_str(arena, alias_resolve(r, asked, arena))};
+    *ret = (struct registry_subject){.name = arena_str(arena, name)};
     ret->context = name_context(ret->name);
     const struct subject_entry *entry = index_subject(r, ret->name);
     const struct scope_entry *scope = index_scope(r, asked);
@@ -94,6 +119,26 @@ enum err registry_subject_find(struct registry *r, struct str subject, struct ar
     ret->members = members;
     ret->member_count = count;
     return arena->failed ? FAIL(e, ERR_NO_MEMORY, "the subject needs too much memory") : ERR_OK;
+}
+
+enum err registry_subject_find(struct registry *r, struct str subject, struct arena *arena,
+                               struct registry_subject *ret, struct error *e)
+{
+    struct registry_call call = {.arena = arena};
+    struct str asked;
+    registry_sync(r);
+    bool is_name = name_qualify(&call, subject, &asked);
+    buf_fini(&call.answer);
+    return is_name ? subject_fill(r, asked, alias_resolve(r, asked, arena), arena, ret, e)
+                   : FAIL(e, ERR_INVALID_CONFIG, "\"" STR_FMT "\" is no name that a subject can have",
+                          STR_ARG(subject));
+}
+
+enum err registry_subject_get(struct registry *r, struct str subject, struct arena *arena,
+                              struct registry_subject *ret, struct error *e)
+{
+    registry_sync(r);
+    return subject_fill(r, subject, subject, arena, ret, e);
 }
 
 bool registry_stands_for(struct registry *r, struct str name, struct str subject)

@@ -34,6 +34,25 @@ struct registry_before {
     uint32_t count;
 };
 
+// A document that an answer rests on: its revision, 0 if it does not exist.
+struct registry_ground {
+    struct str key;
+    uint64_t revision;
+};
+enum { REGISTRY_SUBJECT_GROUNDS = 2 };
+
+// What stands for a subject from now on: a name, or a topic by its associations.
+struct registry_standing {
+    struct str name;    // qualified; NULL ptr: a topic does
+    struct str topic;   // with the associations that it will have
+    bool is_key;        // of it
+    bool is_ambiguous;  // it would have several
+    struct str subject; // qualified, of a name the very one; NULL ptr: none, so that the topic's settings say
+    // out: what the answer rests on
+    struct registry_ground grounds[REGISTRY_SUBJECT_GROUNDS];
+    uint32_t ground_count;
+};
+
 struct registry_host {
     void *arg;
     const struct core *(*view_begin)(void *arg); // the core, until view_end: for microseconds
@@ -44,10 +63,10 @@ struct registry_host {
     // cannot be run. ret->count > 0: those items have to come first. May be NULL.
     enum err (*contract_check)(void *arg, const struct registry_contract *contract, struct arena *arena,
                                struct registry_before *ret, struct error *e);
-    // alias_check says whether a name may stand for a subject (both qualified) from now on: contracts of the
-    // subject may come to govern topics by it. Between documents that a plan has looked at: it brings the
-    // index up to date. May be NULL.
-    enum err (*alias_check)(void *arg, struct str name, struct str subject, struct error *e);
+    // standing_check says the same of contracts of a subject that come to govern topics by what stands for
+    // it. It brings the index up to date: what a plan has looked at before may be gone. May be NULL.
+    enum err (*standing_check)(void *arg, struct registry_standing *standing, struct arena *arena,
+                               struct registry_before *ret, struct error *e);
 };
 
 struct registry *registry_create(const struct registry_host *host);
@@ -108,12 +127,6 @@ enum registry_step registry_call_step(struct registry *registry, struct registry
 
 // ---- for who judges payloads (govern/). Each brings the index up to date first; results live in the arena.
 
-// A document that an answer rests on: its revision, 0 if it does not exist.
-struct registry_ground {
-    struct str key;
-    uint64_t revision;
-};
-
 // registry_topic_subject: the subject that the topic's association names; NULL ptr if it has none. The ground
 // changes whenever one is made, changed or deleted. ERR_INVALID_CONFIG: there are several. ERR_NO_MEMORY.
 enum err registry_topic_subject(struct registry *r, struct str topic, bool is_key, struct arena *arena,
@@ -126,7 +139,6 @@ struct registry_member { // a version of a subject
     enum format format;
     bool is_deleted; // softly
 };
-enum { REGISTRY_SUBJECT_GROUNDS = 2 };
 struct registry_subject {
     struct str name;                       // qualified, its alias followed
     struct str context;                    // "." or ".ctx"
@@ -137,6 +149,9 @@ struct registry_subject {
 // registry_subject_find. ERR_INVALID_CONFIG: no name of a subject. ERR_NO_MEMORY.
 enum err registry_subject_find(struct registry *r, struct str subject, struct arena *arena,
                                struct registry_subject *ret, struct error *e);
+// registry_subject_get is about the very subject, whose name is qualified: an alias of it is not followed.
+enum err registry_subject_get(struct registry *r, struct str subject, struct arena *arena,
+                              struct registry_subject *ret, struct error *e);
 
 struct registry_schema_name {
     bool is_guid;

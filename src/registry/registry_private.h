@@ -232,6 +232,10 @@ size_t associations_find(const struct registry *r, enum association_by by, struc
                          struct arena *arena, const struct association ***ret);
 const struct association *association_get(const struct registry *r, struct str key); // NULL if unknown
 // subject_frozen_by: the frozen association of the subject; NULL if it has none.
+// association_moves: the topic would have another subject without the association that has that key and with
+// the other one (NULL: none); the texts of *ret are the arena's.
+bool association_moves(const struct registry *r, struct str topic, struct str type, struct str without,
+                       const struct association *with, struct arena *arena, struct registry_standing *ret);
 const struct association *subject_frozen_by(const struct registry *r, struct str subject);
 bool subject_is_associated(const struct registry *r, struct str subject, bool only_strong);
 bool association_is_asked(struct registry_call *call, const struct association *a);
@@ -381,6 +385,9 @@ void plan_submit(struct registry_call *call,
                  void (*finish)(struct registry *, struct registry_call *, const struct outcome *));
 // plan_expect_policy: no config or mode that the subject's depend on has changed.
 void plan_expect_policy(struct registry *r, struct registry_call *call, struct str subject);
+// plan_standing: what comes to govern topics by that can. Before anything is looked at that the plan uses: it
+// brings the index up to date. false: answered, or to be planned again behind call->before.
+bool plan_standing(struct registry *r, struct registry_call *call, struct registry_standing *standing);
 
 struct str key_subject(struct registry_call *call, struct str subject);
 struct str key_version(struct registry_call *call, const char *kind, struct str subject, int32_t version);

@@ -51,7 +51,7 @@ struct site *site_create(struct broker *broker, struct metrics *metrics, struct 
     site->port = broker_port_create(broker, site->loop);
     site->admin = admin_create(broker, metrics);
     site->govern = govern;
-    govern_attach(govern, broker, site->loop, STR(STROM_VERSION));
+    govern_attach(govern, broker, site->port, STR(STROM_VERSION));
     site->registry = registry_front_create(broker, site->port, govern);
     site->schemas = schemas_topic_create(broker, site->port, govern);
     registry_front_watch(site->registry, schemas_topic_kick, site->schemas);
