@@ -6,10 +6,12 @@ static const struct args_spec list_spec = {
     .command = "strom dlq list",
     .names_usage = "",
     .summary = "list the topics that keep dead letters",
-    .text = "Lists each governed topic that has its bad records set aside, and the topic that keeps them. "
-            "KEPT is how many "
-            "dead letters there are, WAITING how many of them no `strom dlq replay` has driven home yet. "
-            "They are counted by reading them.",
+    .text =
+        "Lists each governed topic that has its bad records set aside, and the topic that keeps them: the "
+        "one that its settings say, or each that rules of its contract name. "
+        "KEPT is how many "
+        "dead letters there are, WAITING how many of them no `strom dlq replay` has driven home yet. "
+        "They are counted by reading them; where several topics share one, it is all that it keeps.",
     .examples = "  strom dlq list\n"
                 "  strom dlq list --json | jq '.[] | select(.waiting > 0).topic'\n",
     .is_remote = true,
@@ -21,6 +23,13 @@ struct listed {
     struct str topic;
     int64_t kept; // -1 = the topic is not there
     int64_t waiting;
+    struct listed *next;
+};
+
+struct listing {
+    struct run *run;
+    struct listed *first;
+    struct listed **end;
 };
 
 struct counting {
@@ -70,43 +79,84 @@ static bool listed_count(struct run *run, struct listed *listed)
     return true;
 }
 
-static void listed_json(struct run *run, const struct listed *items, size_t count)
+static bool listed_add(struct listing *listing, struct str governed, struct str topic)
+{
+    const struct listed *same = listing->first; // which several topics share is read once
+    struct listed *listed = run_room(listing->run, 1, sizeof *listed);
+    if (listed == NULL) {
+        return false;
+    }
+    while (same != NULL && !str_equal(same->topic, topic)) {
+        same = same->next;
+    }
+    *listed = (struct listed){.governed = governed, .topic = topic};
+    if (same != NULL) {
+        listed->kept = same->kept;
+        listed->waiting = same->waiting;
+    } else if (!listed_count(listing->run, listed)) {
+        return false;
+    }
+    *listing->end = listed;
+    listing->end = &listed->next;
+    return true;
+}
+
+static bool listed_of(struct listing *listing, struct str governed)
+{
+    struct run *run = listing->run;
+    struct dlq_takers takers;
+    struct dlq beside;
+    enum dlq_holds holds = DLQ_HOLDS_OTHERS;
+    const char *what = run_print(run, "cannot list " STR_FMT ".dlq", STR_ARG(governed)).ptr;
+    if (!dlq_takers(run, governed, &takers) ||
+        (takers.has_rules && !takers.is_set && !dlq_beside(run, governed, what, &beside, &holds))) {
+        return false;
+    }
+    bool is_fine = true;
+    for (size_t i = 0; i < takers.count && is_fine; i++) {
+        bool is_beside = holds == DLQ_HOLDS_LETTERS && str_equal(takers.names[i], beside.topic);
+        is_fine = is_beside || listed_add(listing, governed, takers.names[i]);
+    }
+    return is_fine && (holds != DLQ_HOLDS_LETTERS || listed_add(listing, governed, beside.topic));
+}
+
+static void listed_json(struct run *run, const struct listed *first)
 {
     json_array_begin(&run->json);
-    for (size_t i = 0; i < count; i++) {
+    for (const struct listed *item = first; item != NULL; item = item->next) {
         json_object_begin(&run->json);
-        json_pair_str(&run->json, "topic", items[i].governed);
-        json_pair_str(&run->json, "dead_letters", items[i].topic);
+        json_pair_str(&run->json, "topic", item->governed);
+        json_pair_str(&run->json, "dead_letters", item->topic);
         json_key(&run->json, "kept");
-        items[i].kept < 0 ? json_null(&run->json) : json_i64(&run->json, items[i].kept);
+        item->kept < 0 ? json_null(&run->json) : json_i64(&run->json, item->kept);
         json_key(&run->json, "waiting");
-        items[i].kept < 0 ? json_null(&run->json) : json_i64(&run->json, items[i].waiting);
+        item->kept < 0 ? json_null(&run->json) : json_i64(&run->json, item->waiting);
         json_object_end(&run->json);
     }
     json_array_end(&run->json);
     buf_u8(&run->out, '\n');
 }
 
-static void listed_table(struct run *run, const struct listed *items, size_t count)
+static void listed_table(struct run *run, const struct listed *first)
 {
     static const struct table_column columns[] = {
         {"TOPIC", false}, {"DEAD LETTERS IN", false}, {"KEPT", true}, {"WAITING", true}};
     struct table t;
-    if (count == 0) {
+    if (first == NULL) {
         run_note("No topic has its bad records set aside. `strom config set --topic NAME "
                  "strom.validation.on.failure=dlq` does it.");
         return;
     }
     table_init(&t, columns, sizeof columns / sizeof *columns);
-    for (size_t i = 0; i < count; i++) {
-        table_str(&t, items[i].governed);
-        table_str(&t, items[i].topic);
-        if (items[i].kept < 0) {
+    for (const struct listed *item = first; item != NULL; item = item->next) {
+        table_str(&t, item->governed);
+        table_str(&t, item->topic);
+        if (item->kept < 0) {
             table_str(&t, (struct str){NULL, 0});
             table_str(&t, (struct str){NULL, 0});
         } else {
-            table_i64(&t, items[i].kept);
-            table_i64(&t, items[i].waiting);
+            table_i64(&t, item->kept);
+            table_i64(&t, item->waiting);
         }
     }
     table_print(&t, &run->out);
@@ -116,30 +166,16 @@ static void listed_table(struct run *run, const struct listed *items, size_t cou
 static void list(struct run *run)
 {
     struct metadata_response found;
+    struct listing listing = {.run = run, .end = &listing.first};
     if (!run_topics(run, NULL, 0, false, &found)) {
         return;
     }
-    struct listed *items = run_room(run, (size_t)found.topics_count, sizeof *items);
-    size_t count = 0;
-    for (int32_t i = 0; items != NULL && i < found.topics_count; i++) {
-        struct listed *listed = &items[count];
-        listed->governed = found.topics[i].name;
-        if (found.topics[i].error != ERR_OK) {
-            continue;
-        }
-        if (!dlq_name(run, listed->governed, &listed->topic)) {
+    for (int32_t i = 0; i < found.topics_count; i++) {
+        if (found.topics[i].error == ERR_OK && !listed_of(&listing, found.topics[i].name)) {
             return;
         }
-        if (listed->topic.ptr != NULL) {
-            if (!listed_count(run, listed)) {
-                return;
-            }
-            count++;
-        }
     }
-    if (items != NULL) {
-        run->is_json ? listed_json(run, items, count) : listed_table(run, items, count);
-    }
+    run->is_json ? listed_json(run, listing.first) : listed_table(run, listing.first);
 }
 
 static int list_run(int argc, char **argv)

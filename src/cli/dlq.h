@@ -44,14 +44,24 @@ struct dlq {
     struct str group; // whose committed offsets are the replay's positions
 };
 
-// dlq_name is the topic that keeps the dead letters of `governed` by its settings; NULL ptr if none does.
-// false after saying what went wrong; a topic that is not there is no failure.
-bool dlq_name(struct run *run, struct str governed, struct str *ret);
+// Where the dead letters of a governed topic go, as far as its settings and its contracts say.
+struct dlq_takers {
+    struct str *names;
+    size_t count;
+    bool is_set;    // the settings name one, which takes all; else rules of its contracts name each of these
+    bool has_rules; // which put into TOPIC.dlq what they name no topic for
+};
+// dlq_takers asks the broker. false after saying what went wrong; a topic that is not there is no failure.
+bool dlq_takers(struct run *run, struct str governed, struct dlq_takers *ret);
 // dlq_topic_open finds where the dead letters in `topic` begin and end. `what`: "cannot replay orders.dlq".
 bool dlq_topic_open(struct run *run, struct str topic, const char *what, struct dlq *ret);
+enum dlq_holds { DLQ_HOLDS_NOTHING, DLQ_HOLDS_LETTERS, DLQ_HOLDS_OTHERS };
+// dlq_beside opens TOPIC.dlq. DLQ_HOLDS_OTHERS: it is not there, or has other records than dead letters.
+bool dlq_beside(struct run *run, struct str name, const char *what, struct dlq *ret,
+                enum dlq_holds *ret_holds);
 // dlq_open finds the dead letters by the name of a governed topic or their own: where its settings say, else
-// TOPIC.dlq, else the topic itself if it holds dead letters. Fails for a topic of other records: replay would
-// double them, and drop lose them.
+// its rules, or TOPIC.dlq, else the topic itself if it holds dead letters. Fails for a topic of other
+// records: replay would double them, and drop lose them; and where rules put them into several topics.
 bool dlq_open(struct run *run, struct str name, const char *verb, struct dlq *ret);
 // dlq_positions reads how far replay has come; it waits for a transaction that is still open.
 bool dlq_positions(struct dlq *dlq);

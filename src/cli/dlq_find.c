@@ -15,22 +15,43 @@ static struct str setting_value(const struct describe_configs_response_result *r
     return (struct str){NULL, 0};
 }
 
-bool dlq_name(struct run *run, struct str governed, struct str *ret)
+// rule_topics_cut takes the names apart that stand between commas.
+static bool rule_topics_cut(struct run *run, struct str list, struct dlq_takers *ret)
 {
-    static struct str keys[] = {
-        {"strom.validation.dlq.topic", 26},
-        {"strom.validation.on.failure", 27},
-    };
+    size_t most = 1;
+    for (size_t i = 0; i < list.len; i++) {
+        most += list.ptr[i] == ',' ? 1 : 0;
+    }
+    ret->names = run_room(run, most, sizeof *ret->names);
+    while (ret->names != NULL && list.len > 0) {
+        ret->names[ret->count++] = str_cut(list, ',', &list);
+    }
+    return ret->names != NULL;
+}
+
+bool dlq_takers(struct run *run, struct str governed, struct dlq_takers *ret)
+{
+    enum { TOPIC, ACTION, RULES, KEY_LEVEL, VALUE_LEVEL, COUNT };
+    static const char *const names[COUNT] = {[TOPIC] = "strom.validation.dlq.topic",
+                                             [ACTION] = "strom.validation.on.failure",
+                                             [RULES] = "strom.validation.rule.dlq.topics",
+                                             [KEY_LEVEL] = "strom.key.validation.level",
+                                             [VALUE_LEVEL] = "strom.value.validation.level"};
+    struct str keys[COUNT];
+    struct str values[COUNT];
     struct describe_configs_request request;
     struct describe_configs_request_resource resource;
     struct describe_configs_response response;
     wire_init(&describe_configs_request_type, &request);
     wire_init(&describe_configs_request_resource_type, &resource);
-    *ret = (struct str){NULL, 0};
+    *ret = (struct dlq_takers){0};
+    for (int i = 0; i < COUNT; i++) {
+        keys[i] = str_from_c(names[i]);
+    }
     resource.resource_type = 2;
     resource.resource_name = governed;
     resource.configuration_keys = keys;
-    resource.configuration_keys_count = 2;
+    resource.configuration_keys_count = COUNT;
     request.resources = &resource;
     request.resources_count = 1;
     if (!run_call(run, API_DESCRIBE_CONFIGS, &request, &response)) {
@@ -39,14 +60,22 @@ bool dlq_name(struct run *run, struct str governed, struct str *ret)
     if (response.results_count != 1 || response.results->error != ERR_OK) {
         return true;
     }
-    struct str named = setting_value(response.results, keys[0].ptr);
-    struct str action = setting_value(response.results, keys[1].ptr);
-    if (named.len > 0) {
-        *ret = named;
-    } else if (str_equal(action, STR("dlq"))) {
-        *ret = run_print(run, STR_FMT ".dlq", STR_ARG(governed));
+    for (int i = 0; i < COUNT; i++) {
+        values[i] = setting_value(response.results, names[i]);
     }
-    return true;
+    ret->has_rules =
+        str_equal(values[KEY_LEVEL], STR("contract")) || str_equal(values[VALUE_LEVEL], STR("contract"));
+    ret->is_set = values[TOPIC].len > 0 || str_equal(values[ACTION], STR("dlq"));
+    if (!ret->is_set) {
+        return rule_topics_cut(run, values[RULES], ret);
+    }
+    ret->names = run_room(run, 1, sizeof *ret->names);
+    if (ret->names != NULL) {
+        ret->count = 1;
+        *ret->names =
+            values[TOPIC].len > 0 ? values[TOPIC] : run_print(run, STR_FMT ".dlq", STR_ARG(governed));
+    }
+    return ret->names != NULL;
 }
 
 static bool ends_find(struct dlq *dlq)
@@ -105,57 +134,93 @@ static bool first_take(void *arg, const struct record *record)
 {
     struct dead_letter letter;
     dead_letter_read(record, &letter);
-    *(bool *)arg = letter.rule.ptr != NULL || letter.topic.ptr != NULL;
+    *(enum dlq_holds *)arg =
+        letter.rule.ptr != NULL || letter.topic.ptr != NULL ? DLQ_HOLDS_LETTERS : DLQ_HOLDS_OTHERS;
     return false;
 }
 
-// dead_letters_check: a topic that no setting names must hold dead letters; it may be any topic of records.
-static bool dead_letters_check(const struct dlq *dlq)
+// holds_find looks at the first record of each partition; one that is no dead letter decides.
+static bool holds_find(const struct dlq *dlq, enum dlq_holds *ret)
 {
     struct log_reader reader;
     struct error e = {0};
-    bool is_one = true;
     enum err err = ERR_OK;
+    *ret = DLQ_HOLDS_NOTHING;
     log_reader_init(&reader, dlq->run, dlq->topic, dlq->topic_id);
-    for (size_t i = 0; i < dlq->count && err == ERR_OK && is_one; i++) {
+    for (size_t i = 0; i < dlq->count && err == ERR_OK && *ret != DLQ_HOLDS_OTHERS; i++) {
         int64_t next;
         err = log_reader_records(&reader, dlq->partitions[i].partition, dlq->partitions[i].start,
-                                 dlq->partitions[i].end, first_take, &is_one, &next, &e);
+                                 dlq->partitions[i].end, first_take, ret, &next, &e);
     }
     log_reader_fini(&reader);
-    if (err == ERR_OK && !is_one) {
-        err = FAIL(&e, ERR_INVALID_REQUEST,
-                   "its records are no dead letters, and its settings name no topic "
-                   "that keeps some");
-    }
     if (err != ERR_OK) {
-        run_fail(dlq->run, dlq->what, err, &e, "`strom dlq list` shows which topics keep dead letters");
+        run_fail(dlq->run, dlq->what, err, &e, NULL);
     }
     return err == ERR_OK;
 }
 
-// dlq_beside is TOPIC.dlq, where the rules of a topic put what its settings do not, if it is there.
-static bool dlq_beside(struct run *run, struct str name, struct str *ret)
+bool dlq_beside(struct run *run, struct str name, const char *what, struct dlq *ret,
+                enum dlq_holds *ret_holds)
 {
     struct metadata_response found;
     struct str topic = run_print(run, STR_FMT ".dlq", STR_ARG(name));
+    *ret_holds = DLQ_HOLDS_OTHERS;
     if (!run_topics(run, &topic, 1, false, &found)) {
         return false;
     }
-    bool is_there = found.topics_count == 1 && found.topics->error == ERR_OK;
-    *ret = is_there ? topic : (struct str){NULL, 0};
-    return true;
+    if (found.topics_count != 1 || found.topics->error != ERR_OK) {
+        return true;
+    }
+    return dlq_topic_open(run, topic, what, ret) && holds_find(ret, ret_holds);
+}
+
+// open_itself: a topic that nothing names must hold dead letters; it may be any topic of records.
+static bool open_itself(struct run *run, struct str name, const char *what, struct dlq *ret)
+{
+    enum dlq_holds holds;
+    struct error e = {0};
+    if (!dlq_topic_open(run, name, what, ret) || !holds_find(ret, &holds)) {
+        return false;
+    }
+    if (holds == DLQ_HOLDS_OTHERS) {
+        enum err err = FAIL(&e, ERR_INVALID_REQUEST,
+                            "its records are no dead letters, and neither its settings nor rules of its "
+                            "contract name a topic that keeps some");
+        run_fail(run, what, err, &e, "`strom dlq list` shows which topics keep dead letters");
+    }
+    return holds != DLQ_HOLDS_OTHERS;
+}
+
+static void say_several(struct run *run, const char *what, const struct dlq_takers *takers, struct str beside)
+{
+    struct error e = {0};
+    struct str list = beside;
+    for (size_t i = 0; i < takers->count; i++) {
+        list = run_print(run, STR_FMT "%s" STR_FMT, STR_ARG(list), list.len > 0 ? ", " : "",
+                         STR_ARG(takers->names[i]));
+    }
+    enum err err = FAIL(&e, ERR_INVALID_REQUEST, "its rules put them into several topics");
+    run_fail(run, what, err, &e, run_print(run, "give one of these: " STR_FMT, STR_ARG(list)).ptr);
 }
 
 bool dlq_open(struct run *run, struct str name, const char *verb, struct dlq *ret)
 {
-    struct str topic;
+    struct dlq_takers takers;
+    enum dlq_holds holds = DLQ_HOLDS_OTHERS;
     const char *what = run_print(run, "cannot %s " STR_FMT, verb, STR_ARG(name)).ptr;
-    if (!dlq_name(run, name, &topic) || (topic.ptr == NULL && !dlq_beside(run, name, &topic))) {
+    if (!dlq_takers(run, name, &takers) || (!takers.is_set && !dlq_beside(run, name, what, ret, &holds))) {
         return false;
     }
-    return dlq_topic_open(run, topic.ptr == NULL ? name : topic, what, ret) &&
-           (topic.ptr != NULL || dead_letters_check(ret));
+    bool is_beside = holds == DLQ_HOLDS_LETTERS || (holds == DLQ_HOLDS_NOTHING && takers.count == 0);
+    if (takers.count + (is_beside ? 1 : 0) > 1) {
+        say_several(run, what, &takers, is_beside ? ret->topic : (struct str){"", 0});
+        return false;
+    }
+    if (is_beside) {
+        return true;
+    }
+    return takers.count == 1 ? dlq_topic_open(run, takers.names[0], what, ret)
+                             : open_itself(run, name, what, ret);
 }
 
 bool dlq_positions(struct dlq *dlq)

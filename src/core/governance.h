@@ -53,7 +53,8 @@ bool governance_resolve(const struct item_config *configs, uint32_t count, struc
 bool governance_is_on(const struct item_config *configs, uint32_t count);
 
 // What rules of a topic's contracts name for dead letters (`dlq.topic`), separated by commas. Whoever binds
-// the topic puts it into its configs; it is no setting, and no client sees or sets it.
+// the topic puts it into its configs; it is no setting: no client sets it, and one sees it that asks for it
+// by this name (`strom dlq` does).
 #define GOVERNANCE_RULE_TOPICS "strom.validation.rule.dlq.topics"
 enum { GOVERNANCE_RULE_TOPICS_MAX = 64 };
 // governance_rule_topics gives that list; empty = none, or the topic is not governed.

@@ -508,21 +508,28 @@ static void what_takes_letters_keeps_them(void **state)
     assert_int_equal(out->error, ERR_OK);
 }
 
-static bool is_shown(const char *topic, const char *key)
+// described is the value of a topic's config, asked for by its name or among all; NULL ptr: it is not there.
+static struct str described(const char *topic, const char *key, bool is_named)
 {
+    struct str name = str_from_c(key);
     struct describe_configs_request *in = client_new(&c, describe_configs_request, 1);
     in->resources = client_new(&c, describe_configs_request_resource, 1);
     in->resources_count = 1;
     in->resources[0].resource_type = 2;
     in->resources[0].resource_name = str_from_c(topic);
-    in->resources[0].configuration_keys_count = -1;
+    in->resources[0].configuration_keys = &name;
+    in->resources[0].configuration_keys_count = is_named ? 1 : -1;
     const struct describe_configs_response *out = client_call(&c, API_DESCRIBE_CONFIGS, 4, in);
-    bool is_there = false;
+    struct str value = {NULL, 0};
     assert_int_equal(out->results[0].error, ERR_OK);
+    assert_true(out->results[0].configs_count <= 1 || !is_named);
     for (int32_t i = 0; i < out->results[0].configs_count; i++) {
-        is_there = is_there || str_equal(out->results[0].configs[i].name, str_from_c(key));
+        if (str_equal(out->results[0].configs[i].name, name)) {
+            value = out->results[0].configs[i].value;
+            assert_true(out->results[0].configs[i].read_only == str_equal(name, STR(GOVERNANCE_RULE_TOPICS)));
+        }
     }
-    return is_there;
+    return value;
 }
 
 // Topics that rules name for dead letters come with the binding and stay with it; a verdict on the binding
@@ -556,9 +563,11 @@ static void rules_name_topics(void **state)
     assert_int_equal(alter("asked", "retention.ms", "5000")->error, ERR_OK); // whatever else changes
     assert_int_equal(drop(names, 1)->topics[0].error, ERR_POLICY_VIOLATION);
 
-    // They are nobody's to see or to set.
-    assert_true(is_shown("asked", "strom.validation.dlq.topic"));
-    assert_false(is_shown("asked", GOVERNANCE_RULE_TOPICS));
+    // They are nobody's to set, and shown to who asks for them only.
+    assert_non_null(described("asked", "strom.validation.dlq.topic", false).ptr);
+    assert_null(described("asked", GOVERNANCE_RULE_TOPICS, false).ptr);
+    assert_true(str_equal(described("asked", GOVERNANCE_RULE_TOPICS, true), STR("rule.bin,rule.other")));
+    assert_null(described("rule.bin", GOVERNANCE_RULE_TOPICS, true).ptr);
     assert_int_equal(alter("asked", GOVERNANCE_RULE_TOPICS, "x")->error, ERR_INVALID_CONFIG);
 
     // With a topic of its own for all dead letters they are free, and so they are when nothing is bound.

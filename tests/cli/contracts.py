@@ -537,6 +537,42 @@ def test_dlq_of_others(cli, broker):
     same(len(cli.records('byrule')), 2)
 
 
+def test_dlq_by_rules(cli, broker):
+    """Topics that rules name for dead letters are listed, shown, replayed and dropped like those of settings."""
+    c = Contracts(cli, broker)
+    named = {**RULES[0], 'onFailure': 'DLQ', 'params': {'dlq.topic': 'rules.bin'}}
+
+    def listed(topic):
+        return [(row['dead_letters'], row['kept'], row['waiting']) for row in cli.json('dlq', 'list')
+                if row['topic'] == topic]
+    c.run('apply', c.order('byrules', 'reject', [named]))
+    produce(cli, 'byrules', GOOD, NEGATIVE, NEGATIVE)
+    same(listed('byrules'), [('rules.bin', 2, 2)])
+    for name in ('byrules', 'rules.bin'):
+        seen = [json.loads(line) for line in cli.text('dlq', 'show', name, '--json').splitlines()]
+        same([(s['rule'], s['topic'], s['record']['topic']) for s in seen], [('positive', 'byrules', 'rules.bin')] * 2)
+    same(cli.json('dlq', 'replay', 'byrules', '--set', 'amount=1', '--count', '1')['accepted'], 1)
+    same(cli.json('dlq', 'drop', 'byrules', '--replayed')['dropped'] > 0, True)
+    same((len(cli.records('byrules')), listed('byrules')), (2, [('rules.bin', 1, 1)]))
+
+    # Two topics share what the rules of both name, and one of them has other rules, of which one names nothing.
+    cli.run('topic', 'create', 'sharing.dlq')
+    c.run('apply', c.order('sharing', 'reject', [
+        named, {**RULES[0], 'name': 'small', 'expr': 'message.amount < 100', 'onFailure': 'DLQ'}]))
+    produce(cli, 'sharing', GOOD, NEGATIVE)
+    same((listed('sharing'), listed('byrules')), ([('rules.bin', 2, 2)], [('rules.bin', 2, 2)]))
+    has(cli.text('dlq', 'show', 'sharing', '--json'), '"topic":"rules.bin"')
+    produce(cli, 'sharing', b'{"id": 4, "amount": 100}')
+    same(listed('sharing'), [('rules.bin', 2, 2), ('sharing.dlq', 1, 1)])
+    for words in (['show'], ['replay'], ['drop', '--all', '--yes']):
+        has(cli.error('dlq', *words, 'sharing'), 'its rules put them into several topics', 'sharing.dlq, rules.bin')
+    same(cli.json('dlq', 'replay', 'rules.bin', '--set', 'amount=1')['accepted'], 2)  # each goes to its own
+    same((len(cli.records('byrules')), len(cli.records('sharing'))), (3, 2))
+    same(cli.json('dlq', 'replay', 'sharing.dlq', '--set', 'amount=1')['accepted'], 1)
+    has(cli.text('dlq', 'drop', 'rules.bin', '--all', '--yes'), 'rules.bin')
+    same(listed('byrules'), [('rules.bin', 0, 0)])
+
+
 def test_dlq_barred(cli, broker):
     """A dead letter whose origin nobody may write to holds no other one up."""
     c = Contracts(cli, broker)

@@ -3,6 +3,7 @@
 // Topics and brokers come from the table of settings; a secret's value is never sent. The one logger has a
 // level. A client metrics subscription, whatever its name, is described by what holds without one, as in
 // Kafka, and cannot be changed; groups have no configurations.
+#include "core/governance.h"
 #include "kafka/config_view.h"
 #include "kafka/handlers/config_resource.h"
 #include "kafka/handlers/handlers.h"
@@ -91,6 +92,26 @@ static void claim_dynamic(struct describe_configs_response_config *config)
     }
 }
 
+// fill_rule_topics: the topics that rules of its contracts name for dead letters are in a topic's configs and
+// are no setting. Whoever asks for them by their name gets them; among all they are not, because what copies
+// topics would try to set them.
+static void fill_rule_topics(const struct describe_configs_request_resource *resource,
+                             const struct setting_layers *layers,
+                             struct describe_configs_response_result *out)
+{
+    struct str topics = governance_rule_topics(layers->topic_configs, layers->topic_count);
+    if (resource->configuration_keys_count > 0 && is_named(resource, GOVERNANCE_RULE_TOPICS) &&
+        topics.len > 0) {
+        out->configs[out->configs_count++] = (struct describe_configs_response_config){
+            .name = STR(GOVERNANCE_RULE_TOPICS),
+            .value = topics,
+            .read_only = true,
+            .config_source = SETTING_FROM_TOPIC,
+            .config_type = SETTING_LIST,
+        };
+    }
+}
+
 static enum err describe_settings(struct request *rq,
                                   const struct describe_configs_request_resource *resource,
                                   struct describe_configs_response_result *out, struct error *e)
@@ -100,7 +121,7 @@ static enum err describe_settings(struct request *rq,
     if (!config_view_load(rq, is_topic ? resource->resource_name : (struct str){NULL, 0}, &layers)) {
         return FAIL(e, ERR_UNKNOWN_PARTITION, "This server does not host this topic-partition.");
     }
-    out->configs = wire_array(&rq->arena, describe_configs_response_config, setting_count());
+    out->configs = wire_array(&rq->arena, describe_configs_response_config, (size_t)setting_count() + 1);
     // The nameless broker has what was set for all brokers, no defaults.
     bool has_dynamic_only = !is_topic && resource->resource_name.len == 0;
     for (uint32_t i = 0; i < setting_count() && out->configs != NULL; i++) {
@@ -116,6 +137,9 @@ static enum err describe_settings(struct request *rq,
         }
         bool is_shown = !has_dynamic_only || config->config_source == SETTING_FROM_DYNAMIC;
         out->configs_count += is_shown ? 1 : 0;
+    }
+    if (is_topic && out->configs != NULL) {
+        fill_rule_topics(resource, &layers, out);
     }
     return ERR_OK;
 }
