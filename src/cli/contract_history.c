@@ -110,6 +110,12 @@ static void progress_line(const struct trial *trial)
 {
     double low;
     double high;
+    if (trial->first > 0) { // of the first ones nothing follows for the others
+        (void)fprintf(stderr, "\r%lld of %lld records judged, the first ones: %lld would fail    ",
+                      (long long)trial->size.records, (long long)trial->first,
+                      (long long)trial->failed.records);
+        return;
+    }
     sample_bounds(&trial->size, &trial->failed, &low, &high);
     (void)fprintf(stderr, "\r%lld of some %lld records judged: %.3g %% to %.3g %% would fail    ",
                   (long long)trial->size.records,
@@ -235,6 +241,7 @@ static bool topic_read(struct trial *trial, const struct metadata_response_topic
         run_fail(run, run_print(run, "cannot read " STR_FMT, STR_ARG(topic->name)).ptr, err, &e, NULL);
         return false;
     }
+    trial->first = h.left >= 0 && h.left < trial->offsets ? h.left : 0;
     trial->is_sample = trial->sample > 0 && trial->sample < trial->offsets;
     if (!(trial->is_sample ? places_draw(&h, spans, count) : places_cut(&h, spans, count))) {
         return false;

@@ -60,6 +60,8 @@ static void counts_text(const struct trial *trial, struct buf *out)
     buf_printf(out, "%lld ", (long long)trial->counts.records);
     if (trial->is_sample) {
         buf_printf(out, "of some %lld records were judged: ", (long long)trial_records_all(trial));
+    } else if (trial->first > 0) {
+        buf_printf(out, "of some %lld records were judged, the first ones: ", (long long)trial->offsets);
     } else {
         buf_printf(out, "record%s: ", trial->counts.records == 1 ? "" : "s");
     }

@@ -66,6 +66,7 @@ struct trial {
     struct trial_counts counts;
     int64_t sample;   // records to draw from a topic that has more; 0: all are judged
     bool is_sample;   // they were drawn: what is found of all is an estimate
+    int64_t first;    // only so many are judged, the first of a topic that has more; 0: no such limit
     int64_t offsets;  // of the topic
     int64_t run_seen; // of a sample: a run of so many offsets cannot be missed
     struct sample_size size;

@@ -3,10 +3,12 @@
 // reasons.
 #include "cli/contract_report.h"
 #include "cli/stop.h"
+#include "cli/when.h"
 #include "platform/real/process.h"
 
 // FOLLOW_MS is for a broker that does not wait, or cannot: see violations_page.
 enum { WATCH_MS = 1000, WAIT_MS = 1000, FOLLOW_MS = 300, PAGE = 500, NS_PER_MS = 1000000 };
+#define TIME_MS_END 253402300800000 // the year 10000
 
 // asked gets what is known of topics; of one that is not there it says where to look.
 static bool asked(struct registry_client *c, const char *what, struct str path, struct json_value **ret)
@@ -318,9 +320,10 @@ static void violation_line(struct run *run, const struct json_value *v)
         buf_u8(&run->out, '\n');
         return;
     }
-    int64_t second = number_of(v, "time_ms") / 1000;
-    buf_printf(&run->out, "%02lld:%02lld:%02lld ", (long long)(second / 3600 % 24),
-               (long long)(second / 60 % 60), (long long)(second % 60));
+    char time[WHEN_TEXT_SIZE];
+    int64_t ms = number_of(v, "time_ms");
+    when_format(ms >= 0 && ms < TIME_MS_END ? ms : 0, time);
+    buf_printf(&run->out, "%s ", time);
     text_show(json_get_str(v, STR("topic")), &run->out);
     buf_printf(&run->out, "-%lld", (long long)number_of(v, "partition"));
     int64_t offset = -1;

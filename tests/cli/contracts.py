@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """contracts.py - the scenarios of `strom contract` and `strom dlq`, played by cli_test.py."""
+import datetime
 import json
 import os
+import pty
 import signal
 import struct
 import subprocess
@@ -231,6 +233,26 @@ def test_contract_apply_partitions(cli, broker):
     has(c.error('apply', contract), 'partitions: the topic has 3, the file says 2')
 
 
+def on_terminal(cli, *words):
+    """What a command says on standard error if that is a terminal: how far it is, if it takes long enough."""
+    master, slave = pty.openpty()
+    with subprocess.Popen([cli.binary, *words], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=slave,
+                          env=cli.env) as process:
+        os.close(slave)
+        said = b''
+        while True:
+            try:
+                part = os.read(master, 4096)
+            except OSError:  # nobody has its other end
+                part = b''
+            if not part:
+                break
+            said += part
+        process.wait(TIMEOUT_S)
+    os.close(master)
+    return said.decode()
+
+
 def test_contract_history(cli, broker):
     """A long history is judged by several readers, each some ranges of offsets: to the record what one finds."""
     c = Contracts(cli, broker)
@@ -257,6 +279,8 @@ def test_contract_history(cli, broker):
          [('positive', 60, 0), ('strom:structure', 1, 1)])
     same(c.json('diff', contract, '--limit', '1000000', expect=1)['history'], told)
     same(c.json('diff', contract, '--limit', '100', expect=1)['history']['records'], 100)
+    has(c.text('diff', contract, '--limit', '100', expect=1), '100 of some ', ' records were judged, the first ones: ')
+    assert '%' not in on_terminal(cli, 'contract', 'diff', contract, '--limit', '110000', '--registry', c.url)
     same(c.json('test', contract, '--topic', 'history', expect=1), told)
     drawn = c.json('diff', contract, '--sample', '400', expect=1)['history']
     found, estimate = drawn['sample'], drawn['estimate']
@@ -667,6 +691,9 @@ def test_contract_counters(cli, broker):
     same(sorted((p['path'], p['count']) for p in now['paths']), [('$', 1), ('$.id', 1)])
     has(c.text('status', 'counted'), 'PER SEC', 'FAIL 1H', '50%', 'FAILING', '$.id', 'positive')
     found = c.registry('GET', '/contracts/violations?topic=counted')
+    times = [datetime.datetime.fromtimestamp(v['time_ms'] / 1000, datetime.timezone.utc) for v in found['violations']]
+    same([line.split()[0] for line in c.text('violations', 'counted').splitlines()],
+         [t.isoformat(timespec='milliseconds').replace('+00:00', 'Z') for t in times])
     letters = {(s['partition'], s['offset']) for s in found['violations']}
     kept = subprocess.run(['kcat', '-b', cli.env['STROM_BOOTSTRAP'], '-C', '-t', 'counted', '-o', 'beginning', '-e',
                            '-q', '-f', '%p %o\n'], capture_output=True, check=True, timeout=TIMEOUT_S).stdout.decode()
