@@ -98,6 +98,10 @@ static void on_changed(struct request *rq, struct request_change *change)
         if (entry->err == ERR_STALE) {
             entry->err = ERR_TIMED_OUT; // retriable for every client
             entry->text = STR("Other changes of the same resource came first each time: try again.");
+        } else if (entry->err == ERR_POLICY_VIOLATION) { // most limits are told of with numbers, by plans
+            entry->text = STR("There is no room for it: what stays in memory takes all that it may of "
+                              "strom.memory.max.bytes (62 %), or another limit of docs/limits.md is "
+                              "reached. Delete what is not needed, or raise the limit.");
         } else if (entry->err != ERR_OK) {
             entry->text = str_from_c(err_text(entry->err));
         }

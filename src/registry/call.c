@@ -302,8 +302,11 @@ static void outcome_fail(struct registry_call *call, const struct outcome *outco
     switch (outcome->err) {
     case ERR_POLICY_VIOLATION:
         call_fail(call, CODE_STORE,
-                  "The registry is full: delete what is not needed, or raise strom.documents.max or "
-                  "strom.documents.bytes.max.");
+                  "The registry is full. Delete for good what is not needed (?permanent=true), or raise the "
+                  "limit that is reached: strom.documents.max or strom.documents.bytes.max (`strom config "
+                  "list --broker` shows them, `strom config set --broker` changes them), or the memory of "
+                  "the broker, strom.memory.max.bytes, of which what stays may take 62 %% (set where it "
+                  "starts). docs/limits.md has the defaults.");
         return;
     case ERR_BATCH_TOO_LARGE:
         call_fail(call, CODE_STORE, "The change is larger than the log can hold.");

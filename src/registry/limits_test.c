@@ -372,6 +372,8 @@ static void contents_are_found_by_context(void **state)
 static void a_full_registry_is_emptied(void **state)
 {
     (void)state;
+    static const char *const told[] = {"?permanent=true", "strom.documents.max", "strom.documents.bytes.max",
+                                       "strom.memory.max.bytes", "docs/limits.md"};
     char number[24];
     struct desk d;
     desk_init(&d);
@@ -383,6 +385,11 @@ static void a_full_registry_is_emptied(void **state)
     item.config_set = (struct item_config_set){.configs = limit, .config_count = 1};
     assert_int_equal(rig_one(&d.rig, &item).err, ERR_OK);
     expect_code(&d, "POST", "/subjects/u/versions", BODY(""), 50001);
+    struct str said = json_get_str(d.json, STR("message"));
+    assert_true(said.len > 0);
+    for (size_t i = 0; i < sizeof told / sizeof *told; i++) {
+        assert_non_null(strstr(said.ptr, told[i]));
+    }
     expect_code(&d, "DELETE", "/subjects/s/versions/1", NULL, 0);
     expect_code(&d, "DELETE", "/subjects/s/versions/1?permanent=true", NULL, 0);
     expect_code(&d, "DELETE", "/subjects/t", NULL, 0);

@@ -69,6 +69,22 @@ static void on_fatal(void *arg, const struct error *e)
                 "acknowledged is lost");
 }
 
+// hint_add puts a line behind the error that says what to do.
+static void hint_add(struct error *e, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void hint_add(struct error *e, const char *format, ...)
+{
+    if (e == NULL) {
+        return;
+    }
+    char hint[ERROR_TEXT_SIZE];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(hint, sizeof hint, format, args);
+    va_end(args);
+    size_t used = strlen(e->text);
+    snprintf(e->text + used, sizeof e->text - used, "\n  hint: %s", hint);
+}
+
 static enum err open_engine(struct server *s, struct uuid *ret_cluster_id, struct error *e)
 {
     if (s->options->take_engine != NULL) {
@@ -88,6 +104,9 @@ static enum err open_engine(struct server *s, struct uuid *ret_cluster_id, struc
     enum err err = engine_local_open(s->env, &options, &s->engine, e);
     if (err == ERR_OK) {
         *ret_cluster_id = engine_local_cluster_id(s->engine);
+    }
+    if (err == ERR_EXISTS) {
+        hint_add(e, "a broker runs there already? --set data.dir=DIRECTORY takes another one");
     }
     return err;
 }
@@ -203,20 +222,36 @@ static enum err check_exposure(struct server *s, const struct endpoint *endpoint
                 STR_ARG(text));
 }
 
+// listen_on opens one listener of a setting.
+static enum err listen_on(struct server *s, const char *setting, const char *scheme, struct str text,
+                          struct sock **ret_listener, int *ret_port, struct error *e)
+{
+    struct endpoint endpoint;
+    enum err err = config_endpoint(text, &endpoint, e);
+    err = err == ERR_OK ? check_exposure(s, &endpoint, text, e) : err;
+    err = err == ERR_OK ? net_listen(s->env->net, endpoint.host, endpoint.port, ret_listener, ret_port, e)
+                        : err;
+    if (err != ERR_OK) {
+        error_wrap(e, "%s", setting);
+    }
+    if (err == ERR_EXISTS) {
+        hint_add(e,
+                 "`ss -ltnp 'sport = :%d'` shows who has that port; --set %s=%s://" STR_FMT
+                 ":PORT takes another one",
+                 endpoint.port, setting, scheme, STR_ARG(endpoint.host));
+    }
+    return err;
+}
+
 static enum err listen_kafka(struct server *s, struct error *e)
 {
     struct str list = config_get(s->config, STR("listeners"));
     struct str text;
     while (next_listener(&list, &text)) {
-        struct endpoint endpoint;
         struct sock *listener = NULL;
         int port = 0;
-        enum err err = config_endpoint(text, &endpoint, e);
-        err = err == ERR_OK ? check_exposure(s, &endpoint, text, e) : err;
-        err =
-            err == ERR_OK ? net_listen(s->env->net, endpoint.host, endpoint.port, &listener, &port, e) : err;
+        enum err err = listen_on(s, "listeners", "PLAINTEXT", text, &listener, &port, e);
         if (err != ERR_OK) {
-            error_wrap(e, "listeners");
             return err;
         }
         s->kafka_port = s->kafka_port == 0 ? port : s->kafka_port;
@@ -231,15 +266,10 @@ static enum err listen_http(struct server *s, struct error *e)
     struct str list = config_get(s->config, STR("http.listeners"));
     struct str text;
     while (next_listener(&list, &text)) {
-        struct endpoint endpoint;
         struct sock *listener = NULL;
         int port = 0;
-        enum err err = config_endpoint(text, &endpoint, e);
-        err = err == ERR_OK ? check_exposure(s, &endpoint, text, e) : err;
-        err =
-            err == ERR_OK ? net_listen(s->env->net, endpoint.host, endpoint.port, &listener, &port, e) : err;
+        enum err err = listen_on(s, "http.listeners", "http", text, &listener, &port, e);
         if (err != ERR_OK) {
-            error_wrap(e, "http.listeners");
             return err;
         }
         s->http_port = s->http_port == 0 ? port : s->http_port;

@@ -3,10 +3,11 @@
 import os
 import re
 import shutil
+import socket
 import subprocess
 import tempfile
 
-from broker import free_port
+from broker import Broker, free_port
 from program import TIMEOUT_S, has, same
 
 COMMANDS = [['topic', verb] for verb in ('create', 'list', 'describe', 'alter', 'delete', 'trim')] + \
@@ -132,6 +133,24 @@ def test_unreachable(cli, _broker):
         err = cli.error(*command, expect=3, bootstrap=closed)
         has(err, 'cannot reach ' + closed, 'refused', 'strom serve')
     has(cli.error('topic', 'list', '--bootstrap-server', 'no-such-host.invalid', expect=3), 'no-such-host.invalid')
+
+
+def test_serve_taken(cli, _broker):
+    """A port that somebody has, or a data directory: the error says which setting, who, and what to do."""
+    with socket.socket() as taken, tempfile.TemporaryDirectory() as there:
+        taken.bind(('127.0.0.1', 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        for setting, scheme in (('listeners', 'PLAINTEXT'), ('http.listeners', 'http')):
+            sets = {'listeners': 'PLAINTEXT://127.0.0.1:0', 'http.listeners': 'http://127.0.0.1:0', 'data.dir': there,
+                    setting: f'{scheme}://127.0.0.1:{port}'}
+            words = [word for key, value in sets.items() for word in ('--set', f'{key}={value}')]
+            err = cli.run('serve', *words, expect=1)[1]
+            has(err, f'strom serve: {setting}: listen on 127.0.0.1:{port}: Address already in use\n', '  hint: ',
+                f"`ss -ltnp 'sport = :{port}'`", f'--set {setting}={scheme}://127.0.0.1:PORT')
+    with Broker(cli.binary) as own:
+        has(cli.run('serve', '--set', f'data.dir={own.data_dir}', expect=1)[1], 'in use by another process\n  hint: ',
+            '--set data.dir=')
 
 
 def test_bootstrap_list(cli, broker):
