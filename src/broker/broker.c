@@ -160,6 +160,7 @@ void broker_destroy(struct broker *take_broker)
     core_facts_fini(&b->facts);
     core_destroy(b->core);
     mem_free(b->waiters);
+    mem_free(b->refusals);
     mem_free(b->slot_traffic);
     cond_fini(&b->work);
     cond_fini(&b->idle);

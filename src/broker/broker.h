@@ -125,9 +125,10 @@ struct produce_part { // one batch for one partition
     uint64_t fingerprint;       // of what its verdict rests on; 0 = the topic is not governed
     uint8_t stage;
     bool is_checked;
-    bool is_sliced; // checked a slice at a time
-    bool is_ready;  // judged, and its item made
-    bool is_known;  // not judged: an earlier copy was appended, or its producer is fenced
+    bool is_sliced;  // checked a slice at a time
+    bool is_ready;   // judged, and its item made
+    bool is_known;   // not judged: an earlier copy was appended, or its producer is fenced
+    bool is_counted; // refused: an earlier copy was, and is counted
 };
 // The batches of one connection are judged and ordered as they came.
 struct produce_lane {

@@ -153,6 +153,18 @@ struct refused {
     int16_t producer_epoch;
 };
 
+// A refusal that the log has counted (refusals.c).
+struct refusal {
+    struct uuid topic_id;
+    int64_t producer_id; // -1: none
+    int32_t partition;
+    int32_t base_sequence;
+    int32_t offset_span;
+    uint32_t crc; // of the batch as it came
+    int16_t producer_epoch;
+};
+enum { REFUSALS_MAX = 4096 };
+
 struct damage {
     uint64_t object;
     int64_t position;
@@ -211,6 +223,7 @@ struct broker {
     struct refused refused[REFUSED_MAX]; // a ring, oldest overwritten
     uint32_t refused_count;
     uint32_t refused_next;
+    struct refusal *refusals; // REFUSALS_MAX; NULL before the first
     struct damage damaged[DAMAGED_MAX];
     uint32_t damaged_count;
     struct broker_port *ports[BROKER_PORTS_MAX];
@@ -226,6 +239,10 @@ struct broker {
 };
 
 // ---- journal.c
+// refusals_note remembers a refused batch once it is counted; refusals_has says whether a copy of this one
+// is. The lock is held.
+void refusals_note(struct broker *b, const struct item_data *data, uint32_t crc);
+bool refusals_has(const struct broker *b, const struct item_data *data, uint32_t crc);
 // room_check: ERR_OK, or why the item must not stay in memory now. The lock is held.
 enum err room_check(const struct broker *b, const struct item *item);
 // journal_refused: a batch was not taken for a reason that passes: until it comes again, what its producer

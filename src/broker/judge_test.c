@@ -214,6 +214,71 @@ static void refuses_with_reasons(void **state)
     rig_stop(rig);
 }
 
+static uint64_t refused_in(struct rig *rig, const char *name)
+{
+    uint64_t count = 0;
+    struct tally_view view;
+    const struct core *core = broker_view_begin(rig->broker);
+    struct topic *topic = core_topic_find(core, str_from_c(name));
+    for (const struct tally *t = topic_tally_next(topic, NULL); t != NULL; t = topic_tally_next(topic, t)) {
+        tally_view(t, &view);
+        count += view.kind == TALLY_REFUSED ? view.count : 0;
+    }
+    broker_view_end(rig->broker);
+    return count;
+}
+
+// A refused batch whose client sends it again, because the answer did not come, is refused again and counted
+// once. What has its sequence and is another one counts, and so does what says nothing of its producer.
+static void a_copy_of_a_refused_batch_is_not_counted(void **state)
+{
+    static const struct {
+        int64_t producer_id;
+        const char *const *values;
+        int32_t count;
+        uint64_t refused; // then, of all
+    } sent[] = {
+        {7, mixed, 4, 4},   // counted
+        {7, mixed, 4, 4},   // a copy
+        {7, mixed, 4, 4},   // and one more
+        {7, bad, 3, 7},     // what took its sequence
+        {7, bad, 3, 7},     // again
+        {7, mixed, 4, 7},   // nothing of it is forgotten
+        {8, mixed, 4, 11},  // of another producer
+        {-1, mixed, 4, 15}, // these cannot be told apart
+        {-1, mixed, 4, 19},
+    };
+    struct suite *suite = *state;
+    struct rig *rig = &suite->rig;
+    start(suite);
+    make_governed(rig, "orders", 2, false);
+    set_word(rig, "orders", "bad");
+    for (size_t i = 0; i < sizeof sent / sizeof *sent; i++) {
+        struct bytes batch = batch_of(rig, sent[i].values, sent[i].count, CODEC_NONE, sent[i].producer_id, 0);
+        struct produce_part part = send(rig, "orders", batch);
+        assert_int_equal(part.err, ERR_INVALID_RECORD);
+        assert_true(part.bad_record_count > 0); // whoever asks is told
+        assert_int_equal(refused_in(rig, "orders"), sent[i].refused);
+    }
+    assert_int_equal(suite->policy.ends[POLICY_FINAL], 5);
+    assert_int_equal(suite->policy.ends[POLICY_DUPLICATE], 4);
+    struct produce_part other = {
+        .topic_name = STR("orders"), .partition = 1, .batch = batch_of(rig, mixed, 4, CODEC_NONE, 7, 0)};
+    produce_parts(rig, &other, 1);
+    assert_int_equal(refused_in(rig, "orders"), 23);
+    // Once the contract lets it in, it is in.
+    set_word(rig, "orders", "worse");
+    assert_int_equal(send(rig, "orders", batch_of(rig, mixed, 4, CODEC_NONE, 7, 0)).err, ERR_OK);
+    assert_int_equal(refused_in(rig, "orders"), 23);
+    rig_stop(rig);
+    start(suite); // what was counted stays; which batches they were is memory
+    set_word(rig, "orders", "bad");
+    assert_int_equal(refused_in(rig, "orders"), 23);
+    assert_int_equal(send(rig, "orders", batch_of(rig, bad, 3, CODEC_NONE, 8, 0)).err, ERR_INVALID_RECORD);
+    assert_int_equal(refused_in(rig, "orders"), 26);
+    rig_stop(rig);
+}
+
 static void sets_aside_what_is_bad(void **state)
 {
     struct suite *suite = *state;
@@ -810,6 +875,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(refuses_with_reasons, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_copy_of_a_refused_batch_is_not_counted, setup, teardown),
         cmocka_unit_test_setup_teardown(sets_aside_what_is_bad, setup, teardown),
         cmocka_unit_test_setup_teardown(without_a_policy_nothing_enters, setup, teardown),
         cmocka_unit_test_setup_teardown(letters_end_with_their_transaction, setup, teardown),

@@ -122,7 +122,7 @@ enum {
 // none.
 enum policy_end {
     POLICY_FINAL,     // appended, or refused: ordered, and true of what was current then
-    POLICY_DUPLICATE, // an earlier copy had been appended
+    POLICY_DUPLICATE, // an earlier copy had been appended, or refused and counted
     POLICY_STALE,     // what the verdict rests on has moved; a new case follows, or the producer tries again
     POLICY_LOST,      // fenced, out of order, not stored: somebody else's reason
 };

@@ -43,7 +43,7 @@ static void part_begin(struct produce_part *part)
     part->own_chunk = NULL;
     part->governed = NULL;
     part->stage = PART_OPEN;
-    part->is_checked = part->is_sliced = part->is_ready = part->is_known = false;
+    part->is_checked = part->is_sliced = part->is_ready = part->is_known = part->is_counted = false;
 }
 
 // part_resolve copies what is needed of the topic. The lock is held.
@@ -317,13 +317,19 @@ static void part_submit(struct broker *b, struct produce_op *op, struct produce_
     if (part->outcome.err != ERR_OK) {
         return;
     }
+    bool is_refused = (part->item.data.flags & DATA_REFUSED) != 0;
+    part->is_counted = is_refused && refusals_has(b, &part->item.data, part->header.crc);
+    if (part->is_counted) {
+        part->item.data.tally_count = 0;
+        part->item.version = 2;
+    }
     part->outcome.err = room_check(b, &part->item);
     if (part->outcome.err != ERR_OK) {
         journal_refused(b, &part->item.data);
         return;
     }
     part->outcome.err = ERR_STOPPING;
-    if (plant_is(PLANT_REFUSAL_UNORDERED) && (part->item.data.flags & DATA_REFUSED) != 0) {
+    if (plant_is(PLANT_REFUSAL_UNORDERED) && is_refused) {
         part->outcome.err = ERR_INVALID_RECORD;
         part->outcome.is_refused = true;
         return;
@@ -561,7 +567,7 @@ static void part_finish(struct produce_op *op, struct produce_part *part)
     const struct outcome *outcome = &part->outcome;
     enum policy_end end = outcome->err == ERR_STALE ? POLICY_STALE : POLICY_LOST;
     if (part->err == ERR_OK && (outcome->is_refused || outcome->err == ERR_OK)) {
-        end = outcome->is_duplicate ? POLICY_DUPLICATE : POLICY_FINAL;
+        end = outcome->is_duplicate || part->is_counted ? POLICY_DUPLICATE : POLICY_FINAL;
     }
     if (part->err != ERR_OK) {
         end = POLICY_LOST;
@@ -571,6 +577,11 @@ static void part_finish(struct produce_op *op, struct produce_part *part)
         snprintf(part->text, sizeof part->text, STR_FMT, STR_ARG(c->text));
         part->bad_records = c->bad_records;
         part->bad_record_count = c->bad_record_count;
+        if (part->item.data.tally_count > 0 || part->is_counted) {
+            mutex_lock(&op->broker->lock);
+            refusals_note(op->broker, &part->item.data, part->header.crc);
+            mutex_unlock(&op->broker->lock);
+        }
     } else if (outcome->err == ERR_STALE) {
         produce_part_fail(part, ERR_NOT_ENOUGH_REPLICAS,
                           "what governs the topic changed each time: try again");
