@@ -164,6 +164,12 @@ void sample_bounds(const struct sample_size *size, const struct sample_found *fo
     double z2 = SURE_95 * SURE_95;
     double middle = (p + z2 / (2 * n)) / (1 + z2 / n);
     double half = SURE_95 * sqrt(p * (1 - p) / n + z2 / (4 * n * n)) / (1 + z2 / n);
-    *ret_low = p > 0 && middle > half ? middle - half : 0; // not what rounding leaves
-    *ret_high = p < 1 && middle + half < 1 ? middle + half : 1;
+    double low = p > 0 && middle > half ? middle - half : 0; // not what rounding leaves
+    double high = p < 1 && middle + half < 1 ? middle + half : 1;
+    // What no place has met says nothing of how much there is of it: a run between the places may be of other
+    // records than all that were seen. That much of the topic may be so, by the bound for a thing that none
+    // of `places` draws has.
+    double hidden = z2 / ((double)size->places + z2);
+    *ret_low = low < p - hidden * p ? low : p - hidden * p;
+    *ret_high = high > p + hidden * (1 - p) ? high : p + hidden * (1 - p);
 }

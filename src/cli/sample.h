@@ -51,7 +51,8 @@ void sample_found_join(struct sample_found *found, const struct sample_found *ot
 
 // sample_bounds gives the share of all records of which it is true: in 95 of 100 samples it lies between
 // them. Wilson's interval, for as many records as the sample is worth: fewer than it has, where places differ
-// more than chance makes them differ; and one for each place, while few places tell how much they differ.
+// more than chance makes them differ; and one for each place, while few places tell how much they differ. It
+// is never so narrow that a run of records which all places have missed could not be in it.
 void sample_bounds(const struct sample_size *size, const struct sample_found *found, double *ret_low,
                    double *ret_high);
 

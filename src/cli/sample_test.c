@@ -272,12 +272,63 @@ static void test_coverage(void **state)
     }
 }
 
+// Most failures are in a run, or a few, that many samples miss altogether; lone ones are in many places.
+static void test_hidden_runs(void **state)
+{
+    (void)state;
+    enum { ALL = 4000000, WANTED = 400000, PART = ALL / SAMPLE_PLACES_MAX }; // 200 of 2,000 are drawn
+    static const struct {
+        int runs;
+        int64_t length;
+        uint64_t lone_in; // one of so many
+    } rows[] = {
+        {1, PART / 5, 13000}, {1, PART / 2, 13000},  {1, PART * 9 / 10, 13000}, {1, PART * 3 / 2, 13000},
+        {3, PART / 5, 13000}, {20, PART / 20, 2000}, {1, PART * 9 / 10, 500},
+    };
+    static const struct sample_span spans[] = {{0, 0, ALL}};
+    uint8_t *fails = test_malloc(ALL);
+    for (size_t row = 0; row < sizeof rows / sizeof *rows; row++) {
+        struct seeded chance = seeded(row);
+        int64_t true_count = 0;
+        int within = 0;
+        for (int64_t offset = 0; offset < ALL; offset++) {
+            bool is_in_run = offset % (ALL / rows[row].runs) - 12345 < rows[row].length &&
+                             offset % (ALL / rows[row].runs) >= 12345;
+            fails[offset] = is_in_run || rng_u64(&chance.rng) % rows[row].lone_in == 0;
+            true_count += fails[offset];
+        }
+        double share = (double)true_count / ALL;
+        for (uint64_t seed = 0; seed < SAMPLES; seed++) {
+            struct seeded s = seeded(seed << 20);
+            struct sample_size size = {0};
+            struct sample_found found = {0};
+            size_t count = sample_draw(spans, 1, WANTED, &s.rng, places);
+            for (size_t i = 0; i < count; i++) {
+                int64_t failed = 0;
+                for (int64_t offset = places[i].start; offset < places[i].end; offset++) {
+                    failed += fails[offset];
+                }
+                sample_size_add(&size, places[i].end - places[i].start, places[i].end - places[i].start);
+                sample_found_add(&found, failed, places[i].end - places[i].start);
+            }
+            double low;
+            double high;
+            sample_bounds(&size, &found, &low, &high);
+            within += share >= low && share <= high ? 1 : 0;
+        }
+        assert_in_range(within, SAMPLES * 93 / 100, SAMPLES);
+    }
+    test_free(fails);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_places),       cmocka_unit_test(test_even),     cmocka_unit_test(test_run_seen),
-        cmocka_unit_test(test_hostile),      cmocka_unit_test(test_wilson),   cmocka_unit_test(test_alike),
+        cmocka_unit_test(test_places),       cmocka_unit_test(test_even),
+        cmocka_unit_test(test_run_seen),     cmocka_unit_test(test_hostile),
+        cmocka_unit_test(test_wilson),       cmocka_unit_test(test_alike),
         cmocka_unit_test(test_empty_places), cmocka_unit_test(test_coverage),
+        cmocka_unit_test(test_hidden_runs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
