@@ -351,6 +351,16 @@ def strategies():
                       'io.confluent.kafka.serializers.subject.RecordNameStrategy'})
     send(topic, framed(i, payload(1, 1.0)))
     equal('rule', refused(topic, framed(i, payload(1, -1.0)))['rule'], 'positive')
+    letters, late = fresh_topic('met'), fresh_topic('late')
+    space = late.replace('-', '_')
+    i = register(f'{space}.Met', json.dumps({'type': 'record', 'name': 'Met', 'namespace': space, 'fields': [
+        {'name': 'id', 'type': 'long'}, {'name': 'amount', 'type': 'double'}]}),
+        [dict(POSITIVE, onFailure='DLQ', params={'dlq.topic': letters})])
+    create(late, 1, {'strom.value.validation.level': 'contract', 'confluent.value.subject.name.strategy':
+                     'io.confluent.kafka.serializers.subject.RecordNameStrategy'})
+    send(late, framed(i, payload(1, -1.0)), framed(i, payload(1, 1.0)))
+    equal('stored', stored(late), [(1, framed(i, payload(1, 1.0)))])
+    equal('letters', [same[1] for _, same in fetch(letters, [0])[0]], [framed(i, payload(1, -1.0))])
     stray = register(fresh_topic('stray'), json.dumps({'type': 'record', 'name': 'Stray', 'fields': []}))
     equal('rule', refused(topic, framed(stray, b''))['rule'], 'strom:schema')
 
@@ -366,6 +376,14 @@ def associations():
         'associations': [{'subject': subject, 'associationType': 'value'}]})
     equal('association', (code, answer.get('message')), (200, None))
     send(topic, value)
+    letters = fresh_topic('brought')
+    other = fresh_topic('other')
+    value = framed(register(other, order_schema(NOTE), [dict(POSITIVE, onFailure='DLQ', params={'dlq.topic': letters})]),
+                   payload(1, -1.0) + b'\0')
+    code, answer = ask('PUT', f'/config/{subject}', {'alias': other})
+    equal('alias', (code, answer.get('alias')), (200, other))
+    send(topic, value)
+    equal('letters', [same[1] for _, same in fetch(letters, [0])[0]], [value])
 
 
 def main():
