@@ -295,6 +295,52 @@ static void topics_of_records_are_made_when_they_are_met(void **state)
     trial_end(&trial, POLICY_FINAL);
 }
 
+#define FOR_CLIENTS(name)                                                                                    \
+    RULES_OF(NUMBERS, "{\"name\":\"" name "\",\"kind\":\"TRANSFORM\",\"type\":\"CEL\",\"mode\":\"WRITE\","   \
+                      "\"expr\":\"message\"}")
+
+static void expect_remark(const char *topic, const char *text, uint64_t compiled)
+{
+    struct buf out;
+    buf_init(&out, 1 << 20);
+    assert_true(govern_topic_print(world.govern, str_from_c(topic), &out));
+    expect_in(arena_str(&world.arena, buf_str(&out)).ptr, text);
+    buf_fini(&out);
+    assert_int_equal(metric_value(world.govern->remarked), compiled);
+}
+
+// A contract is compiled for its remarks once, whoever looks at how many of its topics, until it is another.
+static void remarks_are_found_once(void **state)
+{
+    (void)state;
+    struct error e = {0};
+    static const char *const shared[] = {"strom.value.subject", "shared", "strom.value.validation.level",
+                                         "contract", NULL};
+    const char *remarks = "\"remarks\":[\"rule '";
+    world_register(&world, "t-value", FOR_CLIENTS("a"));
+    world_register(&world, "shared", FOR_CLIENTS("b"));
+    assert_int_equal(world_govern(&world, "t", by_contract, NULL, &e), ERR_OK);
+    assert_int_equal(world_govern(&world, "u", shared, NULL, &e), ERR_OK);
+    assert_int_equal(world_govern(&world, "v", shared, NULL, &e), ERR_OK);
+    for (int i = 0; i < 3; i++) {
+        expect_remark("t", remarks, i == 0 ? 1 : 2);
+        expect_remark("u", remarks, 2);
+        expect_remark("v", remarks, 2);
+        world_register(&world, i == 0 ? "x" : i == 1 ? "y" : "z", FOR_CLIENTS("c")); // concerns nobody
+    }
+    world_register(&world, "shared", FOR_CLIENTS("d"));
+    expect_remark("u", "'d'", 3);
+    expect_remark("v", "'d'", 3);
+    expect_remark("t", "'a'", 3);
+    world.govern->remarks.count_max = 1;
+    expect_remark("u", "'d'", 3);
+    world_register(&world, "t-value", FOR_CLIENTS("e"));
+    expect_remark("t", "'e'", 4);
+    assert_int_equal(world.govern->remarks.count, 1);
+    expect_remark("u", "'d'", 5);
+    expect_remark("t", "'e'", 6);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -309,6 +355,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(only_what_is_taken_is_compiled, world_setup, world_teardown),
         cmocka_unit_test_setup_teardown(topics_of_records_are_made_when_they_are_met, world_setup,
                                         world_teardown),
+        cmocka_unit_test_setup_teardown(remarks_are_found_once, world_setup, world_teardown),
     };
     return cmocka_run_group_tests_name("bind", tests, NULL, NULL);
 }

@@ -22,6 +22,7 @@ struct govern *govern_create(struct env *env, struct metrics *metrics)
     mutex_init(&g->registry_lock, env->threads);
     binds_init(g);
     namings_init(&g->namings, env);
+    remarks_init(&g->remarks);
     cache_init(&g->cache, env);
     samples_init(&g->samples, env);
     metrics_collector(metrics, counts_collect, g);
@@ -29,6 +30,8 @@ struct govern *govern_create(struct env *env, struct metrics *metrics)
                                "Topics, subjects, schemas and contracts loaded for judging records");
     g->load_failures = metrics_counter(metrics, "strom_contract_load_failures_total", NULL,
                                        "Loads of what cannot be used: their records are refused");
+    g->remarked = metrics_counter(metrics, "strom_contract_remark_compilations_total", NULL,
+                                  "Contracts compiled to say what binding means for their rules");
     return g;
 }
 
@@ -74,7 +77,7 @@ void govern_destroy(struct govern *take_govern)
     }
     registry_destroy(g->registry);
     bindings_fini(&g->bindings);
-    arena_fini(&g->remarks.arena);
+    remarks_fini(&g->remarks);
     namings_fini(&g->namings);
     cache_fini(&g->cache);
     samples_fini(&g->samples);

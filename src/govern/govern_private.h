@@ -244,22 +244,37 @@ void bindings_fini(struct bindings *b);
 
 // ---- remarks.c
 
-enum { REMARKS_MAX = 64 }; // of a side: as many as a contract has, or why there are none
+enum {
+    REMARKS_MAX = 64,       // of a side: as many as a contract has, or why there are none
+    REMARKS_KEPT_MAX = 512, // contracts whose remarks are known; the least used go
+};
 
-// What whoever looks at a binding should know: of the topic that was asked for last, as long as nothing
-// changed.
+// What whoever looks at a binding should know.
 struct remarks {
-    bool is_known;
-    uint64_t catalogue_serial;
-    uint64_t document_serial;
-    struct str topic;
     struct str texts[SIDE_COUNT][REMARKS_MAX];
     size_t counts[SIDE_COUNT];
     struct arena arena; // of all texts
 };
-// remarks_get compiles the newest contract of each side. b: of bindings_get. Valid until the registry is
-// given back.
-const struct remarks *remarks_get(struct govern *g, struct registry *r, const struct binding *b);
+// remarks_find finds those of the newest contract of each side. Not under the registry's lock, which it
+// takes; the caller frees the arena.
+void remarks_find(struct govern *g, const struct binding *b, struct remarks *ret);
+
+struct kept_remarks { // of one contract
+    struct list node;
+    struct arena arena; // of all texts
+    struct str texts[REMARKS_MAX];
+    size_t count;
+    uint64_t hash; // of its key, as of its snapshot
+    size_t key_len;
+    uint8_t key[];
+};
+struct remarks_kept { // guarded by the registry's lock
+    struct list used; // struct kept_remarks.node, the least used first
+    size_t count;
+    size_t count_max; // REMARKS_KEPT_MAX
+};
+void remarks_init(struct remarks_kept *kept);
+void remarks_fini(struct remarks_kept *kept);
 
 // ---- judge.c, outcome.c, bind.c, bindings.c: the policy
 
@@ -325,9 +340,9 @@ struct govern {
     struct mutex registry_lock;
     struct registry *registry;
     struct bindings bindings;
-    struct remarks remarks;  // likewise
-    struct mutex binds_lock; // guards what follows; taken alone
-    struct list binds;       // struct policy_binding.node: to be answered
+    struct remarks_kept remarks; // likewise
+    struct mutex binds_lock;     // guards what follows; taken alone
+    struct list binds;           // struct policy_binding.node: to be answered
     bool is_bind_posted;
     bool is_bind_stopping;
     struct task bind; // on the loop, as the job
@@ -337,6 +352,7 @@ struct govern {
     struct samples samples;
     struct metric *loads;
     struct metric *load_failures;
+    struct metric *remarked;
 };
 
 #endif

@@ -4,7 +4,10 @@
 #include "govern/govern_private.h"
 #include "json/write.h"
 
-enum { TOPICS_BYTES_MAX = 64 << 20 }; // of names of topics that have counts
+enum {
+    TOPICS_BYTES_MAX = 64 << 20, // of names of topics that have counts
+    BINDING_COPY_BYTES_MAX = 64 << 10,
+};
 
 static const char *const level_names[] = {"none", "id", "structure", "contract"};
 static const char *const action_names[] = {"reject", "dlq", "mark", "observe"};
@@ -78,17 +81,40 @@ static const struct binding *binding_find(const struct bindings *b, struct str t
     return NULL;
 }
 
+// binding_copy: what is governed may change once the registry is given back. false: the topic is not.
+static bool binding_copy(struct govern *g, struct str topic, struct arena *arena, struct binding *ret)
+{
+    (void)govern_registry_begin(g); // which guards the bindings
+    const struct binding *b = binding_find(bindings_get(g), topic);
+    if (b != NULL) {
+        *ret = *b;
+        ret->name = arena_str(arena, b->name);
+        ret->settings.dlq_topic = arena_str(arena, b->settings.dlq_topic);
+        for (int side = 0; side < SIDE_COUNT; side++) {
+            ret->settings.sides[side].subject = arena_str(arena, b->settings.sides[side].subject);
+        }
+    }
+    govern_registry_end(g);
+    return b != NULL;
+}
+
 bool govern_topic_print(struct govern *g, struct str topic, struct buf *out)
 {
     const struct core *core = broker_view_begin(g->broker);
     bool is_known = core_topic_find(core, topic) != NULL;
     broker_view_end(g->broker);
-    if (is_known) {
-        struct registry *r = govern_registry_begin(g); // which guards the bindings
-        const struct binding *b = binding_find(bindings_get(g), topic);
-        topic_print(g, topic, b, b == NULL ? NULL : remarks_get(g, r, b), out);
-        govern_registry_end(g);
+    struct arena arena;
+    struct remarks remarks;
+    struct binding b;
+    arena_init(&arena, BINDING_COPY_BYTES_MAX);
+    if (is_known && binding_copy(g, topic, &arena, &b)) {
+        remarks_find(g, &b, &remarks);
+        topic_print(g, topic, &b, &remarks, out);
+        arena_fini(&remarks.arena);
+    } else if (is_known) {
+        topic_print(g, topic, NULL, NULL, out);
     }
+    arena_fini(&arena);
     return is_known;
 }
 
