@@ -378,8 +378,8 @@ def associations():
     send(topic, value)
     letters = fresh_topic('brought')
     other = fresh_topic('other')
-    value = framed(register(other, order_schema(NOTE), [dict(POSITIVE, onFailure='DLQ', params={'dlq.topic': letters})]),
-                   payload(1, -1.0) + b'\0')
+    rules = [dict(POSITIVE, onFailure='DLQ', params={'dlq.topic': letters})]
+    value = framed(register(other, order_schema(NOTE), rules), payload(1, -1.0) + b'\0')
     code, answer = ask('PUT', f'/config/{subject}', {'alias': other})
     equal('alias', (code, answer.get('alias')), (200, other))
     send(topic, value)
