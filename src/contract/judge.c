@@ -148,17 +148,31 @@ bool judge_spend(struct judge *j, uint64_t steps)
     return true;
 }
 
+// What used up the steps.
+enum spender {
+    SPENT_BEFORE, // other records of the batch
+    SPENT_BY_SCHEMA,
+    SPENT_BY_RULES,
+};
+
 // budget_find: of a batch that used up its steps nothing more is judged, so it is refused as a whole.
-static void budget_find(struct judge *j)
+static void budget_find(struct judge *j, enum spender spender)
 {
+    static const char *const reasons[][2] = {
+        [SPENT_BEFORE] = {"the payload is so large that it takes more steps than a record may",
+                          "the records before it used up the steps that a batch may take"},
+        [SPENT_BY_SCHEMA] = {"patterns or branches of the schema used up the steps that a record may take",
+                             "patterns or branches of the schema used up the steps that a batch may take"},
+        [SPENT_BY_RULES] = {"the rules used up the steps that a record may take",
+                            "the rules used up the steps that a batch may take"},
+    };
     bool is_batch = j->run->steps < j->limit;
     struct contract_finding finding = {
         .action = action_of(j->run, is_batch ? CONTRACT_REJECT : CONTRACT_PASS),
         .rule = STR(CONTRACT_RULE_BUDGET),
         .subject = j->contract->parts[0].subject,
         .path = STR("$"),
-        .reason = is_batch ? STR("the rules used up the steps that a batch may take")
-                           : STR("the rules used up the steps that a record may take"),
+        .reason = str_from_c(reasons[spender][is_batch]),
     };
     finding_add(j->run, j->verdict, &finding);
 }
@@ -362,7 +376,7 @@ enum contract_action contract_judge(const struct contract *contract, struct cont
         return CONTRACT_PASS;
     }
     if (!judge_spend(&j, 1 + payload.len / BYTES_PER_STEP)) {
-        budget_find(&j);
+        budget_find(&j, SPENT_BEFORE);
         return ret->action;
     }
     int64_t left = (int64_t)j.steps;
@@ -370,7 +384,7 @@ enum contract_action contract_judge(const struct contract *contract, struct cont
     enum err err = program_check_hiding(contract->program, payload, views, &left, &fault);
     j.steps = (uint64_t)left;
     if (err == ERR_NO_MEMORY && left == 0) {
-        budget_find(&j);
+        budget_find(&j, SPENT_BY_SCHEMA);
         run->steps -= most;
         return ret->action;
     }
@@ -385,7 +399,7 @@ enum contract_action contract_judge(const struct contract *contract, struct cont
         judge_walk(&j, &root);
     }
     if (j.is_spent) {
-        budget_find(&j);
+        budget_find(&j, SPENT_BY_RULES);
         j.steps = 0;
     }
     run->steps -= most - j.steps;

@@ -539,15 +539,30 @@ enum err jschema_judge(const struct jprogram *program, struct bytes payload, int
     return err;
 }
 
+static void fault_unexplained(struct program_fault *ret)
+{
+    if (ret != NULL) {
+        ret->position = 0;
+        snprintf(ret->path, sizeof ret->path, "$");
+        snprintf(ret->text, sizeof ret->text,
+                 "the payload is not what the schema says; to find where takes too long");
+    }
+}
+
 enum err jschema_check(const struct program *base, struct bytes payload, struct view *views,
                        struct program_fault *ret)
 {
     const struct jprogram *program = (const struct jprogram *)base;
     int64_t *steps = ret == NULL ? NULL : ret->steps;
-    if (fast_judge(program, payload, views, steps) == FAST_YES) {
+    enum fast_verdict verdict = fast_judge(program, payload, views, steps);
+    if (verdict == FAST_YES) {
         return ERR_OK;
     }
     enum err err = jschema_judge(program, payload, steps, ret);
+    if (err == ERR_NO_MEMORY && verdict == FAST_NO) { // that is sure: only to say where took too long
+        err = ERR_INVALID_RECORD;
+        fault_unexplained(ret);
+    }
     if (err == ERR_OK && views != NULL) {
         jschema_fill_slots(base, payload, views);
     }
