@@ -22,7 +22,7 @@ enum {
     CHECK_AT_ONCE_BYTES = 1 << 20,      // of a batch of a topic without contracts, decompressed
     REPACK_STEP_BYTES = 16 << 10,       // of records, put under another codec until the clock is looked at
     CHECK_LOOK_BYTES = 256 << 10,       // checked at once, until the clock is looked at
-    OPENED_BYTES_MAX = 64 << 20,        // of records held while they are judged: then a port opens no more
+    OPENED_BYTES_MAX = 64 << 20,        // of records held, opened or judged: then a port opens no more
     LANE_COMPARES_MAX = 4096,           // parts looked at before an op rather waits for those before it
     FETCH_EXTENTS_MAX = 1024,           // extents of one partition in one response
     BEHIND_DELAY_NS = 50 * 1000 * 1000, // produce waits this long per bundle while the keeper is behind

@@ -827,6 +827,64 @@ static void little_is_held_opened(void **state)
     rig_stop(rig);
 }
 
+// What a batch without contracts takes while it is checked counts as well: while others hold as much as a
+// port may, none begins.
+struct filling {
+    struct broker_port *port;
+    const struct produce_part *part;
+    bool is_full;
+    bool is_begun; // its check
+};
+
+static void filling_look(struct rig_call *call)
+{
+    struct filling *f = call->arg;
+    f->is_full = f->port->opened_bytes >= OPENED_BYTES_MAX;
+    f->is_begun = f->part != NULL && (f->part->is_checked || f->port->openings[0].part == f->part);
+    rig_done(call);
+}
+
+static void no_more_is_opened_than_may_be_held(void **state)
+{
+    enum { SENDS = 3, NOISE = 40000, SIZE = 30 << 20, ROUNDS = 200 };
+    struct suite *suite = *state;
+    struct rig *rig = &suite->rig;
+    __atomic_store_n(&suite->policy.is_endless, true, __ATOMIC_RELEASE);
+    start(suite);
+    make_governed(rig, "orders", 1, false);
+    topic_make(rig, "free", 1);
+    char *value = text_of_much(SIZE, NOISE);
+    const char *const values[] = {value};
+    struct produce_lane lanes[SENDS + 1];
+    struct sending sends[SENDS + 1];
+    struct filling filling = {.port = rig->port};
+    struct bytes batch = batch_of(rig, values, 1, CODEC_ZSTD, -1, 0);
+    struct rig_call call;
+    for (int i = 0; i <= SENDS; i++) {
+        uint8_t *own = arena_alloc(&rig->arena, batch.len);
+        memcpy(own, batch.ptr, batch.len);
+        produce_lane_init(&lanes[i]);
+        while (i == SENDS && !filling.is_full) {
+            rig_begin(rig, &call, filling_look, &filling);
+            rig_wait(&call);
+        }
+        send_begin(rig, &sends[i], &lanes[i], i == SENDS ? "free" : "orders", bytes_of(own, batch.len));
+    }
+    filling.part = &sends[SENDS].part;
+    for (int i = 0; i < ROUNDS; i++) {
+        rig_begin(rig, &call, filling_look, &filling);
+        rig_wait(&call);
+        assert_false(filling.is_begun);
+    }
+    __atomic_store_n(&suite->policy.is_endless, false, __ATOMIC_RELEASE);
+    for (int i = 0; i <= SENDS; i++) {
+        send_end(&sends[i]);
+        assert_int_equal(sends[i].part.err, ERR_OK);
+    }
+    free(value);
+    rig_stop(rig);
+}
+
 // send_tight sends a batch of a request that may take so much memory.
 static enum err send_tight(struct rig *rig, size_t memory, struct bytes batch)
 {
@@ -886,6 +944,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(many_bombs_yield, setup, teardown),
         cmocka_unit_test_setup_teardown(large_batches_in_slices, setup, teardown),
         cmocka_unit_test_setup_teardown(little_is_held_opened, setup, teardown),
+        cmocka_unit_test_setup_teardown(no_more_is_opened_than_may_be_held, setup, teardown),
         cmocka_unit_test_setup_teardown(refused_for_memory_comes_first, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -58,6 +58,14 @@ static void part_opened(struct produce_op *op, struct produce_part *part, const 
     }
 }
 
+// is_full: as much is held as may be, by records that are judged and by batches that are being opened. Either
+// goes on without this.
+static bool is_full(const struct broker_port *port)
+{
+    size_t rooms = port->openings[0].room.cap + port->openings[1].room.cap;
+    return port->opened_bytes + rooms >= OPENED_BYTES_MAX;
+}
+
 // One of a port after the other, and those that came as little do not wait for large ones. What a little one
 // decompresses to may be much as well.
 enum policy_step produce_part_open(struct produce_op *op, struct produce_part *part,
@@ -72,7 +80,7 @@ enum policy_step produce_part_open(struct produce_op *op, struct produce_part *p
         return POLICY_MORE;
     }
     bool is_governed = topic->settings.is_governed;
-    if (opening->part == NULL && is_governed && op->port->opened_bytes >= OPENED_BYTES_MAX) {
+    if (opening->part == NULL && is_full(op->port)) {
         return POLICY_MORE; // what is held is judged first, or waits for a load that comes
     }
     if (opening->part == NULL) {
