@@ -8,7 +8,8 @@ format is refused, untouched, with words that say why.
 
 An archive has a write-ahead log with a tail, merged objects and a snapshot: plain records of every codec, transactions
 that were committed, aborted and left open, a compacted topic, committed offsets, settings. Beside it lies what a client
-reads of it.
+reads of it. governed_v2 is one with contracts, of a server whose verdicts (DATA, version 2) did not say yet what is to
+be counted; --write-governed has written it.
 """
 import argparse
 import glob
@@ -21,6 +22,7 @@ import sys
 import tarfile
 import tempfile
 import time
+import urllib.request
 
 from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic
@@ -31,6 +33,7 @@ from broker import Broker, BrokerFailed  # noqa: E402
 
 GOLDEN = os.path.join(HERE, '..', 'golden')
 PLAIN, EXACT, KEYED, GROUP = 'plain', 'exact', 'keyed', 'readers'
+ORDERS, BAD, STRICT = 'orders', 'orders.bad', 'strict'  # governed; the first one's dead letters; refuses
 TOPICS = {PLAIN: 2, EXACT: 2, KEYED: 1}
 # Everything happens soon; offsets outlast the years that the archive will lie there.
 SETTINGS = {'auto.create.topics.enable': 'false', 'strom.wal.file.bytes': 1 << 20, 'strom.merge.wal.bytes': 16384,
@@ -159,6 +162,79 @@ def write(binary, version):
     return 0
 
 
+# ---- one with contracts
+
+def ask(broker, method, path, body=None):
+    request = urllib.request.Request(broker.http + path, method=method, headers={'Content-Type': 'application/json'},
+                                     data=None if body is None else json.dumps(body).encode())
+    with urllib.request.urlopen(request, timeout=20) as response:
+        return json.loads(response.read())
+
+
+def register(broker, topic, expression):
+    schema = {'type': 'object', 'properties': {'n': {'type': 'integer'}}, 'required': ['n']}
+    rule = {'name': 'bounds', 'kind': 'CONDITION', 'type': 'CEL', 'mode': 'WRITE', 'expr': expression}
+    ask(broker, 'POST', f'/subjects/{topic}-value/versions',
+        {'schemaType': 'JSON', 'schema': json.dumps(schema), 'ruleSet': {'domainRules': [rule]}})
+
+
+def send(bootstrap, topic, *numbers, **settings):
+    """One batch; whether it was taken."""
+    failed = []
+    producer = Producer({**common(bootstrap), 'linger.ms': 60000, **settings})
+    producer.list_topics(topic, 20)
+    for n in numbers:
+        producer.produce(topic, json.dumps({'n': n}), partition=0, on_delivery=lambda e, _: e and failed.append(e))
+    if producer.flush(PATIENCE_S):
+        raise Wrong('not everything was answered')
+    return not failed
+
+
+def governed_state(broker):
+    return {topic: [[offset, value] for offset, _, value in read(broker.bootstrap, topic, 0)]
+            for topic in (ORDERS, BAD, STRICT)}
+
+
+def governed_fill(broker):
+    level = {'strom.value.validation.level': 'contract', 'retention.ms': '-1'}
+    aside = {**level, 'strom.validation.on.failure': 'dlq', 'strom.validation.dlq.topic': BAD}
+    for topic in (ORDERS, STRICT):
+        register(broker, topic, 'message.n >= 0')
+    admin = AdminClient(common(broker.bootstrap))
+    for future in admin.create_topics([NewTopic(BAD, 1, 1, config={'retention.ms': '-1'})]).values():
+        future.result(20)
+    topics = [NewTopic(ORDERS, 1, 1, config=aside), NewTopic(STRICT, 1, 1, config=level)]
+    for future in admin.create_topics(topics).values():
+        future.result(20)
+    for i, codec in enumerate(('none', 'gzip', 'snappy', 'lz4', 'zstd')):
+        settings = {'compression.type': codec, 'enable.idempotence': True}
+        if not send(broker.bootstrap, ORDERS, i, -1 - i, 10 + i, -11 - i, *range(20, 120), **settings):
+            raise Wrong('orders refuses')
+        if not send(broker.bootstrap, STRICT, i, **settings) or send(broker.bootstrap, STRICT, i, -i - 1, **settings):
+            raise Wrong('strict takes what is bad, or refuses what is good')
+        if i == 2:
+            register(broker, ORDERS, 'message.n >= 0 && message.n < 1000')
+        time.sleep(0.5)
+
+
+def write_governed(binary):
+    broker = Broker(binary, settings=SETTINGS)
+    path = os.path.join(GOLDEN, 'governed_v2')
+    try:
+        broker.start()
+        governed_fill(broker)
+        broker.kill()
+        with tarfile.open(path + '.tar.xz', 'w:xz') as archive:
+            archive.add(broker.data_dir, 'data')
+        broker.start()
+        with open(path + '.json', 'w', encoding='ascii') as f:
+            json.dump(governed_state(broker), f, indent=0, sort_keys=True)
+        print(f'# wrote {path}.tar.xz, {os.path.getsize(path + ".tar.xz")} bytes')
+    finally:
+        broker.close()
+    return 0
+
+
 # ---- the tests
 
 def unpack(path):
@@ -191,6 +267,40 @@ def goes_on(binary, path):
             getattr(broker, how)()
             broker.start()
             check(broker, wanted, f'after a {how}')
+    finally:
+        broker.close()
+        shutil.rmtree(folder)
+
+
+def counts(broker):
+    told = ask(broker, 'GET', f'/contracts/topics/{ORDERS}')
+    return {key: told[key] for key in ('checked', 'passed', 'dead_lettered', 'refused')}
+
+
+def governed_goes_on(binary, path):
+    """What was judged before is not counted; what comes is judged as before, and counted."""
+    with open(path.replace('.tar.xz', '.json'), encoding='ascii') as f:
+        wanted = json.load(f)
+    folder = unpack(path)
+    broker = Broker(binary, data_dir=os.path.join(folder, 'data'), settings=SETTINGS)
+
+    def same(what, count):
+        found = (governed_state(broker), counts(broker))
+        if found != (wanted, count):
+            raise Wrong(f'{what} it is {found}, should be {(wanted, count)}')
+
+    try:
+        broker.start()
+        same('after the first start', {'checked': 0, 'passed': 0, 'dead_lettered': 0, 'refused': 0})
+        if not send(broker.bootstrap, ORDERS, 7, 1000) or send(broker.bootstrap, STRICT, -7):
+            raise Wrong('it judges otherwise')
+        end = wanted[ORDERS][-1][0] + 1
+        wanted[ORDERS].append([end, '{"n": 7}'])
+        wanted[BAD].append([wanted[BAD][-1][0] + 1, '{"n": 1000}'])
+        for how in ('stop', 'kill'):
+            getattr(broker, how)()
+            broker.start()
+            same(f'after a {how}', {'checked': 2, 'passed': 1, 'dead_lettered': 1, 'refused': 0})
     finally:
         broker.close()
         shutil.rmtree(folder)
@@ -260,13 +370,18 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--broker', default='build/src/server/strom')
     parser.add_argument('--write', type=int, metavar='N')
+    parser.add_argument('--write-governed', action='store_true')
     options = parser.parse_args()
     if options.write is not None:
         return write(options.broker, options.write)
+    if options.write_governed:
+        return write_governed(options.broker)
     paths = sorted(glob.glob(os.path.join(GOLDEN, 'data_v*.tar.xz')), key=lambda p: (len(p), p))
     failed = not paths
     for path in paths:
         failed |= test(f'{os.path.basename(path)} goes on', goes_on, options.broker, path)
+    for path in sorted(glob.glob(os.path.join(GOLDEN, 'governed_v*.tar.xz'))):
+        failed |= test(f'{os.path.basename(path)} goes on', governed_goes_on, options.broker, path)
     newest = int(os.path.basename(paths[-1])[len('data_v'):-len('.tar.xz')])
     failed |= test('a newer format is refused', newer_is_refused, options.broker, paths[-1], newest)
     return 1 if failed else 0
