@@ -212,6 +212,9 @@ bool dlq_open(struct run *run, struct str name, const char *verb, struct dlq *re
         return false;
     }
     bool is_beside = holds == DLQ_HOLDS_LETTERS || (holds == DLQ_HOLDS_NOTHING && takers.count == 0);
+    for (size_t i = 0; i < takers.count && is_beside; i++) {
+        is_beside = !str_equal(takers.names[i], ret->topic); // a rule's without a name of its own
+    }
     if (takers.count + (is_beside ? 1 : 0) > 1) {
         say_several(run, what, &takers, is_beside ? ret->topic : (struct str){"", 0});
         return false;

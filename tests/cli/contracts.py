@@ -589,7 +589,8 @@ def test_dlq_by_rules(cli, broker):
     produce(cli, 'sharing', b'{"id": 4, "amount": 100}')
     same(listed('sharing'), [('rules.bin', 2, 2), ('sharing.dlq', 1, 1)])
     for words in (['show'], ['replay'], ['drop', '--all', '--yes']):
-        has(cli.error('dlq', *words, 'sharing'), 'its rules put them into several topics', 'sharing.dlq, rules.bin')
+        has(cli.error('dlq', *words, 'sharing'), 'its rules put them into several topics', 'sharing.dlq',
+            'rules.bin')
     same(cli.json('dlq', 'replay', 'rules.bin', '--set', 'amount=1')['accepted'], 2)  # each goes to its own
     same((len(cli.records('byrules')), len(cli.records('sharing'))), (3, 2))
     same(cli.json('dlq', 'replay', 'sharing.dlq', '--set', 'amount=1')['accepted'], 1)
