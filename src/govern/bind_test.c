@@ -201,12 +201,21 @@ static void an_association_is_checked_as_a_binding(void **state)
     assert_int_equal(world_ask(&world, "DELETE /associations/resources/{id}", "5?dryRun=true", NULL), 204);
 }
 
+static void makes_t_stand_for_sound(struct world *w)
+{
+    assert_int_equal(world_ask(w, "PUT /config/{subject}", "t-value", "{\"alias\":\"sound\"}"), 200);
+}
+
 static void an_association_and_a_version_see_each_other(void **state)
 {
     (void)state;
     struct error e = {0};
     world_register(&world, "sound", RULES_OF(NUMBERS, RULE_TO("r", "bin")));
     assert_int_equal(world_govern(&world, "t", by_contract, NULL, &e), ERR_OK);
+    world.overtake = makes_t_stand_for_sound;
+    assert_int_equal(world_ask(&world, "POST /subjects/{subject}/versions", "sound", BROKEN_RULE), 422);
+    expect_in(world.text, "it would govern topic t: ");
+    assert_int_equal(world_ask(&world, "DELETE /config/{subject}", "t-value", NULL), 200);
     world.overtake = registers_a_broken_sound;
     assert_int_equal(associate("t", "1", "a", "sound"), 422);
     expect_in(world.text, "it would govern topic t: sound version 2: rule 'r'");

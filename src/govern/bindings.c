@@ -329,6 +329,7 @@ enum err govern_check_standing(void *arg, struct registry_standing *standing, st
     if (count == 0) {
         return ERR_OK;
     }
+    standing->is_governing = true;
     if (standing->is_ambiguous) {
         return FAIL(e, ERR_INVALID_CONFIG,
                     "topic " STR_FMT ", which is governed, would have more than one association of type %s",

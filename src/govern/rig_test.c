@@ -177,6 +177,21 @@ enum err world_bind(struct world *w, const char *topic, const struct item_config
     return b.binding.err;
 }
 
+enum err world_letters(struct world *w, const char *topic, const struct item_config *configs, uint32_t count,
+                       struct str **ret, uint32_t *ret_count, struct error *e)
+{
+    struct bind_call b;
+    bind_ask(w, topic, configs, count, &b);
+    *e = b.binding.error;
+    *ret_count = b.binding.letter_count;
+    *ret = arena_new(&w->arena, struct str, (size_t)*ret_count + 1);
+    for (uint32_t i = 0; i < *ret_count; i++) {
+        (*ret)[i] = arena_str(&w->arena, b.binding.letters[i]);
+    }
+    arena_fini(&b.binding.found);
+    return b.binding.err;
+}
+
 static uint32_t configs_of(const char *const *pairs, struct item_config *ret, uint32_t max)
 {
     uint32_t count = 0;

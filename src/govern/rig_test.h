@@ -43,6 +43,10 @@ void world_configure(struct world *w, const char *name, const char *const *confi
 enum err world_bind(struct world *w, const char *topic, const struct item_config *configs, uint32_t count,
                     struct error *e);
 
+// world_letters is world_bind, and gives the topics that rules name, in the world's arena.
+enum err world_letters(struct world *w, const char *topic, const struct item_config *configs, uint32_t count,
+                       struct str **ret, uint32_t *ret_count, struct error *e);
+
 // world_govern makes a governed topic as an administrator's request does: asked, then ordered with what the
 // answer rests on and with its topics for dead letters; `overtake`, if any, comes between.
 enum err world_govern(struct world *w, const char *name, const char *const *configs,

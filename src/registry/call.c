@@ -239,6 +239,9 @@ bool plan_standing(struct registry *r, struct registry_call *call, struct regist
     for (uint32_t i = 0; i < standing->ground_count; i++) {
         plan_expect_revision(call, standing->grounds[i].key, standing->grounds[i].revision);
     }
+    if (standing->is_governing) { // a version that was planned for the subject without that is stale
+        plan_add(call, STR(BINDINGS_DOCUMENT), 1);
+    }
     if (err != ERR_OK) {
         call->before.count = 0;
         call_fail(call, CODE_INVALID_RULESET, "%s", e.text);

@@ -51,6 +51,7 @@ struct registry_standing {
     // out: what the answer rests on
     struct registry_ground grounds[REGISTRY_SUBJECT_GROUNDS];
     uint32_t ground_count;
+    bool is_governing; // a topic is governed by it
 };
 
 struct registry_host {
