@@ -108,7 +108,9 @@ static void import(struct run *run)
         buf_append_str(&run->out, json_text(run, contract, true));
         buf_u8(&run->out, '\n');
     } else {
-        run_fail(run, run_print(run, "cannot import " STR_FMT, STR_ARG(path)).ptr, err, &e, NULL);
+        run_fail(run, run_print(run, "cannot import " STR_FMT, STR_ARG(path)).ptr, err, &e,
+                 text.len > 0 ? "it takes a document of the Open Data Contract Standard, YAML or JSON"
+                              : NULL);
     }
     if (skipped > 0) {
         run_note("strom: %d quality check%s of other engines left out", skipped, skipped == 1 ? "" : "s");

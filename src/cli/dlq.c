@@ -32,19 +32,6 @@ struct listing {
     struct listed **end;
 };
 
-struct counting {
-    struct listed *listed;
-    int64_t position;
-};
-
-static bool letter_count(void *arg, const struct record *record)
-{
-    struct counting *counting = arg;
-    counting->listed->kept++;
-    counting->listed->waiting += record->offset >= counting->position ? 1 : 0;
-    return true;
-}
-
 static bool listed_count(struct run *run, struct listed *listed)
 {
     struct metadata_response found;
@@ -60,23 +47,7 @@ static bool listed_count(struct run *run, struct listed *listed)
     if (!dlq_topic_open(run, listed->topic, what, &dlq) || !dlq_positions(&dlq)) {
         return false;
     }
-    listed->kept = listed->waiting = 0;
-    struct log_reader reader;
-    struct error e = {0};
-    enum err err = ERR_OK;
-    log_reader_init(&reader, run, dlq.topic, dlq.topic_id);
-    for (size_t i = 0; i < dlq.count && err == ERR_OK; i++) {
-        struct counting counting = {.listed = listed, .position = dlq.partitions[i].position};
-        int64_t next;
-        err = log_reader_records(&reader, dlq.partitions[i].partition, dlq.partitions[i].start,
-                                 dlq.partitions[i].end, letter_count, &counting, &next, &e);
-    }
-    log_reader_fini(&reader);
-    if (err != ERR_OK) {
-        run_fail(run, dlq.what, err, &e, NULL);
-        return false;
-    }
-    return true;
+    return dlq_count(&dlq, &listed->kept, &listed->waiting);
 }
 
 static bool listed_add(struct listing *listing, struct str governed, struct str topic)

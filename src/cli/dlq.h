@@ -65,5 +65,8 @@ bool dlq_beside(struct run *run, struct str name, const char *what, struct dlq *
 bool dlq_open(struct run *run, struct str name, const char *verb, struct dlq *ret);
 // dlq_positions reads how far replay has come; it waits for a transaction that is still open.
 bool dlq_positions(struct dlq *dlq);
+// dlq_count reads them: how many there are, and how many of them wait behind the positions. Offsets alone do
+// not tell, as transactions have their marks among them.
+bool dlq_count(const struct dlq *dlq, int64_t *ret_kept, int64_t *ret_waiting);
 
 #endif

@@ -30,7 +30,12 @@ static void drop(struct dlq *dlq)
     struct run *run = dlq->run;
     struct delete_records_request request;
     struct delete_records_response response;
-    int64_t dropped = 0;
+    int64_t kept;
+    int64_t waiting;
+    if (!dlq_count(dlq, &kept, &waiting)) {
+        return;
+    }
+    int64_t dropped = args_given(run->args, "all") ? kept : kept - waiting;
     wire_init(&delete_records_request_type, &request);
     request.timeout_ms = (int32_t)args_int(run->args, "timeout-ms");
     request.topics = run_array(run, delete_records_request_topic, 1);
@@ -45,17 +50,17 @@ static void drop(struct dlq *dlq)
                 &request.topics->partitions[request.topics->partitions_count++];
             out->partition_index = part->partition;
             out->offset = upto;
-            dropped += upto - part->start;
         }
     }
     const char *question = run_print(run, "Drop %lld dead letters of " STR_FMT " for good?",
                                      (long long)dropped, STR_ARG(dlq->topic))
                                .ptr;
-    if (dropped > 0 &&
+    if (request.topics->partitions_count > 0 &&
         (!run_confirm(run, question) || !run_call(run, API_DELETE_RECORDS, &request, &response))) {
         return;
     }
-    for (int32_t i = 0; dropped > 0 && response.topics_count == 1 && i < response.topics->partitions_count;
+    for (int32_t i = 0; request.topics->partitions_count > 0 && response.topics_count == 1 &&
+                        i < response.topics->partitions_count;
          i++) {
         if (response.topics->partitions[i].error != ERR_OK) {
             run_topic_error(run, dlq->what, dlq->topic, response.topics->partitions[i].error);

@@ -250,6 +250,43 @@ bool dlq_positions(struct dlq *dlq)
     return true;
 }
 
+struct counting {
+    int64_t position;
+    int64_t kept;
+    int64_t waiting;
+};
+
+static bool letter_count(void *arg, const struct record *record)
+{
+    struct counting *counting = arg;
+    counting->kept++;
+    counting->waiting += record->offset >= counting->position ? 1 : 0;
+    return true;
+}
+
+bool dlq_count(const struct dlq *dlq, int64_t *ret_kept, int64_t *ret_waiting)
+{
+    struct log_reader reader;
+    struct counting counting = {0};
+    struct error e = {0};
+    enum err err = ERR_OK;
+    log_reader_init(&reader, dlq->run, dlq->topic, dlq->topic_id);
+    for (size_t i = 0; i < dlq->count && err == ERR_OK; i++) {
+        int64_t next;
+        counting.position = dlq->partitions[i].position;
+        err = log_reader_records(&reader, dlq->partitions[i].partition, dlq->partitions[i].start,
+                                 dlq->partitions[i].end, letter_count, &counting, &next, &e);
+    }
+    log_reader_fini(&reader);
+    if (err != ERR_OK) {
+        run_fail(dlq->run, dlq->what, err, &e, NULL);
+        return false;
+    }
+    *ret_kept = counting.kept;
+    *ret_waiting = counting.waiting;
+    return true;
+}
+
 // ---- headers
 
 void dead_letter_read(const struct record *record, struct dead_letter *ret)

@@ -109,7 +109,7 @@ struct replay {
     struct str unmended_first; // where one was found, and why
     bool is_hopeless;          // --set can mend none: nothing was replayed
     int64_t blocked;           // offsets behind a transaction that is still open
-    int64_t total;
+    int64_t total;             // offsets: letters and the marks of transactions
     int64_t begin_ns;
     bool is_terminal;
     struct error failed;
@@ -377,7 +377,7 @@ static enum err chunk_try(struct replay *r, int64_t next, bool *ret_is_done, str
 static void progress_show(const struct replay *r, bool is_end)
 {
     if (r->is_terminal && !r->run->is_json) {
-        (void)fprintf(stderr, "\r%lld of %lld dead letters replayed%s", (long long)r->replayed,
+        (void)fprintf(stderr, "\r%lld of some %lld dead letters replayed%s", (long long)r->replayed,
                       (long long)r->total, is_end ? "\n" : "");
     }
 }
@@ -620,15 +620,20 @@ static bool replay_begin(struct replay *r, struct error *e)
 static void waiting_show(struct replay *r)
 {
     struct run *run = r->run;
+    int64_t kept;
+    int64_t waiting;
+    if (!dlq_count(&r->dlq, &kept, &waiting)) {
+        return;
+    }
     if (run->is_json) {
         json_object_begin(&run->json);
         json_pair_str(&run->json, "dead_letters", r->dlq.topic);
-        json_pair_i64(&run->json, "waiting", r->total);
+        json_pair_i64(&run->json, "waiting", waiting);
         json_object_end(&run->json);
         buf_u8(&run->out, '\n');
     } else {
         buf_printf(&run->out, "%lld dead letters of " STR_FMT " wait. Nothing was replayed.\n",
-                   (long long)r->total, STR_ARG(r->dlq.topic));
+                   (long long)waiting, STR_ARG(r->dlq.topic));
     }
 }
 

@@ -267,9 +267,15 @@ static enum err batch_refused(struct producer *p, const struct sealed_batch *bat
                       ? part->record_errors->batch_index_error_message
                       : message;
     }
-    snprintf(why.text, sizeof why.text,
-             "partition %d, a batch of %d records from lines %llu to %llu%s" STR_FMT, batch->partition,
-             batch->record_count, (unsigned long long)batch->first_line, (unsigned long long)batch->last_line,
+    char lines[64];
+    if (batch->first_line == batch->last_line) {
+        snprintf(lines, sizeof lines, "line %llu", (unsigned long long)batch->first_line);
+    } else {
+        snprintf(lines, sizeof lines, "lines %llu to %llu", (unsigned long long)batch->first_line,
+                 (unsigned long long)batch->last_line);
+    }
+    snprintf(why.text, sizeof why.text, "partition %d, a batch of %d record%s from %s%s" STR_FMT,
+             batch->partition, batch->record_count, batch->record_count == 1 ? "" : "s", lines,
              message.len > 0 ? ": " : "",
              (int)(message.len < sizeof why.text ? message.len : sizeof why.text - 1),
              message.ptr == NULL ? "" : message.ptr);

@@ -125,7 +125,7 @@ def test_file(cli, _broker):
 def test_refused(cli, _broker):
     cli.run('topic', 'create', 'refused', '--config', 'cleanup.policy=compact')
     err = cli.error('produce', 'refused', stdin=b'no key\n')
-    has(err, 'INVALID_RECORD (87)', 'lines 1 to 1', '--key')
+    has(err, 'INVALID_RECORD (87)', 'a batch of 1 record from line 1: ', '--key')
     cli.run('topic', 'create', 'small', '--config', 'max.message.bytes=1000')
     has(cli.error('produce', 'small', stdin=b'ok\n' + b'x' * 5000), 'MESSAGE_TOO_LARGE (10)', 'max.message.bytes')
     cli.run('topic', 'create', 'large', '--config', 'max.message.bytes=8000000')
