@@ -265,7 +265,8 @@ static void keeper_maintain(struct keeper *k)
 
 void keeper_breathe(struct keeper *k)
 {
-    if (keeper_mono_ns(k) - k->maintained_ns >= BREATH_MS * MS_NS) {
+    int64_t now_ns = keeper_mono_ns(k);
+    if (now_ns >= k->maintain_ns || now_ns - k->maintained_ns >= BREATH_MS * MS_NS) {
         keeper_maintain(k);
     }
 }

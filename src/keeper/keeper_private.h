@@ -17,7 +17,7 @@ enum {
     BACKOFF_MS_MAX = 60000,
     SCAN_MS_MIN = 1000,      // between two retention scans that pokes asked for
     WAKE_MS_MIN = 100,       // under load appends wake the keeper no more often
-    BREATH_MS = 50,          // between two calls of engine_maintain during long work
+    BREATH_MS = 50,          // between two calls of engine_maintain during long work, at most
     TICK_MS_MIN = 20,        // between ticks while one alone does not do
     MERGE_OLD_MAX = 1 << 16, // extents replaced by one object: bounds the memory of a merge
     MERGE_OBJECT_BYTES_MIN = 4 << 20,

@@ -227,8 +227,8 @@ enum err file_write_bytes(struct file *f, int64_t position, struct bytes data, s
 
 enum err file_write_zeros(struct file *f, int64_t from, int64_t to, struct error *e)
 {
-    // IO_SLICES_MAX slices that all show the same block.
-    static uint8_t zeros[ZEROS_SIZE];
+    // IO_SLICES_MAX slices that all show the same block, which may go past the page cache.
+    static _Alignas(DISK_ALIGN) uint8_t zeros[ZEROS_SIZE];
     struct io_slice *slices = mem_array(IO_SLICES_MAX, sizeof *slices);
     enum err rc = ERR_OK;
     while (from < to && rc == ERR_OK) {

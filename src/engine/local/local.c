@@ -128,7 +128,7 @@ static enum err local_maintain(struct engine *engine, int64_t *ret_next_ns, stru
         rc = wal_prepare(l, &is_busy, e);
     }
     if (is_busy) {
-        next_ns = now_ns;
+        next_ns = sooner(next_ns, clock_mono_ns(l->env->clock) + PREPARE_PACE_NS);
     }
     local_lock(l);
     bool is_full = l->is_disk_full;

@@ -26,7 +26,10 @@ enum {
     OPEN_FILES_MAX = 256,         // descriptors of objects that nobody has pinned; pinned ones come on top
     SNAPSHOTS_KEPT = 2,           // durable snapshots
     SNAPSHOTS_MAX = 64,           // looked at when starting
-    PREPARE_BYTES = 4 << 20,      // pre-written by one call of maintain
+    PREPARE_BYTES = 256 << 10,    // pre-written by one call of maintain
+    PREPARE_SYNC_BYTES = 4 << 20, // ... and synced
+    PREPARE_LEAD_BYTES = 4 << 20, // so far ahead of the pre-writing the log makes it end
+    PREPARE_PACE_NS = 1000000,    // between two calls: the log's turn
     CONTROL_FILE_BYTES = 1 << 20, // a WAL file made from the reserve
     WAL_FILE_BYTES_MIN = 1 << 20,
     LARGE_BYTES_MIN = 256 << 10, // a payload for which it counts what the page cache has
@@ -115,7 +118,7 @@ struct local {
     struct object *next;        // prepared, numbered, not in the table yet
     struct list spares;         // struct object by link: recycled, under their old names
     uint32_t spare_count;
-    int64_t wal_bytes_prepared; // wal_bytes_total when maintain last prepared; guarded by lock
+    int64_t wal_bytes_fresh; // wal_bytes_total when `fresh` was begun
 
     struct file *fresh; // being pre-written; owner: the thread that calls maintain
     int64_t fresh_size;

@@ -67,6 +67,45 @@ static void reopen_delivers_all(void **state)
     }
 }
 
+static int64_t rig_fresh_size(struct rig *r)
+{
+    struct rig_listing l = rig_list(r, "wal");
+    for (uint32_t i = 0; i < l.count; i++) {
+        if (strcmp(l.names[i], "fresh.tmp") == 0) {
+            return l.sizes[i];
+        }
+    }
+    return -1;
+}
+
+// The next file is written a little at a time, with the log's turn between; once the log has left it behind,
+// it is only reserved.
+static void the_next_file_grows_in_slices(void **state)
+{
+    (void)state;
+    struct rig r;
+    int64_t next_ns = 0;
+    rig_init(&r);
+    rig_open(&r);
+    rig_order(&r, 1, 1, 61);
+    for (int64_t slices = 1; slices <= 2; slices++) {
+        int64_t before_ns = clock_mono_ns(r.env->clock);
+        assert_int_equal(engine_maintain(r.engine, &next_ns, NULL), ERR_OK);
+        assert_int_equal(rig_fresh_size(&r), slices * PREPARE_BYTES);
+        assert_true(next_ns > before_ns && next_ns != INT64_MAX);
+        rig_order(&r, 1 + (uint64_t)slices, 1, PREPARE_BYTES); // a large bundle now and then is no load
+    }
+    uint64_t n = 3;
+    for (int64_t bytes = 0; bytes < PREPARE_LEAD_BYTES; bytes += 500000) {
+        rig_order(&r, ++n, 1, 500000);
+    }
+    assert_int_equal(engine_maintain(r.engine, &next_ns, NULL), ERR_OK);
+    assert_int_equal(rig_fresh_size(&r), -1);
+    rig_reopen(&r, false);
+    assert_int_equal(r.replay.count, n);
+    rig_fini(&r);
+}
+
 static void rolls_over_files(void **state)
 {
     (void)state;
@@ -658,6 +697,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(fresh_start),
         cmocka_unit_test(reopen_delivers_all),
+        cmocka_unit_test(the_next_file_grows_in_slices),
         cmocka_unit_test(rolls_over_files),
         cmocka_unit_test(bundles_of_all_sizes),
         cmocka_unit_test(recycles_only_what_is_free),

@@ -182,38 +182,52 @@ static enum err next_set(struct local *l, struct str path, struct object *take_s
     return rc;
 }
 
-// is_loaded: since the last call more was ordered than we could pre-write.
-static bool is_loaded(struct local *l)
+// is_outrun: since the file was begun more was ordered than was pre-written of it, and then some.
+static bool is_outrun(struct local *l)
 {
     local_lock(l);
-    int64_t ordered_bytes = l->wal_bytes_total - l->wal_bytes_prepared;
-    l->wal_bytes_prepared = l->wal_bytes_total;
+    int64_t ordered_bytes = l->wal_bytes_total - l->wal_bytes_fresh;
     local_unlock(l);
-    return ordered_bytes >= PREPARE_BYTES;
+    return ordered_bytes >= l->fresh_size + PREPARE_LEAD_BYTES;
 }
 
-// Writes one slice of zeros; after the last one the file is the next.
+static enum err fresh_open(struct local *l, struct str path, struct error *e)
+{
+    enum err rc = disk_open(l->disk, path, DISK_WRITE | DISK_CREATE | DISK_DIRECT, &l->fresh, e);
+    if (rc != ERR_OK) {
+        l->fresh = NULL;
+        return rc;
+    }
+    l->fresh_size = 0;
+    local_lock(l);
+    l->wal_bytes_fresh = l->wal_bytes_total;
+    local_unlock(l);
+    return ERR_OK;
+}
+
+// Writes one slice of zeros; after the last one the file is the next. A slice is short and goes past the page
+// cache: the log's syncs wait for what the disk has in its queue, and the loop for who copies in the kernel.
 static enum err fresh_write(struct local *l, bool *ret_is_busy, struct error *e)
 {
     const struct str path = STR("wal/fresh.tmp");
     enum err rc = ERR_OK;
     if (l->fresh == NULL) {
-        rc = disk_open(l->disk, path, DISK_WRITE | DISK_CREATE, &l->fresh, e);
-        l->fresh_size = 0;
+        rc = fresh_open(l, path, e);
     }
     if (rc != ERR_OK) {
-        l->fresh = NULL;
         return rc;
     }
     int64_t limit = l->options.wal_file_bytes;
-    if (is_loaded(l)) {
+    if (is_outrun(l)) {
         rc = file_reserve(l->fresh, l->fresh_size, limit, e);
         l->fresh_size = limit;
     }
     int64_t to = l->fresh_size + PREPARE_BYTES < limit ? l->fresh_size + PREPARE_BYTES : limit;
     rc = rc == ERR_OK ? file_write_zeros(l->fresh, l->fresh_size, to, e) : rc;
-    if (rc == ERR_OK) {
-        // Synced as it grows, so that the last slice does not hold up the disk for everyone.
+    bool is_sync_due = to == limit || to / PREPARE_SYNC_BYTES != l->fresh_size / PREPARE_SYNC_BYTES;
+    if (rc == ERR_OK && is_sync_due) {
+        // Synced as it grows, so that the last slice does not hold up the disk for everyone. Not each slice:
+        // a sync of a file that grows makes the file system write its own log, for which others wait, too.
         rc = local_sync(l, l->fresh, e);
     }
     l->fresh_size = to;
