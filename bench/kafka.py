@@ -24,7 +24,8 @@ SETTINGS = {STROM: (), KAFKA: (), FLUSH: ('log.flush.interval.messages=1',)}
 # In percent of the probe; as a figure; times as good as Kafka, as Kafka that syncs; of Kafka's CPU per GB, at most.
 # kafka_or: it is enough to reach so much of the probe instead of kafka_goal.
 GOALS = ('goal', 'at_least', 'kafka_goal', 'kafka_or', 'flush_goal', 'cpu_goal')
-UNITS = {'mb_per_s': 'MB/s', 'per_s': '/s', 'p50_us': 'µs', 'p99_us': 'µs', 'records_per_s': 'records/s'}
+UNITS = {'mb_per_s': 'MB/s', 'per_s': '/s', 'p50_us': 'µs', 'p99_us': 'µs', 'p999_us': 'µs',
+         'records_per_s': 'records/s'}
 
 
 class Side:
@@ -96,14 +97,15 @@ class Work:
 
 
 class Sustained(Work):
-    """For so long that files are recycled and data is merged meanwhile. Kafka's would fill the disk."""
+    """For so long that files are recycled and data is merged meanwhile (--seconds: another time). Kafka's would fill the
+    disk."""
 
     sides = (STROM,)
 
     def run(self, bench, kind):
         with Side(bench, kind, 'log.retention.check.interval.ms=5000') as side:
             return side.timed('produce', topic_config='retention.bytes=134217728', **self.load,
-                              seconds=40 if bench.options.quick else 600)
+                              seconds=bench.options.seconds or (40 if bench.options.quick else 600))
 
 
 class Cached(Work):
@@ -161,7 +163,8 @@ class EndToEnd(Work):
     sides = (STROM, KAFKA)
 
     def __init__(self, name, title, share, **load):
-        super().__init__(name, title, 'p50_us', also=[('the same, p99', 'p99_us', {'kafka_goal': 3})], **load)
+        super().__init__(name, title, 'p50_us', also=[('the same, p99', 'p99_us', {'kafka_goal': 3}),
+                                                      ('the same, p99.9', 'p999_us', {})], **load)
         self.share, self.rates = share, {}
 
     def rate(self, bench):
@@ -291,6 +294,8 @@ WORK = [
     *(EndToEnd(f'e2e-{share}', f'end to end at {share} % of the slower one, 1 KiB, p50', share / 100, connections=8,
                partitions=8, batch_bytes=KIB, record_bytes=ONE, goal=150, is_quick=share == 50)
       for share in (10, 50, 80)),
+    EndToEnd('e2e-flush-50', 'end to end at 50 % of the slower one, Kafka with flush, 1 KiB, p50', 0.5, connections=8,
+             partitions=8, batch_bytes=KIB, record_bytes=ONE, goal=150, sides=(STROM, FLUSH), is_quick=True),
     Fetch('fetch-tail', 'tail fetch, 8 connections, 1 MiB', probe_kind='memory', tail=True, goal=85, kafka_goal=1.5,
           cpu_goal=1 / 3, is_quick=True),
     Fetch('fetch-groups', 'tail fetch of one partition by 64', probe_kind='memory', tail=True, connections=64,
