@@ -97,8 +97,9 @@ class Work:
 
 
 class Sustained(Work):
-    """For so long that files are recycled and data is merged meanwhile (--seconds: another time). Kafka's would fill the
-    disk."""
+    """For so long that files are recycled and data is merged meanwhile; --seconds: another time.
+
+    Kafka's would fill the disk."""
 
     sides = (STROM,)
 
