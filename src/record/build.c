@@ -38,14 +38,15 @@ void batch_builder_reset(struct batch_builder *b, const struct batch_options *op
     b->is_refused = false;
 }
 
+static uint64_t zigzag(int64_t v)
+{
+    return ((uint64_t)v << 1) ^ (uint64_t)(v >> 63);
+}
+
 static size_t varlong_size(int64_t v)
 {
-    uint64_t zigzag = ((uint64_t)v << 1) ^ (uint64_t)(v >> 63);
-    size_t size = 1;
-    for (; zigzag >= 0x80; zigzag >>= 7) {
-        size++;
-    }
-    return size;
+    size_t bits = 64 - (size_t)__builtin_clzll(zigzag(v) | 1);
+    return (bits + 6) / 7;
 }
 
 static size_t field_size(struct bytes field)
@@ -53,60 +54,47 @@ static size_t field_size(struct bytes field)
     return field.ptr == NULL ? 1 : varlong_size((int64_t)field.len) + field.len;
 }
 
-static void field_append(struct buf *b, struct bytes field)
+// Where put_varlong and those below write there is room; they give what is behind.
+static uint8_t *put_varlong(uint8_t *p, int64_t number)
 {
-    buf_varint(b, field.ptr == NULL ? -1 : (int32_t)field.len);
-    buf_append(b, field.ptr, field.len);
+    uint64_t v = zigzag(number);
+    for (; v >= 0x80; v >>= 7) {
+        *p++ = (uint8_t)(v | 0x80);
+    }
+    *p++ = (uint8_t)v;
+    return p;
 }
 
-// record_begin appends all before the headers, which take headers_size bytes; false if refused.
-static bool record_begin(struct batch_builder *b, int64_t offset_delta, int64_t timestamp, struct bytes key,
-                         struct bytes value, int32_t header_count, size_t headers_size)
+static uint8_t *put_bytes(uint8_t *p, struct bytes bytes)
 {
-    if (b->record_count == 0 && b->options.base_timestamp == BATCH_NO_TIMESTAMP) {
-        b->options.base_timestamp = timestamp;
+    if (bytes.len > 0) {
+        memcpy(p, bytes.ptr, bytes.len);
     }
-    int64_t timestamp_delta;
-    size_t largest = b->records.limit;
-    if (offset_delta <= b->last_offset_delta || offset_delta > INT32_MAX || header_count < 0 ||
-        __builtin_sub_overflow(timestamp, b->options.base_timestamp, &timestamp_delta)) {
-        b->is_refused = true;
-        return false;
-    }
-    if (key.len > largest || value.len > largest || headers_size > largest) {
-        b->records.failed = true;
-        return false;
-    }
-    size_t size = 1 + varlong_size(timestamp_delta) + varlong_size(offset_delta) + field_size(key) +
-                  field_size(value) + varlong_size(header_count) + headers_size;
-    if (size > INT32_MAX) {
-        b->records.failed = true;
-        return false;
-    }
-    struct buf *out = &b->records;
-    buf_varint(out, (int32_t)size);
-    buf_u8(out, 0);
-    buf_varlong(out, timestamp_delta);
-    buf_varint(out, (int32_t)offset_delta);
-    field_append(out, key);
-    field_append(out, value);
-    buf_varint(out, header_count);
-    if (b->record_count == 0 || timestamp > b->max_timestamp) {
-        b->max_timestamp = timestamp;
-    }
-    b->last_offset_delta = (int32_t)offset_delta;
-    b->record_count++;
-    return true;
+    return p + bytes.len;
 }
 
-// headers_size_of: false if one of them is larger than anything may be.
-static bool headers_size_of(struct batch_builder *b, const struct record_header *headers,
-                            int32_t header_count, size_t *ret)
+static uint8_t *put_field(uint8_t *p, struct bytes field)
+{
+    return put_bytes(put_varlong(p, field.ptr == NULL ? -1 : (int64_t)field.len), field);
+}
+
+static uint8_t *put_headers(uint8_t *p, const struct record_header *headers, int32_t header_count)
+{
+    for (int32_t i = 0; i < header_count; i++) {
+        p = put_varlong(p, (int64_t)headers[i].key.len);
+        p = put_bytes(p, bytes_of(headers[i].key.ptr, headers[i].key.len));
+        p = put_field(p, headers[i].value);
+    }
+    return p;
+}
+
+// headers_size_of: false if they are larger than anything may be.
+static bool headers_size_of(const struct record_header *headers, int32_t header_count, size_t limit,
+                            size_t *ret)
 {
     size_t size = 0;
     for (int32_t i = 0; i < header_count; i++) {
-        if (headers[i].key.len > b->records.limit || headers[i].value.len > b->records.limit) {
-            b->records.failed = true;
+        if (headers[i].key.len > limit || headers[i].value.len > limit) {
             return false;
         }
         size += varlong_size((int64_t)headers[i].key.len) + headers[i].key.len;
@@ -116,13 +104,72 @@ static bool headers_size_of(struct batch_builder *b, const struct record_header 
     return true;
 }
 
-static void headers_append(struct batch_builder *b, const struct record_header *headers, int32_t header_count)
+void record_headers_encode(const struct record_header *headers, int32_t header_count, struct buf *out)
 {
-    for (int32_t i = 0; i < header_count; i++) {
-        buf_varint(&b->records, (int32_t)headers[i].key.len);
-        buf_append_str(&b->records, headers[i].key);
-        field_append(&b->records, headers[i].value);
+    size_t size;
+    uint8_t *p = headers_size_of(headers, header_count, out->limit, &size) ? buf_reserve(out, size) : NULL;
+    if (p == NULL) {
+        out->failed = true;
+    } else {
+        put_headers(p, headers, header_count);
+        out->len += size;
     }
+}
+
+// record_note counts a record in; false if refused.
+static bool record_note(struct batch_builder *b, int64_t offset_delta, int64_t timestamp,
+                        int64_t *ret_timestamp_delta)
+{
+    if (b->record_count == 0 && b->options.base_timestamp == BATCH_NO_TIMESTAMP) {
+        b->options.base_timestamp = timestamp;
+    }
+    if (offset_delta <= b->last_offset_delta || offset_delta > INT32_MAX ||
+        __builtin_sub_overflow(timestamp, b->options.base_timestamp, ret_timestamp_delta)) {
+        b->is_refused = true;
+        return false;
+    }
+    if (b->record_count == 0 || timestamp > b->max_timestamp) {
+        b->max_timestamp = timestamp;
+    }
+    b->last_offset_delta = (int32_t)offset_delta;
+    b->record_count++;
+    return true;
+}
+
+// record_begin writes all before the headers, which take headers_size bytes, and gives where they go; NULL if
+// refused.
+static uint8_t *record_begin(struct batch_builder *b, int64_t offset_delta, int64_t timestamp,
+                             struct bytes key, struct bytes value, int32_t header_count, size_t headers_size)
+{
+    int64_t timestamp_delta;
+    size_t largest = b->records.limit;
+    if (header_count < 0) {
+        b->is_refused = true;
+        return NULL;
+    }
+    if (!record_note(b, offset_delta, timestamp, &timestamp_delta)) {
+        return NULL;
+    }
+    if (key.len > largest || value.len > largest || headers_size > largest) {
+        b->records.failed = true;
+        return NULL;
+    }
+    size_t size = 1 + varlong_size(timestamp_delta) + varlong_size(offset_delta) + field_size(key) +
+                  field_size(value) + varlong_size(header_count) + headers_size;
+    size_t whole = varlong_size((int64_t)size) + size;
+    uint8_t *p = size > INT32_MAX ? NULL : buf_reserve(&b->records, whole);
+    if (p == NULL) {
+        b->records.failed = true;
+        return NULL;
+    }
+    b->records.len += whole;
+    p = put_varlong(p, (int64_t)size);
+    *p++ = 0;
+    p = put_varlong(p, timestamp_delta);
+    p = put_varlong(p, offset_delta);
+    p = put_field(p, key);
+    p = put_field(p, value);
+    return put_varlong(p, header_count);
 }
 
 void batch_builder_append(struct batch_builder *b, int64_t timestamp, struct bytes key, struct bytes value,
@@ -130,28 +177,53 @@ void batch_builder_append(struct batch_builder *b, int64_t timestamp, struct byt
 {
     size_t size;
     int64_t delta = (int64_t)b->last_offset_delta + 1;
-    if (headers_size_of(b, headers, header_count, &size) &&
-        record_begin(b, delta, timestamp, key, value, header_count, size)) {
-        headers_append(b, headers, header_count);
+    if (!headers_size_of(headers, header_count, b->records.limit, &size)) {
+        b->records.failed = true;
+        return;
     }
+    uint8_t *p = record_begin(b, delta, timestamp, key, value, header_count, size);
+    if (p != NULL) {
+        put_headers(p, headers, header_count);
+    }
+}
+
+// copy_begin is record_begin of a record whose own headers are copied, with headers_size bytes more behind
+// them.
+static uint8_t *copy_begin(struct batch_builder *b, const struct record *record, int64_t offset,
+                           int32_t header_count, size_t headers_size)
+{
+    int64_t delta;
+    int32_t count;
+    if (__builtin_sub_overflow(offset, b->options.base_offset, &delta) ||
+        __builtin_add_overflow(record->header_count, header_count, &count)) {
+        b->is_refused = true;
+        return NULL;
+    }
+    uint8_t *p = record_begin(b, delta, record->timestamp, record->key, record->value, count,
+                              record->headers_raw.len + headers_size);
+    return p == NULL ? NULL : put_bytes(p, record->headers_raw);
 }
 
 void batch_builder_append_with(struct batch_builder *b, const struct record *record, int64_t offset,
                                const struct record_header *headers, int32_t header_count)
 {
-    int64_t delta;
-    int32_t count;
     size_t size;
-    if (__builtin_sub_overflow(offset, b->options.base_offset, &delta) ||
-        __builtin_add_overflow(record->header_count, header_count, &count)) {
-        b->is_refused = true;
+    if (!headers_size_of(headers, header_count, b->records.limit, &size)) {
+        b->records.failed = true;
         return;
     }
-    if (headers_size_of(b, headers, header_count, &size) &&
-        record_begin(b, delta, record->timestamp, record->key, record->value, count,
-                     record->headers_raw.len + size)) {
-        buf_append(&b->records, record->headers_raw.ptr, record->headers_raw.len);
-        headers_append(b, headers, header_count);
+    uint8_t *p = copy_begin(b, record, offset, header_count, size);
+    if (p != NULL) {
+        put_headers(p, headers, header_count);
+    }
+}
+
+void batch_builder_append_coded(struct batch_builder *b, const struct record *record, int64_t offset,
+                                struct bytes headers, int32_t header_count)
+{
+    uint8_t *p = copy_begin(b, record, offset, header_count, headers.len);
+    if (p != NULL) {
+        put_bytes(p, headers);
     }
 }
 

@@ -43,6 +43,11 @@ void batch_builder_append_record(struct batch_builder *b, const struct record *r
 // own.
 void batch_builder_append_with(struct batch_builder *b, const struct record *record, int64_t offset,
                                const struct record_header *headers, int32_t header_count);
+// batch_builder_append_coded is batch_builder_append_with of headers that record_headers_encode coded.
+void batch_builder_append_coded(struct batch_builder *b, const struct record *record, int64_t offset,
+                                struct bytes headers, int32_t header_count);
+// record_headers_encode appends headers as a record has them, without their count.
+void record_headers_encode(const struct record_header *headers, int32_t header_count, struct buf *out);
 // batch_builder_extend raises the last offset delta to that of `last_offset`: the batch covers it without a
 // record for it. A batch of no records but a covered range is valid in a log.
 void batch_builder_extend(struct batch_builder *b, int64_t last_offset);

@@ -240,12 +240,76 @@ static void test_control(void **state)
     assert_false(control_type_read(bytes_of(NULL, 0), &type));
 }
 
+// Lengths on both sides of where a varint takes a byte more, and headers that were coded before: what is
+// written is read again.
+static void test_lengths_and_coded_headers(void **state)
+{
+    (void)state;
+    static const size_t lens[] = {0, 1, 63, 64, 8191, 8192, (1 << 20) - 1, 1 << 20};
+    enum { LENS = sizeof lens / sizeof *lens };
+    uint8_t *value = calloc(1, lens[LENS - 1] + 1);
+    assert_non_null(value);
+    struct batch_options options = batch_options_default();
+    struct batch_builder b;
+    struct buf coded, out;
+    buf_init(&coded, 1 << 24);
+    buf_init(&out, 1 << 24);
+    batch_builder_init(&b, &options);
+    for (size_t i = 0; i < LENS; i++) {
+        struct bytes bytes = bytes_of(value, lens[i]);
+        const struct record_header headers[] = {{STR("a"), bytes}, {STR(""), bytes_of(NULL, 0)}};
+        const struct record own = {.timestamp = T0 + (int64_t)lens[i],
+                                   .key = i % 2 == 0 ? text(NULL) : bytes,
+                                   .value = bytes,
+                                   .headers_raw = buf_bytes(&coded),
+                                   .header_count = i == 0 ? 0 : 2};
+        struct buf more;
+        buf_init(&more, 1 << 24);
+        record_headers_encode(headers, 2, &more);
+        batch_builder_append_coded(&b, &own, (int64_t)(2 * i), buf_bytes(&more), 2);
+        batch_builder_append_with(&b, &own, (int64_t)(2 * i + 1), headers, 2);
+        buf_reset(&coded);
+        buf_append(&coded, more.ptr, more.len); // own headers of the next one
+        buf_fini(&more);
+    }
+    assert_int_equal(batch_builder_finish(&b, &out, NULL), ERR_OK);
+    struct record_iterator it;
+    struct record r;
+    assert_int_equal(record_iterator_init(&it, NULL, buf_bytes(&out), NULL, NULL), ERR_OK);
+    for (size_t i = 0; i < (size_t)2 * LENS; i++) {
+        assert_true(record_iterator_next(&it, &r));
+        assert_int_equal(r.offset, i);
+        assert_int_equal(r.timestamp, T0 + (int64_t)lens[i / 2]);
+        assert_int_equal(r.value.len, lens[i / 2]);
+        assert_int_equal(r.header_count, i < 2 ? 2 : 4);
+        struct record_headers headers = record_headers_init(&r);
+        struct record_header header;
+        for (int32_t k = 0; k < r.header_count; k++) {
+            assert_true(record_headers_next(&headers, &header));
+            bool is_own = k < r.header_count - 2;
+            assert_int_equal(header.key.len, k % 2 == 0 ? 1 : 0);
+            assert_int_equal(header.value.len, k % 2 != 0 ? 0 : lens[i / 2 - is_own]);
+        }
+    }
+    assert_false(record_iterator_next(&it, &r));
+    assert_int_equal(record_iterator_fini(&it, NULL), ERR_OK);
+    buf_fini(&coded);
+    buf_init(&coded, 4);
+    const struct record_header large = {STR("name"), text("value")};
+    record_headers_encode(&large, 1, &coded);
+    assert_true(coded.failed);
+    buf_fini(&coded);
+    batch_builder_fini(&b);
+    buf_fini(&out);
+    free(value);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_golden),      cmocka_unit_test(test_rebuild_with_gaps),
         cmocka_unit_test(test_empty_batch), cmocka_unit_test(test_refusals),
-        cmocka_unit_test(test_control),
+        cmocka_unit_test(test_control),     cmocka_unit_test(test_lengths_and_coded_headers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
