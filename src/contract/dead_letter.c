@@ -3,30 +3,10 @@
 
 #include <stdio.h>
 
-#include "base/assert.h"
-
 enum {
-    LETTER_HEADERS_MAX = 11,
     NUMBER_SIZE = 24,
     EXCEPTION_SIZE = CONTRACT_PATH_SIZE + CONTRACT_REASON_SIZE + 8,
 };
-
-// The texts of one letter's headers.
-struct letter {
-    struct record_header headers[LETTER_HEADERS_MAX];
-    int32_t count;
-    char partition[NUMBER_SIZE];
-    char timestamp[NUMBER_SIZE];
-    char version[NUMBER_SIZE];
-    char exception[EXCEPTION_SIZE];
-};
-
-static void add(struct letter *letter, const char *key, struct str value)
-{
-    ASSERT(letter->count < LETTER_HEADERS_MAX);
-    letter->headers[letter->count++] =
-        (struct record_header){str_from_c(key), bytes_of(value.ptr, value.len)};
-}
 
 static struct str print(char *text, size_t size, int64_t number)
 {
@@ -41,52 +21,107 @@ static struct str told(char *text, size_t size, const struct contract_finding *f
     return (struct str){text, (size_t)len < size ? (size_t)len : size - 1};
 }
 
-static void letter_fill(struct letter *letter, const struct record *record,
-                        const struct contract_finding *finding, const struct dead_letter_origin *origin)
+// ---- letters
+
+void dead_letter_writer_init(struct dead_letter_writer *w, const struct dead_letter_origin *origin)
 {
-    letter->count = 0;
-    add(letter, DEAD_LETTER_RULE_NAME, finding->rule);
-    add(letter, DEAD_LETTER_RULE_MODE, STR("WRITE"));
-    add(letter, DEAD_LETTER_RULE_SUBJECT, finding->subject);
-    add(letter, DEAD_LETTER_RULE_TOPIC, origin->topic);
-    add(letter, DEAD_LETTER_RULE_EXCEPTION, told(letter->exception, sizeof letter->exception, finding));
-    add(letter, DEAD_LETTER_ORIGIN_TOPIC, origin->topic);
-    add(letter, DEAD_LETTER_ORIGIN_PARTITION,
-        print(letter->partition, sizeof letter->partition, origin->partition));
-    add(letter, DEAD_LETTER_ORIGIN_TIMESTAMP,
-        print(letter->timestamp, sizeof letter->timestamp, record->timestamp));
+    *w = (struct dead_letter_writer){.origin = *origin};
+    buf_init(&w->headers, SIZE_MAX / 2);
+    buf_init(&w->texts, SIZE_MAX / 2);
+}
+
+void dead_letter_writer_fini(struct dead_letter_writer *w)
+{
+    buf_fini(&w->headers);
+    buf_fini(&w->texts);
+}
+
+static void add(struct dead_letter_writer *w, const char *key, struct str value)
+{
+    const struct record_header header = {str_from_c(key), bytes_of(value.ptr, value.len)};
+    record_headers_encode(&header, 1, &w->headers);
+    w->header_count++;
+}
+
+static void headers_code(struct dead_letter_writer *w, const struct record *record,
+                         const struct contract_finding *finding, int32_t schema_version)
+{
+    const struct dead_letter_origin *origin = &w->origin;
+    char number[NUMBER_SIZE];
+    char exception[EXCEPTION_SIZE];
+    buf_reset(&w->headers);
+    w->header_count = 0;
+    add(w, DEAD_LETTER_RULE_NAME, finding->rule);
+    add(w, DEAD_LETTER_RULE_MODE, STR("WRITE"));
+    add(w, DEAD_LETTER_RULE_SUBJECT, finding->subject);
+    add(w, DEAD_LETTER_RULE_TOPIC, origin->topic);
+    add(w, DEAD_LETTER_RULE_EXCEPTION, told(exception, sizeof exception, finding));
+    add(w, DEAD_LETTER_ORIGIN_TOPIC, origin->topic);
+    add(w, DEAD_LETTER_ORIGIN_PARTITION, print(number, sizeof number, origin->partition));
+    struct str timestamp = print(number, sizeof number, record->timestamp);
+    add(w, DEAD_LETTER_ORIGIN_TIMESTAMP, timestamp);
+    w->timestamp = record->timestamp;
+    w->timestamp_len = timestamp.len;
+    w->timestamp_at = w->headers.len - timestamp.len;
     if (origin->client_id.ptr != NULL) {
-        add(letter, DEAD_LETTER_ORIGIN_CLIENT_ID, origin->client_id);
+        add(w, DEAD_LETTER_ORIGIN_CLIENT_ID, origin->client_id);
     }
     if (origin->principal.ptr != NULL) {
-        add(letter, DEAD_LETTER_ORIGIN_PRINCIPAL, origin->principal);
+        add(w, DEAD_LETTER_ORIGIN_PRINCIPAL, origin->principal);
     }
-    if (origin->schema_version > 0) {
-        add(letter, DEAD_LETTER_ORIGIN_SCHEMA,
-            print(letter->version, sizeof letter->version, origin->schema_version));
+    if (schema_version > 0) {
+        add(w, DEAD_LETTER_ORIGIN_SCHEMA, print(number, sizeof number, schema_version));
     }
+    w->schema_version = schema_version;
 }
 
-void dead_letter_append(struct batch_builder *builder, const struct record *record,
-                        const struct contract_finding *finding, const struct dead_letter_origin *origin)
+// is_as_last: the last letter told the same finding. If not, it is kept for the next one.
+static bool is_as_last(struct dead_letter_writer *w, const struct contract_finding *finding)
 {
-    struct letter letter;
-    letter_fill(&letter, record, finding, origin);
-    batch_builder_append_with(builder, record, builder->options.base_offset + builder->last_offset_delta + 1,
-                              letter.headers, letter.count);
+    const struct str texts[DEAD_LETTER_TEXTS] = {finding->rule, finding->subject, finding->path,
+                                                 finding->reason};
+    bool is_same = w->header_count > 0;
+    size_t at = 0;
+    for (size_t i = 0; i < DEAD_LETTER_TEXTS && is_same; i++) {
+        struct bytes last = bytes_slice(buf_bytes(&w->texts), at, w->text_lens[i]);
+        is_same = bytes_equal(last, bytes_of(texts[i].ptr, texts[i].len));
+        at += last.len;
+    }
+    if (!is_same) {
+        buf_reset(&w->texts);
+        for (size_t i = 0; i < DEAD_LETTER_TEXTS; i++) {
+            buf_append_str(&w->texts, texts[i]);
+            w->text_lens[i] = texts[i].len;
+        }
+    }
+    return is_same;
 }
 
-size_t dead_letter_size(const struct record *record, const struct contract_finding *finding,
-                        const struct dead_letter_origin *origin)
+// is_stamped: what is coded has the timestamp; one of as many digits is written over the last one.
+static bool is_stamped(struct dead_letter_writer *w, int64_t timestamp)
 {
-    enum { VARINTS_SIZE = 64, HEADER_VARINTS_SIZE = 10 };
-    struct letter letter;
-    letter_fill(&letter, record, finding, origin);
-    size_t size = VARINTS_SIZE + record->key.len + record->value.len + record->headers_raw.len;
-    for (int32_t i = 0; i < letter.count; i++) {
-        size += HEADER_VARINTS_SIZE + letter.headers[i].key.len + letter.headers[i].value.len;
+    char number[NUMBER_SIZE];
+    if (timestamp == w->timestamp) {
+        return true;
     }
-    return size;
+    struct str text = print(number, sizeof number, timestamp);
+    if (text.len != w->timestamp_len) {
+        return false;
+    }
+    memcpy(w->headers.ptr + w->timestamp_at, text.ptr, text.len);
+    w->timestamp = timestamp;
+    return true;
+}
+
+void dead_letter_append(struct dead_letter_writer *w, struct batch_builder *builder,
+                        const struct record *record, const struct contract_finding *finding,
+                        int32_t schema_version)
+{
+    if (!is_as_last(w, finding) || schema_version != w->schema_version || !is_stamped(w, record->timestamp)) {
+        headers_code(w, record, finding, schema_version);
+    }
+    batch_builder_append_coded(builder, record, builder->options.base_offset + builder->last_offset_delta + 1,
+                               buf_bytes(&w->headers), w->header_count);
 }
 
 // ---- the batch that they leave

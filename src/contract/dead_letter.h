@@ -23,21 +23,37 @@
 // The header of a record that is marked: "rule: path: reason".
 #define MARK_HEADER                  "__strom.violation"
 
+enum { DEAD_LETTER_TEXTS = 4 }; // of a finding: rule, subject, path, reason
+
 struct dead_letter_origin {
     struct str topic;
     int32_t partition;
-    struct str client_id;   // NULL ptr: none
-    struct str principal;   // NULL ptr: none
-    int32_t schema_version; // 0: none
+    struct str client_id; // NULL ptr: none
+    struct str principal; // NULL ptr: none
 };
 
+// Writes dead letters of one origin. Letters of a batch say nearly the same of their records: what the last
+// one said is kept as it was coded, and of the next one only what differs is coded anew. Owner: the caller.
+struct dead_letter_writer {
+    struct dead_letter_origin origin; // private, as all that follows
+    struct buf headers;               // of the last letter, coded
+    int32_t header_count;
+    size_t timestamp_at; // in headers
+    size_t timestamp_len;
+    int64_t timestamp;
+    int32_t schema_version;
+    struct buf texts; // of the finding that it told, one behind the other
+    size_t text_lens[DEAD_LETTER_TEXTS];
+};
+// dead_letter_writer_init: the origin's texts are borrowed until fini.
+void dead_letter_writer_init(struct dead_letter_writer *w, const struct dead_letter_origin *origin);
+void dead_letter_writer_fini(struct dead_letter_writer *w);
 // dead_letter_append adds the record to a batch: key, value, headers and timestamp as they were, and the
-// headers above for the finding that decided. What does not fit shows in batch_builder_finish.
-void dead_letter_append(struct batch_builder *builder, const struct record *record,
-                        const struct contract_finding *finding, const struct dead_letter_origin *origin);
-// dead_letter_size is at least what dead_letter_append takes of the builder.
-size_t dead_letter_size(const struct record *record, const struct contract_finding *finding,
-                        const struct dead_letter_origin *origin);
+// headers above for the finding that decided. schema_version 0: it has none. What does not fit shows in
+// batch_builder_finish.
+void dead_letter_append(struct dead_letter_writer *w, struct batch_builder *builder,
+                        const struct record *record, const struct contract_finding *finding,
+                        int32_t schema_version);
 
 // What becomes of each record of a batch, by its index.
 struct batch_verdict {

@@ -67,26 +67,23 @@ static void letter_has_the_record_and_its_story(void **state)
     buf_init(&in, 1 << 20);
     buf_init(&out, 1 << 20);
     make(CODEC_NONE, &in);
-    struct dead_letter_origin origin = {.topic = STR("orders"),
-                                        .partition = 3,
-                                        .client_id = STR("app-1"),
-                                        .principal = STR("User:alice"),
-                                        .schema_version = 12};
+    struct dead_letter_origin origin = {
+        .topic = STR("orders"), .partition = 3, .client_id = STR("app-1"), .principal = STR("User:alice")};
     struct batch_options options = batch_options_default();
     struct batch_builder letters;
     batch_builder_init(&letters, &options);
     struct record_iterator it;
     struct record record;
-    size_t size = 0;
+    struct dead_letter_writer writer;
+    dead_letter_writer_init(&writer, &origin);
     assert_int_equal(record_iterator_init(&it, NULL, buf_bytes(&in), NULL, NULL), ERR_OK);
     while (record_iterator_next(&it, &record)) {
         if (record.offset % 2 == 0) {
-            dead_letter_append(&letters, &record, &finding, &origin);
-            size += dead_letter_size(&record, &finding, &origin);
+            dead_letter_append(&writer, &letters, &record, &finding, 12);
         }
     }
     assert_int_equal(record_iterator_fini(&it, NULL), ERR_OK);
-    assert_true(size >= letters.records.len);
+    dead_letter_writer_fini(&writer);
     assert_int_equal(batch_builder_finish(&letters, &out, NULL), ERR_OK);
 
     struct codec_context ctx = {0};
@@ -122,6 +119,47 @@ static void letter_has_the_record_and_its_story(void **state)
     codec_context_fini(&ctx);
     buf_fini(&in);
     buf_fini(&out);
+}
+
+// Whatever the last letter of a batch was: each is as if it were the first one.
+static void letter_says_nothing_of_the_last_one(void **state)
+{
+    (void)state;
+    static const struct contract_finding other = {
+        .rule = {"ageCheck2", 9}, .subject = {"orders-value", 12}, .path = {"$", 1}, .reason = {"", 0}};
+    static const struct contract_finding moved = {
+        .rule = {"ageChec", 7}, // the texts behind one another the same
+        .subject = {"korders-value", 13},
+        .path = {"$.age", 5},
+        .reason = {"must not be negative", 20}};
+    static const struct {
+        const struct contract_finding *finding;
+        int64_t timestamp;
+        int32_t version;
+    } rows[] = {{&finding, T0, 1},     {&finding, T0, 1},    {&finding, T0 + 1, 1}, {&finding, T0 + 1, 12},
+                {&finding, -1, 12},    {&finding, -1, 12},   {&finding, -2, 12},    {&finding, 7, 0},
+                {&moved, 7, 0},        {&finding, 7, 0},     {&other, 7, 0},        {&other, T0, 0},
+                {&finding, T0 + 2, 0}, {&other, T0 + 2, 12}, {&finding, T0, 1}};
+    const struct dead_letter_origin origin = {.topic = STR("orders"), .principal = STR("User:alice")};
+    struct dead_letter_writer kept;
+    dead_letter_writer_init(&kept, &origin);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct batch_options options = batch_options_default();
+        struct batch_builder ours;
+        struct batch_builder fresh;
+        struct dead_letter_writer writer;
+        const struct record record = {.timestamp = rows[i].timestamp, .value = BYTES("value")};
+        batch_builder_init(&ours, &options);
+        batch_builder_init(&fresh, &options);
+        dead_letter_writer_init(&writer, &origin);
+        dead_letter_append(&kept, &ours, &record, rows[i].finding, rows[i].version);
+        dead_letter_append(&writer, &fresh, &record, rows[i].finding, rows[i].version);
+        assert_true(bytes_equal(buf_bytes(&ours.records), buf_bytes(&fresh.records)));
+        dead_letter_writer_fini(&writer);
+        batch_builder_fini(&ours);
+        batch_builder_fini(&fresh);
+    }
+    dead_letter_writer_fini(&kept);
 }
 
 static void batch_is_settled(void **state)
@@ -179,6 +217,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(letter_has_the_record_and_its_story),
+        cmocka_unit_test(letter_says_nothing_of_the_last_one),
         cmocka_unit_test(batch_is_settled),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -98,6 +98,7 @@ struct judging {
     struct sample samples[GOVERN_CASE_SAMPLES_MAX];
     struct policy_bad_record bad[POLICY_BAD_RECORDS_MAX];
     struct letters letters[JUDGING_LETTERS_MAX];
+    struct dead_letter_writer writer; // with the first of them
     struct buf made;                  // all but SETTLE_NOT
     struct batch_settling settling;   // SETTLE_BATCH
     struct batch_finishing finishing; // SETTLE_LETTER

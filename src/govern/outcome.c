@@ -287,6 +287,15 @@ static struct letters *letters_for(struct judging *j, struct str topic)
     struct batch_options options = batch_options_default();
     options.codec = batch_codec(&j->c->header);
     options.bytes_max = j->c->letter_bytes_max;
+    if (j->letter_count == 0) {
+        const struct dead_letter_origin origin = {
+            .topic = j->topic->topic.name,
+            .partition = j->c->partition,
+            .client_id = j->c->client_id,
+            .principal = j->c->principal,
+        };
+        dead_letter_writer_init(&j->writer, &origin);
+    }
     struct letters *letters = &j->letters[j->letter_count++];
     letters->topic = kept_text(j, topic);
     batch_builder_init(&letters->builder, &options);
@@ -295,30 +304,26 @@ static struct letters *letters_for(struct judging *j, struct str topic)
 
 static void take_aside(struct judging *j, int side, const struct contract_finding *finding)
 {
-    const struct source *source = &j->last[side].source;
-    const struct dead_letter_origin origin = {
-        .topic = j->topic->topic.name,
-        .partition = j->c->partition,
-        .client_id = j->c->client_id,
-        .principal = j->c->principal,
-        .schema_version = source->member == NULL ? 0 : source->member->version,
-    };
+    const struct registry_member *member = j->last[side].source.member;
     struct record record = j->record;
     record.timestamp = j->c->log_append_time_ms >= 0 ? j->c->log_append_time_ms : record.timestamp;
-    j->letter_bytes += dead_letter_size(&record, finding, &origin);
-    if (j->letter_bytes > j->c->letter_bytes_max) {
+    char room[GOVERNANCE_NAME_SIZE];
+    struct letters *letters = letters_for(j, letter_topic(j, finding, room));
+    if (letters == NULL) {
+        return;
+    }
+    struct batch_builder *builder = &letters->builder;
+    size_t before = builder->records.len;
+    dead_letter_append(&j->writer, builder, &record, finding, member == NULL ? 0 : member->version);
+    j->letter_bytes += builder->records.len - before;
+    if (builder->records.failed || j->letter_bytes > j->c->letter_bytes_max) {
         outcome_refuse(j, ERR_INVALID_RECORD,
                        arena_printf(&j->kept,
                                     "its dead letters take more than %zu bytes: send smaller batches",
                                     j->c->letter_bytes_max));
         return;
     }
-    char room[GOVERNANCE_NAME_SIZE];
-    struct letters *letters = letters_for(j, letter_topic(j, finding, room));
-    if (letters != NULL) {
-        dead_letter_append(&letters->builder, &record, finding, &origin);
-        action_note(j, CONTRACT_DEAD_LETTER, NULL);
-    }
+    action_note(j, CONTRACT_DEAD_LETTER, NULL);
 }
 
 void outcome_record(struct judging *j)
@@ -661,6 +666,9 @@ bool outcome_finish(struct judging *j)
 void outcome_reset(struct judging *j)
 {
     settle_end(j);
+    if (j->letter_count > 0) {
+        dead_letter_writer_fini(&j->writer);
+    }
     for (size_t i = 0; i < j->letter_count; i++) {
         batch_builder_fini(&j->letters[i].builder);
     }
