@@ -14,6 +14,11 @@ void buf_init(struct buf *b, size_t limit)
     *b = (struct buf){.limit = limit};
 }
 
+struct buf buf_borrow(uint8_t *room, size_t size)
+{
+    return (struct buf){.ptr = room, .cap = size, .limit = size};
+}
+
 void buf_fini(struct buf *b)
 {
     mem_free(b->ptr);

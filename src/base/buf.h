@@ -20,6 +20,8 @@ struct buf {
 // 0.
 void buf_init(struct buf *b, size_t limit);
 void buf_fini(struct buf *b);
+// buf_borrow is an empty buffer in memory of somebody else's, which it does not outgrow. Needs no buf_fini.
+struct buf buf_borrow(uint8_t *room, size_t size);
 // buf_reset keeps the memory.
 void buf_reset(struct buf *b);
 // buf_reserve returns room for n more bytes at the end without advancing, or NULL past the limit.

@@ -137,6 +137,21 @@ static void test_varint_golden_bytes(void **state)
     buf_fini(&b);
 }
 
+// In borrowed memory it ends where that does, and leaves it to its owner.
+static void test_borrowed(void **state)
+{
+    (void)state;
+    uint8_t room[8];
+    struct buf b = buf_borrow(room, sizeof room);
+    buf_be32(&b, 1);
+    buf_be32(&b, 2);
+    assert_ptr_equal(b.ptr, room);
+    assert_int_equal(b.len, 8);
+    buf_u8(&b, 3);
+    assert_true(b.failed);
+    assert_ptr_equal(b.ptr, room);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -146,6 +161,7 @@ int main(void)
         cmocka_unit_test(test_scalars),
         cmocka_unit_test(test_varints_read_back),
         cmocka_unit_test(test_varint_golden_bytes),
+        cmocka_unit_test(test_borrowed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

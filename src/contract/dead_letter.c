@@ -148,14 +148,19 @@ static struct rewrite_fate settle_judge(void *arg, const struct record *record, 
 }
 
 void batch_settling_begin(struct batch_settling *s, const struct batch_header *header, struct bytes records,
-                          const struct batch_verdict *verdicts, size_t verdict_count, struct buf *out)
+                          const struct batch_verdict *verdicts, size_t verdict_count)
 {
     struct batch_options options = batch_options_default();
+    struct batch_header walked = *header;
     s->verdicts = verdicts;
     s->count = verdict_count;
+    if (verdicts == NULL) { // there is nothing to look at
+        walked.record_count = 0;
+        records = bytes_of(NULL, 0);
+    }
     batch_builder_init(&s->builder, &options);
-    batch_rewriting_begin(&s->rewriting, &s->builder, header, records,
-                          (struct rewrite_judge){settle_judge, s}, out);
+    batch_rewriting_begin(&s->rewriting, &s->builder, &walked, records,
+                          (struct rewrite_judge){settle_judge, s});
 }
 
 enum err batch_settling_step(struct batch_settling *s, size_t bytes, bool *ret_is_done, struct error *e)
@@ -165,6 +170,5 @@ enum err batch_settling_step(struct batch_settling *s, size_t bytes, bool *ret_i
 
 void batch_settling_end(struct batch_settling *s)
 {
-    batch_rewriting_end(&s->rewriting);
     batch_builder_fini(&s->builder);
 }

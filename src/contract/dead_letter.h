@@ -60,23 +60,24 @@ struct batch_verdict {
     uint8_t action; // enum contract_action: DEAD_LETTER leaves the record out, MARK adds a header
     const struct contract_finding *finding; // of MARK
 };
-// A checked batch, whose records are decompressed, is written again without its dead letters and with its
-// marks: offsets, timestamps, last offset delta, base sequence, producer and codec stay. In steps, as a large
-// one takes long. With no record left the batch is a header that covers its offsets, as after compaction.
+// What stays of a checked batch, whose records are decompressed, is put together again: without its dead
+// letters, with its marks. Offsets, timestamps, last offset delta, base sequence, producer and codec are as
+// they were. In steps, as a large one takes long. With no record left the batch is a header that covers its
+// offsets, as after compaction.
 enum { MARK_TEXT_SIZE = CONTRACT_PATH_SIZE + CONTRACT_REASON_SIZE + 308 }; // with a rule's name
 struct batch_settling {
+    struct batch_builder builder;         // done, has the batch: for batch_finishing
     const struct batch_verdict *verdicts; // private, as all that follows
     size_t count;
-    struct batch_builder builder;
     struct batch_rewriting rewriting;
     struct record_header header;
     char text[MARK_TEXT_SIZE];
 };
-// batch_settling_begin: verdicts has one for each record. All is borrowed until end, which must follow, and
-// the struct stays where it is.
+// batch_settling_begin: verdicts has one for each record; NULL: all are dead letters. All is borrowed until
+// end, which must follow, and the struct stays where it is.
 void batch_settling_begin(struct batch_settling *s, const struct batch_header *header, struct bytes records,
-                          const struct batch_verdict *verdicts, size_t verdict_count, struct buf *out);
-// batch_settling_step takes on about so many bytes of records more; done, the batch is at the end of out.
+                          const struct batch_verdict *verdicts, size_t verdict_count);
+// batch_settling_step takes on about so many bytes of records more.
 enum err batch_settling_step(struct batch_settling *s, size_t bytes, bool *ret_is_done, struct error *e);
 void batch_settling_end(struct batch_settling *s);
 

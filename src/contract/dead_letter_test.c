@@ -185,11 +185,12 @@ static void batch_is_settled(void **state)
         struct bytes records = bytes_slice(buf_bytes(&in), BATCH_HEADER_SIZE, in.len - BATCH_HEADER_SIZE);
         struct batch_settling settling;
         bool is_done = false;
-        batch_settling_begin(&settling, &h, records, verdicts, 4, &out);
+        batch_settling_begin(&settling, &h, records, verdicts, 4);
         for (int steps = 0; !is_done; steps++) {
             assert_int_equal(batch_settling_step(&settling, 1, &is_done, NULL), ERR_OK);
             assert_true(steps < 1000);
         }
+        assert_int_equal(batch_builder_finish(&settling.builder, &out, NULL), ERR_OK);
         count = settling.builder.record_count;
         batch_settling_end(&settling);
         assert_int_equal(count, 3);

@@ -49,9 +49,10 @@ struct letters { // the dead letters for one topic
 
 enum settle_stage {
     SETTLE_NOT,
-    SETTLE_BATCH,   // without its dead letters, with its marks
+    SETTLE_RECORDS, // what stays of the batch is put together
+    SETTLE_BATCH,   // is finished
     SETTLE_LETTERS, // between two
-    SETTLE_LETTER,  // the next one of the case's
+    SETTLE_LETTER,  // the next one of the case's is finished
 };
 
 struct judging {
@@ -99,9 +100,11 @@ struct judging {
     struct policy_bad_record bad[POLICY_BAD_RECORDS_MAX];
     struct letters letters[JUDGING_LETTERS_MAX];
     struct dead_letter_writer writer; // with the first of them
-    struct buf made;                  // all but SETTLE_NOT
-    struct batch_settling settling;   // SETTLE_BATCH
-    struct batch_finishing finishing; // SETTLE_LETTER
+    // SETTLE_BATCH, SETTLE_LETTER: what is finished
+    struct batch_finishing finishing;
+    struct chunk *chunk; // where it goes; NULL: its size is not known yet
+    struct buf made;
+    struct batch_settling settling; // SETTLE_RECORDS, SETTLE_BATCH
 };
 
 // outcome_record takes what was found about the record.

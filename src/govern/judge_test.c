@@ -561,13 +561,15 @@ static void newer_settings_are_seen_at_once(void **state)
 
 // ---- what becomes of the batch
 
+// What records_in decompresses, which `last` is in; who has batches with a codec gives it back.
+static struct codec_context reading;
+
 static int32_t records_in(struct bytes batch, struct record *last)
 {
-    struct codec_context ctx = {0};
     struct record_iterator it;
     int32_t count = 0;
     assert_true(batch_crc_check(batch));
-    assert_int_equal(record_iterator_init(&it, &ctx, batch, NULL, NULL), ERR_OK);
+    assert_int_equal(record_iterator_init(&it, &reading, batch, NULL, NULL), ERR_OK);
     while (record_iterator_next(&it, last)) {
         count++;
     }
@@ -632,6 +634,36 @@ static void a_batch_of_bad_records_leaves_its_offsets(void **state)
     assert_int_equal(header.last_offset_delta, 1);
     assert_int_equal(records_in(trial.c.letters[0].batch, &record), 2);
     trial_end(&trial, POLICY_FINAL);
+}
+
+// What stays and what is set aside keep the batch's codec, in slices or at once.
+static void letters_have_the_codec_of_their_batch(void **state)
+{
+    (void)state;
+    struct record record;
+    struct batch_header header;
+    int32_t id = world_register(&world, "t-value", JSON_INT);
+    world_topic(&world, "t.dlq", NULL);
+    world_topic(&world, "t", dlq);
+    for (int i = 0; i < 2 * CODEC_COUNT; i++) {
+        struct line lines[] = {good(id), bad(id), good(id), bad(id)};
+        world.codec = (enum codec)(i / 2);
+        world.has_no_time = i % 2 == 1;
+        judge(lines, 4);
+        assert_int_equal(batch_header_read(trial.c.batch, &header, NULL), ERR_OK);
+        assert_int_equal(batch_codec(&header), world.codec);
+        assert_int_equal(header.last_offset_delta, 3);
+        assert_int_equal(records_in(trial.c.batch, &record), 2);
+        assert_int_equal(record.offset, 2);
+        assert_true(bytes_equal(record.value, lines[2].value));
+        assert_int_equal(batch_header_read(trial.c.letters[0].batch, &header, NULL), ERR_OK);
+        assert_int_equal(batch_codec(&header), world.codec);
+        assert_int_equal(records_in(trial.c.letters[0].batch, &record), 2);
+        assert_int_equal(record.offset, 1);
+        assert_true(str_equal(header_of(&record, DEAD_LETTER_ORIGIN_TIMESTAMP), STR("1700000000003")));
+        trial_end(&trial, POLICY_FINAL);
+    }
+    codec_context_fini(&reading);
 }
 
 // However many letters there are, the name of their topic is kept once.
@@ -958,6 +990,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_batch_of_bad_records_leaves_its_offsets, world_setup,
                                         world_teardown),
         cmocka_unit_test_setup_teardown(many_records_are_set_aside, world_setup, world_teardown),
+        cmocka_unit_test_setup_teardown(letters_have_the_codec_of_their_batch, world_setup, world_teardown),
         cmocka_unit_test_setup_teardown(dead_letters_need_a_place, world_setup, world_teardown),
         cmocka_unit_test_setup_teardown(marks_may_not_make_a_batch_too_large, world_setup, world_teardown),
         cmocka_unit_test_setup_teardown(marks_are_headers, world_setup, world_teardown),

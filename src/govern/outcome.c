@@ -409,91 +409,154 @@ static bool conditions_fill(struct judging *j)
     return !c->arena->failed;
 }
 
-static struct chunk *chunk_of(struct judging *j, const struct buf *bytes)
-{
-    struct chunk *chunk = chunk_get(broker_pool(j->g->broker), bytes->len);
-    if (chunk != NULL) {
-        memcpy(chunk->ptr, bytes->ptr, bytes->len);
-    }
-    return chunk;
-}
-
 // ---- writing it again, and its letters, in slices
 
 enum { SETTLE_STEP_BYTES = 16 << 10 }; // of records, until the clock is looked at
 
+static bool is_all_aside(const struct judging *j)
+{
+    int64_t count = 0;
+    for (size_t i = 0; i < j->letter_count; i++) {
+        count += j->letters[i].builder.record_count;
+    }
+    return count == j->c->header.record_count;
+}
+
 static enum err settle_begin(struct judging *j, struct error *e)
 {
     struct policy_case *c = j->c;
-    buf_init(&j->made, c->bytes_max > c->letter_bytes_max ? c->bytes_max : c->letter_bytes_max);
-    batch_settling_begin(&j->settling, &c->header, c->records, j->actions, (size_t)c->header.record_count,
-                         &j->made);
-    j->stage = SETTLE_BATCH;
+    batch_settling_begin(&j->settling, &c->header, c->records, is_all_aside(j) ? NULL : j->actions,
+                         (size_t)c->header.record_count);
+    j->stage = SETTLE_RECORDS;
     c->letters = arena_new(c->arena, struct policy_letter, j->letter_count + 1);
     return c->letters != NULL ? ERR_OK : FAIL(e, ERR_NO_MEMORY, "the request is over its memory limit");
 }
 
+static void finish_end(struct judging *j)
+{
+    batch_finishing_end(&j->finishing);
+    if (j->chunk == NULL) {
+        buf_fini(&j->made);
+    }
+    chunk_unref(j->chunk);
+    j->chunk = NULL;
+}
+
 static void settle_end(struct judging *j)
 {
-    if (j->stage == SETTLE_BATCH) {
+    if (j->stage == SETTLE_BATCH || j->stage == SETTLE_LETTER) {
+        finish_end(j);
+    }
+    if (j->stage == SETTLE_RECORDS || j->stage == SETTLE_BATCH) {
         batch_settling_end(&j->settling);
-    }
-    if (j->stage == SETTLE_LETTER) {
-        batch_finishing_end(&j->finishing);
-    }
-    if (j->stage != SETTLE_NOT) {
-        buf_fini(&j->made);
     }
     j->stage = SETTLE_NOT;
 }
 
-static enum err batch_some(struct judging *j, struct error *e)
+static enum err no_room(size_t size, struct error *e)
 {
-    struct policy_case *c = j->c;
+    return FAIL(e, ERR_NO_MEMORY, "no memory to write a batch of %zu bytes again", size);
+}
+
+// finish_begin enters the stage. What no codec changes has a size that is known: it is written where it
+// stays.
+static enum err finish_begin(struct judging *j, enum settle_stage stage, struct batch_builder *builder,
+                             struct error *e)
+{
+    const struct policy_case *c = j->c;
+    if (builder->record_count == 0 || builder->options.codec == CODEC_NONE) {
+        size_t size = BATCH_HEADER_SIZE + builder->records.len;
+        j->chunk = chunk_get(broker_pool(j->g->broker), size);
+        if (j->chunk == NULL) {
+            return no_room(size, e);
+        }
+        j->made = buf_borrow(j->chunk->ptr, size);
+    } else {
+        j->chunk = NULL;
+        buf_init(&j->made, c->bytes_max > c->letter_bytes_max ? c->bytes_max : c->letter_bytes_max);
+    }
+    j->stage = stage;
+    return batch_finishing_begin(&j->finishing, builder, &j->made, e);
+}
+
+// finish_some goes on; done, it gives the batch and the chunk that has it.
+static enum err finish_some(struct judging *j, struct chunk **ret_chunk, struct bytes *ret_batch,
+                            bool *ret_is_done, struct error *e)
+{
+    enum err err = batch_finishing_step(&j->finishing, SETTLE_STEP_BYTES, ret_is_done, e);
+    if (err != ERR_OK || !*ret_is_done) {
+        return err;
+    }
+    struct bytes made = buf_bytes(&j->made);
+    struct chunk *chunk = j->chunk;
+    if (chunk == NULL) {
+        chunk = chunk_get(broker_pool(j->g->broker), made.len);
+        if (chunk == NULL) {
+            return no_room(made.len, e);
+        }
+        memcpy(chunk->ptr, made.ptr, made.len);
+    } else {
+        j->chunk = NULL;
+        buf_init(&j->made, 0); // it was not its own
+    }
+    finish_end(j);
+    *ret_chunk = chunk;
+    *ret_batch = bytes_of(chunk->ptr, made.len);
+    return ERR_OK;
+}
+
+static enum err size_check(const struct judging *j, size_t size, struct error *e)
+{
+    return size <= j->c->bytes_max
+               ? ERR_OK
+               : FAIL(e, ERR_BATCH_TOO_LARGE, "with its marks the batch is larger than %zu bytes",
+                      j->c->bytes_max);
+}
+
+static enum err records_some(struct judging *j, struct error *e)
+{
+    const struct batch_builder *builder = &j->settling.builder;
     bool is_done = false;
     enum err err = batch_settling_step(&j->settling, SETTLE_STEP_BYTES, &is_done, e);
     if (err != ERR_OK || !is_done) {
         return err;
     }
-    if (j->made.len > c->bytes_max) {
-        return FAIL(e, ERR_BATCH_TOO_LARGE, "with its marks the batch is larger than %zu bytes",
-                    c->bytes_max);
+    if (builder->options.codec == CODEC_NONE) {
+        err = size_check(j, BATCH_HEADER_SIZE + builder->records.len, e);
     }
-    c->chunk = chunk_of(j, &j->made);
-    if (c->chunk == NULL) {
-        return FAIL(e, ERR_NO_MEMORY, "no memory to write a batch of %zu bytes again", j->made.len);
-    }
-    c->batch = bytes_of(c->chunk->ptr, j->made.len);
-    c->is_rewritten = true;
-    batch_settling_end(&j->settling);
-    j->stage = SETTLE_LETTERS;
-    return ERR_OK;
+    return err == ERR_OK ? finish_begin(j, SETTLE_BATCH, &j->settling.builder, e) : err;
 }
 
-static enum err letter_begin(struct judging *j, struct error *e)
+static enum err batch_some(struct judging *j, struct error *e)
 {
-    buf_reset(&j->made);
-    j->stage = SETTLE_LETTER;
-    return batch_finishing_begin(&j->finishing, &j->letters[j->c->letter_count].builder, &j->made, e);
+    struct policy_case *c = j->c;
+    struct chunk *chunk = NULL;
+    bool is_done = false;
+    enum err err = finish_some(j, &chunk, &c->batch, &is_done, e);
+    if (err != ERR_OK || !is_done) {
+        return err;
+    }
+    batch_settling_end(&j->settling);
+    j->stage = SETTLE_LETTERS;
+    c->chunk = chunk;
+    c->is_rewritten = true;
+    return size_check(j, c->batch.len, e);
 }
 
 static enum err letter_some(struct judging *j, struct error *e)
 {
     struct policy_case *c = j->c;
+    struct letters *letters = &j->letters[c->letter_count];
+    struct policy_letter made = {0};
     bool is_done = false;
-    enum err err = batch_finishing_step(&j->finishing, SETTLE_STEP_BYTES, &is_done, e);
+    enum err err = finish_some(j, &made.chunk, &made.batch, &is_done, e);
     if (err != ERR_OK || !is_done) {
         return err;
     }
-    batch_finishing_end(&j->finishing);
+    batch_builder_fini(&letters->builder);
     j->stage = SETTLE_LETTERS;
-    struct chunk *chunk = chunk_of(j, &j->made);
-    if (chunk == NULL) {
-        return FAIL(e, ERR_NO_MEMORY, "no memory for dead letters");
-    }
-    struct str topic = arena_str(c->arena, j->letters[c->letter_count].topic);
-    c->letters[c->letter_count++] =
-        (struct policy_letter){.topic = topic, .batch = bytes_of(chunk->ptr, j->made.len), .chunk = chunk};
+    made.topic = arena_str(c->arena, letters->topic);
+    c->letters[c->letter_count++] = made;
     return ERR_OK;
 }
 
@@ -502,12 +565,14 @@ static enum err settle_some(struct judging *j, bool *ret_is_done, struct error *
 {
     enum err err = j->stage == SETTLE_NOT ? settle_begin(j, e) : ERR_OK;
     while (err == ERR_OK && !*ret_is_done) {
-        if (j->stage == SETTLE_BATCH) {
+        if (j->stage == SETTLE_RECORDS) {
+            err = records_some(j, e);
+        } else if (j->stage == SETTLE_BATCH) {
             err = batch_some(j, e);
         } else if (j->stage == SETTLE_LETTER) {
             err = letter_some(j, e);
         } else if (j->c->letter_count < j->letter_count) {
-            err = letter_begin(j, e);
+            err = finish_begin(j, SETTLE_LETTER, &j->letters[j->c->letter_count].builder, e);
         } else {
             *ret_is_done = true;
         }

@@ -371,6 +371,7 @@ void trial_judge(struct world *w, struct trial *t, const char *topic, const stru
     c->dlq_topic = w->dlq_topic.ptr != NULL ? w->dlq_topic : c->dlq_topic;
     c->wake.run = on_woken;
     assert_int_equal(batch_header_read(c->original, &c->header, NULL), ERR_OK);
+    c->header.attributes = (int16_t)(c->header.attributes | (int)w->codec);
     for (;;) {
         c->slice_until_ns = w->has_no_time ? 0 : clock_mono_ns(w->rig.env->clock) + POLICY_SLICE_NS;
         enum policy_step step = govern_judge(w->govern, c);

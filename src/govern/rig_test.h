@@ -24,6 +24,7 @@ struct world {
     size_t bytes_max; // 0 = plenty
     bool has_no_time; // slices are over when they begin
     size_t letter_bytes_max;
+    enum codec codec; // that batches say they came with; their records are decompressed
     // Called once, between a plan of the registry and its item's turn: a change that comes first.
     void (*overtake)(struct world *w);
 };

@@ -116,8 +116,7 @@ void record_headers_encode(const struct record_header *headers, int32_t header_c
     }
 }
 
-// record_note counts a record in; false if refused.
-static bool record_note(struct batch_builder *b, int64_t offset_delta, int64_t timestamp,
+bool batch_builder_note(struct batch_builder *b, int64_t offset_delta, int64_t timestamp,
                         int64_t *ret_timestamp_delta)
 {
     if (b->record_count == 0 && b->options.base_timestamp == BATCH_NO_TIMESTAMP) {
@@ -147,7 +146,7 @@ static uint8_t *record_begin(struct batch_builder *b, int64_t offset_delta, int6
         b->is_refused = true;
         return NULL;
     }
-    if (!record_note(b, offset_delta, timestamp, &timestamp_delta)) {
+    if (!batch_builder_note(b, offset_delta, timestamp, &timestamp_delta)) {
         return NULL;
     }
     if (key.len > largest || value.len > largest || headers_size > largest) {

@@ -4,7 +4,7 @@
 #ifndef RECORD_RECORD_PRIVATE_H
 #define RECORD_RECORD_PRIVATE_H
 
-#include "record/iterate.h"
+#include "record/build.h"
 
 enum {
     BATCH_AT_BASE_OFFSET = 0,
@@ -26,6 +26,10 @@ enum {
 enum err batch_header_decode(struct bytes in, struct batch_header *ret, struct error *e);
 // batch_sum_again writes the checksum of a whole batch.
 void batch_sum_again(uint8_t *batch);
+
+// batch_builder_note counts a record in whose bytes are put into b->records by the caller; false if refused.
+bool batch_builder_note(struct batch_builder *b, int64_t offset_delta, int64_t timestamp,
+                        int64_t *ret_timestamp_delta);
 
 // What the walk over one record yields. Without `hold` the pointers say null or not, and must not be
 // followed.

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "record/rewrite.h"
 
+#include "base/assert.h"
+#include "record/record_private.h"
+
 void batch_rewrite_begin(struct batch_builder *builder, const struct batch_header *h, int64_t horizon_ms)
 {
     struct batch_options options = {
@@ -59,51 +62,60 @@ enum err batch_rewrite(struct batch_builder *builder, struct codec_context *ctx,
 
 // ---- in steps
 
+enum { FIRST_ROOM_MAX = 256 << 10 }; // bytes that are reserved for what may stay
+
 void batch_rewriting_begin(struct batch_rewriting *r, struct batch_builder *builder,
                            const struct batch_header *header, struct bytes records,
-                           struct rewrite_judge judge, struct buf *out)
+                           struct rewrite_judge judge)
 {
-    *r = (struct batch_rewriting){.builder = builder, .judge = judge, .out = out};
+    *r = (struct batch_rewriting){.builder = builder, .judge = judge};
     record_iterator_init_plain(&r->records, header, records);
     batch_rewrite_begin(builder, header, -1);
+    // Without a base timestamp the builder takes the first record's: deltas change. So they do where the
+    // batch gives all records another timestamp than their own.
+    r->is_copying = header->base_timestamp != BATCH_NO_TIMESTAMP && !batch_is_log_append_time(header);
+    if (records.len > 0) {
+        (void)buf_reserve(&builder->records, records.len < FIRST_ROOM_MAX ? records.len : FIRST_ROOM_MAX);
+    }
 }
 
-// records_put copies about so many bytes of them; *ret_is_all: there are no more.
+// records_put takes on about so many bytes of them; *ret_is_all: there are no more. Those that stay as they
+// are, one behind the other, are copied at once.
 static enum err records_put(struct batch_rewriting *r, size_t bytes, bool *ret_is_all, struct error *e)
 {
-    struct record record;
+    struct batch_builder *b = r->builder;
+    const uint8_t *const *at = &r->records.source.pos;
+    const uint8_t *from = *at; // of what is copied
+    const uint8_t *to = *at;
     size_t taken = 0;
-    while (taken < bytes) {
-        if (!record_iterator_next(&r->records, &record)) {
-            *ret_is_all = true;
-            return record_iterator_fini(&r->records, e);
+    struct record record;
+    while (taken < bytes && record_iterator_next(&r->records, &record)) {
+        struct rewrite_fate fate = r->judge.judge(r->judge.arg, &record, r->index++);
+        if (r->is_copying && !fate.is_dropped && fate.header_count == 0) {
+            int64_t timestamp_delta;
+            bool is_noted = batch_builder_note(b, record.offset - b->options.base_offset, record.timestamp,
+                                               &timestamp_delta);
+            ASSERT(is_noted); // the iterator has looked
+        } else {
+            buf_append(&b->records, from, (size_t)(to - from));
+            from = *at;
+            if (!fate.is_dropped) {
+                batch_builder_append_with(b, &record, record.offset, fate.headers, fate.header_count);
+            }
         }
-        put(r->builder, &r->judge, &record, r->index++);
-        taken += record.key.len + record.value.len + record.headers_raw.len + 1;
+        taken += (size_t)(*at - to);
+        to = *at;
     }
-    return ERR_OK;
+    buf_append(&b->records, from, (size_t)(to - from));
+    *ret_is_all = taken < bytes;
+    return *ret_is_all ? record_iterator_fini(&r->records, e) : ERR_OK;
 }
 
 enum err batch_rewriting_step(struct batch_rewriting *r, size_t bytes, bool *ret_is_done, struct error *e)
 {
-    bool is_all = false;
-    *ret_is_done = false;
-    if (r->is_finishing) {
-        return batch_finishing_step(&r->finishing, bytes, ret_is_done, e);
-    }
-    enum err err = records_put(r, bytes, &is_all, e);
-    if (err == ERR_OK && is_all) {
+    enum err err = records_put(r, bytes, ret_is_done, e);
+    if (err == ERR_OK && *ret_is_done) {
         batch_builder_extend(r->builder, batch_last_offset(&r->records.header));
-        r->is_finishing = true;
-        err = batch_finishing_begin(&r->finishing, r->builder, r->out, e);
     }
     return err;
-}
-
-void batch_rewriting_end(struct batch_rewriting *r)
-{
-    if (r->is_finishing) {
-        batch_finishing_end(&r->finishing);
-        r->is_finishing = false;
-    }
 }

@@ -32,22 +32,19 @@ struct rewrite_judge {
 enum err batch_rewrite(struct batch_builder *builder, struct codec_context *ctx, struct bytes batch,
                        struct rewrite_judge judge, struct buf *out, int32_t *ret_count, struct error *e);
 
-// The same in steps, of a batch whose records were decompressed before. All that is given to begin is
-// borrowed until end, which must follow, also after errors; not done, it leaves out as it was.
+// The same in steps, of a batch whose records were decompressed before, and up to where batch_finishing goes
+// on: the builder has what stays. All that is given to begin is borrowed until it is done or left.
 struct batch_rewriting {
     struct batch_builder *builder; // private, as all that follows
     struct record_iterator records;
     struct rewrite_judge judge;
-    struct buf *out;
-    struct batch_finishing finishing;
     int32_t index;
-    bool is_finishing;
+    bool is_copying; // records that stay as they are have the same bytes in both batches
 };
 void batch_rewriting_begin(struct batch_rewriting *r, struct batch_builder *builder,
                            const struct batch_header *header, struct bytes records,
-                           struct rewrite_judge judge, struct buf *out);
-// batch_rewriting_step copies, or compresses, about so many bytes of records more.
+                           struct rewrite_judge judge);
+// batch_rewriting_step takes on about so many bytes of records more.
 enum err batch_rewriting_step(struct batch_rewriting *r, size_t bytes, bool *ret_is_done, struct error *e);
-void batch_rewriting_end(struct batch_rewriting *r);
 
 #endif

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "record/rewrite.h"
+#include "record/record_private.h"
 #include "record/test_support.h"
 
 // Of each batch the records whose offset is odd go, and those at a multiple of four get a header.
@@ -104,6 +105,57 @@ static void records_go_and_bounds_stay(void **state)
     codec_context_fini(&ctx);
 }
 
+// All stay but for one: two runs.
+static struct rewrite_fate drop_one(void *arg, const struct record *record, int32_t index)
+{
+    (void)arg, (void)record;
+    return (struct rewrite_fate){.is_dropped = index == 3};
+}
+
+// Steps of any size make the same batch, also where its header has no base timestamp or one time for all.
+static void steps_make_the_same_batch(void **state)
+{
+    (void)state;
+    static int64_t base_offset = 70;
+    static const struct rewrite_judge judges[] = {{judge, &base_offset}, {drop_all, NULL}, {drop_one, NULL}};
+    static const size_t steps[] = {1, 40, SIZE_MAX};
+    struct codec_context ctx = {0};
+    struct batch_options options = batch_options_default();
+    struct batch_builder builder;
+    batch_builder_init(&builder, &options);
+    for (int i = 0; i < 27; i++) {
+        struct batch_header h;
+        struct batch_rewriting r;
+        struct buf in, want, out;
+        int32_t count;
+        bool is_done = false;
+        buf_init(&in, 1 << 20);
+        buf_init(&want, 1 << 20);
+        buf_init(&out, 1 << 20);
+        make(CODEC_NONE, base_offset, &in);
+        if (i / 9 == 1) {
+            store_be64(in.ptr + BATCH_AT_BASE_TIMESTAMP, (uint64_t)BATCH_NO_TIMESTAMP);
+        } else if (i / 9 == 2) {
+            store_be16(in.ptr + BATCH_AT_ATTRIBUTES, BATCH_ATTRIBUTE_LOG_APPEND_TIME);
+        }
+        assert_int_equal(batch_rewrite(&builder, &ctx, buf_bytes(&in), judges[i % 3], &want, &count, NULL),
+                         ERR_OK);
+        assert_int_equal(batch_header_read(buf_bytes(&in), &h, NULL), ERR_OK);
+        struct bytes records = bytes_slice(buf_bytes(&in), BATCH_HEADER_SIZE, in.len - BATCH_HEADER_SIZE);
+        batch_rewriting_begin(&r, &builder, &h, records, judges[i % 3]);
+        while (!is_done) {
+            assert_int_equal(batch_rewriting_step(&r, steps[i / 3 % 3], &is_done, NULL), ERR_OK);
+        }
+        assert_int_equal(batch_builder_finish(&builder, &out, NULL), ERR_OK);
+        assert_true(bytes_equal(buf_bytes(&out), buf_bytes(&want)));
+        buf_fini(&in);
+        buf_fini(&want);
+        buf_fini(&out);
+    }
+    batch_builder_fini(&builder);
+    codec_context_fini(&ctx);
+}
+
 static void what_is_damaged_leaves_nothing(void **state)
 {
     (void)state;
@@ -134,6 +186,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(records_go_and_bounds_stay),
+        cmocka_unit_test(steps_make_the_same_batch),
         cmocka_unit_test(what_is_damaged_leaves_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
