@@ -118,7 +118,8 @@ struct produce_part { // one batch for one partition
     struct item item;
     struct outcome outcome;
     struct submission submission;
-    struct batch_header header; // as it came, once it was checked
+    struct batch_header header; // as it is stored, once it was checked
+    uint32_t crc_came;          // its checksum before its timestamps were settled
     struct bytes stored;        // what is appended
     struct chunk *own_chunk;    // holds it, if it is not what came
     struct governed *governed;  // while its topic is governed

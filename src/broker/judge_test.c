@@ -279,6 +279,28 @@ static void a_copy_of_a_refused_batch_is_not_counted(void **state)
     rig_stop(rig);
 }
 
+// Where the broker stamps batches no two copies have the same bytes once they are stamped.
+static void a_stamped_copy_of_a_refused_batch_is_not_counted(void **state)
+{
+    static const struct item_config configs[] = {{{"strom.value.validation.level", 28}, {"contract", 8}},
+                                                 {{"message.timestamp.type", 22}, {"LogAppendTime", 13}}};
+    struct suite *suite = *state;
+    struct rig *rig = &suite->rig;
+    start(suite);
+    make_with(rig, "orders", 1, configs, 2);
+    set_word(rig, "orders", "bad");
+    int64_t first_ms = 0; // when the first one was there
+    int64_t now_ms = 0;
+    while (now_ms <= first_ms) {
+        now_ms = clock_wall_ms(rig->env->clock);
+        assert_int_equal(send(rig, "orders", batch_of(rig, bad, 3, CODEC_NONE, 7, 0)).err,
+                         ERR_INVALID_RECORD);
+        assert_int_equal(refused_in(rig, "orders"), 3);
+        first_ms = first_ms == 0 ? clock_wall_ms(rig->env->clock) : first_ms;
+    }
+    rig_stop(rig);
+}
+
 static void sets_aside_what_is_bad(void **state)
 {
     struct suite *suite = *state;
@@ -934,6 +956,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(refuses_with_reasons, setup, teardown),
         cmocka_unit_test_setup_teardown(a_copy_of_a_refused_batch_is_not_counted, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_stamped_copy_of_a_refused_batch_is_not_counted, setup, teardown),
         cmocka_unit_test_setup_teardown(sets_aside_what_is_bad, setup, teardown),
         cmocka_unit_test_setup_teardown(without_a_policy_nothing_enters, setup, teardown),
         cmocka_unit_test_setup_teardown(letters_end_with_their_transaction, setup, teardown),

@@ -318,7 +318,7 @@ static void part_submit(struct broker *b, struct produce_op *op, struct produce_
         return;
     }
     bool is_refused = (part->item.data.flags & DATA_REFUSED) != 0;
-    part->is_counted = is_refused && refusals_has(b, &part->item.data, part->header.crc);
+    part->is_counted = is_refused && refusals_has(b, &part->item.data, part->crc_came);
     if (part->is_counted) {
         part->item.data.tally_count = 0;
         part->item.version = 2;
@@ -579,7 +579,7 @@ static void part_finish(struct produce_op *op, struct produce_part *part)
         part->bad_record_count = c->bad_record_count;
         if (part->item.data.tally_count > 0 || part->is_counted) {
             mutex_lock(&op->broker->lock);
-            refusals_note(op->broker, &part->item.data, part->header.crc);
+            refusals_note(op->broker, &part->item.data, part->crc_came);
             mutex_unlock(&op->broker->lock);
         }
     } else if (outcome->err == ERR_STALE) {

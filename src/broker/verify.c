@@ -29,19 +29,26 @@ static struct batch_rules rules_of(struct produce_op *op, const struct topic_set
     };
 }
 
+static void header_read(struct produce_part *part)
+{
+    enum err err = batch_header_read(part->batch, &part->header, NULL);
+    ASSERT(err == ERR_OK); // it was checked
+}
+
 // part_checked settles the timestamps of a batch that was found good.
 static void part_checked(struct produce_part *part, const struct batch_rules *rules,
                          const struct batch_facts *facts)
 {
     uint8_t *bytes = (uint8_t *)part->batch.ptr;
+    header_read(part);
+    part->crc_came = part->header.crc;
     if (rules->is_log_append_time) {
         part->log_append_time_ms = rules->now_ms;
         batch_set_log_append_time(bytes, rules->now_ms);
     } else if (facts->is_max_timestamp_wrong) {
         batch_fix_max_timestamp(bytes, facts->max_timestamp);
     }
-    enum err err = batch_header_read(part->batch, &part->header, NULL);
-    ASSERT(err == ERR_OK); // it was checked
+    header_read(part);
     part->is_checked = true;
 }
 
