@@ -70,10 +70,12 @@ bool change_set_refuse_repeated(struct change_set *set, const struct str *names,
     return true;
 }
 
-// An id that is gone means that the topic went between plan and apply: planning again finds the right words.
-static bool is_overtaken(enum err err)
+// An id that is gone means that the topic went between plan and apply, a deletion that is refused that it
+// came to take dead letters: planning again finds the right words.
+static bool is_overtaken(const struct change_entry *entry)
 {
-    return err == ERR_STALE || err == ERR_UNKNOWN_TOPIC_ID;
+    bool is_bound = entry->err == ERR_POLICY_VIOLATION && entry->item.kind == ITEM_TOPIC_DELETE;
+    return entry->err == ERR_STALE || entry->err == ERR_UNKNOWN_TOPIC_ID || is_bound;
 }
 
 static void on_changed(struct request *rq, struct request_change *change)
@@ -91,7 +93,7 @@ static void on_changed(struct request *rq, struct request_change *change)
         entry->outcome = change->op.outcomes[i];
         bool is_guarded = err == ERR_STALE && entry->has_guard && entry->guard_err != ERR_OK;
         entry->err = is_guarded ? entry->guard_err : err;
-        if (is_overtaken(entry->err) && may_retry) {
+        if (is_overtaken(entry) && may_retry) {
             continue;
         }
         entry->is_settled = true;
