@@ -236,6 +236,33 @@ static bool is_one_short_run(int64_t offset)
     return offset >= 5000 && offset < 5200;
 }
 
+// times_within: in how many of the samples the bounds hold the true share. failing has one for each record.
+static int times_within(const struct sample_span *span, int64_t wanted, const uint8_t *failing,
+                        int64_t true_count)
+{
+    double share = (double)true_count / (double)(span->end - span->start);
+    int within = 0;
+    for (uint64_t seed = 0; seed < SAMPLES; seed++) {
+        struct seeded s = seeded(seed << 20);
+        struct sample_size size = {0};
+        struct sample_found found = {0};
+        size_t count = sample_draw(span, 1, wanted, &s.rng, places);
+        for (size_t i = 0; i < count; i++) {
+            int64_t failed = 0;
+            for (int64_t offset = places[i].start; offset < places[i].end; offset++) {
+                failed += failing[offset];
+            }
+            sample_size_add(&size, places[i].end - places[i].start, places[i].end - places[i].start);
+            sample_found_add(&found, failed, places[i].end - places[i].start);
+        }
+        double low;
+        double high;
+        sample_bounds(&size, &found, &low, &high);
+        within += share >= low && share <= high ? 1 : 0;
+    }
+    return within;
+}
+
 // Whatever the way in which failures are spread, the bounds hold the true share as often as they say.
 static void test_coverage(void **state)
 {
@@ -243,33 +270,16 @@ static void test_coverage(void **state)
     static bool (*const fails[])(int64_t) = {is_chance, is_in_runs, is_in_long_run, is_rare,
                                              is_one_short_run};
     static const struct sample_span spans[] = {{0, 0, RECORDS}};
+    uint8_t *failing = test_malloc(RECORDS);
     for (size_t f = 0; f < sizeof fails / sizeof *fails; f++) {
         int64_t true_count = 0;
-        int within = 0;
         for (int64_t offset = 0; offset < RECORDS; offset++) {
-            true_count += fails[f](offset) ? 1 : 0;
+            failing[offset] = fails[f](offset) ? 1 : 0;
+            true_count += failing[offset];
         }
-        double share = (double)true_count / RECORDS;
-        for (uint64_t seed = 0; seed < SAMPLES; seed++) {
-            struct seeded s = seeded(seed << 20);
-            struct sample_size size = {0};
-            struct sample_found found = {0};
-            size_t count = sample_draw(spans, 1, 20000, &s.rng, places);
-            for (size_t i = 0; i < count; i++) {
-                int64_t failed = 0;
-                for (int64_t offset = places[i].start; offset < places[i].end; offset++) {
-                    failed += fails[f](offset) ? 1 : 0;
-                }
-                sample_size_add(&size, places[i].end - places[i].start, places[i].end - places[i].start);
-                sample_found_add(&found, failed, places[i].end - places[i].start);
-            }
-            double low;
-            double high;
-            sample_bounds(&size, &found, &low, &high);
-            within += share >= low && share <= high ? 1 : 0;
-        }
-        assert_in_range(within, SAMPLES * 93 / 100, SAMPLES);
+        assert_in_range(times_within(&spans[0], 20000, failing, true_count), SAMPLES * 93 / 100, SAMPLES);
     }
+    test_free(failing);
 }
 
 // Most failures are in a run, or a few, that many samples miss altogether; lone ones are in many places.
@@ -286,39 +296,19 @@ static void test_hidden_runs(void **state)
         {3, PART / 5, 13000}, {20, PART / 20, 2000}, {1, PART * 9 / 10, 500},
     };
     static const struct sample_span spans[] = {{0, 0, ALL}};
-    uint8_t *fails = test_malloc(ALL);
+    uint8_t *failing = test_malloc(ALL);
     for (size_t row = 0; row < sizeof rows / sizeof *rows; row++) {
         struct seeded chance = seeded(row);
         int64_t true_count = 0;
-        int within = 0;
         for (int64_t offset = 0; offset < ALL; offset++) {
             bool is_in_run = offset % (ALL / rows[row].runs) - 12345 < rows[row].length &&
                              offset % (ALL / rows[row].runs) >= 12345;
-            fails[offset] = is_in_run || rng_u64(&chance.rng) % rows[row].lone_in == 0;
-            true_count += fails[offset];
+            failing[offset] = is_in_run || rng_u64(&chance.rng) % rows[row].lone_in == 0;
+            true_count += failing[offset];
         }
-        double share = (double)true_count / ALL;
-        for (uint64_t seed = 0; seed < SAMPLES; seed++) {
-            struct seeded s = seeded(seed << 20);
-            struct sample_size size = {0};
-            struct sample_found found = {0};
-            size_t count = sample_draw(spans, 1, WANTED, &s.rng, places);
-            for (size_t i = 0; i < count; i++) {
-                int64_t failed = 0;
-                for (int64_t offset = places[i].start; offset < places[i].end; offset++) {
-                    failed += fails[offset];
-                }
-                sample_size_add(&size, places[i].end - places[i].start, places[i].end - places[i].start);
-                sample_found_add(&found, failed, places[i].end - places[i].start);
-            }
-            double low;
-            double high;
-            sample_bounds(&size, &found, &low, &high);
-            within += share >= low && share <= high ? 1 : 0;
-        }
-        assert_in_range(within, SAMPLES * 93 / 100, SAMPLES);
+        assert_in_range(times_within(&spans[0], WANTED, failing, true_count), SAMPLES * 93 / 100, SAMPLES);
     }
-    test_free(fails);
+    test_free(failing);
 }
 
 int main(void)

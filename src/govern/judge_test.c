@@ -592,13 +592,20 @@ static struct str header_of(const struct record *record, const char *name)
 static const char *const dlq[] = {"strom.validation.on.failure", "dlq", "strom.value.validation.level",
                                   "structure", NULL};
 
+// A topic whose bad records are set aside; the id of its schema.
+static int32_t world_with_letters(void)
+{
+    int32_t id = world_register(&world, "t-value", JSON_INT);
+    world_topic(&world, "t.dlq", NULL);
+    world_topic(&world, "t", dlq);
+    return id;
+}
+
 static void bad_records_are_set_aside(void **state)
 {
     (void)state;
     struct record record;
-    int32_t id = world_register(&world, "t-value", JSON_INT);
-    world_topic(&world, "t.dlq", NULL);
-    world_topic(&world, "t", dlq);
+    int32_t id = world_with_letters();
     struct line lines[] = {good(id), bad(id), good(id)};
     lines[1].key = "k1";
     judge(lines, 3);
@@ -623,9 +630,7 @@ static void a_batch_of_bad_records_leaves_its_offsets(void **state)
     (void)state;
     struct record record;
     struct batch_header header;
-    int32_t id = world_register(&world, "t-value", JSON_INT);
-    world_topic(&world, "t.dlq", NULL);
-    world_topic(&world, "t", dlq);
+    int32_t id = world_with_letters();
     struct line lines[] = {bad(id), bad(id)};
     judge(lines, 2);
     assert_true(trial.c.is_rewritten);
@@ -641,9 +646,7 @@ static void letters_have_the_codec_of_their_batch(void **state)
     (void)state;
     struct record record;
     struct batch_header header;
-    int32_t id = world_register(&world, "t-value", JSON_INT);
-    world_topic(&world, "t.dlq", NULL);
-    world_topic(&world, "t", dlq);
+    int32_t id = world_with_letters();
     for (int i = 0; i < CODEC_COUNT; i++) {
         struct line lines[] = {good(id), bad(id), good(id), bad(id)};
         world.codec = (enum codec)i;
@@ -696,9 +699,7 @@ static void many_records_are_set_aside(void **state)
 static void dead_letters_need_a_place(void **state)
 {
     (void)state;
-    int32_t id = world_register(&world, "t-value", JSON_INT);
-    world_topic(&world, "t.dlq", NULL);
-    world_topic(&world, "t", dlq);
+    int32_t id = world_with_letters();
     struct line line = bad(id);
     world.dlq_topic = STR("nowhere");
     judge(&line, 1);
@@ -768,9 +769,7 @@ static void long_batches_are_judged_in_slices(void **state)
     (void)state;
     enum { COUNT = 4000, TOTAL = COUNT * 250 };
     struct record record;
-    int32_t id = world_register(&world, "t-value", JSON_INT);
-    world_topic(&world, "t.dlq", NULL);
-    world_topic(&world, "t", dlq);
+    int32_t id = world_with_letters();
     char *text = arena_new(&world.arena, char, 300);
     snprintf(text, 300, "{\"n\":1,\"pad\":\"%0240d\"}", 1);
     struct line *lines = arena_new(&world.arena, struct line, COUNT);
